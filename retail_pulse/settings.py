@@ -1,0 +1,284 @@
+"""Every setting of Retail Pulse, and the only place that reads the environment.
+
+Durations end in `_SECONDS`, sizes in `_BYTES`. A wrong value stops the start with the values allowed.
+"""
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from retail_pulse.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env", overwrite=False)
+
+
+def _refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name}={value!s}: allowed is {allowed}.")
+
+
+def _integer(name: str, default: int, low: int, high: int) -> int:
+    text = env.str(name, default=str(default))
+    if not text.strip().lstrip("+-").isdecimal() or not low <= int(text) <= high:
+        raise _refuse(name, text, f"a whole number from {low:,} to {high:,}")
+    return int(text)
+
+
+def _seconds(name: str, default: float, low: float, high: float) -> float:
+    text = env.str(name, default=str(default))
+    allowed = f"a number of seconds from {low:g} to {high:g}"
+    try:
+        value = float(text)
+    except ValueError:
+        raise _refuse(name, text, allowed) from None
+    if not low <= value <= high:  # also refuses nan
+        raise _refuse(name, text, allowed)
+    return value
+
+
+def _boolean(name: str, default: bool) -> bool:
+    text = env.str(name, default=str(default)).strip().lower()
+    if text in {"true", "1", "yes", "on"}:
+        return True
+    if text in {"false", "0", "no", "off", ""}:
+        return False
+    raise _refuse(name, text, "true or false")
+
+
+def _choice(name: str, default: str, choices: Sequence[str]) -> str:
+    value = str(env.str(name, default=default))
+    if value not in choices:
+        raise _refuse(name, value, " or ".join(choices))
+    return value
+
+
+def _list(name: str, default: Sequence[str] = ()) -> list[str]:
+    return [part.strip() for part in env.str(name, default=",".join(default)).split(",") if part.strip()]
+
+
+def _cidrs(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    networks = []
+    for text in _list(name):
+        try:
+            networks.append(ipaddress.ip_network(text))
+        except ValueError:
+            raise _refuse(name, text, "networks such as 10.1.2.0/24 or fd00::/8, separated by commas") from None
+    return networks
+
+
+def _ports(name: str, default: str) -> list[range]:
+    ranges = []
+    for text in _list(name, [default]):
+        first, _, last = text.partition("-")
+        last = last or first
+        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 65535):
+            raise _refuse(name, text, "ports from 1 to 65535 and ranges of them, such as 80,443,8000-8100")
+        ranges.append(range(int(first), int(last) + 1))
+    return ranges
+
+
+def _secret_key(home: Path) -> str:
+    """The environment's SECRET_KEY, or one made once and kept in `home`, readable by its owner alone."""
+    if key := env.str("SECRET_KEY", default=""):
+        return str(key)
+    path = home / "secret-key"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Written aside and linked into place: of several first processes one wins, and none reads half a key.
+        draft = home / f"secret-key.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(64))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text()
+
+
+# The embedded database, the secret key and the log. Not in the checkout's index, and named so that nobody
+# takes it for a cache.
+RETAIL_PULSE_HOME = Path(env.str("RETAIL_PULSE_HOME", default=str(BASE_DIR / ".retail-pulse"))).absolute()
+
+DEBUG = _boolean("DEBUG", default=False)
+SECRET_KEY = _secret_key(RETAIL_PULSE_HOME)
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "retail_pulse",
+    "stores",
+    "jobs",
+]
+MIDDLEWARE = [
+    "retail_pulse.health.Probes",
+    "retail_pulse.middleware.APIAnswers",
+    "retail_pulse.middleware.ReadableRequest",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "retail_pulse.urls"
+WSGI_APPLICATION = "retail_pulse.wsgi.application"
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+FORMAT_MODULE_PATH = "retail_pulse.formats"
+USE_TZ = True
+STATIC_URL = "static/"
+# WhiteNoise reads each app's own static folder, so that there is no collectstatic step to forget.
+WHITENOISE_USE_FINDERS = True
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# Threads of the web server; each may hold one database connection.
+WEB_THREADS = _integer("WEB_THREADS", 8, 1, 256)
+# The claimer and the recorder are the engine's two users of the pool.
+DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
+DATABASE_URL = env.str("DATABASE_URL", default="")
+# The keeper's own way past a transaction pooler, where its advisory lock would mean nothing.
+DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
+# Without any direct way: liveness by the heartbeat alone, and polling instead of NOTIFY.
+LEASE_ONLY = _boolean("LEASE_ONLY", default=False)
+
+if DATABASE_URL:
+    try:
+        _database: dict[str, Any] = dict(env.db_url("DATABASE_URL"))
+    except (ImproperlyConfigured, ValueError):
+        _database = {}
+    if not str(_database.get("ENGINE", "")).endswith(".postgresql"):
+        # The value may hold a password, so it is not repeated.
+        raise ImproperlyConfigured("DATABASE_URL: allowed is postgresql://user:password@host:5432/name.")
+else:
+    _database = {"ENGINE": "retail_pulse.postgres", "NAME": "retail_pulse"}
+_database.setdefault("OPTIONS", {})
+_database["OPTIONS"] |= {
+    # A thread waits this long for a free connection before its request is answered 503.
+    "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5.0, "max_idle": 60.0},
+    "connect_timeout": 5,
+    # A dead peer is noticed within about 15 seconds instead of the kernel's two hours.
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 15_000,
+}
+DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
+
+# The assignment API without credentials; `serve` and `demo` switch it on when they bind to loopback.
+API_OPEN = _boolean("API_OPEN", default=False)
+MAX_IMAGES_PER_JOB = _integer("MAX_IMAGES_PER_JOB", 100_000, 1, 1_000_000)
+# 100,000 visits take up to 13 MB of JSON.
+MAX_BODY_BYTES = _integer("MAX_BODY_BYTES", 32 * 2**20, 1_024, 2**30)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["jobs.api.access.Session"],
+    "DEFAULT_PERMISSION_CLASSES": ["jobs.api.access.SignedInOrOpen"],
+    "DEFAULT_PARSER_CLASSES": ["jobs.api.payload.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.api.negotiation.AlwaysJSON",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "jobs.api.problems.answer",
+}
+
+ENGINE = env.str("ENGINE", default="jobs.engine.threads.ThreadEngine")
+# `off`: this web process serves requests only, and `work` processes do the work.
+ENGINE_AUTOSTART = _choice("ENGINE_AUTOSTART", "auto", ["auto", "off"])
+# Seats of one process: images in hand at once.
+WORKER_THREADS = _integer("WORKER_THREADS", 64, 1, 1024)
+MAX_ATTEMPTS = _integer("MAX_ATTEMPTS", 3, 1, 100)
+# Apart from attempts: healthy images in a storm of kills must not fail.
+MAX_CRASHES = _integer("MAX_CRASHES", 10, 1, 1000)
+BACKOFF_BASE_SECONDS = _seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
+BACKOFF_MAX_SECONDS = _seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
+# A worker whose heartbeat is older than this is dead, whatever its lock says.
+LEASE_SECONDS = _seconds("LEASE_SECONDS", 30, 1, 3600)
+# How long SIGTERM lets images in hand finish before they are handed back.
+SHUTDOWN_SECONDS = _seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
+
+# For the whole download, redirects included: the library's own timeouts are per read.
+FETCH_DEADLINE_SECONDS = _seconds("FETCH_DEADLINE_SECONDS", 30, 0.1, 3600)
+FETCH_MAX_BYTES = _integer("FETCH_MAX_BYTES", 25 * 2**20, 1, 2**31)
+FETCH_MAX_REDIRECTS = _integer("FETCH_MAX_REDIRECTS", 5, 0, 20)
+# Addresses that are not public but may be fetched from all the same.
+FETCH_ALLOW_CIDRS = _cidrs("FETCH_ALLOW_CIDRS")
+FETCH_ALLOW_PORTS = _ports("FETCH_ALLOW_PORTS", "80,443")
+# Downloads at once from one host, per process; 0 is no cap.
+FETCH_PER_HOST = _integer("FETCH_PER_HOST", 0, 0, 1024)
+# `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
+IMAGE_CHECK = _choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
+IMAGE_MAX_PIXELS = _integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
+# The seam for a real model: a dotted path to a class with one method, see jobs/imaging/gpu.py.
+GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
+GPU_MIN_SECONDS = _seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
+GPU_MAX_SECONDS = _seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
+
+# The stock admin and the pages of this service need nothing from elsewhere and nothing inline.
+SECURE_CSP = {
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "base-uri": ["'none'"],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# True where the service stands behind a proxy that ends TLS: secure cookies, HSTS, redirect to https.
+HTTPS = _boolean("HTTPS", default=False)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # the container's own probes speak plain HTTP
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+
+LOG_LEVEL = _choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
+# JSON lines, appended to by every process; empty is none. Relative names stand in RETAIL_PULSE_HOME.
+LOG_FILE = env.str("LOG_FILE", default="retail-pulse.log")
+LOGGING = logging_config(LOG_LEVEL, RETAIL_PULSE_HOME / LOG_FILE if LOG_FILE else None)
