@@ -1,0 +1,95 @@
+"""What two settings must agree on; run by every management command."""
+
+import ipaddress
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.core.checks import CheckMessage, Error, Tags, register
+
+EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+TRANSLATION = [
+    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96")
+]
+LOCAL = [ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10")]
+
+
+@register(Tags.compatibility)
+def gpu_bounds_are_ordered(**_: Any) -> list[CheckMessage]:
+    if settings.GPU_MIN_SECONDS <= settings.GPU_MAX_SECONDS:
+        return []
+    return [
+        Error(
+            f"GPU_MIN_SECONDS ({settings.GPU_MIN_SECONDS:g}) is above GPU_MAX_SECONDS ({settings.GPU_MAX_SECONDS:g}).",
+            hint="Raise GPU_MAX_SECONDS or lower GPU_MIN_SECONDS; equal bounds and 0 are legal.",
+            id="jobs.E001",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def backoff_bounds_are_ordered(**_: Any) -> list[CheckMessage]:
+    if settings.BACKOFF_BASE_SECONDS <= settings.BACKOFF_MAX_SECONDS:
+        return []
+    return [
+        Error(
+            f"BACKOFF_BASE_SECONDS ({settings.BACKOFF_BASE_SECONDS:g}) is above "
+            f"BACKOFF_MAX_SECONDS ({settings.BACKOFF_MAX_SECONDS:g}).",
+            hint="Raise BACKOFF_MAX_SECONDS or lower BACKOFF_BASE_SECONDS.",
+            id="jobs.E002",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(
+            f"FETCH_ALLOW_CIDRS contains {network}, which lets clients reach every address behind this service.",
+            hint="Name the networks of your own image servers instead.",
+            id="jobs.E003",
+        )
+        for network in settings.FETCH_ALLOW_CIDRS
+        if network in EVERYTHING or network in TRANSLATION
+    ]
+
+
+@register(Tags.compatibility)
+def pool_has_room_for_every_thread(**_: Any) -> list[CheckMessage]:
+    needed = settings.WEB_THREADS + 2
+    if needed <= settings.DATABASE_POOL_SIZE:
+        return []
+    return [
+        checks.Warning(
+            f"DATABASE_POOL_SIZE ({settings.DATABASE_POOL_SIZE}) is below WEB_THREADS + 2 ({needed}): "
+            "under load, requests wait for a connection and are answered 503.",
+            hint="Raise DATABASE_POOL_SIZE, or lower WEB_THREADS. The 2 are the engine's claimer and recorder.",
+            id="jobs.W001",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def pooler_has_a_way_around_it(**_: Any) -> list[CheckMessage]:
+    if not (settings.LEASE_ONLY and settings.DATABASE_DIRECT_URL):
+        return []
+    return [
+        checks.Warning(
+            "LEASE_ONLY is on although DATABASE_DIRECT_URL gives the engine a direct way.",
+            hint="Drop LEASE_ONLY: with a direct connection a dead worker is noticed at once, not after LEASE_SECONDS.",
+            id="jobs.W002",
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def local_addresses_are_not_allowed(**_: Any) -> list[CheckMessage]:
+    return [
+        checks.Warning(
+            f"FETCH_ALLOW_CIDRS contains {network}: clients can make this service fetch from its own machine.",
+            hint="Fine for trying things out; drop it where clients are not all trusted.",
+            id="jobs.W003",
+        )
+        for network in settings.FETCH_ALLOW_CIDRS
+        if any(network.version == local.version and network.subnet_of(local) for local in LOCAL)
+    ]

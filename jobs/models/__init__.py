@@ -1,0 +1,10 @@
+"""Fields, constraints and readable sets; every move of an image row stands in `jobs/queue.py`."""
+
+from jobs.models.failed_attempt import FailedAttempt
+from jobs.models.idempotency_key import IdempotencyKey
+from jobs.models.image_result import ImageResult
+from jobs.models.job import Job
+from jobs.models.visit import Visit
+from jobs.models.worker import Worker
+
+__all__ = ["FailedAttempt", "IdempotencyKey", "ImageResult", "Job", "Visit", "Worker"]

@@ -1,0 +1,28 @@
+from django.db import models
+from django.db.models.functions import Now
+
+from jobs.models.image_result import ImageResult
+
+
+class FailedAttempt(models.Model):
+    """What was seen during one attempt that failed."""
+
+    image = models.ForeignKey(ImageResult, on_delete=models.CASCADE, related_name="failed_attempts")
+    # The claim that made the attempt: claim numbers of one image only rise, through retries too.
+    claim_no = models.PositiveIntegerField()
+    code = models.CharField(max_length=32)
+    message = models.CharField(max_length=500)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    redirects = models.JSONField(default=list)
+    bytes = models.PositiveBigIntegerField()
+    elapsed_ms = models.PositiveIntegerField()
+    worker_id = models.BigIntegerField()
+    failed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "claim_no"], name="failed_attempt_once_per_claim"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} at claim {self.claim_no} of image {self.image_id}"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from jobs.errors import is_retryable
+from jobs.models.job import Job
+from jobs.models.visit import Visit
+from jobs.states import ImageState
+
+
+class ImageResultQuerySet(models.QuerySet["ImageResult"]):
+    def ready(self) -> ImageResultQuerySet:
+        """Images that a worker may claim now."""
+        return self.filter(state=ImageState.PENDING, run_after=None, held=False)
+
+    def waiting(self) -> ImageResultQuerySet:
+        """Images between two attempts."""
+        return self.filter(state=ImageState.PENDING, run_after__isnull=False)
+
+    def held(self) -> ImageResultQuerySet:
+        """Images that wait for another image of their store."""
+        return self.filter(state=ImageState.PENDING, held=True)
+
+    def pending(self) -> ImageResultQuerySet:
+        return self.filter(state=ImageState.PENDING)
+
+    def running(self) -> ImageResultQuerySet:
+        return self.filter(state=ImageState.RUNNING)
+
+    def completed(self) -> ImageResultQuerySet:
+        return self.filter(state=ImageState.COMPLETED)
+
+    def failed(self) -> ImageResultQuerySet:
+        return self.filter(state=ImageState.FAILED)
+
+    def claimed_by(self, worker_id: int) -> ImageResultQuerySet:
+        return self.running().filter(claimed_by=worker_id)
+
+
+class ImageResult(models.Model):
+    """One image of one visit: the unit of work, the queue's row and the result in one.
+
+    Three numbers with three meanings: `claim_no` is the fence and rises with every claim; `attempts` counts
+    finished attempts against MAX_ATTEMPTS; `crashes` counts rescues against MAX_CRASHES.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="images", db_index=False)
+    visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="images")
+    url = models.CharField(max_length=2048)
+
+    state = models.CharField(max_length=16, choices=ImageState, default=ImageState.PENDING)
+    # Seconds since 1970: when its turn comes, see `submission.py`.
+    rank = models.FloatField()
+    run_after = models.DateTimeField(null=True, blank=True)
+    held = models.BooleanField(default=False)
+    claimed_by = models.BigIntegerField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    claim_no = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    crashes = models.PositiveIntegerField(default=0)
+    generation = models.PositiveIntegerField(default=0)
+
+    width = models.PositiveBigIntegerField(null=True, blank=True)
+    height = models.PositiveBigIntegerField(null=True, blank=True)
+    perimeter = models.PositiveBigIntegerField(null=True, blank=True)
+    format = models.CharField(max_length=16, blank=True, default="")
+    bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    gpu_result = models.JSONField(null=True, blank=True)
+    error_code = models.CharField(max_length=32, blank=True, default="")
+    error_message = models.CharField(max_length=500, blank=True, default="")
+    fetch_ms = models.PositiveIntegerField(null=True, blank=True)
+    measure_ms = models.PositiveIntegerField(null=True, blank=True)
+    gpu_ms = models.PositiveIntegerField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ImageResultQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    state=ImageState.COMPLETED,
+                    width__gte=1,
+                    height__gte=1,
+                    perimeter=2 * (F("height") + F("width")),
+                    error_code="",
+                    finished_at__isnull=False,
+                )
+                | (Q(state=ImageState.FAILED, perimeter=None, finished_at__isnull=False) & ~Q(error_code=""))
+                | Q(
+                    state__in=[ImageState.PENDING, ImageState.RUNNING],
+                    perimeter=None,
+                    error_code="",
+                    finished_at=None,
+                ),
+                name="image_outcome_follows_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ImageState.RUNNING)
+                | Q(claimed_by__isnull=False, claimed_at__isnull=False, run_after=None, held=False),
+                name="image_running_is_claimed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["job", "id"], name="image_of_job"),
+            models.Index(
+                fields=["rank", "id"],
+                condition=Q(state=ImageState.PENDING, run_after=None, held=False),
+                name="image_ready",
+            ),
+            models.Index(
+                fields=["run_after"],
+                condition=Q(state=ImageState.PENDING, run_after__isnull=False),
+                name="image_waiting",
+            ),
+            models.Index(fields=["claimed_by", "id"], condition=Q(state=ImageState.RUNNING), name="image_running"),
+            models.Index(fields=["job"], condition=Q(state=ImageState.RUNNING), name="image_running_of_job"),
+            models.Index(
+                fields=["job", "error_code"], condition=Q(state=ImageState.FAILED), name="image_failed_of_job"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Image {self.pk}"
+
+    @property
+    def retryable(self) -> bool:
+        """Whether a person's retry may help."""
+        return is_retryable(self.error_code)

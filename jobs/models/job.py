@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Now
+
+from jobs.states import JobStatus, OnError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many images of a job stand where; the four always sum to `total`."""
+
+    total: int
+    pending: int
+    running: int
+    completed: int
+    failed: int
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
+        """The jobs that `user` may see: staff see all, others their own; nobody's jobs belong to nobody."""
+        if user is None or not user.is_authenticated:
+            return self.filter(owner=None)
+        return self if user.is_staff else self.filter(owner=user)
+
+    def ongoing(self) -> JobQuerySet:
+        return self.filter(status=JobStatus.ONGOING)
+
+
+class Job(models.Model):
+    """One submission: visits with their images.
+
+    `completed` and `failed` move in the same transaction as the image rows they count, so `total` tells
+    without counting rows whether the job has finished.
+    """
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.ONGOING)
+    on_error = models.CharField(max_length=16, choices=OnError, default=OnError.CONTINUE)
+    priority = models.SmallIntegerField(default=0)
+    total = models.PositiveIntegerField()
+    completed = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    # [{"store_id": …, "error": …}], frozen when the job finishes, so that a status call reads one row.
+    store_errors = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(completed__lte=F("total") - F("failed")), name="job_counts_within_total"
+            ),
+            models.CheckConstraint(condition=Q(total__gte=1), name="job_has_images"),
+            models.CheckConstraint(
+                condition=Q(status=JobStatus.ONGOING, finished_at=None, completed__lt=F("total") - F("failed"))
+                | Q(
+                    status=JobStatus.COMPLETED,
+                    finished_at__isnull=False,
+                    completed=F("total"),
+                    failed=0,
+                )
+                | Q(
+                    status=JobStatus.FAILED,
+                    finished_at__isnull=False,
+                    completed=F("total") - F("failed"),
+                    failed__gte=1,
+                ),
+                name="job_status_follows_counts",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="job_created_at"),
+            models.Index(fields=["id"], condition=Q(status=JobStatus.ONGOING), name="job_ongoing"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Job {self.pk}"
+
+    @property
+    def finished(self) -> int:
+        return self.completed + self.failed
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1: the share of images with a final outcome."""
+        return self.finished / self.total
+
+    def counts(self) -> Counts:
+        """Counted from the job's own row and the small index of running images, whatever the job's size.
+
+        The two are read in one statement, so the four always sum to the total.
+        """
+        from jobs.models.image_result import ImageResult  # it refers to this module
+
+        running = ImageResult.objects.running().filter(job=OuterRef("pk")).order_by()
+        row = (
+            Job.objects.filter(pk=self.pk)
+            .annotate(running=Coalesce(Subquery(running.values("job").annotate(n=Count("pk")).values("n")), 0))
+            .values("total", "completed", "failed", "running")
+            .get()
+        )
+        pending = row["total"] - row["completed"] - row["failed"] - row["running"]
+        return Counts(pending=pending, **row)

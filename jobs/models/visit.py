@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import models
+
+from jobs.models.job import Job
+
+
+class VisitQuerySet(models.QuerySet["Visit"]):
+    def since(self, instant: datetime) -> VisitQuerySet:
+        """Visits at `instant` or later; a visit whose time could not be read is never among them."""
+        return self.filter(visited_at__gte=instant)
+
+    def before(self, instant: datetime) -> VisitQuerySet:
+        return self.filter(visited_at__lt=instant)
+
+
+class Visit(models.Model):
+    """One stop of a field worker at a store, as the client sent it.
+
+    `store_id` is text, not a foreign key: an unknown store is a failed result, not a refused job.
+    """
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="visits")
+    store_id = models.CharField(max_length=64)
+    visit_time = models.CharField(max_length=200)
+    visited_at = models.DateTimeField(null=True, blank=True)
+
+    objects = VisitQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["store_id", "visited_at"], name="visit_store_time"),
+            models.Index(fields=["visited_at"], name="visit_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Visit {self.pk} of store {self.store_id}"
+
+    @property
+    def date(self) -> str:
+        """The instant in RFC 3339 where the time could be read, else the text as sent."""
+        return self.visited_at.isoformat() if self.visited_at else self.visit_time

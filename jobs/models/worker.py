@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+
+
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def silent(self) -> WorkerQuerySet:
+        """Workers whose heartbeat is older than the lease."""
+        return self.filter(beat_at__lt=Now() - timedelta(seconds=settings.LEASE_SECONDS))
+
+
+class Worker(models.Model):
+    """One epoch of one engine process; deleted when it leaves, or by whoever rescues its claims.
+
+    Nothing refers to it by a foreign key: `ImageResult.claimed_by` is a plain number, so that a final row may
+    keep the number of a worker long gone.
+    """
+
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    seats = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField(db_default=Now())
+    beat_at = models.DateTimeField(db_default=Now())
+
+    objects = WorkerQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"Worker {self.pk} ({self.host}, process {self.pid})"

@@ -1,0 +1,131 @@
+"""From a checked payload to rows: a job, its visits and its images, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from jobs import queue
+from jobs.engine.base import wake_up
+from jobs.errors import UnknownStore
+from jobs.models import IdempotencyKey, ImageResult, Job, Visit
+from jobs.models.store_errors import store_errors
+from jobs.states import ImageState, JobStatus, OnError
+from stores.models import Store
+
+# Between one job's images the turns of other jobs pass: each image queues one second behind the one before it,
+# so ten images sent after ten thousand are done in seconds.
+SECONDS_BETWEEN_IMAGES = 1.0
+# One step of priority is worth an hour of waiting.
+SECONDS_PER_PRIORITY = 3600.0
+IDEMPOTENCY_HOURS = 24
+# Rows per INSERT: large enough to make the round trip disappear, small enough for a flat memory.
+BATCH_SIZE = 5000
+
+
+class KeyReused(Exception):
+    """The Idempotency-Key came with another body before."""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitPayload:
+    """One visit as the client sent it; `visited_at` is `visit_time` where it could be read, aware."""
+
+    store_id: str
+    visit_time: str
+    visited_at: datetime | None
+    image_urls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyToken:
+    """The client's key and what it must stand for."""
+
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    job_id: int
+    replayed: bool
+
+
+def submit(
+    visits: Sequence[VisitPayload],
+    *,
+    owner: User | None = None,
+    on_error: OnError = OnError.CONTINUE,
+    priority: int = 0,
+    idempotency: IdempotencyToken | None = None,
+) -> Submitted:
+    """Store a job with at least one image; when this returns, all of it is durable and the engine is told.
+
+    Images of unknown stores are born failed and never fetched. Raises KeyReused.
+    """
+    known = set(Store.objects.known(visit.store_id for visit in visits).values_list("store_id", flat=True))
+    total = sum(len(visit.image_urls) for visit in visits)
+    unknown = sum(len(visit.image_urls) for visit in visits if visit.store_id not in known)
+    try:
+        with transaction.atomic():
+            now = queue.database_now()
+            job = Job(owner=owner, on_error=on_error, priority=priority, total=total, failed=unknown)
+            if unknown == total:
+                job.status, job.finished_at = JobStatus.FAILED, now
+            job.save()
+            if idempotency is not None:
+                _remember(idempotency, job)
+            _insert_images(job, visits, known, now)
+            if unknown == total:
+                job.store_errors = store_errors(job.pk)
+                job.save(update_fields=["store_errors"])
+            transaction.on_commit(wake_up, robust=True)
+    except IntegrityError:
+        # The unique constraint has waited for a twin's commit; what the twin stored is visible now.
+        if idempotency is None or (first := _find(idempotency, owner)) is None:
+            raise
+        return first
+    return Submitted(job.pk, replayed=False)
+
+
+def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], now: datetime) -> None:
+    rows = Visit.objects.bulk_create(
+        (Visit(job=job, store_id=v.store_id, visit_time=v.visit_time, visited_at=v.visited_at) for v in visits),
+        batch_size=BATCH_SIZE,
+    )
+    first_rank = now.timestamp() - job.priority * SECONDS_PER_PRIORITY
+    begun: set[str] = set()
+    images: list[ImageResult] = []
+    for row, visit in zip(rows, visits, strict=True):
+        for url in visit.image_urls:
+            image = ImageResult(job=job, visit=row, url=url, rank=first_rank + len(images) * SECONDS_BETWEEN_IMAGES)
+            if visit.store_id not in known:
+                image.state = ImageState.FAILED
+                image.error_code = UnknownStore.code
+                image.error_message = UnknownStore.sentence
+                image.finished_at = now
+            elif job.on_error == OnError.STOP_STORE:
+                image.held = visit.store_id in begun
+                begun.add(visit.store_id)
+            images.append(image)
+    ImageResult.objects.bulk_create(images, batch_size=BATCH_SIZE)
+
+
+def _remember(idempotency: IdempotencyToken, job: Job) -> None:
+    """Tie the key to the job; an IntegrityError where it is tied to another one."""
+    expired = Now() - timedelta(hours=IDEMPOTENCY_HOURS)
+    IdempotencyKey.objects.filter(owner=job.owner, key=idempotency.key, created_at__lt=expired).delete()
+    IdempotencyKey.objects.create(owner=job.owner, key=idempotency.key, body_sha256=idempotency.body_sha256, job=job)
+
+
+def _find(idempotency: IdempotencyToken, owner: User | None) -> Submitted | None:
+    """The first submission under this key. Raises KeyReused where it had another body."""
+    first = IdempotencyKey.objects.filter(owner=owner, key=idempotency.key).first()
+    if first is None:
+        return None
+    if first.body_sha256 != idempotency.body_sha256:
+        raise KeyReused
+    return Submitted(first.job_id, replayed=True)

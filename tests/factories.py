@@ -1,0 +1,57 @@
+"""Rows and values that many tests start from."""
+
+import os
+from collections.abc import Sequence
+
+from jobs.errors import ImageError
+from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
+from jobs.models import ImageResult, Job, Worker
+from jobs.states import OnError
+from jobs.submission import VisitPayload, submit
+from stores.models import Store
+
+KNOWN_STORE = "T-1"
+
+
+def make_stores(*store_ids: str) -> None:
+    Store.objects.bulk_create(
+        (Store(store_id=store_id, name=f"Shop {store_id}", area_code="A-1") for store_id in store_ids),
+        ignore_conflicts=True,
+    )
+
+
+def submit_job(
+    urls: Sequence[str] | int = 1,
+    *,
+    store_id: str = KNOWN_STORE,
+    on_error: OnError = OnError.CONTINUE,
+    priority: int = 0,
+) -> Job:
+    """A job of one visit, with these URLs or so many invented ones."""
+    if isinstance(urls, int):
+        urls = [f"http://images.test/{number}.jpg" for number in range(urls)]
+    return submit_visits((store_id, urls), on_error=on_error, priority=priority)
+
+
+def submit_visits(*visits: tuple[str, Sequence[str]], on_error: OnError = OnError.CONTINUE, priority: int = 0) -> Job:
+    make_stores(KNOWN_STORE)
+    payload = [VisitPayload(store_id, "time of store visit", None, urls) for store_id, urls in visits]
+    return Job.objects.get(pk=submit(payload, on_error=on_error, priority=priority).job_id)
+
+
+def make_worker() -> int:
+    """A worker's row without its keeper: alive to the lease, dead to the lock."""
+    return Worker.objects.create(host="test", pid=os.getpid(), seats=4).pk
+
+
+def success(claim: Claim, width: int = 640, height: int = 480) -> Outcome:
+    return Outcome(claim, Evidence(http_status=200, bytes=1000), Measurement(width, height, "JPEG"))
+
+
+def failure(claim: Claim, error: ImageError) -> Outcome:
+    return Outcome(claim, Evidence(), error=error)
+
+
+def states(job: Job) -> list[str]:
+    """The states of the job's images in submission order."""
+    return list(ImageResult.objects.filter(job=job).order_by("id").values_list("state", flat=True))
