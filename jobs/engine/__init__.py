@@ -1,0 +1,1 @@
+"""What works the queue: `base.py` says what is promised, the other modules keep it."""

@@ -1,0 +1,174 @@
+"""One worker id's life: claim, hand out, record, and leave in order."""
+
+import logging
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
+from time import monotonic
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from jobs import queue
+from jobs.engine.faults import is_transient
+from jobs.engine.keeper import Keeper
+from jobs.engine.recorder import Recorder
+from jobs.engine.seats import Seats
+from jobs.errors import Internal
+from jobs.imaging.outcome import Claim, Evidence, Outcome
+from jobs.imaging.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+# How often dead workers are looked for, waiting images promoted, and ready ones found without a wake-up.
+HOUSEKEEPING_SECONDS = 0.5
+# How often the keeper looks up from listening.
+LISTEN_SECONDS = 0.25
+
+
+class Epoch:
+    """Made and run by one thread, which is its claimer; the recorder and the keeper have threads of their own.
+
+    It ends when it is told to stop, or when a connection is lost: then the next epoch begins with new
+    connections and a new id, so that nothing old can be taken for ours.
+    """
+
+    def __init__(self, pipeline: Pipeline, seats: Seats, stopping: threading.Event) -> None:
+        self._pipeline = pipeline
+        self._seats = seats
+        self._stopping = stopping
+        self._keeper = Keeper(settings.WORKER_THREADS)
+        self.worker_id = self._keeper.worker_id
+        self._keeper_thread = threading.Thread(target=self._keep, name=f"keeper-{self.worker_id}", daemon=True)
+        self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self._lose)
+        # Set by whatever the claimer should look up for: a wake-up, room in the seats, a stop, a loss.
+        self.stir = threading.Event()
+        # Claimed and not yet recorded.
+        self.in_hand: dict[Claim, Future[None]] = {}
+        self._queue_is_empty = False
+        self._lost: Exception | None = None
+        self._leaving = threading.Event()
+
+    def run(self) -> None:
+        """Claim and hand out until stopped, then drain. Raises what ended the epoch early."""
+        logger.info("worker started", extra={"worker": self.worker_id, "seats": settings.WORKER_THREADS})
+        self._recorder.start()
+        self._keeper_thread.start()
+        drained = False
+        try:
+            while not self._stopping.is_set():
+                self._housekeep()
+                self._claim_until(monotonic() + HOUSEKEEPING_SECONDS)
+            self._drain()
+            drained = True
+        finally:
+            self._leaving.set()
+            self._recorder.close(seconds=0)
+            self._keeper_thread.join()
+            if drained:
+                self._keeper.leave()
+            self._keeper.close()
+            connections.close_all()
+        logger.info("worker left", extra={"worker": self.worker_id})
+
+    def _housekeep(self) -> None:
+        """Take back what dead workers held, and make ready what has waited long enough."""
+        try:
+            rescued = queue.rescue()
+            promoted = queue.promote()
+        except DatabaseError as error:
+            if not is_transient(error):
+                raise
+            logger.warning("housekeeping again", extra={"worker": self.worker_id, "error": str(error).strip()})
+            return
+        if rescued.workers or rescued.released or rescued.crash_loops:
+            logger.warning(
+                "claims rescued",
+                extra={
+                    "worker": self.worker_id,
+                    "dead_workers": rescued.workers,
+                    "released": rescued.released,
+                    "crash_loops": rescued.crash_loops,
+                },
+            )
+        if rescued.released or promoted:
+            self._queue_is_empty = False
+
+    def _claim_until(self, deadline: float) -> None:
+        """Keep the seats filled until `deadline`, on the monotonic clock."""
+        # A wake-up may get lost with its connection; so the queue is asked at least once a round.
+        self._queue_is_empty = False
+        while not self._stopping.is_set():
+            if self._lost is not None:
+                raise self._lost
+            room = self._seats.room
+            if room >= self._seats.refill_at and not self._queue_is_empty:
+                claims = self._claim(room)
+                self._queue_is_empty = len(claims) < room
+                self._hand_out(claims)
+                continue
+            if monotonic() >= deadline:
+                return
+            self.stir.wait(max(0.0, deadline - monotonic()))
+            self.stir.clear()
+
+    def _claim(self, limit: int) -> list[Claim]:
+        try:
+            return queue.claim(self.worker_id, limit)
+        except DatabaseError as error:
+            if not is_transient(error):
+                raise
+            logger.warning("claiming again", extra={"worker": self.worker_id, "error": str(error).strip()})
+            return []
+
+    def _hand_out(self, claims: list[Claim]) -> None:
+        for number, claim in enumerate(claims):
+            try:
+                self.in_hand[claim] = self._seats.take(self._work, claim)
+            except RuntimeError:
+                # The interpreter is ending under us: what no seat takes goes back at once.
+                self._stopping.set()
+                queue.release(self.worker_id, claims[number:])
+                return
+
+    def _work(self, claim: Claim) -> None:
+        """What a seat does; touches no database."""
+        try:
+            outcome = self._pipeline.process(claim)
+        except BaseException:
+            # Not even a SystemExit from a model may leave the image in hand for ever.
+            logger.exception("seat failed", extra={"job": claim.job_id, "image": claim.image_id})
+            outcome = Outcome(claim, Evidence(), error=Internal())
+        self._recorder.put(outcome)
+        if self._seats.room + 1 >= self._seats.refill_at and not self._queue_is_empty:
+            self.stir.set()
+
+    def _recorded(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            self.in_hand.pop(outcome.claim, None)
+        # A recorded outcome may have let the store's next image go.
+        self._queue_is_empty = False
+        self.stir.set()
+
+    def _keep(self) -> None:
+        try:
+            while not self._leaving.is_set():
+                if self._keeper.wait(LISTEN_SECONDS):
+                    self._queue_is_empty = False
+                    self.stir.set()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the claimer must learn of it
+            self._lose(error)
+
+    def _lose(self, error: Exception) -> None:
+        self._lost = error
+        self.stir.set()
+
+    def _drain(self) -> None:
+        """Let the seats finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
+        deadline = monotonic() + settings.SHUTDOWN_SECONDS
+        at_work = [future for future in list(self.in_hand.values()) if not future.cancel()]
+        wait(at_work, timeout=settings.SHUTDOWN_SECONDS)
+        self._recorder.close(seconds=max(1.0, deadline - monotonic()))
+        released = queue.release(self.worker_id, list(self.in_hand))
+        if released:
+            logger.info("claims released", extra={"worker": self.worker_id, "released": released})

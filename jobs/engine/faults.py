@@ -1,0 +1,19 @@
+"""Which database errors end an engine's epoch, and which only ask for the same statement again."""
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+
+# PostgreSQL, appendix A: serialization failure, deadlock, disk full, out of memory, lock not available (a lock
+# timeout), query canceled (a statement timeout). The connection survives each of them.
+TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "53100", "53200", "55P03", "57014"})
+
+
+def is_transient(error: DatabaseError) -> bool:
+    """Whether the same batch may succeed on the same connection a moment later."""
+    return getattr(error.__cause__, "sqlstate", None) in TRANSIENT_SQLSTATES
+
+
+def is_connection_lost(error: Exception) -> bool:
+    """Whether the connection, not the statement, is what failed; whatever was sent may have been done or not."""
+    if isinstance(error, InterfaceError):
+        return True
+    return isinstance(error, OperationalError) and not is_transient(error)

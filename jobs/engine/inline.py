@@ -1,0 +1,57 @@
+"""An engine without threads: the caller of `wake_up` does the work. For tests and for stepping through."""
+
+import time
+
+from jobs import queue
+from jobs.engine.base import Engine
+from jobs.engine.keeper import Keeper
+from jobs.imaging.pipeline import Pipeline
+from jobs.models import ImageResult
+
+# While images wait for their next attempt.
+POLL_SECONDS = 0.01
+
+
+class InlineEngine(Engine):
+    """Empties the queue at every wake-up, retries included, and holds no worker row in between."""
+
+    def __init__(self) -> None:
+        self._started = False
+
+    @property
+    def is_running(self) -> bool:
+        return self._started
+
+    @property
+    def in_hand(self) -> int:
+        return 0
+
+    def start(self) -> None:
+        self._started = True
+        self.wake_up()
+
+    def stop_claiming(self) -> None:
+        self._started = False
+
+    def stop(self) -> None:
+        self.stop_claiming()
+
+    def wake_up(self) -> None:
+        if not self._started:
+            return
+        pipeline = Pipeline.from_settings()
+        keeper = Keeper(seats=1)
+        try:
+            queue.rescue()
+            while self._started:
+                queue.promote()
+                claims = queue.claim(keeper.worker_id, limit=1)
+                if claims:
+                    queue.record(keeper.worker_id, [pipeline.process(claim) for claim in claims])
+                elif ImageResult.objects.waiting().exists():
+                    time.sleep(POLL_SECONDS)
+                else:
+                    break
+        finally:
+            keeper.leave()
+            pipeline.close()

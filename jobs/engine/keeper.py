@@ -1,0 +1,92 @@
+"""A worker's sign of life: one plain connection that holds its lock, beats, and listens."""
+
+import logging
+import os
+import socket
+from time import monotonic
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+from jobs.queue import WORKER_LOCK, WorkerGone
+
+logger = logging.getLogger(__name__)
+
+CHANNEL = "retail_pulse_ready"
+# Six beats within a lease: one or two may be late without harm.
+BEATS_PER_LEASE = 6
+
+
+class Keeper:
+    """Registers a worker and keeps it alive; made and closed by one thread at a time.
+
+    The connection stands outside Django's pool: it must be the same session for the worker's whole life,
+    because the lock that says "alive" belongs to the session and is freed by the server when the process dies.
+    """
+
+    def __init__(self, seats: int) -> None:
+        self._connection = _connect()
+        self._beat_every = settings.LEASE_SECONDS / BEATS_PER_LEASE
+        try:
+            with self._connection.transaction():
+                # The row becomes visible at the commit, when its lock is held: nobody sees a worker that
+                # looks dead because it was only being born.
+                self.worker_id: int = self._execute(
+                    "INSERT INTO jobs_worker (host, pid, seats) VALUES (%s, %s, %s) RETURNING id",
+                    [socket.gethostname()[:255], os.getpid(), seats],
+                ).fetchall()[0][0]
+                if not settings.LEASE_ONLY:
+                    self._execute("SELECT pg_advisory_lock(%s, %s)", [WORKER_LOCK, self.worker_id])
+            if not settings.LEASE_ONLY:
+                self._execute(f"LISTEN {CHANNEL}")
+        except BaseException:
+            self._connection.close()
+            raise
+        self._next_beat = monotonic() + self._beat_every
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds` for a wake-up, beating when it is time; whether one came.
+
+        Raises WorkerGone where the worker's row was deleted, psycopg.Error where the connection is lost.
+        """
+        heard = list(self._connection.notifies(timeout=seconds, stop_after=1))
+        if monotonic() >= self._next_beat:
+            self._next_beat = monotonic() + self._beat_every
+            beat = self._execute(
+                "UPDATE jobs_worker SET beat_at = clock_timestamp() WHERE id = %s",
+                [self.worker_id],
+            )
+            if beat.rowcount == 0:
+                raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
+        return bool(heard)
+
+    def leave(self) -> None:
+        """Take the worker's row away and close; whatever it had claimed must have been recorded or released."""
+        try:
+            self._execute("DELETE FROM jobs_worker WHERE id = %s", [self.worker_id])
+        except psycopg.Error as error:
+            logger.warning("worker could not sign off", extra={"worker": self.worker_id, "error": str(error)})
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connection without a word: to everybody else the worker is dead from here on."""
+        self._connection.close()
+
+    def _execute(self, sql: str, parameters: list[Any] | None = None) -> psycopg.Cursor[Any]:
+        return self._connection.execute(sql, parameters)
+
+
+def notify() -> None:
+    """Wake every listening engine, in this process or another; on Django's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {CHANNEL}")
+
+
+def _connect() -> psycopg.Connection[Any]:
+    if settings.DATABASE_DIRECT_URL:
+        return psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
+    parameters = connection.get_connection_params()
+    parameters.pop("pool", None)
+    return psycopg.connect(**{**parameters, "autocommit": True})

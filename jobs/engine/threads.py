@@ -1,0 +1,88 @@
+"""The engine of one process: a claimer, many seats, a recorder and a keeper.
+
+The claimer takes images from the queue and hands them to the seats; a seat fetches and measures one image and
+holds no database connection; the recorder writes the outcomes; the keeper says that this worker lives.
+"""
+
+import atexit
+import logging
+import threading
+
+from django.conf import settings
+from django.db import connections
+
+from jobs.engine.base import Engine
+from jobs.engine.epoch import Epoch
+from jobs.engine.keeper import notify
+from jobs.engine.seats import Seats
+from jobs.imaging.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+# Between two epochs while the database is away: the first pause, and the longest.
+RESTART_SECONDS = (0.1, 2.0)
+
+
+class ThreadEngine(Engine):
+    """Runs one epoch after the other until it is stopped; the seats outlive them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._supervisor: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._epoch: Epoch | None = None
+
+    @property
+    def is_running(self) -> bool:
+        return self._supervisor is not None and self._supervisor.is_alive()
+
+    @property
+    def in_hand(self) -> int:
+        epoch = self._epoch
+        return 0 if epoch is None else len(epoch.in_hand)
+
+    def start(self) -> None:
+        with self._lock:
+            if self.is_running:
+                return
+            self._stopping.clear()
+            # Daemon: a process that ends without `stop` must not hang on it.
+            self._supervisor = threading.Thread(target=self._supervise, name="claimer", daemon=True)
+            self._supervisor.start()
+            atexit.register(self.stop)
+
+    def stop_claiming(self) -> None:
+        self._stopping.set()
+        if epoch := self._epoch:
+            epoch.stir.set()
+
+    def stop(self) -> None:
+        self.stop_claiming()
+        if self._supervisor is not None:
+            self._supervisor.join()
+        atexit.unregister(self.stop)
+
+    def wake_up(self) -> None:
+        notify()
+
+    def _supervise(self) -> None:
+        pipeline = Pipeline.from_settings()
+        seats = Seats(settings.WORKER_THREADS)
+        first_pause, longest_pause = RESTART_SECONDS
+        pause = first_pause
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._epoch = Epoch(pipeline, seats, self._stopping)
+                    pause = first_pause
+                    self._epoch.run()
+                except Exception as error:  # noqa: BLE001 - an engine that gave up would strand every job
+                    logger.warning("engine starts over", extra={"error": str(error).strip(), "pause": pause})
+                    self._stopping.wait(pause)
+                    pause = min(2 * pause, longest_pause)
+        finally:
+            self._epoch = None
+            # Whoever is still at work is past SHUTDOWN_SECONDS: the downloads are cut, so the process can end.
+            pipeline.close()
+            seats.close()
+            connections.close_all()

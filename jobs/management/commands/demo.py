@@ -1,0 +1,35 @@
+import signal
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from jobs.demo.service import ServiceFailed
+from jobs.demo.tour import tour
+
+
+class Command(BaseCommand):
+    help = "Show the service on sample data: three jobs and their results, then serve until Ctrl-C."
+    # Nothing here touches this process's own database: the demo has a state directory of its own.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--exit", action="store_true", help="end after the results, with 0 only if every one is as expected"
+        )
+
+    def handle(self, *, exit: bool, **options: Any) -> None:  # noqa: A002 - the option's name
+        signal.signal(signal.SIGTERM, interrupt)
+        try:
+            surprises = tour(settings.BASE_DIR, settings.BASE_DIR / ".retail-pulse-demo", stay=not exit)
+        except ServiceFailed as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            return
+        if surprises:
+            raise CommandError(f"{len(surprises)} results were not as expected.")
+
+
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

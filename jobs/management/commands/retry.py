@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from jobs import queue
+from jobs.engine.base import wake_up
+from jobs.models import Job
+
+
+class Command(BaseCommand):
+    help = "Try a job's failed images again; the job is ongoing until they are done."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("job", type=int, help="the job's id")
+        parser.add_argument("--code", help="only images that failed with this code, such as http_404")
+
+    def handle(self, *, job: int, code: str | None, **options: Any) -> None:
+        try:
+            retried = queue.retry(job, code)
+        except Job.DoesNotExist:
+            raise CommandError(f"There is no job {job}.") from None
+        if retried.reopened:
+            wake_up()
+        self.stdout.write(f"Job {job}: {retried.reopened:,} images will be tried again.")
+        if retried.still_unknown:
+            self.stdout.write(f"{retried.still_unknown:,} stay failed, because their store is still unknown.")

@@ -1,0 +1,50 @@
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, connection
+
+from jobs.engine.base import get_engine
+from jobs.management.commands.serve import refuse_missing_migrations
+from jobs.models import ImageResult
+
+# How soon a signal, or an empty queue, is noticed.
+POLL_SECONDS = 0.2
+
+
+class Command(BaseCommand):
+    help = "Work the queue without serving requests, until SIGTERM or Ctrl-C; start as many of these as you like."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--drain", action="store_true", help="leave once no image is pending, waiting ones included"
+        )
+
+    def handle(self, *, drain: bool, **options: Any) -> None:
+        refuse_missing_migrations()
+        self.stopping = False
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self.stop)
+        engine = get_engine()
+        engine.start()
+        try:
+            # A plain flag: a handler that set an event could interrupt the wait for that very event.
+            while not self.stopping and not (drain and engine.in_hand == 0 and queue_is_empty()):
+                time.sleep(POLL_SECONDS)
+        finally:
+            engine.stop()
+
+    def stop(self, signum: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+
+def queue_is_empty() -> bool:
+    """Whether no image is pending; held ones count, since an image in some worker's hands will let them go."""
+    try:
+        return not ImageResult.objects.pending().exists()
+    except DatabaseError:
+        # The database is away for the moment; the engine says so and waits for it, and so do we.
+        connection.close()
+        return False

@@ -1,0 +1,64 @@
+"""gunicorn's configuration: one process with web threads and the engine inside.
+
+Signals: SIGTERM and SIGINT drain, SIGQUIT leaves at once (what was in hand is rescued). gunicorn passes a group's
+SIGTERM on, so it may arrive twice; the second one changes nothing.
+"""
+
+import math
+import os
+import signal
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
+
+from jobs.engine.base import get_engine
+
+
+class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn's threaded worker, with an engine that stops claiming when the worker is told to end."""
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        # Ctrl-C reaches every process of the terminal's group: to gunicorn it means "at once", to us "in order".
+        signal.signal(signal.SIGINT, self.handle_exit)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.alive:
+            # Not here: the interrupted main thread may hold the very lock that the engine's event needs.
+            self.method_queue.defer(get_engine().stop_claiming)
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        os._exit(0)
+
+
+# A class, not its dotted path: this module is the configuration itself.
+worker_class = EngineWorker
+workers = 1
+threads = settings.WEB_THREADS
+wsgi_app = "retail_pulse.wsgi:application"
+# A worker that does not even turn its event loop for this long is replaced.
+timeout = 60
+# The engine's drain, and a little to record and hand back.
+graceful_timeout = math.ceil(settings.SHUTDOWN_SECONDS) + 5
+# Never restarted for its age: a restart in the midst of work is only a cost.
+max_requests = 0
+keepalive = 5
+control_socket_disable = True
+
+
+def when_ready(server: Arbiter) -> None:
+    signal.signal(signal.SIGINT, lambda _, frame: server.signal(signal.SIGTERM, frame))
+
+
+def post_worker_init(worker: Any) -> None:
+    if settings.ENGINE_AUTOSTART == "auto":
+        # Now, not at the first request: unfinished work resumes at boot.
+        get_engine().start()
+
+
+def worker_exit(server: Arbiter, worker: Any) -> None:
+    get_engine().stop()

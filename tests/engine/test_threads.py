@@ -1,0 +1,200 @@
+"""What the thread engine does when the ground moves: lost connections, refused outcomes, full seats."""
+
+import threading
+
+import pytest
+from django.db import DataError, OperationalError, connection
+
+from jobs import queue
+from jobs.engine.recorder import Recorder
+from jobs.imaging import gpu
+from jobs.imaging.outcome import Measurement
+from jobs.models import ImageResult, Worker
+from tests.engine.test_contract import finished
+from tests.factories import make_worker, states, submit_job, success
+from tests.waiting import wait_for
+
+THREADS = "jobs.engine.threads.ThreadEngine"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Gate(gpu.GPUStep):
+    """A model that lets images through only while it is open."""
+
+    opened = threading.Event()
+    inside = 0
+
+    def infer(self, image, measurement):
+        Gate.inside += 1
+        try:
+            Gate.opened.wait(20)
+        finally:
+            Gate.inside -= 1
+        return {"seen": measurement.width}
+
+
+@pytest.fixture
+def gate(settings):
+    settings.GPU_STEP = "tests.engine.test_threads.Gate"
+    Gate.opened = threading.Event()
+    yield Gate
+    Gate.opened.set()
+
+
+def urls(images, count):
+    return [f"{images.url}/{images.names[0]}?{number}" for number in range(count)]
+
+
+def cut_every_connection():
+    """Terminate every backend of this database but the one that asks."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def test_lost_connections_cost_no_image(start_engine, images):
+    engine = start_engine(THREADS)
+    job = submit_job(urls(images, 200))
+    for _ in range(3):
+        before = Worker.objects.order_by("-id").values_list("id", flat=True).first() or 0
+        cut_every_connection()
+        wait_for(lambda before=before: Worker.objects.filter(id__gt=before).exists())
+    assert finished(job).status == "completed"
+    assert engine.is_running
+
+
+def test_a_worker_declared_dead_comes_back_under_a_new_id(start_engine, images):
+    start_engine(THREADS)
+    first = wait_for(Worker.objects.first)
+    Worker.objects.all().delete()
+    assert finished(submit_job(urls(images, 3))).status == "completed"
+    assert not Worker.objects.filter(id=first.id).exists()
+
+
+def test_no_more_images_are_in_hand_than_the_seats_and_their_reserve(start_engine, images, gate):
+    engine = start_engine(THREADS)
+    job = submit_job(urls(images, 40))
+    wait_for(lambda: engine.in_hand == 10)  # 8 seats and a quarter more
+    wait_for(lambda: Gate.inside == 8)
+    assert ImageResult.objects.running().count() == 10
+    gate.opened.set()
+    assert finished(job).status == "completed"
+
+
+def test_seats_hold_no_database_connection(start_engine, images, gate):
+    start_engine(THREADS)
+    submit_job(urls(images, 8))
+    wait_for(lambda: Gate.inside == 8)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
+        # The claimer, the recorder, the keeper, and this test.
+        assert cursor.fetchone()[0] <= 4
+
+
+def test_what_the_model_says_is_stored(start_engine, images, gate):
+    gate.opened.set()
+    start_engine(THREADS)
+    job = finished(submit_job(urls(images, 1)))
+    row = ImageResult.objects.get(job=job)
+    assert row.gpu_result == {"seen": row.width}
+
+
+def test_images_still_at_work_after_the_shutdown_time_are_handed_back(start_engine, images, gate, settings):
+    settings.SHUTDOWN_SECONDS = 0
+    engine = start_engine(THREADS)
+    job = submit_job(urls(images, 5))
+    wait_for(lambda: Gate.inside == 5)
+    engine.stop()
+    assert states(job) == ["pending"] * 5
+    assert list(ImageResult.objects.values_list("attempts", "crashes").distinct()) == [(0, 0)]
+    assert not Worker.objects.exists()
+
+
+def test_images_at_work_within_the_shutdown_time_are_finished(start_engine, images, gate):
+    engine = start_engine(THREADS)
+    job = submit_job(urls(images, 5))
+    wait_for(lambda: Gate.inside == 5)
+    threading.Timer(0.2, gate.opened.set).start()
+    engine.stop()
+    assert finished(job).status == "completed"
+
+
+def test_a_job_submitted_while_idle_starts_without_waiting_for_the_poll(start_engine, images, monkeypatch):
+    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 60.0)
+    engine = start_engine(THREADS)
+    wait_for(Worker.objects.exists)
+    assert finished(submit_job(urls(images, 3))).status == "completed"
+    engine.stop()
+
+
+@pytest.fixture
+def recorder():
+    lost = []
+    worker = make_worker()
+    recorder = Recorder(worker, on_recorded=lambda batch: None, on_lost=lost.append)
+    recorder.worker, recorder.lost = worker, lost
+    recorder.start()
+    yield recorder
+    recorder.close(seconds=5)
+
+
+def test_an_outcome_that_the_database_refuses_fails_alone(recorder, settings):
+    settings.MAX_ATTEMPTS = 1
+    job = submit_job(3)
+    first, second, third = queue.claim(recorder.worker, limit=3)
+    recorder.put(success(first))
+    # No JPEG is wider than 65,535 pixels; this number does not even fit the column.
+    recorder.put(success(second, width=2**70))
+    recorder.put(success(third))
+    assert finished(job).completed == 2
+    assert ImageResult.objects.get(pk=second.image_id).error_code == "internal"
+
+
+def test_a_batch_is_recorded_again_after_a_transient_error(recorder, monkeypatch):
+    job = submit_job(1)
+    (claim,) = queue.claim(recorder.worker, limit=1)
+    record, refusals = queue.record, [deadlock(), deadlock()]
+
+    def record_at_the_third_time(worker_id, outcomes):
+        if refusals:
+            raise refusals.pop()
+        return record(worker_id, outcomes)
+
+    monkeypatch.setattr(queue, "record", record_at_the_third_time)
+    recorder.put(success(claim))
+    assert finished(job).status == "completed"
+    assert recorder.lost == []
+
+
+def deadlock():
+    import psycopg.errors
+
+    error = OperationalError("deadlock detected")
+    error.__cause__ = psycopg.errors.DeadlockDetected()
+    return error
+
+
+def test_a_lost_connection_ends_the_recorder_and_is_told(recorder, monkeypatch):
+    submit_job(1)
+    (claim,) = queue.claim(recorder.worker, limit=1)
+
+    def refuse(worker_id, outcomes):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(queue, "record", refuse)
+    recorder.put(success(claim))
+    wait_for(lambda: recorder.lost)
+
+
+def test_the_measurement_that_is_refused_is_really_refused():
+    submit_job(1)
+    worker = make_worker()
+    (claim,) = queue.claim(worker, limit=1)
+    with pytest.raises(DataError):
+        queue.record(worker, [success(claim, width=2**70)])
+    assert Measurement(2**70, 1, "JPEG").perimeter > 2**63
