@@ -1,0 +1,98 @@
+"""A small image server on loopback that also misbehaves on request."""
+
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+# Longer than the demo's own FETCH_DEADLINE_SECONDS.
+SLOW_SECONDS = 10
+
+
+class ImageServer:
+    """Serves the files of a folder, and a few bad examples, on a free port of 127.0.0.1.
+
+    `/404` is not there; `/slow` answers after SLOW_SECONDS; `/truncated` declares more bytes than it sends;
+    `/not-an-image` is a web page; `/flaky/…` answers 503 once per path and then the file.
+    A query is ignored, so that `?n=1` makes another URL of the same file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        self._seen: Counter[str] = Counter()
+        self._closing = threading.Event()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            # Without it each answer waits for the client's delayed acknowledgement.
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                server._answer(self)
+
+            def log_message(self, *args: Any) -> None:
+                """Stay silent: the terminal belongs to the demo."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(target=self._http.serve_forever, name="image-server", daemon=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The images' file names, sorted."""
+        return sorted(self._files)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._http.server_port}"
+
+    @property
+    def port(self) -> int:
+        return self._http.server_port
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+
+    def _answer(self, request: BaseHTTPRequestHandler) -> None:
+        path = request.path.partition("?")[0]
+        name = path.rsplit("/", 1)[-1]
+        image = self._files.get(name)
+        if path == "/not-an-image":
+            self._send(request, 200, "image/jpeg", b"<!doctype html><title>Sign in</title>")
+        elif path == "/slow":
+            self._closing.wait(SLOW_SECONDS)
+            self._send(request, 504, "text/plain", b"too late\n")
+        elif path == "/truncated":
+            whole = self._files[self.names[0]]
+            self._send(request, 200, "image/jpeg", whole[: len(whole) // 2], declared=len(whole))
+        elif image is None:
+            self._send(request, 404, "text/plain", b"no such image\n")
+        elif path.startswith("/flaky/") and self._is_first(request.path):
+            self._send(request, 503, "text/plain", b"try again\n")
+        else:
+            self._send(request, 200, "application/octet-stream", image)
+
+    def _is_first(self, path: str) -> bool:
+        self._seen[path] += 1
+        return self._seen[path] == 1
+
+    def _send(
+        self, request: BaseHTTPRequestHandler, status: int, kind: str, body: bytes, declared: int | None = None
+    ) -> None:
+        request.send_response(status)
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(declared or len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+        request.close_connection = declared is not None

@@ -1,0 +1,117 @@
+"""What `./run demo` shows, from the empty state directory to the table of results."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from jobs.demo.image_server import ImageServer
+from jobs.demo.scenes import Scene, scenes
+from jobs.demo.service import Service, ServiceFailed, free_port
+from retail_pulse.postgres.server import ensure_running
+
+JOBS_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
+    """Run the demo on the state directory `home`; with `stay`, keep serving until Ctrl-C.
+
+    Returns what came out otherwise than expected, a sentence each. Raises ServiceFailed where the
+    service could not be started.
+    """
+    console = Console()
+    console.print(f"State of this demo: {home} (delete it whenever you like).", soft_wrap=True)
+    # Held for the whole demo, so that the server is not stopped and started between two commands.
+    ensure_running(home)
+    with ImageServer(checkout / "fixtures" / "images") as images:
+        service = Service(
+            checkout,
+            home,
+            free_port(near=8000),
+            API_OPEN="true",
+            FETCH_ALLOW_CIDRS="127.0.0.1/32",
+            FETCH_ALLOW_PORTS=f"80,443,{images.port}",
+            # /slow shall be shown within the demo's time, and so shall the attempts after the first.
+            FETCH_DEADLINE_SECONDS="2",
+            BACKOFF_BASE_SECONDS="0.2",
+        )
+        service.manage("migrate", "--verbosity", "0")
+        imported = service.manage("import_stores", str(checkout / "fixtures" / "stores.csv"))
+        console.print(f"Store master: {imported.splitlines()[-1]}")
+        login, password = service.create_login()
+        with service:
+            console.print(f"Serving on {service.url}, images from {images.url}\n")
+            jobs = {service.submit(scene.payload): scene for scene in scenes(checkout / "fixtures", images)}
+            _watch(console, service, jobs)
+            surprises = _show_results(console, service, jobs)
+            _show_what_next(console, service, min(jobs), login, password)
+            if stay:
+                console.print("\nServing until Ctrl-C.")
+                service.wait()
+                raise ServiceFailed("The server ended by itself; its log is serve.log in the state directory.")
+    return surprises
+
+
+def _show_results(console: Console, service: Service, jobs: dict[int, Scene]) -> list[str]:
+    surprises = []
+    for job_id, scene in jobs.items():
+        status, images = service.status(job_id), service.images(job_id)
+        console.print(_results(f"Job {job_id}, {scene.title}: {status['status']}", images))
+        for entry in status.get("error", []):
+            console.print(f"  {entry['store_id']}: {entry['error']}", markup=False, highlight=False)
+        console.print()
+        surprises += scene.surprises(status, images)
+    for surprise in surprises:
+        console.print(f"Unexpected: {surprise}", markup=False, style="red")
+    return surprises
+
+
+def _watch(console: Console, service: Service, jobs: dict[int, Scene]) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    deadline = time.monotonic() + JOBS_SECONDS
+    with Progress(*columns, console=console) as progress:
+        bars = {job_id: progress.add_task(f"Job {job_id}, {scene.title}") for job_id, scene in jobs.items()}
+        while bars:
+            for job_id, bar in list(bars.items()):
+                summary = service.status(job_id, view="summary")
+                counts = summary["counts"]
+                progress.update(bar, total=counts["total"], completed=counts["completed"] + counts["failed"])
+                if summary["status"] != "ongoing":
+                    del bars[job_id]
+            if time.monotonic() > deadline:
+                return
+            time.sleep(POLL_SECONDS)
+    console.print()
+
+
+def _results(title: str, images: list[dict[str, Any]], most: int = 12) -> Table:
+    more = f"and {len(images) - most} more images" if len(images) > most else None
+    table = Table(
+        "store", "image", "size", "perimeter", "attempts", "error", title=title, title_justify="left", caption=more
+    )
+    for image in images[:most]:
+        size = f"{image['width']} x {image['height']}" if image["width"] else ""
+        table.add_row(
+            image["store_id"],
+            image["image_url"].split("/", 3)[-1],
+            size,
+            str(image["perimeter"] or ""),
+            str(image["attempts"]),
+            image["error"]["code"] if image["error"] else "",
+        )
+    return table
+
+
+def _show_what_next(console: Console, service: Service, job_id: int, login: str, password: str) -> None:
+    lines = f"""Try next:
+  curl -s '{service.url}/api/status?jobid={job_id}'
+  curl -s '{service.url}/api/status?jobid={job_id}&view=summary'
+  curl -s '{service.url}/api/status?jobid={job_id}&view=images&limit=2'
+  curl -s '{service.url}/api/visits?startdate=2026-11-22'
+  curl -s -H 'Content-Type: application/json' -d @fixtures/example-request.json {service.url}/api/submit/
+  {service.url}/admin/ as {login} with the password {password}"""
+    console.print(lines, markup=False, highlight=False, soft_wrap=True)

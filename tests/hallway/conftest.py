@@ -1,0 +1,118 @@
+"""Real processes on a database of their own, real sockets, real signals."""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, urlencode
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg import sql
+
+from jobs.demo.service import Service
+from tests.conftest import FIXTURES
+from tests.waiting import wait_for
+
+CHECKOUT = FIXTURES.parent
+
+
+class Hall:
+    """A migrated database with the fixture's stores, and the processes that a test starts on it."""
+
+    def __init__(self, home, url: str) -> None:
+        self.home = home
+        self.database_url = url
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.services: list[Service] = []
+
+    def settings(self, **settings: str) -> dict[str, str]:
+        return {
+            "DATABASE_URL": self.database_url,
+            "ENGINE_AUTOSTART": "auto",
+            "API_OPEN": "true",
+            "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
+            "FETCH_ALLOW_PORTS": "1-65535",
+            "GPU_MIN_SECONDS": "0.05",
+            "GPU_MAX_SECONDS": "0.05",
+            "WORKER_THREADS": "8",
+            "LEASE_SECONDS": "5",
+            **settings,
+        }
+
+    def service(self, **settings: str) -> Service:
+        """A server, not yet started; use it with `with`."""
+        service = Service(CHECKOUT, self.home, **self.settings(**settings))
+        self.services.append(service)
+        return service
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """A management command in a process of its own."""
+        process = subprocess.Popen(
+            [sys.executable, str(CHECKOUT / "manage.py"), *arguments],
+            env=os.environ | {"RETAIL_PULSE_HOME": str(self.home)} | self.settings(**settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.processes.append(process)
+        return process
+
+    def query(self, statement: str) -> list[tuple]:
+        """Rows of the hall's own database."""
+        with psycopg.connect(self.database_url, autocommit=True) as direct:
+            return direct.execute(statement).fetchall()
+
+    def scalar(self, statement: str):
+        return self.query(statement)[0][0]
+
+    def wait_for(self, statement: str, timeout: float = 30.0):
+        """Until the statement's first value is true; returns it."""
+        return wait_for(lambda: self.scalar(statement), timeout)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Callable[[], str]]:
+    """Make databases with every migration and the fixture's stores, each a copy of one template."""
+    with django_db_blocker.unblock():
+        parameters = connection.get_connection_params()
+    address = {key: str(parameters[key]) for key in ("host", "port", "password") if parameters.get(key)}
+    user = quote(parameters["user"])
+
+    def url(name: str) -> str:
+        return f"postgresql://{user}@/{name}?{urlencode(address)}"
+
+    made: list[str] = []
+
+    def make(*, template: str | None = None) -> str:
+        name = f"hall_{uuid.uuid4().hex[:12]}"
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+        if template:
+            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+        with psycopg.connect(url("postgres"), autocommit=True) as direct:
+            direct.execute(statement)
+        made.append(name)
+        return name
+
+    template = make()
+    service = Service(CHECKOUT, tmp_path_factory.mktemp("template"), DATABASE_URL=url(template))
+    service.manage("migrate", "--verbosity", "0")
+    service.manage("import_stores", str(FIXTURES / "stores.csv"))
+    yield lambda: url(make(template=template))
+    with psycopg.connect(url("postgres"), autocommit=True) as direct:
+        for name in made:
+            direct.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def hall(migrated_database, tmp_path) -> Iterator[Hall]:
+    hall = Hall(tmp_path, migrated_database())
+    yield hall
+    for service in hall.services:
+        service.stop()
+    for process in hall.processes:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
