@@ -91,5 +91,5 @@ def local_addresses_are_not_allowed(**_: Any) -> list[CheckMessage]:
             id="jobs.W003",
         )
         for network in settings.FETCH_ALLOW_CIDRS
-        if any(network.version == local.version and network.subnet_of(local) for local in LOCAL)
+        if any(network.overlaps(local) for local in LOCAL)
     ]

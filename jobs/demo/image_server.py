@@ -1,5 +1,6 @@
 """A small image server on loopback that also misbehaves on request."""
 
+import sys
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,17 @@ from typing import Any, Self
 
 # Longer than the demo's own FETCH_DEADLINE_SECONDS.
 SLOW_SECONDS = 10
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # As many as may ask at once; the default of 5 would make the others wait for a second.
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay silent where the client has hung up, as it does on /slow."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class ImageServer:
@@ -36,8 +48,7 @@ class ImageServer:
             def log_message(self, *args: Any) -> None:
                 """Stay silent: the terminal belongs to the demo."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._http.serve_forever, name="image-server", daemon=True)
 
     @property

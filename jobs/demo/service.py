@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,10 +26,10 @@ class ServiceFailed(Exception):
 class Service:
     """Runs `manage.py` commands and the server with an environment of its own, and speaks to it over HTTP.
 
-    The server listens on `port`, or on a free one.
+    `settings` are environment variables; the server listens on `port`, or on a free one.
     """
 
-    def __init__(self, checkout: Path, home: Path, port: int = 0, **settings: str) -> None:
+    def __init__(self, checkout: Path, home: Path, settings: Mapping[str, str], port: int = 0) -> None:
         self._checkout = checkout
         self._log = home / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +37,7 @@ class Service:
         self._session.trust_env = False
         self.port = port or free_port()
         # Set but empty: not even the operator's .env may point this at a real database.
-        self._environment = os.environ | {"RETAIL_PULSE_HOME": str(home), "DATABASE_URL": ""} | settings
+        self._environment = os.environ | {"RETAIL_PULSE_HOME": str(home), "DATABASE_URL": "", **settings}
 
     @property
     def url(self) -> str:

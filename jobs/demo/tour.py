@@ -28,20 +28,18 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
     # Held for the whole demo, so that the server is not stopped and started between two commands.
     ensure_running(home)
     with ImageServer(checkout / "fixtures" / "images") as images:
-        service = Service(
-            checkout,
-            home,
-            free_port(near=8000),
-            API_OPEN="true",
-            FETCH_ALLOW_CIDRS="127.0.0.1/32",
-            FETCH_ALLOW_PORTS=f"80,443,{images.port}",
+        settings = {
+            "API_OPEN": "true",
+            "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
+            "FETCH_ALLOW_PORTS": f"80,443,{images.port}",
             # /slow shall be shown within the demo's time, and so shall the attempts after the first.
-            FETCH_DEADLINE_SECONDS="2",
-            BACKOFF_BASE_SECONDS="0.2",
-        )
+            "FETCH_DEADLINE_SECONDS": "2",
+            "BACKOFF_BASE_SECONDS": "0.2",
+        }
+        service = Service(checkout, home, settings, free_port(near=8000))
         service.manage("migrate", "--verbosity", "0")
         imported = service.manage("import_stores", str(checkout / "fixtures" / "stores.csv"))
-        console.print(f"Store master: {imported.splitlines()[-1]}")
+        console.print(f"Store master: {imported.splitlines()[-1]}", soft_wrap=True)
         login, password = service.create_login()
         with service:
             console.print(f"Serving on {service.url}, images from {images.url}\n")
@@ -62,7 +60,7 @@ def _show_results(console: Console, service: Service, jobs: dict[int, Scene]) ->
         status, images = service.status(job_id), service.images(job_id)
         console.print(_results(f"Job {job_id}, {scene.title}: {status['status']}", images))
         for entry in status.get("error", []):
-            console.print(f"  {entry['store_id']}: {entry['error']}", markup=False, highlight=False)
+            console.print(f"  {entry['store_id']}: {entry['error']}", markup=False, highlight=False, soft_wrap=True)
         console.print()
         surprises += scene.surprises(status, images)
     for surprise in surprises:
@@ -90,9 +88,10 @@ def _watch(console: Console, service: Service, jobs: dict[int, Scene]) -> None:
 
 def _results(title: str, images: list[dict[str, Any]], most: int = 12) -> Table:
     more = f"and {len(images) - most} more images" if len(images) > most else None
-    table = Table(
-        "store", "image", "size", "perimeter", "attempts", "error", title=title, title_justify="left", caption=more
-    )
+    table = Table("store", title=title, title_justify="left", caption=more)
+    table.add_column("image", overflow="fold")
+    for column in ("size", "perimeter", "attempts", "error"):
+        table.add_column(column)
     for image in images[:most]:
         size = f"{image['width']} x {image['height']}" if image["width"] else ""
         table.add_row(

@@ -44,7 +44,8 @@ class Epoch:
         # Set by whatever the claimer should look up for: a wake-up, room in the seats, a stop, a loss.
         self.stir = threading.Event()
         # Claimed and not yet recorded.
-        self.in_hand: dict[Claim, Future[None]] = {}
+        self.in_hand: set[Claim] = set()
+        self._futures: list[Future[None]] = []
         self._queue_is_empty = False
         self._lost: Exception | None = None
         self._leaving = threading.Event()
@@ -122,13 +123,15 @@ class Epoch:
             return []
 
     def _hand_out(self, claims: list[Claim]) -> None:
-        for number, claim in enumerate(claims):
+        # All of them first: a seat may be done with an image before the next line is reached.
+        self.in_hand.update(claims)
+        self._futures = [future for future in self._futures if not future.done()]
+        for claim in claims:
             try:
-                self.in_hand[claim] = self._seats.take(self._work, claim)
+                self._futures.append(self._seats.take(self._work, claim))
             except RuntimeError:
-                # The interpreter is ending under us: what no seat takes goes back at once.
+                # The interpreter is ending under us; the drain hands back what no seat has taken.
                 self._stopping.set()
-                queue.release(self.worker_id, claims[number:])
                 return
 
     def _work(self, claim: Claim) -> None:
@@ -144,8 +147,7 @@ class Epoch:
             self.stir.set()
 
     def _recorded(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            self.in_hand.pop(outcome.claim, None)
+        self.in_hand.difference_update(outcome.claim for outcome in outcomes)
         # A recorded outcome may have let the store's next image go.
         self._queue_is_empty = False
         self.stir.set()
@@ -166,7 +168,7 @@ class Epoch:
     def _drain(self) -> None:
         """Let the seats finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
-        at_work = [future for future in list(self.in_hand.values()) if not future.cancel()]
+        at_work = [future for future in self._futures if not future.cancel()]
         wait(at_work, timeout=settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_hand))

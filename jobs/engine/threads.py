@@ -14,6 +14,7 @@ from django.db import connections
 from jobs.engine.base import Engine
 from jobs.engine.epoch import Epoch
 from jobs.engine.keeper import notify
+from jobs.engine.memory import limit_arenas
 from jobs.engine.seats import Seats
 from jobs.imaging.pipeline import Pipeline
 
@@ -46,6 +47,7 @@ class ThreadEngine(Engine):
             if self.is_running:
                 return
             self._stopping.clear()
+            limit_arenas()
             # Daemon: a process that ends without `stop` must not hang on it.
             self._supervisor = threading.Thread(target=self._supervise, name="claimer", daemon=True)
             self._supervisor.start()

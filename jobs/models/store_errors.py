@@ -40,11 +40,8 @@ def store_errors(job_id: int) -> list[dict[str, str]]:
 
 
 def _sentence(codes: Counter[str], total: int, first_url: str, first_message: str) -> str:
-    failed = codes.total()
     images = "1 image" if total == 1 else f"{total:,} images"
     if codes[UnknownStore.code] == total:
-        return f"{UnknownStore.sentence} Its {images} were not fetched; the first: {first_url}".replace(
-            "1 image were", "1 image was"
-        )
+        return f"{UnknownStore.sentence} Nothing was fetched of its {images}, the first at {first_url}"
     causes = ", ".join(f"{count:,} {code}" for code, count in codes.most_common())
-    return f"{failed:,} of {images} failed ({causes}). The first: {first_url} {first_message}"
+    return f"{codes.total():,} of {images} failed ({causes}), the first at {first_url}: {first_message}"

@@ -90,7 +90,8 @@ def test_seats_hold_no_database_connection(start_engine, images, gate):
     wait_for(lambda: Gate.inside == 8)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_type = 'client backend'"
         )
         # The claimer, the recorder, the keeper, and this test.
         assert cursor.fetchone()[0] <= 4

@@ -44,7 +44,7 @@ class Hall:
 
     def service(self, **settings: str) -> Service:
         """A server, not yet started; use it with `with`."""
-        service = Service(CHECKOUT, self.home, **self.settings(**settings))
+        service = Service(CHECKOUT, self.home, self.settings(**settings))
         self.services.append(service)
         return service
 
@@ -97,7 +97,7 @@ def migrated_database(django_db_setup, django_db_blocker, tmp_path_factory) -> I
         return name
 
     template = make()
-    service = Service(CHECKOUT, tmp_path_factory.mktemp("template"), DATABASE_URL=url(template))
+    service = Service(CHECKOUT, tmp_path_factory.mktemp("template"), {"DATABASE_URL": url(template)})
     service.manage("migrate", "--verbosity", "0")
     service.manage("import_stores", str(FIXTURES / "stores.csv"))
     yield lambda: url(make(template=template))

@@ -38,6 +38,13 @@ def test_a_stale_worker_cannot_overwrite_the_next_worker():
     assert ImageResult.objects.get(job=job).perimeter == 2 * (640 + 480)
 
 
+def test_a_worker_cannot_write_what_another_one_holds():
+    job = submit_job(1)
+    claim = claim_one(make_worker())
+    assert queue.record(make_worker(), [success(claim)]).fenced == [claim]
+    assert states(job) == ["running"]
+
+
 def test_a_stale_claim_number_of_the_same_worker_is_refused():
     submit_job(1)
     worker = make_worker()

@@ -104,7 +104,10 @@ def test_the_errors_name_each_failed_store_once_in_order_of_appearance():
     )
     run(job, errors.HTTPStatus(404), True, errors.NotAnImage(), True, errors.HTTPStatus(404))
     assert [entry["store_id"] for entry in job.store_errors] == ["B", "A"]
-    assert "2 of 3 images failed (2 http_404). The first: http://b/1" in job.store_errors[0]["error"]
+    assert (
+        "2 of 3 images failed (2 http_404), the first at http://b/1: The server answered 404"
+        in job.store_errors[0]["error"]
+    )
     assert "1 of 1 image failed (1 not_an_image)" in job.store_errors[1]["error"]
 
 

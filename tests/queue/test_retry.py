@@ -5,6 +5,7 @@ import pytest
 from jobs import errors, queue
 from jobs.models import FailedAttempt, ImageResult, Job
 from jobs.states import OnError
+from stores.models import Store
 from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, states, submit_job, submit_visits, success
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,13 @@ def test_a_store_that_is_known_by_now_is_fetched():
     assert queue.retry(job.pk) == queue.Retried(reopened=1, still_unknown=0)
     finish(job, True)
     assert job.status == "completed"
+
+
+def test_an_image_whose_store_has_left_the_master_since_is_fetched_all_the_same():
+    job = submit_job(1)
+    finish(job, errors.HTTPStatus(404))
+    Store.objects.all().delete()
+    assert queue.retry(job.pk) == queue.Retried(reopened=1, still_unknown=0)
 
 
 def test_nothing_to_retry_changes_nothing():
