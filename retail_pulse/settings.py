@@ -4,16 +4,18 @@ Durations end in `_SECONDS`, sizes in `_BYTES`. A wrong value stops the start wi
 """
 
 import ipaddress
-import os
-import secrets
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.logs import logging_config
+from retail_pulse.secret_key import kept_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -27,7 +29,8 @@ def _refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
 
 def _integer(name: str, default: int, low: int, high: int) -> int:
     text = env.str(name, default=str(default))
-    if not text.strip().lstrip("+-").isdecimal() or not low <= int(text) <= high:
+    # 18 digits: more than any limit has, and fewer than the conversion itself refuses.
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text) or not low <= int(text) <= high:
         raise _refuse(name, text, f"a whole number from {low:,} to {high:,}")
     return int(text)
 
@@ -77,33 +80,32 @@ def _cidrs(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 def _ports(name: str, default: str) -> list[range]:
     ranges = []
     for text in _list(name, [default]):
-        first, _, last = text.partition("-")
-        last = last or first
-        if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 65535):
+        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= 65535:
             raise _refuse(name, text, "ports from 1 to 65535 and ranges of them, such as 80,443,8000-8100")
-        ranges.append(range(int(first), int(last) + 1))
+        ranges.append(range(first, last + 1))
+    if not ranges:
+        raise _refuse(name, "", "at least one port; without any, nothing can be fetched")
     return ranges
 
 
 def _secret_key(home: Path) -> str:
     """The environment's SECRET_KEY, or one made once and kept in `home`, readable by its owner alone."""
-    if key := env.str("SECRET_KEY", default=""):
-        return str(key)
-    path = home / "secret-key"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Written aside and linked into place: of several first processes one wins, and none reads half a key.
-        draft = home / f"secret-key.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(64))
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text()
+    if key := str(env.str("SECRET_KEY", default="")):
+        if len(key) < 50 or key.startswith("django-insecure-"):
+            # The value is not repeated: it may be the beginning of a real one.
+            raise ImproperlyConfigured(
+                "SECRET_KEY: allowed is a random text of 50 characters or more, and no sample; unset, one is made."
+            )
+        return key
+    try:
+        return kept_key(home / "secret-key")
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is unset, and none can be kept in {home}: {error.strerror}. "
+            "Set it, or let RETAIL_PULSE_HOME name a directory that this user may write to."
+        ) from error
 
 
 # The embedded database, the secret key and the log. Not in the checkout's index, and named so that nobody
@@ -131,7 +133,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "retail_pulse.health.Probes",
     "retail_pulse.middleware.APIAnswers",
-    "retail_pulse.middleware.ReadableRequest",
+    "retail_pulse.middleware.SessionKeys",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -186,18 +188,22 @@ DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 # Without any direct way: liveness by the heartbeat alone, and polling instead of NOTIFY.
 LEASE_ONLY = _boolean("LEASE_ONLY", default=False)
 
+_POSTGRES_URL = "postgresql://user:password@host:5432/name"
 if DATABASE_URL:
+    # Wrong ones are not repeated, because they may hold a password; other schemes would be, in a warning.
+    if not DATABASE_URL.startswith(("postgresql://", "postgres://")):
+        raise ImproperlyConfigured(f"DATABASE_URL: allowed is {_POSTGRES_URL}.")
     try:
         _database: dict[str, Any] = dict(env.db_url("DATABASE_URL"))
-    except (ImproperlyConfigured, ValueError):
-        _database = {}
-    if not str(_database.get("ENGINE", "")).endswith(".postgresql"):
-        # The value may hold a password, so it is not repeated.
-        raise ImproperlyConfigured("DATABASE_URL: allowed is postgresql://user:password@host:5432/name.")
+    except ValueError:
+        raise ImproperlyConfigured(f"DATABASE_URL: allowed is {_POSTGRES_URL}.") from None
 else:
     _database = {"ENGINE": "retail_pulse.postgres", "NAME": "retail_pulse"}
-_database.setdefault("OPTIONS", {})
-_database["OPTIONS"] |= {
+try:
+    conninfo_to_dict(DATABASE_DIRECT_URL)
+except ProgrammingError:
+    raise ImproperlyConfigured(f"DATABASE_DIRECT_URL: allowed is {_POSTGRES_URL}.") from None
+_database["OPTIONS"] = {
     # A thread waits this long for a free connection before its request is answered 503.
     "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5.0, "max_idle": 60.0},
     "connect_timeout": 5,
@@ -206,6 +212,8 @@ _database["OPTIONS"] |= {
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
+    # What the URL itself says goes before.
+    **_database.get("OPTIONS", {}),
 }
 DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
 

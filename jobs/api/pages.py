@@ -1,0 +1,69 @@
+"""Pages over rows in id order: a `limit`, and an opaque `cursor` that says where the next page begins.
+
+By key, not by offset: page 1,000 costs what the first one costs, and rows that come in meanwhile shift nothing.
+"""
+
+import base64
+import re
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from django.db.models import Model, QuerySet
+from rest_framework.exceptions import ParseError
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
+
+_LIMIT = re.compile(r"[1-9][0-9]{0,3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Page[Row: Model]:
+    rows: Sequence[Row]
+    next_cursor: str | None
+    """None on the last page."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which page a client asks for: up to `limit` rows after the one with the id `after`."""
+
+    after: int = 0
+    limit: int = DEFAULT_LIMIT
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, str]) -> Self:
+        """From the query parameters `cursor` and `limit`; without them, the first page. Raises ParseError."""
+        return cls(
+            _read_cursor(parameters["cursor"]) if "cursor" in parameters else 0,
+            _read_limit(parameters["limit"]) if "limit" in parameters else DEFAULT_LIMIT,
+        )
+
+    def of[Row: Model](self, rows: QuerySet[Row]) -> Page[Row]:
+        """The page of `rows`, by one query."""
+        found = list(rows.filter(pk__gt=self.after).order_by("pk")[: self.limit + 1])
+        page = found[: self.limit]
+        return Page(page, _write_cursor(page[-1].pk) if len(found) > len(page) else None)
+
+
+def _read_limit(text: str) -> int:
+    if not _LIMIT.fullmatch(text) or int(text) > MAX_LIMIT:
+        raise ParseError(f"limit must be a whole number from 1 to {MAX_LIMIT:,}.")
+    return int(text)
+
+
+def _write_cursor(row_id: int) -> str:
+    return base64.urlsafe_b64encode(struct.pack(">Q", row_id)).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> int:
+    try:
+        row_id: int = struct.unpack(">Q", base64.urlsafe_b64decode(f"{text}="))[0]
+    except (ValueError, struct.error):
+        row_id = 0
+    # Written again, because the decoder passes over what it does not know.
+    if _write_cursor(row_id) != text:
+        raise ParseError("cursor must be the next_cursor of an earlier answer.")
+    return row_id

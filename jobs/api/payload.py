@@ -1,0 +1,224 @@
+"""The shape and the wording of a submission: bytes in, visits out, or sentences that say what is wrong.
+
+Nothing here asks the database. Everything is checked by hand: nested serializers take a second of CPU for what a
+loop does in a tenth, and let `"1"`, `1.0` and `true` pass for the number 1.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from django.utils.http import parse_header_parameters
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+from jobs.api.instants import read_instant
+from jobs.states import OnError
+from jobs.submission import VisitPayload
+
+MAX_STORE_ID = 64
+MAX_VISIT_TIME = 200
+MAX_URL = 2048
+# Enough to mend a client by; listing every fault of a large body would cost more than reading it.
+MAX_PROBLEMS = 100
+
+# Escapes up to the first NUL or half a surrogate pair, in text whose escapes are known to be well formed.
+_SOUND_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u0000|u[dD][89a-fA-F]).)*+", re.DOTALL)
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+# Where in the body a value stands: keys and list indexes from the outside in, as in a JSON Pointer.
+type Path = tuple[str | int, ...]
+
+
+class StrictJSONParser(JSONParser):
+    """JSON as RFC 8259 defines it: UTF-8, no key twice in an object, no NaN, no number beyond a float.
+
+    A subclass of JSONParser, because the framework holds bodies to DATA_UPLOAD_MAX_MEMORY_SIZE for that class only.
+    Raises ParseError.
+    """
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
+        if charset.lower() not in {"utf-8", "utf8"}:
+            raise ParseError("The body must be UTF-8; its Content-Type names another charset.")
+        return _load(stream.read())
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a body: where, and what, in words that follow the place."""
+
+    path: Path
+    complaint: str
+
+    @property
+    def sentence(self) -> str:
+        """Such as `visits[3].store_id is missing`, without a full stop."""
+        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
+        return f"{place.removeprefix('.') or 'The body'} {self.complaint}"
+
+
+class InvalidPayload(ParseError):
+    """The body is JSON, but no submission; `problems` holds its faults, the first MAX_PROBLEMS at most."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = problems
+        more = len(problems) - 1
+        least = "at least " if len(problems) >= MAX_PROBLEMS else ""
+        noun = "problem" if more == 1 else "problems"
+        rest = f" (and {least}{more} more {noun})" if more else ""
+        super().__init__(f"{problems[0].sentence}{rest}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What may be stored as it is."""
+
+    visits: list[VisitPayload]
+    on_error: OnError
+
+
+def parse_submission(data: Any) -> Submission:
+    """Hold decoded JSON to the HTTP contract's rules for a submission; unknown keys are ignored.
+
+    Raises InvalidPayload.
+    """
+    if not isinstance(data, dict):
+        raise InvalidPayload([Problem((), "must be a JSON object with count and visits")])
+    problems = _Problems()
+    raw_visits = data.get("visits")
+    count = data.get("count")
+    if type(count) is not int:  # a bool is an int to isinstance
+        problems.add((), "count", "must be an integer", data)
+    elif isinstance(raw_visits, list) and count != len(raw_visits):
+        problems.add((), "count", f"must be the number of visits, which is {len(raw_visits)}", data)
+    on_error = data.get("on_error", OnError.CONTINUE)
+    if on_error not in OnError.values:
+        problems.add((), "on_error", f"must be {' or '.join(OnError.values)}", data)
+    visits = []
+    if isinstance(raw_visits, list) and raw_visits:
+        visits = _parse_visits(raw_visits, problems)
+    else:
+        problems.add((), "visits", "must be a list of at least one visit", data)
+    if problems.found:
+        raise InvalidPayload(problems.found)
+    return Submission(visits, OnError(on_error))
+
+
+class _Problems:
+    """Collects problems, and raises InvalidPayload as soon as there are enough of them."""
+
+    def __init__(self) -> None:
+        self.found: list[Problem] = []
+
+    def add(self, path: Path, key: str | int, complaint: str, holder: Mapping[str, Any] | None = None) -> None:
+        """`holder` is the object that should have `key`: where it has not, that is the complaint."""
+        missing = holder is not None and key not in holder
+        self.found.append(Problem((*path, key), "is missing" if missing else complaint))
+        if len(self.found) >= MAX_PROBLEMS:
+            raise InvalidPayload(self.found)
+
+
+def _parse_visits(raw_visits: list[Any], problems: _Problems) -> list[VisitPayload]:
+    visits = []
+    images = 0
+    for number, raw in enumerate(raw_visits):
+        if not isinstance(raw, dict):
+            problems.add(("visits",), number, "must be an object with store_id, image_url and visit_time")
+            continue
+        path = ("visits", number)
+        store_id = _parse_text(raw, path, "store_id", MAX_STORE_ID, problems)
+        image_urls = _parse_urls(raw, path, problems)
+        visit_time = _parse_text(raw, path, "visit_time", MAX_VISIT_TIME, problems)
+        visits.append(VisitPayload(store_id, visit_time, read_instant(visit_time), image_urls))
+        images += len(image_urls)
+        if images > settings.MAX_IMAGES_PER_JOB:
+            problems.add((), "visits", f"must hold at most {settings.MAX_IMAGES_PER_JOB:,} images in all")
+            break
+    return visits
+
+
+def _parse_text(raw: dict[str, Any], path: Path, key: str, longest: int, problems: _Problems) -> str:
+    text = raw.get(key)
+    if isinstance(text, str) and 1 <= len(text) <= longest:
+        return text
+    problems.add(path, key, f"must be a string of 1 to {longest} characters", raw)
+    return ""
+
+
+def _parse_urls(raw: dict[str, Any], path: Path, problems: _Problems) -> list[str]:
+    urls = raw.get("image_url")
+    if not isinstance(urls, list) or not urls:
+        problems.add(path, "image_url", "must be a list of at least one URL", raw)
+        return []
+    for number, url in enumerate(urls):
+        if not isinstance(url, str) or not 1 <= len(url) <= MAX_URL or _has_control_characters(url):
+            complaint = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
+            problems.add((*path, "image_url"), number, complaint)
+    return urls
+
+
+def _has_control_characters(text: str) -> bool:
+    return not text.isprintable() and _CONTROL_CHARACTER.search(text) is not None
+
+
+def _load(body: bytes) -> Any:
+    """The JSON value in `body`. Raises ParseError."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise ParseError(f"The body is not UTF-8: byte {error.start + 1:,} cannot be read.") from None
+    try:
+        data = json.loads(text, object_pairs_hook=_object, parse_float=_finite_float, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        # Some of the decoder's messages end as if a position followed.
+        reason = error.msg.removesuffix(" at")
+        raise ParseError(f"The body is not JSON: {reason}, line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise ParseError("The body is nested too deeply.") from None
+    except ValueError:
+        raise ParseError("The body holds an integer of thousands of digits.") from None
+    _refuse_unsound_text(text)
+    return data
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        # Dumped, because a key may hold what no answer can be encoded with.
+        raise ParseError(f"The key {json.dumps(key[:64])} stands twice in one object.")
+    return members
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ParseError("The body holds a number too large for a float.")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ParseError(f"The body is not JSON: {name} is no JSON number.")
+
+
+def _refuse_unsound_text(text: str) -> None:
+    """Refuse NUL and lone surrogates, which no PostgreSQL text can hold; only an escape can bring them in."""
+    if "\\u" not in text:
+        return
+    sound = _SOUND_ESCAPES.match(text)
+    position = sound.end() if sound else 0
+    if position < len(text):
+        line = text.count("\n", 0, position) + 1
+        column = position - text.rfind("\n", 0, position)
+        raise ParseError(f"A string holds a NUL character or half a surrogate pair, line {line}, column {column}.")

@@ -1,0 +1,80 @@
+"""What goes wrong, as an answer: `{"error": "<one sentence>"}`, whatever it was and wherever it happened."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import UnreadablePostError
+from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError, UnsupportedMediaType
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+logger = logging.getLogger(__name__)
+
+# By status code, for refusals that say nothing a client could use.
+SENTENCES = {
+    400: "The request cannot be read: its Host header is not one of this service's, or its parameters are malformed.",
+    403: "This request is not allowed.",
+    404: "There is nothing at this path.",
+    405: "This path does not answer to this method.",
+    411: "The body's length is unknown: send it with Content-Length, not in chunks.",
+    413: "The body is larger than this service accepts.",
+    415: "The body must be JSON, declared as Content-Type: application/json.",
+    500: "An unexpected error in this service; its log has the details.",
+    503: "The database is not available at the moment; try again in a few seconds.",
+}
+# A database that restarts is back within seconds.
+RETRY_AFTER_SECONDS = 5
+
+# PostgreSQL, appendix A: a standby's answer to a write during a failover. The other errors of the moment (lost
+# connections, deadlocks, timeouts, full disks, too many clients) are OperationalErrors.
+_READ_ONLY_TRANSACTION = "25006"
+
+
+class LengthRequired(APIException):
+    """A chunked body, which Django would read as an empty one."""
+
+    status_code = 411
+    default_detail = SENTENCES[411]
+
+
+class KeyTaken(APIException):
+    status_code = 422
+    default_detail = "This Idempotency-Key came with another body before; a new submission needs a new key."
+
+
+class _BodyTooLarge(APIException):
+    status_code = 413
+    default_detail = SENTENCES[413]
+
+
+class _DatabaseAway(APIException):
+    status_code = 503
+    default_detail = SENTENCES[503]
+    # The framework's name for what becomes Retry-After.
+    wait = RETRY_AFTER_SECONDS
+
+
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether the database is why a request failed, so that the same request may succeed in a moment."""
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return True
+    return error is not None and getattr(error.__cause__, "sqlstate", None) == _READ_ONLY_TRANSACTION
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The framework's exception handler; None where nobody foresaw the error: it is logged, and a 500."""
+    if isinstance(error, RequestDataTooBig):
+        error = _BodyTooLarge()
+    elif isinstance(error, UnreadablePostError):
+        error = ParseError("The body ended before its Content-Length.")
+    elif is_database_away(error):
+        logger.warning("database not available", extra={"error": str(error).strip()})
+        error = _DatabaseAway()
+    response = exception_handler(error, context)
+    if response is not None:
+        # The framework's own sentences for these two repeat what the client sent.
+        vague = isinstance(error, (MethodNotAllowed, UnsupportedMediaType))
+        response.data = {"error": SENTENCES[response.status_code] if vague else response.data["detail"]}
+    return response

@@ -1,0 +1,93 @@
+"""The assignment's three endpoints: the order of steps, and nothing else. `problems` answers whatever fails."""
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs import submission
+from jobs.api import answers, visits
+from jobs.api.pages import PageRequest
+from jobs.api.payload import parse_submission
+from jobs.api.problems import KeyTaken, LengthRequired
+from jobs.models import Job
+from jobs.submission import IdempotencyToken, KeyReused
+
+# As this service writes them; for a number beyond every id the ORM finds nothing.
+_JOB_ID = re.compile(r"[1-9][0-9]{0,18}")
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+
+
+class Submit(APIView):
+    http_method_names = ["post"]
+
+    def post(self, request: Request) -> Response:
+        if "Transfer-Encoding" in request.headers:
+            raise LengthRequired
+        payload = parse_submission(request.data)
+        try:
+            submitted = submission.submit(
+                payload.visits,
+                owner=request.user if request.user.is_authenticated else None,
+                on_error=payload.on_error,
+                idempotency=_read_idempotency_token(request),
+            )
+        except KeyReused:
+            raise KeyTaken from None
+        headers = {"Idempotent-Replayed": "true"} if submitted.replayed else None
+        return Response({"job_id": submitted.job_id}, status=201, headers=headers)
+
+
+class Status(APIView):
+    http_method_names = ["get", "head"]
+
+    def get(self, request: Request) -> Response:
+        job = _find_job(request)
+        if job is None:
+            return Response({}, status=400)
+        parameters = _read_parameters(request)
+        match parameters.get("view"):
+            case None:
+                return Response(answers.status(job))
+            case "summary":
+                return Response(answers.summary(job))
+            case "images":
+                return Response(answers.images(job, PageRequest.read(parameters)))
+            case _:
+                raise ParseError("view must be summary or images.")
+
+
+class Visits(APIView):
+    http_method_names = ["get", "head"]
+
+    def get(self, request: Request) -> Response:
+        return Response(visits.search(request.user, _read_parameters(request)))
+
+
+def _find_job(request: Request) -> Job | None:
+    """The job that the query names; None where there is none that this user may see."""
+    job_id = request.query_params.get("jobid", "")
+    if not _JOB_ID.fullmatch(job_id):
+        return None
+    return Job.objects.visible_to(request.user).filter(pk=job_id).first()
+
+
+def _read_parameters(request: Request) -> Mapping[str, str]:
+    """The query's parameters. Raises ParseError for a NUL, which PostgreSQL cannot be asked about."""
+    parameters = request.query_params.dict()
+    if any("\0" in value for value in parameters.values()):
+        raise ParseError("A query parameter holds a NUL character.")
+    return parameters
+
+
+def _read_idempotency_token(request: Request) -> IdempotencyToken | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise ParseError("Idempotency-Key must be 1 to 255 visible ASCII characters.")
+    return IdempotencyToken(key, sha256(request.body).hexdigest())

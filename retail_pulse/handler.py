@@ -1,0 +1,44 @@
+"""The WSGI handler: Django's, made safe against what it reads before it can answer.
+
+Django reads the Content-Type while it makes the request, outside of everything that turns errors into answers: a bare
+`charset=hex` or `charset*=utf-8''%00` would end as the server's own 500.
+"""
+
+import codecs
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http.response import HttpResponseBase
+from django.utils.http import parse_header_parameters
+
+
+class Request(WSGIRequest):
+    """Its query string is UTF-8: the charset that a Content-Type names is the body's, and for its parser to judge."""
+
+    @property
+    def encoding(self) -> None:
+        return None
+
+    @encoding.setter
+    def encoding(self, charset: str) -> None:
+        """Django's own would decode the query string at once."""
+
+
+class Handler(WSGIHandler):
+    request_class = Request
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
+        if not _is_readable(environ.get("CONTENT_TYPE", "")):
+            # Then it declares nothing, and a view refuses the body.
+            environ["CONTENT_TYPE"] = ""
+        return super().__call__(environ, start_response)
+
+
+def _is_readable(content_type: str) -> bool:
+    try:
+        codecs.lookup(parse_header_parameters(content_type)[1].get("charset", "utf-8"))
+    except LookupError:
+        return True  # a charset that nobody knows; Django passes over it
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,11 @@
+"""Where every path leads; /livez and /readyz are answered before, by `health.py`."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/", include("jobs.api.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler500 = "retail_pulse.middleware.server_error"
