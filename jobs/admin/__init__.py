@@ -1,0 +1,13 @@
+"""The admin's pages of jobs, visits, images and workers, one module a page. They show rows; the queue moves them."""
+
+from django.contrib import admin
+
+from jobs.admin import image_result, job, visit, worker
+
+__all__ = ["image_result", "job", "visit", "worker"]
+
+admin.site.site_header = "Retail Pulse"
+admin.site.site_title = "Retail Pulse"
+admin.site.index_title = "Stores, jobs and workers"
+# There is no page at the root of the site to lead to.
+admin.site.site_url = None

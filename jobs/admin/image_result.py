@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+
+from jobs.admin.filters import AreaOfImageFilter, ErrorCodeFilter
+from jobs.admin.links import to_page, to_store_list, to_store_page
+from jobs.admin.read_only import CappedPaginator, ReadOnlyAdmin
+from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
+from jobs.states import ImageState
+
+# Characters of a URL in a list; its page shows all of it.
+SHOWN_URL = 48
+
+
+class FailedAttempts(admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
+    model = FailedAttempt
+    verbose_name_plural = "failed attempts"
+    fields = ["failed_at", "code", "message", "http_status", "redirected_to", "bytes", "elapsed_ms", "worker_id"]
+    readonly_fields = ["redirected_to"]
+    ordering = ["claim_no"]
+    extra = 0
+
+    @admin.display(description="redirected to")
+    def redirected_to(self, attempt: FailedAttempt) -> str:
+        return "\n".join(attempt.redirects) or "-"
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(ImageResult)
+class ImageResultAdmin(ReadOnlyAdmin):
+    list_display = ["id", "state", "job_page", "store", "short_url", "result", "attempts", "finished_at"]
+    list_filter = ["state", ErrorCodeFilter, AreaOfImageFilter]
+    ordering = ["-id"]
+    # No other order has an index, and without one every image would be read for each page.
+    sortable_by = ["id"]
+    search_fields = ["visit__store_id__exact"]
+    search_help_text = "A store's id, as sent"
+    paginator = CappedPaginator
+    inlines = [FailedAttempts]
+    fieldsets = [
+        (None, {"fields": ["state", "error", "job_page", "visit_page", "store_page", "url"]}),
+        ("Measured", {"fields": [("perimeter", "width", "height", "format", "bytes"), "gpu_result"]}),
+        (
+            "Work",
+            {
+                "fields": [
+                    ("attempts", "crashes", "generation"),
+                    ("fetch_ms", "measure_ms", "gpu_ms"),
+                    ("claim_no", "worker", "claimed_at"),
+                    ("turn", "run_after", "finished_at"),
+                ]
+            },
+        ),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ImageResult]:
+        images: QuerySet[ImageResult] = super().get_queryset(request)
+        return images.select_related("visit")
+
+    @admin.display(description="job")
+    def job_page(self, image: ImageResult) -> SafeString:
+        return to_page(Job, image.job_id, f"Job\N{NO-BREAK SPACE}{image.job_id}")
+
+    @admin.display(description="visit")
+    def visit_page(self, image: ImageResult) -> SafeString:
+        return to_page(Visit, image.visit_id, f"Visit {image.visit_id}, {image.visit.visit_time}")
+
+    @admin.display(description="store")
+    def store(self, image: ImageResult) -> SafeString:
+        return to_store_list(image.visit.store_id)
+
+    @admin.display(description="store")
+    def store_page(self, image: ImageResult) -> SafeString | str:
+        return to_store_page(image.visit.store_id)
+
+    @admin.display(description="url")
+    def short_url(self, image: ImageResult) -> str:
+        return Truncator(image.url).chars(SHOWN_URL)
+
+    @admin.display(description="result")
+    def result(self, image: ImageResult) -> str:
+        if image.state == ImageState.COMPLETED:
+            return f"perimeter {image.perimeter:,} ({image.width:,} \N{MULTIPLICATION SIGN} {image.height:,})"
+        return image.error_code or self.turn(image)
+
+    @admin.display(description="turn")
+    def turn(self, image: ImageResult) -> str:
+        """What a pending image is waiting for."""
+        if image.state != ImageState.PENDING:
+            return "-"
+        if image.held:
+            return "held, until the store's image before it has finished"
+        return "ready" if image.run_after is None else "waiting for its next attempt"
+
+    @admin.display(description="error")
+    def error(self, image: ImageResult) -> str:
+        if not image.error_code:
+            return "-"
+        advice = "A retry may help." if image.retryable else "Permanent: a retry helps only once the cause is mended."
+        return f"{image.error_code}\n{image.error_message}\n{advice}"
+
+    @admin.display(description="claimed by")
+    def worker(self, image: ImageResult) -> SafeString | str:
+        if image.claimed_by is None:
+            return "-"
+        name = f"Worker {image.claimed_by}"
+        # A final row keeps the number of a worker that may be long gone.
+        return to_page(Worker, image.claimed_by, name) if image.state == ImageState.RUNNING else name

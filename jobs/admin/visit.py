@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from jobs.admin.filters import AreaFilter
+from jobs.admin.links import to_list, to_page, to_store_list, to_store_page
+from jobs.admin.read_only import CappedPaginator, ReadOnlyAdmin
+from jobs.models import ImageResult, Job, Visit
+
+
+@admin.register(Visit)
+class VisitAdmin(ReadOnlyAdmin):
+    list_display = ["id", "job_page", "store", "visit_time", "visited_at", "images"]
+    list_filter = ["job__status", AreaFilter]
+    ordering = ["-id"]
+    # No other order has an index, and without one every visit would be read for each page.
+    sortable_by = ["id"]
+    search_fields = ["store_id__exact"]
+    search_help_text = "A store's id, as sent"
+    paginator = CappedPaginator
+    fields = ["job_page", "store_page", "visit_time", "visited_at", "images"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Visit]:
+        images = ImageResult.objects.filter(visit=OuterRef("pk")).order_by().values("visit")
+        counted = images.annotate(number=Count("pk")).values("number")
+        visits: QuerySet[Visit] = super().get_queryset(request)
+        return visits.annotate(image_count=Coalesce(Subquery(counted, IntegerField()), 0))
+
+    @admin.display(description="job")
+    def job_page(self, visit: Visit) -> SafeString:
+        return to_page(Job, visit.job_id, f"Job\N{NO-BREAK SPACE}{visit.job_id}")
+
+    @admin.display(description="store")
+    def store(self, visit: Visit) -> SafeString:
+        return to_store_list(visit.store_id)
+
+    @admin.display(description="store")
+    def store_page(self, visit: Visit) -> SafeString | str:
+        return to_store_page(visit.store_id)
+
+    @admin.display(description="images")
+    def images(self, visit: Visit) -> SafeString:
+        return to_list(ImageResult, f"{visit.image_count:,}", visit=visit.pk)  # type: ignore[attr-defined]  # annotated
