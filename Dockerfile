@@ -1,0 +1,36 @@
+# The service without its embedded database: DATABASE_URL says where PostgreSQL is.
+
+FROM python:3.13-slim AS build
+RUN pip install --no-cache-dir uv==0.13.9
+WORKDIR /build
+COPY pyproject.toml requirements.lock ./
+# What pyproject.toml names for running, in the lock's versions; a package without a hash in the lock is refused.
+RUN uv venv --python /usr/local/bin/python /opt/venv \
+ && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
+    --require-hashes --requirement pyproject.toml --constraints requirements.lock
+
+FROM python:3.13-slim
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    RETAIL_PULSE_HOME=/var/lib/retail-pulse
+WORKDIR /app
+COPY --from=build /opt/venv /opt/venv
+COPY manage.py ./
+COPY fixtures/stores.csv fixtures/
+COPY retail_pulse retail_pulse
+COPY stores stores
+COPY jobs jobs
+# The code belongs to root; the service may write to its state directory alone. A new volume there is its own too.
+RUN python -m compileall -q . \
+ && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin retail-pulse \
+ && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/retail-pulse
+USER 10001:10001
+EXPOSE 8000
+# Status 200 comes from a process whose database answers.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-c", "\
+import http.client; \
+connection = http.client.HTTPConnection('127.0.0.1', 8000, timeout=2); \
+connection.request('GET', '/readyz'); \
+raise SystemExit(connection.getresponse().status != 200)"]
+CMD ["python", "manage.py", "serve", "--host", "0.0.0.0"]
