@@ -8,6 +8,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
 EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+# IPv6 addresses that stand for IPv4 ones: whoever allows some of them allows what they stand for, unseen.
 TRANSLATION = [
     ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96")
 ]
@@ -50,7 +51,7 @@ def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
             id="jobs.E003",
         )
         for network in settings.FETCH_ALLOW_CIDRS
-        if network in EVERYTHING or network in TRANSLATION
+        if network in EVERYTHING or any(network.overlaps(translation) for translation in TRANSLATION)
     ]
 
 

@@ -23,7 +23,10 @@ class Engine(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Begin to claim; returns at once, and does nothing where the engine runs already."""
+        """Begin to claim; returns at once, and does nothing where the engine runs already.
+
+        Raises ImproperlyConfigured where a setting names something that cannot be made.
+        """
 
     @abstractmethod
     def stop_claiming(self) -> None:

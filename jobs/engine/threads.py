@@ -48,8 +48,10 @@ class ThreadEngine(Engine):
                 return
             self._stopping.clear()
             limit_arenas()
+            # Made here, so that whoever starts an engine with a wrong GPU_STEP gets to hear of it.
+            pipeline = Pipeline.from_settings()
             # Daemon: a process that ends without `stop` must not hang on it.
-            self._supervisor = threading.Thread(target=self._supervise, name="claimer", daemon=True)
+            self._supervisor = threading.Thread(target=self._supervise, args=[pipeline], name="claimer", daemon=True)
             self._supervisor.start()
             atexit.register(self.stop)
 
@@ -67,8 +69,7 @@ class ThreadEngine(Engine):
     def wake_up(self) -> None:
         notify()
 
-    def _supervise(self) -> None:
-        pipeline = Pipeline.from_settings()
+    def _supervise(self, pipeline: Pipeline) -> None:
         seats = Seats(settings.WORKER_THREADS)
         first_pause, longest_pause = RESTART_SECONDS
         pause = first_pause

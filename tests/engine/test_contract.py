@@ -1,6 +1,8 @@
 """What every engine promises; a new engine is added to ENGINES and must pass unchanged."""
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 from PIL import Image
 
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
@@ -122,3 +124,9 @@ def test_counters_and_rows_agree_at_the_end(engine, images):
     job = finished(submit_job(urls))
     assert (job.completed, job.failed) == (40, 7)
     assert Job.objects.get(pk=job.pk).images.completed().count() == 40
+
+
+def test_a_wrong_model_step_is_told_to_whoever_starts_the_engine(engine_path, settings):
+    settings.GPU_STEP = "jobs.imaging.gpu.NoSuchStep"
+    with pytest.raises(ImproperlyConfigured, match="GPU_STEP"):
+        import_string(engine_path)().start()

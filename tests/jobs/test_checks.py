@@ -1,0 +1,115 @@
+"""The system checks: settings that must agree, each with its id and what to do about it."""
+
+from ipaddress import ip_network
+
+import pytest
+from django.core.checks import ERROR, WARNING, run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+
+def found(*, deploy=False):
+    return [message for message in run_checks(include_deployment_checks=deploy) if message.id.startswith("jobs.")]
+
+
+def ids(*, deploy=False):
+    return [message.id for message in found(deploy=deploy)]
+
+
+@pytest.fixture(autouse=True)
+def _defaults(settings):
+    """What the settings say when the environment says nothing."""
+    settings.FETCH_ALLOW_CIDRS = []
+    settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.1, 0.4
+    settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 1.0, 60.0
+    settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 10
+    settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = False, ""
+
+
+def test_the_defaults_raise_nothing():
+    assert ids(deploy=True) == []
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [(0.4, 0.4, []), (0, 0, []), (0.5, 0.4, ["jobs.E001"])])
+def test_gpu_bounds_are_in_order(settings, low, high, expected):
+    settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = low, high
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(("base", "longest", "expected"), [(60, 60, []), (60.5, 60, ["jobs.E002"])])
+def test_backoff_bounds_are_in_order(settings, base, longest, expected):
+    settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = base, longest
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ("10.1.2.0/24", []),
+        ("fd00::/8", []),
+        ("0.0.0.0/0", ["jobs.E003"]),
+        ("::/0", ["jobs.E003"]),
+        # NAT64, 6to4 and SIIT: the prefix, what holds it, and a part of it.
+        ("64:ff9b::/96", ["jobs.E003"]),
+        ("64:ff9b::/32", ["jobs.E003"]),
+        ("64:ff9b::7f00:0/104", ["jobs.E003"]),
+        ("2002::/16", ["jobs.E003"]),
+        ("::ffff:0:0:0/96", ["jobs.E003"]),
+    ],
+)
+def test_allowed_networks_are_narrow(settings, network, expected):
+    settings.FETCH_ALLOW_CIDRS = [ip_network(network)]
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(("pool", "expected"), [(10, []), (9, ["jobs.W001"])])
+def test_the_pool_has_room_for_every_thread(settings, pool, expected):
+    settings.DATABASE_POOL_SIZE = pool
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(
+    ("lease_only", "direct", "expected"),
+    [(True, "", []), (False, "postgresql://h/n", []), (True, "postgresql://h/n", ["jobs.W002"])],
+)
+def test_a_direct_way_makes_lease_only_needless(settings, lease_only, direct, expected):
+    settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = lease_only, direct
+    assert ids() == expected
+
+
+@pytest.mark.parametrize("network", ["127.0.0.1/32", "126.0.0.0/7", "::1/128", "169.254.169.254/32", "fe80::1/128"])
+def test_local_addresses_are_warned_of_in_deployment_alone(settings, network):
+    settings.FETCH_ALLOW_CIDRS = [ip_network(network)]
+    assert ids() == []
+    assert ids(deploy=True) == ["jobs.W003"]
+
+
+def test_private_networks_are_not_warned_of(settings):
+    settings.FETCH_ALLOW_CIDRS = [ip_network("10.0.0.0/8"), ip_network("192.168.1.0/24")]
+    assert ids(deploy=True) == []
+
+
+@pytest.fixture
+def _everything_wrong(settings):
+    settings.FETCH_ALLOW_CIDRS = [ip_network("0.0.0.0/0")]
+    settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 5, 1
+    settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 5, 1
+    settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 3
+    settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = True, "postgresql://h/n"
+
+
+@pytest.mark.usefixtures("_everything_wrong")
+def test_each_finding_has_an_id_of_its_own_a_level_and_a_hint():
+    messages = found(deploy=True)
+    assert sorted(message.id for message in messages) == [
+        "jobs.E001", "jobs.E002", "jobs.E003", "jobs.W001", "jobs.W002", "jobs.W003",
+    ]  # fmt: skip
+    for message in messages:
+        assert message.hint
+        assert message.level == (ERROR if ".E" in message.id else WARNING)
+
+
+@pytest.mark.usefixtures("_everything_wrong")
+def test_an_error_stops_every_command():
+    with pytest.raises(SystemCheckError, match=r"jobs\.E001"):
+        call_command("check")
