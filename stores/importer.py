@@ -1,0 +1,198 @@
+"""The store master: a CSV file into the database, in one transaction and in bounded memory.
+
+The file is streamed through COPY into a temporary table, compared with what is stored by one statement, and
+written by one more: a million rows cost seconds, and a second import of the same file writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from stores.reader import Mending, Rejection, StoreFile, UnreadableFileError, open_stores
+
+# Ids named in the report when they stand in several lines, and lines named of each.
+MAX_DUPLICATES = 20
+ROWS_BETWEEN_REPORTS = 5_000
+
+# Called with what is being done ("reading" or "storing") and the bytes read so far.
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """One store id that stands in several lines of one file."""
+
+    store_id: str
+    lines: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import met and did. `rows = new + changed + unchanged + rejected_rows`, always.
+
+    Where `stored` is False, the counts say what would have been done. `rejected` and `mended` hold the first
+    `reader.MAX_LISTED` entries, `duplicates` the first MAX_DUPLICATES.
+    """
+
+    stored: bool
+    dry_run: bool
+    encoding: str
+    ignored_columns: list[str]
+    rows: int
+    new: int
+    changed: int
+    unchanged: int
+    # Stores that the database holds and the file does not; `pruned` of them were deleted.
+    missing: int
+    pruned: int
+    rejected_rows: int
+    rejected: list[Rejection]
+    mended_names: int
+    mended: list[Mending]
+    duplicate_ids: int
+    duplicates: list[Duplicate]
+
+    def summary(self) -> str:
+        parts = [
+            f"{self.new:,} new",
+            f"{self.changed:,} changed",
+            f"{self.unchanged:,} unchanged",
+            f"{self.rejected_rows:,} rejected",
+            f"{_plural(self.mended_names, 'name')} mended",
+        ]
+        if self.duplicate_ids:
+            parts.append(f"{_plural(self.duplicate_ids, 'duplicate id')}")
+        if self.pruned:
+            parts.append(f"{self.pruned:,} pruned")
+        elif self.missing:
+            parts.append(f"{self.missing:,} kept though missing from the file")
+        if self.encoding != "utf-8":
+            parts.append(f"read as {self.encoding}")
+        end = "" if self.stored else "; dry run, nothing stored" if self.dry_run else "; nothing stored"
+        return f"{_plural(self.rows, 'row')}: {', '.join(parts)}{end}"
+
+
+def import_stores(
+    file: BinaryIO,
+    *,
+    encoding: str | None = None,
+    dry_run: bool = False,
+    prune: bool = False,
+    skip_rejected: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Make the stored stores those of `file`, a seekable CSV; stores it does not name stay unless `prune`.
+
+    Nothing is stored where the same id stands twice, or where a row is rejected and `skip_rejected` is not
+    set; the report says so. A second import at the same time waits for the first one's commit.
+    Raises UnreadableFileError, and ValueError where both `prune` and `skip_rejected` are asked: the store of
+    a rejected row would be deleted for the row's fault.
+    """
+    if prune and skip_rejected:
+        raise ValueError("prune and skip_rejected exclude each other: see the docstring.")
+    progress = progress or (lambda step, position: None)
+    with open_stores(file, encoding) as stores, transaction.atomic(), connection.cursor() as cursor:
+        _stage(cursor, stores, file, progress)
+        if prune and not stores.rows:
+            raise UnreadableFileError("names no store; pruning by it would delete every store.")
+        progress("storing", file.tell())
+        duplicate_ids, duplicates = _find_duplicates(cursor)
+        new, changed, unchanged, missing = _compare(cursor)
+        acceptable = not duplicates and (skip_rejected or not stores.rejected_rows)
+        if acceptable:
+            _store(cursor, prune)
+        if dry_run:
+            transaction.set_rollback(True)
+        else:
+            cursor.execute("DROP TABLE staged_store")
+    return ImportReport(
+        stored=acceptable and not dry_run,
+        dry_run=dry_run,
+        encoding=stores.encoding,
+        ignored_columns=stores.ignored_columns,
+        rows=stores.rows,
+        new=new,
+        changed=changed,
+        unchanged=unchanged,
+        missing=missing,
+        pruned=missing if prune and acceptable else 0,
+        rejected_rows=stores.rejected_rows,
+        rejected=stores.rejected,
+        mended_names=stores.mended_names,
+        mended=stores.mended,
+        duplicate_ids=duplicate_ids,
+        duplicates=duplicates,
+    )
+
+
+def _stage(cursor: CursorWrapper, stores: StoreFile, file: BinaryIO, progress: Progress) -> None:
+    cursor.execute(
+        "CREATE TEMPORARY TABLE staged_store AS "
+        "SELECT 0::bigint AS line, store_id, name, area_code FROM stores_store WITH NO DATA"
+    )
+    with connection.wrap_database_errors, cursor.copy("COPY staged_store FROM STDIN") as copy:
+        for row in stores:
+            if stores.rows % ROWS_BETWEEN_REPORTS == 0:
+                progress("reading", file.tell())
+            copy.write_row(row)
+    # Nobody else gathers statistics of a temporary table; without them a million rows may be joined in loops.
+    cursor.execute("ANALYZE staged_store")
+
+
+def _find_duplicates(cursor: CursorWrapper) -> tuple[int, list[Duplicate]]:
+    cursor.execute(
+        """
+        WITH twice AS (SELECT store_id FROM staged_store GROUP BY store_id HAVING count(*) > 1)
+        SELECT store_id, (array_agg(line ORDER BY line))[1:%(limit)s], count(*) OVER ()
+        FROM staged_store JOIN twice USING (store_id)
+        GROUP BY store_id ORDER BY min(line) LIMIT %(limit)s
+        """,
+        {"limit": MAX_DUPLICATES},
+    )
+    found = cursor.fetchall()
+    return (found[0][2] if found else 0), [Duplicate(store_id, lines) for store_id, lines, _ in found]
+
+
+def _compare(cursor: CursorWrapper) -> tuple[int, int, int, int]:
+    """The rows that are new, changed and unchanged, and the stores that no row names."""
+    # Held to the commit: another import waits here, and nobody edits a store between comparing and writing.
+    # Reading goes on.
+    cursor.execute("LOCK TABLE stores_store IN SHARE ROW EXCLUSIVE MODE")
+    cursor.execute(
+        """
+        SELECT count(*) FILTER (WHERE store.store_id IS NULL),
+               count(*) FILTER (WHERE (store.name, store.area_code) <> (staged.name, staged.area_code)),
+               count(*) FILTER (WHERE (store.name, store.area_code) = (staged.name, staged.area_code)),
+               count(*) FILTER (WHERE staged.store_id IS NULL)
+        FROM staged_store AS staged FULL JOIN stores_store AS store USING (store_id)
+        """
+    )
+    new, changed, unchanged, missing = cursor.fetchone()
+    return new, changed, unchanged, missing
+
+
+def _store(cursor: CursorWrapper, prune: bool) -> None:
+    cursor.execute(
+        """
+        INSERT INTO stores_store (store_id, name, area_code, created_at, updated_at)
+        SELECT staged.store_id, staged.name, staged.area_code, now(), now()
+        FROM staged_store AS staged LEFT JOIN stores_store AS store USING (store_id)
+        WHERE (store.name, store.area_code) IS DISTINCT FROM (staged.name, staged.area_code)
+        ON CONFLICT (store_id) DO UPDATE
+        SET name = excluded.name, area_code = excluded.area_code, updated_at = excluded.updated_at
+        """
+    )
+    if prune:
+        cursor.execute(
+            "DELETE FROM stores_store AS store "
+            "WHERE NOT EXISTS (SELECT FROM staged_store AS staged WHERE staged.store_id = store.store_id)"
+        )
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

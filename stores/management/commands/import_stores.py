@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich import progress as bars
+from rich.console import Console
+
+from stores.importer import ImportReport, Progress, import_stores
+from stores.reader import UnreadableFileError
+
+REJECTED = 1
+UNREADABLE = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Import the store master from a CSV file with the columns AreaCode, StoreName and StoreID. "
+        "Exit code 0: done; 1: rows rejected or ids twice, nothing stored; 2: the file cannot be read."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--dry-run", action="store_true", help="say what would be done, store nothing")
+        parser.add_argument("--encoding", help="of the file; without it UTF-8, or cp1252 where the file is not UTF-8")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="of the report")
+        rest = parser.add_mutually_exclusive_group()
+        rest.add_argument("--prune", action="store_true", help="delete the stores missing from the file")
+        rest.add_argument("--skip-rejected", action="store_true", help="store the other rows all the same")
+
+    def handle(
+        self,
+        *,
+        file: Path,
+        dry_run: bool,
+        encoding: str | None,
+        format: str,  # noqa: A002 - named as the option is
+        prune: bool,
+        skip_rejected: bool,
+        **options: Any,
+    ) -> None:
+        try:
+            with file.open("rb") as opened, progress_bar(file.stat().st_size) as progress:
+                report = import_stores(
+                    opened,
+                    encoding=encoding,
+                    dry_run=dry_run,
+                    prune=prune,
+                    skip_rejected=skip_rejected,
+                    progress=progress,
+                )
+        except UnreadableFileError as error:
+            raise CommandError(f"{file}: {error}", returncode=UNREADABLE) from error
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror or error}", returncode=UNREADABLE) from error
+        if format == "json":
+            self.stdout.write(json.dumps(asdict(report), ensure_ascii=False, indent=2))
+        else:
+            for line in details(report):
+                self.stdout.write(line)
+            self.stdout.write(report.summary())
+        if report.duplicates:
+            raise CommandError("Nothing stored: keep one line of each id.", returncode=REJECTED)
+        if report.rejected_rows and not skip_rejected:
+            raise CommandError(
+                "Nothing stored: correct the rejected rows, or pass --skip-rejected to leave them out.",
+                returncode=REJECTED,
+            )
+
+
+def details(report: ImportReport) -> Iterator[str]:
+    """The lines above the summary. Cells are shown quoted and escaped: a file must not steer a terminal."""
+    if report.ignored_columns:
+        yield f"columns ignored: {', '.join(repr(title) for title in report.ignored_columns)}"
+    for mending in report.mended:
+        yield f"line {mending.line:,}: name {mending.before!r} mended to {mending.after!r}"
+    yield from _more(report.mended_names - len(report.mended), "names mended")
+    for rejection in report.rejected:
+        column = f", {rejection.column!r}" if rejection.column is not None else ""
+        yield f"line {rejection.line:,}{column}: {rejection.reason}"
+    yield from _more(report.rejected_rows - len(report.rejected), "rows rejected")
+    for duplicate in report.duplicates:
+        lines = ", ".join(f"{line:,}" for line in duplicate.lines)
+        yield f"store id {duplicate.store_id!r} stands in lines {lines}"
+    yield from _more(report.duplicate_ids - len(report.duplicates), "duplicate ids")
+
+
+def _more(number: int, what: str) -> Iterator[str]:
+    if number:
+        yield f"… and {number:,} more {what}"
+
+
+@contextmanager
+def progress_bar(size: int) -> Iterator[Progress]:
+    """A bar on standard error, of the file's `size` in bytes, where that is a terminal; else nothing."""
+    with bars.Progress(
+        bars.SpinnerColumn(),
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        task = bar.add_task("reading", total=size)
+
+        def show(step: str, position: int) -> None:
+            # How long the database takes is not known: the bar pulses.
+            bar.update(task, description=step, completed=position, total=size if step == "reading" else None)
+
+        yield show

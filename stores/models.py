@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import models
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Now
+
+# In characters, as the columns count them.
+MAX_LENGTHS = {"store_id": 64, "name": 255, "area_code": 64}
+
+
+class StoreQuerySet(models.QuerySet["Store"]):
+    def in_area(self, area_code: str) -> StoreQuerySet:
+        return self.filter(area_code=area_code)
+
+    def known(self, store_ids: Iterable[str]) -> StoreQuerySet:
+        """Those of `store_ids` that the store master holds, in one query."""
+        # One array instead of a parameter for each: a submission may name a hundred thousand.
+        return self.filter(store_id__in=RawSQL("SELECT unnest(%s::text[])", [list(set(store_ids))]))
+
+
+class Store(models.Model):
+    """One shop of the store master.
+
+    `store_id` and `area_code` are opaque text, compared as written. A name is not a key: chains share one.
+    """
+
+    store_id = models.CharField("store id", max_length=MAX_LENGTHS["store_id"])
+    name = models.CharField(max_length=MAX_LENGTHS["name"])
+    area_code = models.CharField(max_length=MAX_LENGTHS["area_code"])
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now(), editable=False)
+
+    objects = StoreQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            # Not `unique=True`: its second index, for LIKE, nobody asks and every import pays for.
+            models.UniqueConstraint(fields=["store_id"], name="store_id_once"),
+        ]
+        indexes = [
+            models.Index(fields=["area_code"], name="store_area"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store_id} {self.name}"

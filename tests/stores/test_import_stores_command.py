@@ -1,0 +1,179 @@
+"""`manage.py import_stores`: what it prints and the code it ends with."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from io import StringIO
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from stores.models import Store
+from tests.stores.files import store_file
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(*rows, **options):
+        path = tmp_path / "stores.csv"
+        path.write_bytes(store_file(*rows, **options).getvalue())
+        return path
+
+    return write
+
+
+def run(path, *options):
+    """The lines on standard output, and the code and sentence of the failure, if any."""
+    out = StringIO()
+    try:
+        call_command("import_stores", str(path), *options, stdout=out)
+    except CommandError as error:
+        return out.getvalue().splitlines(), error.returncode, str(error)
+    return out.getvalue().splitlines(), 0, ""
+
+
+@pytest.mark.django_db
+def test_a_good_file_ends_with_one_line(write, capfd):
+    lines, code, _ = run(write("A,ONE,X1", "B,TWO,X2"))
+    assert lines == ["2 rows: 2 new, 0 changed, 0 unchanged, 0 rejected, 0 names mended"]
+    assert code == 0
+    assert capfd.readouterr() == ("", "")  # no bar where nobody looks on
+
+
+@pytest.mark.django_db
+def test_what_was_mended_and_ignored_stands_above_the_summary(write):
+    lines, code, _ = run(write("A,CAFÃ‰,X1,7", header="AreaCode,StoreName,StoreID,Rank"))
+    assert lines == [
+        "columns ignored: 'Rank'",
+        "line 2: name 'CAFÃ‰' mended to 'CAFÉ'",
+        "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 1 name mended",
+    ]
+    assert code == 0
+
+
+@pytest.mark.django_db
+def test_rejected_rows_end_with_code_1(write):
+    lines, code, sentence = run(write("A,ONE,X1", "A,,X2", "A,SHOP,-3,X3"))
+    assert lines == [
+        "line 3, 'StoreName': is blank",
+        "line 4: has 4 cells where the header has 3; a name with a comma must be quoted",
+        "3 rows: 1 new, 0 changed, 0 unchanged, 2 rejected, 0 names mended; nothing stored",
+    ]
+    assert code == 1
+    assert "--skip-rejected" in sentence
+    assert not Store.objects.exists()
+
+
+@pytest.mark.django_db
+def test_skipped_rejections_end_with_code_0(write):
+    lines, code, _ = run(write("A,ONE,X1", "A,,X2"), "--skip-rejected")
+    assert lines[-1] == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names mended"
+    assert code == 0
+    assert Store.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("options", [[], ["--skip-rejected"], ["--dry-run"]])
+def test_an_id_in_two_lines_ends_with_code_1_and_names_both(write, options):
+    lines, code, sentence = run(write("A,ONE,X1", "A,TWO,X1"), *options)
+    assert lines[0] == "store id 'X1' stands in lines 2, 3"
+    assert code == 1
+    assert sentence == "Nothing stored: keep one line of each id."
+
+
+@pytest.mark.django_db
+def test_what_is_not_listed_is_counted(write):
+    lines, _, _ = run(write(*["A,,X1"] * 1_002))
+    assert lines[-2] == "… and 2 more rows rejected"
+
+
+@pytest.mark.django_db
+def test_a_cell_cannot_steer_the_terminal(write):
+    lines, _, _ = run(write("A,SHOP,X1,7", header="AreaCode,StoreName,StoreID,\x1b[2J"))
+    assert lines[0] == r"columns ignored: '\x1b[2J'"
+
+
+@pytest.mark.django_db
+def test_json_is_one_document(write):
+    lines, code, _ = run(write("A,CAFÃ‰,X1", "A,,X2", "A,ONE,X3", "A,TWO,X3"), "--format", "json")
+    report = json.loads("\n".join(lines))
+    assert code == 1
+    assert report["stored"] is False
+    assert (report["rows"], report["new"], report["rejected_rows"], report["mended_names"]) == (4, 3, 1, 1)
+    assert report["rejected"] == [{"line": 3, "column": "StoreName", "reason": "is blank"}]
+    assert report["mended"] == [{"line": 2, "before": "CAFÃ‰", "after": "CAFÉ"}]
+    assert report["duplicates"] == [{"store_id": "X3", "lines": [4, 5]}]
+
+
+@pytest.mark.django_db
+def test_a_dry_run_stores_nothing(write):
+    lines, code, _ = run(write("A,ONE,X1"), "--dry-run")
+    assert lines[-1].endswith("dry run, nothing stored")
+    assert code == 0
+    assert not Store.objects.exists()
+
+
+@pytest.mark.django_db
+def test_prune_is_handed_on(write):
+    Store.objects.create(store_id="OLD", name="OLD", area_code="A")
+    lines, _, _ = run(write("A,ONE,X1"), "--prune")
+    assert lines[-1].endswith("1 pruned")
+    assert [store.store_id for store in Store.objects.all()] == ["X1"]
+
+
+@pytest.mark.django_db
+def test_the_encoding_is_handed_on(write):
+    _, code, sentence = run(write("A,CAFÉ,X1", encoding="utf-16"))
+    assert (code, "--encoding utf-16" in sentence) == (2, True)
+    _, code, _ = run(write("A,CAFÉ,X1", encoding="utf-16"), "--encoding", "utf-16")
+    assert code == 0
+    assert Store.objects.get().name == "CAFÉ"
+
+
+def test_an_unreadable_file_ends_with_code_2_and_names_it(tmp_path):
+    path = tmp_path / "absent.csv"
+    assert run(path) == ([], 2, f"{path}: No such file or directory")
+    assert run(tmp_path)[1:] == (2, f"{tmp_path}: Is a directory")
+    path.write_bytes(b"")
+    assert run(path)[1:] == (2, f"{path}: is empty; the first line must be AreaCode,StoreName,StoreID.")
+
+
+def test_prune_and_skip_rejected_are_not_taken_together(write):
+    with pytest.raises(CommandError, match="not allowed with"):
+        call_command("import_stores", str(write()), "--prune", "--skip-rejected")
+
+
+def database_url():
+    connection.ensure_connection()
+    info = connection.connection.info
+    place = urlencode({"host": info.host, "port": info.port})
+    return f"postgresql://{quote(info.user)}:{quote(info.password)}@/{quote(info.dbname)}?{place}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_process_on_a_terminal_shows_a_bar_and_ends_with_the_code(write):
+    terminal, its_end = pty.openpty()
+    try:
+        process = subprocess.run(
+            [sys.executable, settings.BASE_DIR / "manage.py", "import_stores", write("A,ONE,X1", "A,,X2")],
+            env={**os.environ, "DATABASE_URL": database_url(), "TERM": "xterm"},
+            stdout=subprocess.PIPE,
+            stderr=its_end,
+            text=True,
+            check=False,
+        )
+        shown = os.read(terminal, 100_000).decode()
+    finally:
+        os.close(its_end)
+        os.close(terminal)
+    assert process.returncode == 1
+    assert process.stdout.endswith(
+        "\n2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names mended; nothing stored\n"
+    )
+    assert "storing" in shown
+    assert "Nothing stored: correct the rejected rows" in shown

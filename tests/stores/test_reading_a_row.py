@@ -1,0 +1,109 @@
+"""Which rows can be stored, what is wrong with the others, and which names are mended."""
+
+import pytest
+
+from stores.models import MAX_LENGTHS
+from stores.reader import MAX_LISTED, Mending, Rejection, open_stores
+from tests.stores.files import store_file
+
+
+def read(*rows, **options):
+    with open_stores(store_file(*rows, **options)) as stores:
+        return list(stores), stores
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [(",SHOP,X1", "AreaCode"), ("A,,X1", "StoreName"), ("A,SHOP,", "StoreID"), ("A, \u00a0 ,X1", "StoreName")],
+)
+def test_a_blank_cell_is_rejected(row, column):
+    rows, stores = read(row, "A,GOOD,X2")
+    assert stores.rejected == [Rejection(2, column, "is blank")]
+    assert [found.store_id for found in rows] == ["X2"]
+
+
+def test_a_column_is_named_as_the_file_spells_it():
+    _, stores = read("A,SHOP,", header="AREA_CODE,Store Name,Store Id")
+    assert stores.rejected[0].column == "Store Id"
+
+
+@pytest.mark.parametrize(("field", "place"), [("area_code", 0), ("name", 1), ("store_id", 2)])
+def test_a_cell_as_long_as_its_column_passes_and_one_character_more_is_rejected(field, place):
+    limit = MAX_LENGTHS[field]
+    exact, over = ["A", "É", "X"], ["A", "É", "X"]
+    exact[place] *= limit
+    over[place] *= limit + 1
+    rows, stores = read(",".join(exact), ",".join(over))
+    assert [row.line for row in rows] == [2]
+    assert stores.rejected[0].reason == f"has {limit + 1} characters; at most {limit} are allowed"
+
+
+def test_a_short_row_is_rejected_at_the_first_missing_column():
+    _, stores = read("A,SHOP")
+    assert stores.rejected == [Rejection(2, "StoreID", "has 2 cells where the header has 3")]
+
+
+def test_a_row_with_too_many_cells_is_rejected_for_its_unquoted_comma():
+    _, stores = read("A,SHOP,-32,X1")
+    assert stores.rejected == [
+        Rejection(2, None, "has 4 cells where the header has 3; a name with a comma must be quoted")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("character", "named"), [("\x07", "U+0007"), ("\t", "U+0009"), ("\x7f", "U+007F"), ("\x1b", "U+001B")]
+)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_control_character_is_rejected(character, named, place):
+    cells = ["AA", "SHOP", "X1"]
+    cells[place] = f"{cells[place][0]}{character}{cells[place][1:]}"
+    _, stores = read(",".join(cells))
+    assert stores.rejected[0].reason == f"holds the control character {named}"
+
+
+@pytest.mark.parametrize("row", ['"A\nB",SHOP,X1', 'A,SHOP,"X\n1"'])
+def test_a_line_break_is_for_names_only(row):
+    _, stores = read(row)
+    assert stores.rejected[0].reason == "holds the control character U+000A"
+
+
+@pytest.mark.parametrize(("row", "column"), [("A ,SHOP,X1", "AreaCode"), ("A,SHOP, X1", "StoreID")])
+def test_white_space_around_a_code_is_rejected(row, column):
+    _, stores = read(row)
+    assert stores.rejected == [Rejection(2, column, "begins or ends with white space")]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["  DOUBLED  SPACES ", "=cmd|' /C calc'!A0", "'QUOTED'", "“CURLY” &amp; ﬁNE", "CAFÉ", "দোকান", "zero\u200bwidth"],
+)
+def test_a_name_is_kept_as_it_is(name):
+    rows, stores = read(f"A,{name},X1")
+    assert rows[0].name == name
+    assert stores.mended == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("CAFÃ‰", "CAFÉ"), ("OLÃ‰  OLÃ‰ ", "OLÉ  OLÉ "), ("RÃ‰GÃ‰ 'N' \"CO\"", "RÉGÉ 'N' \"CO\"")]
+)
+def test_a_name_encoded_twice_is_mended_and_listed(written, meant):
+    rows, stores = read(f"A,{written},X1")
+    assert rows[0].name == meant
+    assert stores.mended == [Mending(2, written, meant)]
+    assert stores.mended_names == 1
+
+
+def test_a_code_is_never_mended():
+    rows, _ = read("CAFÃ‰,SHOP,CAFÃ‰")
+    assert (rows[0].area_code, rows[0].store_id) == ("CAFÃ‰", "CAFÃ‰")
+
+
+def test_a_rejected_row_counts_as_no_mended_name():
+    _, stores = read("A,CAFÃ‰,")
+    assert (stores.mended_names, stores.rejected_rows) == (0, 1)
+
+
+def test_rejections_and_mendings_beyond_the_limit_are_only_counted():
+    _, stores = read(*["A,,X"] * (MAX_LISTED + 1), *["A,CAFÃ‰,X"] * (MAX_LISTED + 1))
+    assert stores.rejected_rows == stores.mended_names == MAX_LISTED + 1
+    assert len(stores.rejected) == len(stores.mended) == MAX_LISTED
