@@ -1,0 +1,99 @@
+"""One total time limit per download.
+
+The timeouts of sockets and libraries are per read: a server that drips a byte every few seconds, or sends
+`100 Continue` for ever, never meets one. So one watchdog thread shuts the socket of a download whose time is up.
+To the thread that reads, this looks like the end of the stream; after every read it asks `Deadline.expired`.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from math import inf
+
+from jobs import errors
+
+
+class Deadline:
+    """The moment at which one download must have ended."""
+
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
+        self._socket: socket.socket | None = None
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, 0 or less once the time is up."""
+        return self.at - time.monotonic()
+
+    @property
+    def expired(self) -> bool:
+        return self.remaining <= 0
+
+    def check(self) -> None:
+        """Raise DeadlineExceeded once the time is up."""
+        if self.expired:
+            raise errors.DeadlineExceeded
+
+    def watch(self, sock: socket.socket) -> None:
+        """From now on `sock` is the one to shut when the time is up."""
+        self._socket = sock
+        # The watchdog may have come by a moment ago, when there was no socket yet.
+        if self.expired:
+            self.cut()
+
+    def cut(self) -> None:
+        """Shut the watched socket, so that whoever reads from it wakes up."""
+        if self._socket is not None:
+            # The base class's own method: SSLSocket.shutdown would take the TLS state from under its reader.
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class Watchdog:
+    """Gives out deadlines of `seconds` each, and one daemon thread that keeps them."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._changed = threading.Condition()
+        # All deadlines are equally long, so that the order of insertion is the order of expiry.
+        self._running: dict[Deadline, None] = {}
+        self._wakes_at = inf
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def deadline(self) -> Iterator[Deadline]:
+        """A deadline that starts now and is kept until the block is left."""
+        with self._changed:
+            deadline = Deadline(self._seconds)
+            self._running[deadline] = None
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
+                self._thread.start()
+            # Usually it sleeps towards an earlier deadline and need not be woken for this one.
+            elif deadline.at < self._wakes_at:
+                self._changed.notify()
+        try:
+            yield deadline
+        finally:
+            with self._changed:
+                self._running.pop(deadline, None)
+
+    def close(self) -> None:
+        """End the thread; deadlines still running are no longer kept."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._closed:
+                first = next(iter(self._running), None)
+                if first is not None and first.expired:
+                    del self._running[first]
+                    first.cut()
+                else:
+                    self._wakes_at = first.at if first else inf
+                    self._changed.wait(first.remaining if first else None)

@@ -1,0 +1,63 @@
+"""What the exceptions of requests, urllib3, http.client and ssl mean, in the words of `jobs.errors`.
+
+The libraries wrap one another's exceptions, so the whole chain is looked at and the most telling link decides.
+"""
+
+import http.client
+import ssl
+from collections.abc import Iterator
+
+import requests
+import urllib3
+
+from jobs import errors
+
+# Everything that the libraries raise about a server; anything else is a mistake of this service.
+LIBRARY_ERRORS = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    ValueError,
+)
+
+_TLS = (ssl.SSLError, ssl.CertificateError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
+_SILENCE = (TimeoutError, urllib3.exceptions.ReadTimeoutError, requests.exceptions.Timeout)
+_NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader, ValueError)
+
+
+def before_the_body(error: Exception) -> errors.FetchError:
+    """The meaning of a failure up to the end of the response's header."""
+    chain = tuple(_chain(error))
+    if _has(chain, _TLS):
+        return errors.TLSFailed()
+    if _has(chain, _SILENCE):
+        return errors.ReadTimeout()
+    # A closed connection counts as a bad status line to http.client, and is none.
+    if _has(chain, _NOT_HTTP) and not _has(chain, http.client.RemoteDisconnected):
+        return errors.ProtocolViolation()
+    return errors.ConnectionFailed()
+
+
+def in_the_body(error: Exception) -> errors.FetchError:
+    """The meaning of a failure while the body was read."""
+    chain = tuple(_chain(error))
+    if _has(chain, _TLS):
+        return errors.TLSFailed()
+    if _has(chain, _SILENCE):
+        return errors.ReadTimeout()
+    if _has(chain, _NOT_HTTP) and not _has(chain, http.client.IncompleteRead):
+        return errors.ProtocolViolation()
+    return errors.Truncated()
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and every error inside it."""
+    yield error
+    for inner in (*error.args, getattr(error, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _chain(inner)
+
+
+def _has(chain: tuple[BaseException, ...], kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
+    return any(isinstance(link, kinds) for link in chain)

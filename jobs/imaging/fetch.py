@@ -1,0 +1,211 @@
+"""URL -> Download: one image, streamed to a temporary file within limits of time, size and redirects.
+
+The body's bytes decide what it is; the Content-Type is not looked at.
+"""
+
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import IO, Self
+from urllib.parse import urljoin
+
+import requests
+from django.conf import settings
+
+from jobs import errors
+from jobs.imaging import failures
+from jobs.imaging.connect import CONNECT_SECONDS, READ_SECONDS, Connector, Resolver
+from jobs.imaging.deadline import Deadline, Watchdog
+from jobs.imaging.guard import Guard, Target
+from jobs.imaging.outcome import Evidence
+from jobs.imaging.transport import GuardedSession, tls_context
+from jobs.imaging.turns import HostTurns
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Up to here a download stays in memory: seats times 25 MiB would not fit there.
+MEMORY_BYTES = 2**20
+# More would be fetched from the system and given back for every read.
+READ_BYTES = 2**17
+
+
+@dataclass(slots=True)
+class Download:
+    """A downloaded file, at its beginning. A context manager: on leaving, its memory or disk is freed."""
+
+    file: IO[bytes]
+    framed: bool
+    """Whether Content-Length or chunked encoding proved that nothing is missing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+class Fetcher:
+    """Fetches images for many threads at once; `close` it after use.
+
+    `deadline_seconds` is for one whole download: look-up, connection, redirects, body, and the wait for its turn
+    where `per_host` (0 for no limit) allows only so many downloads from one host at a time. `timeouts` are for
+    one connection attempt and for one silence. `ca_file` replaces the public certificate authorities.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        deadline_seconds: float,
+        max_bytes: int,
+        max_redirects: int,
+        per_host: int = 0,
+        resolver: Resolver | None = None,
+        ca_file: str | None = None,
+        timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+    ) -> None:
+        self._guard = guard
+        self._max_bytes = max_bytes
+        self._max_redirects = max_redirects
+        self._turns = HostTurns(per_host)
+        self._resolver = resolver or Resolver()
+        self._tls = tls_context(ca_file)
+        self._timeouts = timeouts
+        self._watchdog = Watchdog(deadline_seconds)
+        self._thread = threading.local()
+        self._sessions: weakref.WeakSet[GuardedSession] = weakref.WeakSet()
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        return cls(
+            Guard.from_settings(),
+            deadline_seconds=settings.FETCH_DEADLINE_SECONDS,
+            max_bytes=settings.FETCH_MAX_BYTES,
+            max_redirects=settings.FETCH_MAX_REDIRECTS,
+            per_host=settings.FETCH_PER_HOST,
+        )
+
+    def close(self) -> None:
+        """Close the idle connections of all threads and end the watchdog; call it when no fetch is running."""
+        self._watchdog.close()
+        for session in list(self._sessions):
+            session.close()
+
+    def fetch(self, url: str, evidence: Evidence) -> Download:
+        """The image at `url`; raises a FetchError. What is seen on the way is put into the fresh `evidence`."""
+        target = self._guard.admit(url)
+        with self._watchdog.deadline() as deadline:
+            while True:
+                with (
+                    self._turns.turn(target.host, deadline),
+                    closing(self._session().open(target.url, deadline)) as response,
+                ):
+                    # A socket shut by the watchdog looks like the end of the header, too.
+                    deadline.check()
+                    evidence.http_status = response.status_code
+                    if response.status_code == 200:
+                        return self._download(response, deadline, evidence)
+                    if response.status_code not in REDIRECTS:
+                        retry_after = _retry_after(response.headers.get("Retry-After"))
+                        raise errors.HTTPStatus(response.status_code, retry_after=retry_after)
+                    # The redirect's own body stays unread: it may be endless.
+                    target = self._redirected(target, response)
+                    if len(evidence.redirects) == self._max_redirects:
+                        raise errors.TooManyRedirects
+                    evidence.redirects.append(target.url)
+
+    def _session(self) -> GuardedSession:
+        """This thread's session: with connections of its own, no thread can disturb another's."""
+        session: GuardedSession | None = getattr(self._thread, "session", None)
+        if session is None:
+            session = GuardedSession(Connector(self._guard, self._resolver, self._timeouts), self._tls)
+            self._thread.session = session
+            self._sessions.add(session)
+        return session
+
+    def _redirected(self, target: Target, response: requests.Response) -> Target:
+        """The next target: a redirect passes the same gate as the first URL."""
+        location = response.headers.get("Location", "")
+        if not location:
+            raise errors.BadRedirect("The URL redirects without saying where.")
+        with suppress(UnicodeDecodeError):
+            # Header bytes arrive as Latin-1; servers mean UTF-8.
+            location = location.encode("latin-1").decode("utf-8")
+        try:
+            following = self._guard.admit(urljoin(target.url, location))
+        except (errors.InvalidURL, ValueError):
+            raise errors.BadRedirect from None
+        if (target.scheme, following.scheme) == ("https", "http"):
+            raise errors.BadRedirect("The URL redirects from https to unencrypted http.")
+        return following
+
+    def _download(self, response: requests.Response, deadline: Deadline, evidence: Evidence) -> Download:
+        framed = self._check_header(response)
+        file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - the Download closes it
+        try:
+            for piece in _pieces(response, deadline):
+                evidence.bytes += len(piece)
+                if evidence.bytes > self._max_bytes:
+                    raise self._too_large()
+                file.write(piece)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return Download(file, framed)
+
+    def _check_header(self, response: requests.Response) -> bool:
+        """Whether the body is framed; raises ContentEncoding, ProtocolViolation, TooLarge (RFC 9112, section 6)."""
+        if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
+            raise errors.ContentEncoding
+        if (transfer := response.headers.get("Transfer-Encoding")) is not None:
+            if transfer.lower() != "chunked":  # exactly what http.client takes for chunked
+                raise errors.ProtocolViolation
+            return True
+        lengths = {length.strip() for length in response.raw.headers.getlist("Content-Length")}
+        if not lengths:
+            return False
+        length = lengths.pop()
+        if lengths or not (length.isascii() and length.isdecimal()):
+            raise errors.ProtocolViolation
+        # float, because int refuses thousands of digits.
+        if float(length) > self._max_bytes:
+            raise self._too_large()
+        return True
+
+    def _too_large(self) -> errors.TooLarge:
+        return errors.TooLarge(f"The image is larger than {self._max_bytes:,} bytes.")
+
+
+def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
+    """The body as it arrives. `iter_content` would wait for full pieces, while a server drips."""
+    while True:
+        try:
+            piece: bytes = response.raw.read1(READ_BYTES)
+        except failures.LIBRARY_ERRORS as error:
+            deadline.check()
+            raise failures.in_the_body(error) from error
+        # A socket shut by the watchdog looks like the end of the body.
+        deadline.check()
+        if not piece:
+            return
+        yield piece
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
+    if text is None:
+        return None
+    try:
+        seconds = float(int(text))
+    except (ValueError, OverflowError):
+        try:
+            date = parsedate_to_datetime(text)
+            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    return max(seconds, 0.0)

@@ -1,0 +1,69 @@
+"""The model step, and the seam for a real model.
+
+Whoever brings a model writes a class with one method, `infer`, and names it in the setting GPU_STEP by its dotted
+path. The class is built once per process without arguments, at the start of the engine, and its one instance is
+called by all seats, so `infer` must be safe to call from many threads at once; where the model is not, a lock or
+a batching queue belongs inside the class. No database connection, transaction or lock is held around the call.
+"""
+
+import json
+import random
+import time
+from typing import IO, Any, Protocol, cast
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from jobs.imaging.outcome import Measurement
+
+
+class GPUStep(Protocol):
+    """What GPU_STEP names."""
+
+    def infer(self, image: IO[bytes], measurement: Measurement) -> dict[str, Any] | None:
+        """What the model says of one image, stored with its result; None for nothing.
+
+        `image` is the file as downloaded, at its first byte, readable and seekable until the call returns; it has
+        passed the checks of IMAGE_CHECK. The answer must be a dictionary that JSON can hold. Whatever is raised
+        ends this attempt as `gpu_failed`, which is retried up to MAX_ATTEMPTS; the log has the traceback.
+        """
+
+
+class SimulatedGPU:
+    """No model at all: a random wait, uniform between GPU_MIN_SECONDS and GPU_MAX_SECONDS."""
+
+    def __init__(self) -> None:
+        self._bounds = settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS
+
+    def infer(self, image: IO[bytes], measurement: Measurement) -> None:
+        """Wait; the image is not looked at."""
+        time.sleep(random.uniform(*self._bounds))  # noqa: S311 - simulates, protects nothing
+
+
+def load_gpu_step() -> GPUStep:
+    """The step that GPU_STEP names; raises ImproperlyConfigured where there is none."""
+    try:
+        step = import_string(settings.GPU_STEP)()
+    except Exception as error:
+        raise ImproperlyConfigured(
+            f"GPU_STEP={settings.GPU_STEP}: no model step can be made of it ({type(error).__name__}: {error}). "
+            "Allowed is the dotted path to a class that takes no arguments and has a method infer(image, measurement)."
+        ) from error
+    if not callable(getattr(step, "infer", None)):
+        raise ImproperlyConfigured(
+            f"GPU_STEP={settings.GPU_STEP}: it has no method infer(image, measurement), see jobs/imaging/gpu.py."
+        )
+    return cast(GPUStep, step)
+
+
+def check_answer(answer: object) -> None:
+    """Raise TypeError or ValueError unless a JSON column of Postgres can hold the model's answer."""
+    if answer is None:
+        return
+    if not isinstance(answer, dict):
+        raise TypeError(f"infer() must return a dictionary or None, not {type(answer).__name__}.")
+    text = json.dumps(answer, allow_nan=False, ensure_ascii=False)
+    text.encode()  # raises for a lone surrogate
+    if "\\u0000" in text:
+        raise ValueError("infer() returned a text with a NUL character, which Postgres cannot store.")

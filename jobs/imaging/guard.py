@@ -1,0 +1,225 @@
+"""What may be fetched: which URLs, and which addresses may be connected to.
+
+A client names the URL, so a URL must never reach what only this machine can reach. Two gates stand in the way:
+`Guard.admit` judges the text before anything is resolved, and `Guard.check` judges every address at the moment
+of connecting, because a host name can point anywhere and can point elsewhere a second later.
+"""
+
+import functools
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
+from urllib.parse import SplitResult, quote, urlsplit
+
+import idna
+from django.conf import settings
+
+from jobs import errors
+
+type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAX_URL_LENGTH = 2048
+MAX_HOST_LENGTH = 253  # RFC 1035, without the final dot
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
+# A host name in ASCII: labels of 1 to 63 characters. The underscore is in no RFC, and in many bucket names.
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?")
+# What a browser leaves as it is in a path or a query; everything else is percent-encoded.
+_URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
+
+
+def _networks(*texts: str) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+# The only IPv6 block that IANA has opened for the public Internet.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+# Special ranges of the IANA registries (RFC 6890 and its successors). `ipaddress.is_global` knows most of them,
+# but not the same ones in every Python release, and none of the comments.
+_NOT_PUBLIC = _networks(
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",  # carrier-grade NAT
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.2.0/24",
+    "192.31.196.0/24",  # AS112
+    "192.52.193.0/24",  # AMT relays
+    "192.88.99.0/24",  # 6to4 relays
+    "192.168.0.0/16",
+    "192.175.48.0/24",  # AS112
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "224.0.0.0/4",  # multicast
+    "240.0.0.0/4",
+    "2001::/23",  # IETF protocols: Teredo, ORCHID, AMT, AS112
+    "2001:db8::/32",
+    "2002::/16",
+    "2620:4f:8000::/48",  # AS112
+    "3ffe::/16",
+    "3fff::/20",
+)
+
+# IPv6 addresses that carry an IPv4 address: whoever translates them reaches the inner one, which nobody checked.
+_TRANSLATED = _networks(
+    "::/96",  # IPv4-compatible
+    "::ffff:0:0/96",  # IPv4-mapped
+    "::ffff:0:0:0/96",  # SIIT
+    "64:ff9b::/96",  # NAT64
+    "64:ff9b:1::/48",  # NAT64, local use
+    "2001::/32",  # Teredo
+    "2002::/16",  # 6to4
+)
+_LOOPBACK_6 = ipaddress.IPv6Address("::1")  # inside ::/96, but carries nothing
+
+# Where clouds hand out credentials to whoever asks. Only a network of this one address opens one of them.
+_METADATA = frozenset(
+    ipaddress.ip_address(text)
+    for text in (
+        "169.254.169.254",  # nearly every cloud
+        "169.254.170.2",  # Amazon ECS
+        "169.254.170.23",  # Amazon EKS
+        "168.63.129.16",  # Azure, in public address space
+        "100.100.100.200",  # Alibaba
+        "192.0.0.192",  # Oracle
+        "fd00:ec2::254",  # Amazon
+        "fd00:ec2::23",  # Amazon EKS
+        "fd20:ce::254",  # Google
+    )
+)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_public(address: Address) -> bool:
+    """Whether `address` belongs to the public Internet by the registries of this release's date."""
+    if address in _METADATA or any(address in network for network in _NOT_PUBLIC):
+        return False
+    return address.is_global and (address.version == 4 or address in _GLOBAL_UNICAST)
+
+
+def is_own(address: Address) -> bool:
+    """Whether `address` belongs to an interface of this machine: only then can a socket be bound to it.
+
+    Asked anew each time (some 10 µs), because interfaces come and go. Where the kernel lets anybody bind
+    anything (`ip_nonlocal_bind`), the question has no answer and False is returned.
+    """
+    documentation = "192.0.2.1" if address.version == 4 else "2001:db8::1"
+    return _can_bind(address.version, str(address)) and not _can_bind(address.version, documentation)
+
+
+def _can_bind(version: int, address: str) -> bool:
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+class Target(NamedTuple):
+    """An admitted URL: `url` is ASCII and without fragment; `host` is lower case, IPv6 without brackets."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+
+
+class Guard:
+    """The two gates. `allow_cidrs` opens addresses that are not public; `allow_ports` are all that is open."""
+
+    def __init__(
+        self,
+        allow_cidrs: Sequence[Network] = (),
+        allow_ports: Sequence[range] = (range(80, 81), range(443, 444)),
+        is_own: Callable[[Address], bool] = is_own,
+    ) -> None:
+        self._allow_cidrs = tuple(allow_cidrs)
+        self._allow_ports = tuple(allow_ports)
+        self._is_own = is_own
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        return cls(settings.FETCH_ALLOW_CIDRS, settings.FETCH_ALLOW_PORTS)
+
+    def admit(self, url: str) -> Target:
+        """The URL in the form in which it is sent, or InvalidURL, or Blocked for a forbidden scheme or port."""
+        if len(url) > MAX_URL_LENGTH:
+            raise errors.InvalidURL(f"The URL is longer than {MAX_URL_LENGTH:,} characters.")
+        if _FORBIDDEN.search(url):
+            raise errors.InvalidURL("The URL contains a space, a backslash or a control character.")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise errors.InvalidURL from None
+        if not parts.scheme:
+            raise errors.InvalidURL("The URL does not begin with http:// or https://.")
+        if parts.scheme not in DEFAULT_PORTS:
+            raise errors.Blocked("Only http and https URLs are fetched.")
+        if "@" in parts.netloc:
+            raise errors.InvalidURL("The URL contains a user name or a password.")
+        host = _ascii_host(parts)
+        default = DEFAULT_PORTS[parts.scheme]
+        port = default if port is None else port
+        if not any(port in allowed for allowed in self._allow_ports):
+            raise errors.Blocked(f"Port {port} is not one that this service fetches from.")
+        netloc = f"[{host}]" if ":" in host else host
+        if port != default:
+            netloc += f":{port}"
+        path = quote(parts.path, safe=_URL_SAFE) or "/"
+        query = f"?{quote(parts.query, safe=_URL_SAFE)}" if parts.query else ""
+        return Target(f"{parts.scheme}://{netloc}{path}{query}", parts.scheme, host, port)
+
+    def check(self, host: str, address: str) -> None:
+        """Raise Blocked unless `address`, to which `host` resolved, may be connected to.
+
+        The message names the host and never the address: what a name resolves to inside a network is nothing to
+        tell a client.
+        """
+        if not self._allows(address):
+            raise errors.Blocked(f"{host} is at an address that this service does not fetch from.")
+
+    def _allows(self, text: str) -> bool:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            return False
+        if isinstance(address, ipaddress.IPv6Address):
+            if address.scope_id is not None:
+                return False
+            if address != _LOOPBACK_6 and any(address in network for network in _TRANSLATED):
+                return False
+        if address in _METADATA:
+            return ipaddress.ip_network(address) in self._allow_cidrs
+        if any(address in network for network in self._allow_cidrs):
+            return True
+        return is_public(address) and not self._is_own(address)
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    """The host as it goes into DNS and TLS: an address literal, or a name mapped by UTS 46 (RFC 5891)."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc:
+        # `%` would name a network interface of this machine.
+        try:
+            return str(ipaddress.IPv6Address(host if "%" not in host else ""))
+        except ValueError:
+            raise errors.InvalidURL("The URL's host is not a valid IPv6 address.") from None
+    if not host.isascii():
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except UnicodeError:
+            raise errors.InvalidURL("The URL's host name is not valid.") from None
+    if len(host.removesuffix(".")) > MAX_HOST_LENGTH or not _HOST_NAME.fullmatch(host):
+        raise errors.InvalidURL("The URL's host name is not valid.")
+    return host

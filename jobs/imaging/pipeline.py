@@ -1,0 +1,93 @@
+"""One image, from its URL to its outcome: fetch, measure, model step."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from django.conf import settings
+
+from jobs import errors
+from jobs.imaging.fetch import Download, Fetcher
+from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
+from jobs.imaging.measure import measure
+from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
+
+logger = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """What every seat of an engine runs; one instance is shared by all of them. `close` it after use."""
+
+    def __init__(self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int) -> None:
+        self._fetcher = fetcher
+        self._gpu_step = gpu_step
+        self._check = check
+        self._max_pixels = max_pixels
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        """Raises ImproperlyConfigured where GPU_STEP names no model step."""
+        return cls(
+            Fetcher.from_settings(),
+            load_gpu_step(),
+            check=settings.IMAGE_CHECK,
+            max_pixels=settings.IMAGE_MAX_PIXELS,
+        )
+
+    def close(self) -> None:
+        """Release the idle connections; call it when no seat is running any more."""
+        self._fetcher.close()
+
+    def process(self, claim: Claim) -> Outcome:
+        """The outcome of one attempt. Never raises: what nobody foresaw is logged and becomes `internal`."""
+        evidence = Evidence()
+        try:
+            with _timed(evidence, "fetch_ms"):
+                download = self._fetcher.fetch(claim.url, evidence)
+            with download:
+                with _timed(evidence, "measure_ms"):
+                    measurement = measure(
+                        download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
+                    )
+                with _timed(evidence, "gpu_ms"):
+                    answer = self._infer(claim, download, measurement)
+        except errors.Internal as error:
+            logger.exception("image failed unexpectedly", extra=_names(claim))
+            return Outcome(claim, evidence, error=_bare(error))
+        except errors.ImageError as error:
+            return Outcome(claim, evidence, error=_bare(error))
+        except Exception:
+            logger.exception("image failed unexpectedly", extra=_names(claim))
+            return Outcome(claim, evidence, error=errors.Internal())
+        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer)
+
+    def _infer(self, claim: Claim, download: Download, measurement: Measurement) -> dict[str, Any] | None:
+        download.file.seek(0)
+        try:
+            answer = self._gpu_step.infer(download.file, measurement)
+            check_answer(answer)
+        except Exception:
+            logger.exception("model step failed", extra=_names(claim))
+            raise errors.GPUFailed from None
+        return answer
+
+
+@contextmanager
+def _timed(evidence: Evidence, field: str) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        setattr(evidence, field, round((time.monotonic() - started) * 1000))
+
+
+def _names(claim: Claim) -> dict[str, int]:
+    return {"job": claim.job_id, "image": claim.image_id, "attempt": claim.attempt}
+
+
+def _bare[E: errors.ImageError](error: E) -> E:
+    """The error without the frames it came through: they would keep sockets and image bytes alive until recorded."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

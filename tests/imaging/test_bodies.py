@@ -1,0 +1,152 @@
+"""What arrives of a response's body, and what is made of one that does not arrive."""
+
+import pytest
+
+from jobs import errors
+from jobs.imaging import fetch as fetching
+from tests.fault_server import chunked, closing, dripping, endless, resetting, response, silent
+
+BODY = bytes(range(256)) * 4
+OPEN_END = response(length=False)  # the header of a response whose end is the end of the connection
+
+
+@pytest.mark.parametrize(
+    ("answer", "framed"),
+    [
+        pytest.param(response(BODY), True, id="declared length"),
+        pytest.param(chunked(BODY[:100], BODY[100:]), True, id="chunks"),
+        pytest.param(closing(OPEN_END + BODY), False, id="until the connection ends"),
+        pytest.param(closing(response(BODY, "200 OK", "Connection: close")), True, id="declared and closed"),
+        pytest.param(response(b""), True, id="empty"),
+    ],
+)
+def test_a_body_arrives_whole_and_it_is_known_whether_http_proves_it(fetcher, server, evidence, answer, framed):
+    with fetcher.fetch(server.at("/", answer), evidence) as download:
+        assert download.file.read() in (BODY, b"")
+        assert download.framed is framed
+        assert evidence.bytes == download.file.tell()
+        assert evidence.http_status == 200
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(closing(response(BODY)[:-1]), id="declared length, a byte missing"),
+        pytest.param(closing(chunked(BODY, end=b"")), id="no last chunk"),
+        pytest.param(closing(chunked(BODY)[:-100]), id="a chunk cut short"),
+        pytest.param(closing(chunked(BODY, end=b"zz\r\n")), id="a chunk of no size"),
+        pytest.param(closing(chunked(BODY, end=b"-5\r\n")), id="a chunk of negative size"),
+        pytest.param(resetting(response(BODY)[:-1]), id="reset"),
+    ],
+)
+def test_a_body_cut_short_is_truncated(fetch, server, answer):
+    with pytest.raises(errors.Truncated):
+        fetch(server.at("/", answer))
+
+
+def test_bytes_behind_the_body_are_ignored_and_spoil_nothing(fetch, server):
+    url = server.at("/extra", response(BODY) + response(b"smuggled"))
+    assert fetch(url) == BODY
+    assert fetch(server.at("/next", response(b"next"))) == b"next"
+
+
+def test_a_body_too_long_for_a_chunk_line_is_no_http(fetch, server):
+    with pytest.raises(errors.ProtocolViolation):
+        fetch(server.at("/", closing(chunked(BODY, end=b"1" * 70_000))))
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        pytest.param(response, id="declared length"),
+        pytest.param(chunked, id="chunks"),
+        pytest.param(lambda body: closing(OPEN_END + body), id="until the connection ends"),
+    ],
+)
+def test_the_largest_size_passes_and_one_byte_more_is_too_large(make_fetcher, server, evidence, framing):
+    fetcher = make_fetcher(max_bytes=1000)
+    with fetcher.fetch(server.at("/fits", framing(b"x" * 1000)), evidence) as download:
+        assert len(download.file.read()) == 1000
+    with pytest.raises(errors.TooLarge, match=r"larger than 1,000 bytes"):
+        fetcher.fetch(server.at("/more", framing(b"x" * 1001)), evidence)
+
+
+@pytest.mark.parametrize("length", ["100001", "9" * 400])
+def test_a_declared_length_over_the_limit_is_refused_before_reading(fetch, server, evidence, length):
+    with pytest.raises(errors.TooLarge):
+        fetch(server.at("/", silent(response(b"", "200 OK", f"Content-Length: {length}", length=False))))
+    assert evidence.bytes == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(endless(OPEN_END, b"x" * 10_000), id="bytes"),
+        pytest.param(endless(chunked(end=b""), b"ff\r\n%b\r\n" % (b"x" * 255)), id="chunks"),
+    ],
+)
+def test_an_endless_body_is_too_large(fetch, server, answer):
+    with pytest.raises(errors.TooLarge):
+        fetch(server.at("/", answer))
+
+
+def test_endless_chunks_of_one_byte_end_at_a_limit(make_fetcher, server, evidence):
+    fetcher = make_fetcher(deadline_seconds=0.5, max_bytes=10**9)
+    with pytest.raises(errors.DeadlineExceeded):
+        fetcher.fetch(server.at("/", endless(chunked(end=b""), b"1\r\nx\r\n" * 100)), evidence)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Content-Length: -5",
+        "Content-Length: +5",
+        "Content-Length: five",
+        "Content-Length: 1_0",
+        "Content-Length: ",
+        "Content-Length: 5, 5",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: chunked ",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    ],
+)
+def test_a_body_of_doubtful_length_is_no_http(fetch, server, header):
+    with pytest.raises(errors.ProtocolViolation):
+        fetch(server.at("/", closing(response(b"", "200 OK", header, length=False) + b"five!")))
+
+
+@pytest.mark.parametrize(
+    "header", ["Content-Length: 5", "Content-Length: 5 ", "Content-Length: 5\r\nContent-Length: 5"]
+)
+def test_a_length_may_be_padded_or_repeated(fetch, server, header):
+    assert fetch(server.at("/", response(b"12345", "200 OK", header, length=False))) == b"12345"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "GZIP", "gzip, gzip", ", ".join(["gzip"] * 50), "bogus"])
+def test_an_encoded_body_is_refused_unread(fetch, server, evidence, encoding):
+    answer = silent(response(b"", "200 OK", f"Content-Encoding: {encoding}", length=False))
+    with pytest.raises(errors.ContentEncoding):
+        fetch(server.at("/", answer))
+    assert evidence.bytes == 0
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity ", ""])
+def test_a_body_that_says_it_is_not_encoded_is_accepted(fetch, server, encoding):
+    assert fetch(server.at("/", response(BODY, "200 OK", f"Content-Encoding: {encoding}"))) == BODY
+
+
+def test_a_large_download_leaves_the_memory_for_the_disk(make_fetcher, server, evidence, monkeypatch):
+    monkeypatch.setattr(fetching, "MEMORY_BYTES", 1000)
+    fetcher = make_fetcher()
+    for size, on_disk in ((1000, False), (1001, True)):
+        with fetcher.fetch(server.at("/", response(b"x" * size)), evidence) as download:
+            assert download.file._rolled is on_disk
+            assert len(download.file.read()) == size
+        assert download.file.closed
+
+
+def test_a_complete_body_is_not_waited_on(fetch, server):
+    # Complete is what the declared length says, while this server goes on sending.
+    assert fetch(server.at("/", dripping(response(b"abc"), b"x"))) == b"abc"

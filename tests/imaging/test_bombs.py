@@ -1,0 +1,178 @@
+"""Files made to cost more than they weigh: each refused cheaply, and the largest honest ones passed."""
+
+import io
+import struct
+import time
+import zlib
+
+import pytest
+
+from jobs import errors
+from jobs.imaging import measure as measuring
+from jobs.imaging import structure
+from jobs.imaging.measure import measure
+from tests.imaging.pictures import chunk, encoded, gif_with, jpeg_with, png_with, segment, tiff_with
+
+MEBIBYTE = 2**20
+EMPTY_APP = segment(0xE5, b"")
+
+pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+
+COMMENT = b"!\xfe\0"
+
+
+def measured(data: bytes, check: str = "complete", max_pixels: int = 500_000_000):
+    return measure(io.BytesIO(data), framed=True, check=check, max_pixels=max_pixels)
+
+
+def jpeg_of(segments: int) -> bytes:
+    good = encoded()
+    own = count_segments(good)
+    return jpeg_with(EMPTY_APP * (segments - own), rest=good[2:])
+
+
+def count_segments(data: bytes) -> int:
+    place, count = 2, 0
+    while data[place + 1] != 0xDA:
+        place += 2 + int.from_bytes(data[place + 2 : place + 4])
+        count += 1
+    return count
+
+
+def tiff_of(entries: int) -> bytes:
+    return tiff_with(*((1000 + n, 3, 1, 0) for n in range(entries - 8)))
+
+
+FITTING = {
+    "JPEG segments": jpeg_of(2_000),
+    "JPEG fill bytes": jpeg_with(b"\xff" * 1_900),
+    "JPEG header bytes": jpeg_with(*[segment(0xE5, b"x" * 65_000)] * 32),
+    "JPEG Exif segments": jpeg_with(*[segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0")] * 4),
+    "PNG chunks": png_with(chunk(b"teSt", b"") * 1_999),
+    "PNG header bytes": png_with(chunk(b"teSt", b"x" * (2 * MEBIBYTE - 100))),
+    "PNG pieces": png_with(chunk(b"IDAT", b"") * 1_990, after_header=False),
+    "GIF extensions": gif_with(COMMENT * 1_990),
+    "TIFF entries": tiff_of(2_000),
+    "TIFF values": tiff_with((700, 3, 3 * 2**16, 8), data=bytes(6 * 2**16)),
+    "AVIF boxes": encoded("AVIF")[:32] + b"\0\0\0\x08free" * 10 + encoded("AVIF")[32:],
+}
+TOO_COMPLEX = {
+    "JPEG segments": jpeg_of(2_001),
+    "JPEG, two million segments": jpeg_with(EMPTY_APP * 2_000_000),
+    "JPEG fill bytes": jpeg_with(b"\xff" * 8_000_000),
+    "JPEG junk": jpeg_with(b"\xff\xc8" + b"x" * 8_000_000),
+    "JPEG junk behind a bare marker": jpeg_with(b"\xff\xf0\xff\xff" + b"x" * 70_000),
+    "JPEG header bytes": jpeg_with(*[segment(0xE5, b"x" * 65_000)] * 33),
+    "JPEG Exif segments": jpeg_with(*[segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0")] * 5),
+    "PNG chunks": png_with(chunk(b"teSt", b"") * 2_000),
+    "PNG, 200,000 chunks": png_with(chunk(b"teSt", b"") * 200_000),
+    "PNG header bytes": png_with(chunk(b"teSt", b"x" * (2 * MEBIBYTE))),
+    "PNG pieces": png_with(chunk(b"IDAT", b"") * 2_100, after_header=False),
+    "PNG, a million pieces": png_with(chunk(b"IDAT", b"") * 1_000_000, after_header=False),
+    "GIF extensions": gif_with(COMMENT * 2_001),
+    "GIF comment": gif_with(b"!\xfe" + (b"\xff" + b"x" * 255) * 90_000 + b"\0"),
+    "TIFF entries": tiff_of(2_001),
+    "BigTIFF entries": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 10**6) + bytes(20 * 10**6),
+    "TIFF values": tiff_with((700, 3, 3 * 2**16 + 1, 8)),
+    "TIFF strips": tiff_with((324, 4, 2**16 + 1, 8)),
+    "AVIF boxes": b"\0\0\0\x14ftypavif\0\0\0\0avif" + b"\0\0\0\x08free" * 3_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", FITTING)
+def test_a_header_up_to_the_limits_is_read(kind):
+    try:
+        assert measured(FITTING[kind], check="header").width == 40
+    except errors.NotAnImage:
+        assert kind == "AVIF boxes"  # moved items: the decoder's business, not the structure's
+
+
+@pytest.mark.parametrize("kind", TOO_COMPLEX)
+def test_a_header_beyond_the_limits_is_refused_without_much_work(kind):
+    started = time.thread_time()
+    with pytest.raises(errors.HeaderTooComplex):
+        measured(TOO_COMPLEX[kind])
+    assert time.thread_time() - started < 0.25
+
+
+def test_the_walk_costs_little_on_a_usual_file():
+    file = io.BytesIO(encoded(size=(1280, 960)))
+    took = []
+    for _ in range(20):
+        started = time.thread_time()
+        assert structure.is_whole(file)
+        took.append(time.thread_time() - started)
+    assert min(took) < 0.000_2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(png_with(width=65_500, height=65_500), id="PNG"),
+        pytest.param(png_with(width=2**31 - 1, height=2**31 - 1), id="the largest PNG"),
+        pytest.param(b"GIF89a\xff\xff\xff\xff" + encoded("GIF")[10:], id="GIF"),
+        pytest.param(b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xff\xff\xff" * 2, id="WEBP"),
+    ],
+)
+@pytest.mark.parametrize("check", ["header", "complete", "decode"])
+def test_a_picture_of_too_many_pixels_is_refused_at_every_level(data, check):
+    with pytest.raises(errors.TooManyPixels, match=r"more than 500,000,000 pixels"):
+        measured(data, check=check)
+
+
+def test_a_jpeg_of_too_many_pixels_is_refused():
+    data = encoded()
+    place = data.index(b"\xff\xc0") + 5
+    with pytest.raises(errors.TooManyPixels):
+        measured(data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :])
+
+
+@pytest.mark.parametrize("max_pixels", [1200, 1201, 5000])
+def test_the_most_pixels_pass(max_pixels):
+    assert measured(encoded(size=(40, 30)), max_pixels=max_pixels).width == 40
+
+
+@pytest.mark.parametrize("max_pixels", [1, 599, 600, 601, 1199])
+def test_one_pixel_more_is_too_many(max_pixels):
+    with pytest.raises(errors.TooManyPixels):
+        measured(encoded(size=(40, 30)), max_pixels=max_pixels)
+
+
+def test_a_large_photo_passes_the_header_and_is_not_decoded():
+    data = png_with(width=14_000, height=12_000)
+    assert measured(data).width == 14_000
+    with pytest.raises(errors.TooManyPixels, match=r"89,478,485"):
+        measured(data, check="decode")
+
+
+def test_the_most_pixels_are_decoded(monkeypatch):
+    monkeypatch.setattr(measuring, "MAX_DECODE_PIXELS", 1200)
+    assert measured(encoded(size=(40, 30)), check="decode").width == 40
+    with pytest.raises(errors.TooManyPixels):
+        measured(encoded(size=(40, 31)), check="decode")
+
+
+def test_only_so_many_pictures_are_decoded_at_once():
+    places = measuring._decoders
+    taken = 0
+    while places.acquire(blocking=False):
+        taken += 1
+    try:
+        assert taken == max(1, (measuring.os.cpu_count() or 1) - 1)
+        assert measured(encoded()).width == 40  # the other levels do not wait
+    finally:
+        for _ in range(taken):
+            places.release()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(png_with(chunk(b"zTXt", b"a\0\0" + zlib.compress(b"a" * 50_000_000))), id="a text"),
+        pytest.param(png_with(chunk(b"zTXt", b"a\0\0" + zlib.compress(b"a" * 1_000_000)) * 60), id="many texts"),
+        pytest.param(png_with(chunk(b"iCCP", b"a\0\0" + zlib.compress(b"a" * 50_000_000))), id="a profile"),
+    ],
+)
+def test_a_compressed_bomb_in_a_png_is_not_unfolded(data):
+    with pytest.raises(errors.NotAnImage):
+        measured(data)

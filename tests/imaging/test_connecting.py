@@ -1,0 +1,180 @@
+"""Connections: refused, lost, shared between threads, limited per host, and never to somebody else's address."""
+
+import errno
+import socket
+import threading
+import time
+
+import pytest
+
+from jobs import errors
+from jobs.imaging import connect
+from jobs.imaging.deadline import Deadline
+from jobs.imaging.outcome import Evidence
+from jobs.imaging.turns import HostTurns
+from tests.fault_server import LeaveStage, closing, response, silent
+from tests.waiting import wait_for
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_a_refused_connection_is_a_failed_one(fetch):
+    with pytest.raises(errors.ConnectionFailed):
+        fetch(f"http://127.0.0.1:{free_port()}/")
+
+
+def test_a_connection_that_nobody_accepts_is_given_up(make_fetcher, evidence):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        # A full backlog drops further connections silently, as a dead host does.
+        waiting = [socket.socket() for _ in range(3)]
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        fetcher = make_fetcher(timeouts=(0.2, 5))
+        with pytest.raises(errors.ConnectionFailed):
+            fetcher.fetch(url, evidence)
+        fetcher, started = make_fetcher(deadline_seconds=0.2), time.monotonic()
+        with pytest.raises(errors.DeadlineExceeded):
+            fetcher.fetch(url, evidence)
+        assert time.monotonic() - started < 3
+        for sock in waiting:
+            sock.close()
+
+
+def test_the_peer_must_be_the_address_that_was_checked(fetch, server, monkeypatch):
+    class Diverted(socket.socket):
+        def getpeername(self):
+            return "127.0.0.9", server.port
+
+    monkeypatch.setattr(connect.socket, "socket", Diverted)
+    with pytest.raises(errors.Blocked):
+        fetch(server.at("/", response(b"x")))
+    assert server.requests == []
+
+
+def test_a_process_without_free_descriptors_does_not_blame_the_server(fetch, server, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(connect.socket, "socket", refuse)
+    with pytest.raises(errors.Internal):
+        fetch(server.url())
+
+
+def test_each_thread_has_connections_of_its_own(fetcher, server):
+    url = server.at("/", response(b"x"))
+
+    def fetch_three():
+        for _ in range(3):
+            fetcher.fetch(url, Evidence()).file.close()
+
+    threads = [threading.Thread(target=fetch_three) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.connections == 4
+    assert len(server.requests) == 12
+
+
+def test_closing_the_fetcher_closes_idle_connections(fetcher, server):
+    ended = threading.Event()
+
+    def answer(stage):
+        stage.send(response(b"x"))
+        if not stage.socket.recv(1):
+            ended.set()
+
+    fetcher.fetch(server.at("/", answer), Evidence()).file.close()
+    fetcher.close()
+    assert ended.wait(5)
+
+
+def test_a_connection_that_the_server_has_closed_is_replaced(fetch, server):
+    # This server closes after each answer and does not say so; the client may learn of it before or after it asks.
+    url = server.at("/", closing(response(b"x")))
+    for _ in range(30):
+        assert fetch(url) == b"x"
+    assert server.connections == 30
+
+
+def test_a_request_is_sent_no_more_than_twice(fetch, server):
+    answers = iter([response(b"x")])
+
+    def answer_once(stage):
+        stage.send(next(answers, b""))
+        if len(server.requests) > 1:
+            raise LeaveStage
+
+    url = server.at("/", answer_once)
+    assert fetch(url) == b"x"
+    with pytest.raises(errors.ConnectionFailed):
+        fetch(url)
+    assert (len(server.requests), server.connections) == (3, 2)
+    with pytest.raises(errors.ConnectionFailed):
+        fetch(url)
+    assert (len(server.requests), server.connections) == (4, 3)
+
+
+def test_no_other_failure_is_repeated(fetch, server):
+    assert fetch(server.at("/", response(b"x"))) == b"x"
+    with pytest.raises(errors.ProtocolViolation):
+        fetch(server.at("/odd", closing(b"SSH-2.0\r\n")))
+    assert (len(server.requests), server.connections) == (2, 1)
+
+
+def test_a_host_is_asked_for_no_more_than_its_limit_at_once(make_fetcher, server):
+    fetcher = make_fetcher(per_host=2)
+    lock, going_on, most = threading.Lock(), [0], [0]
+
+    def answer(stage):
+        with lock:
+            going_on[0] += 1
+            most[0] = max(most[0], going_on[0])
+        stage.pause(0.03)
+        with lock:
+            going_on[0] -= 1
+        stage.send(response(b"x"))
+
+    url = server.at("/", answer)
+    threads = [threading.Thread(target=lambda: fetcher.fetch(url, Evidence()).file.close()) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert most[0] == 2
+    assert len(server.requests) == 8
+    assert fetcher._turns._hosts == {}
+
+
+def test_a_wait_for_a_turn_ends_at_the_deadline(make_fetcher, server):
+    fetcher = make_fetcher(per_host=1, deadline_seconds=0.3)
+    url = server.at("/", silent())
+
+    def fetch():
+        with pytest.raises(errors.DeadlineExceeded):
+            fetcher.fetch(url, Evidence())
+
+    first = threading.Thread(target=fetch)
+    first.start()
+    wait_for(lambda: server.requests)
+    with (
+        pytest.raises(errors.DeadlineExceeded, match=r"No turn at 127\.0\.0\.1"),
+        fetcher._turns.turn("127.0.0.1", Deadline(0.05)),
+    ):
+        pass
+    first.join(5)
+    assert fetcher._turns._hosts == {}
+
+
+def test_hosts_do_not_wait_for_one_another():
+    turns = HostTurns(1)
+    with turns.turn("one.example", Deadline(1)), turns.turn("two.example", Deadline(0)):
+        assert len(turns._hosts) == 2
+    assert turns._hosts == {}

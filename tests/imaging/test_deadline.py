@@ -1,0 +1,154 @@
+"""A download ends in time, whatever the server does."""
+
+import socket
+import threading
+import time
+from math import inf
+
+import pytest
+
+from jobs import errors
+from jobs.imaging.deadline import Watchdog
+from jobs.imaging.outcome import Evidence
+from tests.fault_server import chunked, closing, dripping, endless, response, silent
+from tests.waiting import wait_for
+
+HEADER = response(length=False)
+DEADLINE = 0.6
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(dripping(b"", HEADER), id="status line and header, byte by byte"),
+        pytest.param(dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"), id="one header line for ever"),
+        pytest.param(dripping(HEADER, b"x"), id="body until the connection ends"),
+        pytest.param(dripping(response(b"", "200 OK", "Content-Length: 500", length=False), b"x"), id="declared body"),
+        pytest.param(dripping(chunked(end=b""), b"1\r\nx\r\n"), id="chunks"),
+        pytest.param(dripping(chunked(b"x", end=b"0\r\n"), b"X: y\r\n"), id="trailers"),
+        pytest.param(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="100 Continue"),
+        pytest.param(dripping(response(b"", "404 Not Found", length=False)[:-2], b"X"), id="an error's header"),
+    ],
+)
+def test_a_server_that_goes_on_for_ever_is_cut_at_the_deadline(make_fetcher, server, evidence, answer):
+    fetcher, url = make_fetcher(deadline_seconds=DEADLINE), server.at("/", answer)
+    started = time.monotonic()
+    with pytest.raises(errors.DeadlineExceeded):
+        fetcher.fetch(url, evidence)
+    assert DEADLINE - 0.05 < time.monotonic() - started < DEADLINE + 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(silent(), id="after the request"),
+        pytest.param(silent(b"HTTP/1.1 200 OK\r\n"), id="in the header"),
+        pytest.param(silent(HEADER), id="after the header"),
+        pytest.param(silent(response(b"x" * 100)[:-50]), id="in the body"),
+        pytest.param(silent(chunked(b"x", end=b"")), id="between chunks"),
+    ],
+)
+def test_a_server_that_falls_silent_is_given_up_before_the_deadline(make_fetcher, server, evidence, answer):
+    with pytest.raises(errors.ReadTimeout):
+        make_fetcher(timeouts=(5, 0.2)).fetch(server.at("/", answer), evidence)
+
+
+def test_a_silence_that_lasts_until_the_deadline_is_the_deadlines(make_fetcher, server, evidence):
+    with pytest.raises(errors.DeadlineExceeded):
+        make_fetcher(deadline_seconds=0.3).fetch(server.at("/", silent()), evidence)
+
+
+def test_all_redirects_share_one_deadline(make_fetcher, server, evidence):
+    def slow_redirect(stage):
+        stage.pause(0.2)
+        stage.send(response(b"", "302 Found", "Location: /"))
+
+    fetcher = make_fetcher(deadline_seconds=0.7, max_redirects=20)
+    with pytest.raises(errors.DeadlineExceeded):
+        fetcher.fetch(server.at("/", slow_redirect), evidence)
+    assert 2 <= len(evidence.redirects) <= 4
+
+
+def test_a_body_cut_by_the_watchdog_is_not_taken_for_complete(make_fetcher, server, evidence):
+    # A JPEG's reader would not notice: this body has no declared length, and a shut socket looks like its end.
+    fetcher = make_fetcher(deadline_seconds=0.3)
+    with pytest.raises(errors.DeadlineExceeded):
+        fetcher.fetch(server.at("/", silent(HEADER + b"x" * 100)), evidence)
+
+
+def test_the_connections_of_other_downloads_survive_a_cut(make_fetcher, server, evidence):
+    fetcher = make_fetcher(deadline_seconds=0.4)
+    with pytest.raises(errors.DeadlineExceeded):
+        fetcher.fetch(server.at("/slow", dripping(HEADER, b"x")), evidence)
+    for _ in range(3):
+        with fetcher.fetch(server.at("/good", response(b"good")), evidence) as download:
+            assert download.file.read() == b"good"
+    assert server.connections == 2
+
+
+def test_a_finished_download_leaves_nothing_to_cut(make_fetcher, server, evidence):
+    fetcher = make_fetcher(deadline_seconds=0.2)
+    url = server.at("/", response(b"good"))
+    fetcher.fetch(url, evidence).file.close()
+    finished = fetcher._session()._connector.deadline
+    wait_for(lambda: finished.expired)
+    with fetcher._watchdog.deadline() as later:  # the watchdog comes by once more
+        wait_for(lambda: later not in fetcher._watchdog._running)
+    fetcher.fetch(url, evidence).file.close()
+    assert server.connections == 1
+
+
+def test_the_watchdog_wakes_for_a_deadline_after_an_idle_time(make_fetcher, server):
+    fetcher = make_fetcher(deadline_seconds=0.2)
+    url = server.at("/", dripping(HEADER, b"x"))
+    for _ in range(2):
+        with pytest.raises(errors.DeadlineExceeded):
+            fetcher.fetch(url, Evidence())
+        wait_for(lambda: fetcher._watchdog._wakes_at == inf)
+
+
+def test_many_downloads_end_at_their_own_deadlines(make_fetcher, server):
+    fetcher = make_fetcher(deadline_seconds=0.5)
+    url = server.at("/", dripping(HEADER, b"x"))
+    took: list[float] = []
+
+    def download():
+        started = time.monotonic()
+        with pytest.raises(errors.DeadlineExceeded):
+            fetcher.fetch(url, Evidence())
+        took.append(time.monotonic() - started)
+
+    threads = [threading.Thread(target=download) for _ in range(16)]
+    for n, thread in enumerate(threads):
+        thread.start()
+        if n % 4 == 3:
+            time.sleep(0.05)
+    for thread in threads:
+        thread.join(5)
+    assert len(took) == 16
+    assert max(took) < 2
+
+
+def test_a_socket_met_after_the_deadline_is_cut_at_once(server):
+    watchdog = Watchdog(0.05)
+    with watchdog.deadline() as deadline, socket.create_connection(("127.0.0.1", server.port), 2) as sock:
+        wait_for(lambda: deadline.expired)
+        deadline.watch(sock)
+        assert sock.recv(1) == b""
+    watchdog.close()
+
+
+def test_closing_ends_the_watchdogs_thread():
+    watchdog = Watchdog(60)
+    with watchdog.deadline():
+        wait_for(lambda: watchdog._wakes_at < inf)
+        thread = watchdog._thread
+        assert thread is not None
+        assert thread.is_alive()
+    watchdog.close()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_a_closed_answer_before_the_deadline_is_none_of_its_business(fetch, server):
+    assert fetch(server.at("/", closing(response(b"fine")))) == b"fine"
