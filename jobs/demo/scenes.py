@@ -34,11 +34,16 @@ class Scene:
         found = []
         if status["status"] != self.status:
             found.append(f"{self.title}: the job is {status['status']}, not {self.status}.")
-        outcomes = {image["image_url"]: image["perimeter"] or image["error"]["code"] for image in images}
+        outcomes = {image["image_url"]: _outcome(image) for image in images}
         for url, expected in self.expected.items():
             if outcomes.get(url) != expected:
                 found.append(f"{self.title}: {url} ended as {outcomes.get(url)}, not {expected}.")
         return found
+
+
+def _outcome(image: dict[str, Any]) -> int | str:
+    """The perimeter, the error's code, or the state of an image that is not final."""
+    return image["perimeter"] or (image["error"]["code"] if image["error"] else image["state"])
 
 
 def scenes(fixtures: Path, server: ImageServer) -> list[Scene]:

@@ -30,6 +30,7 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
     with ImageServer(checkout / "fixtures" / "images") as images:
         settings = {
             "API_OPEN": "true",
+            "ENGINE_AUTOSTART": "auto",
             "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
             "FETCH_ALLOW_PORTS": f"80,443,{images.port}",
             # /slow shall be shown within the demo's time, and so shall the attempts after the first.
