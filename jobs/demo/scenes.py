@@ -41,7 +41,7 @@ class Scene:
         return found
 
 
-def _outcome(image: dict[str, Any]) -> int | str:
+def _outcome(image: dict[str, Any]) -> Any:
     """The perimeter, the error's code, or the state of an image that is not final."""
     return image["perimeter"] or (image["error"]["code"] if image["error"] else image["state"])
 

@@ -24,7 +24,7 @@ class Gate(gpu.GPUStep):
 
     opened = threading.Event()
     inside = 0
-    connections = set()
+    connections: set[object] = set()
 
     def infer(self, image, measurement):
         Gate.inside += 1

@@ -116,11 +116,11 @@ def test_an_ordinary_user_runs_the_server_as_himself(open_folder, use):
 
 @mounting
 @pytest.mark.usefixtures("open_programs")
-def test_root_serves_the_state_of_an_ordinary_user_as_that_user(home_at, open_folder, use):
-    home = _belonging_to(NOBODY, home_at(open_folder / "home"))
+def test_root_serves_the_state_of_an_ordinary_user_as_that_user(open_folder, use):
+    home = open_folder / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, NOBODY, NOBODY)
 
-    for lock in (home / "postgres").glob("*.lock"):
-        lock.unlink()  # so that root makes them
     root = use(home)
     assert (pid := root.says()) == str(living_server(home)), root.fails()
     nobody = use(home, prefix=_as_nobody(open_folder))

@@ -45,7 +45,8 @@ def test_a_second_process_attaches_without_a_start(home, use):
 def test_the_environment_of_the_starter_does_not_reach_the_server(home, use):
     elsewhere = {"PGPORT": "5999", "PGHOST": "127.0.0.1", "PGUSER": "nobody", "PGDATA": "/nowhere"}
 
-    pid = use(home, **elsewhere, SECRET_KEY="secret", PYTHONSAFEPATH="1").says()
+    hidden = "import os; del os.environ['PYTHONPATH']; from retail_pulse.postgres import server\n"
+    pid = use(home, hidden + USE, **elsewhere, SECRET_KEY="secret", PYTHONSAFEPATH="1").says()
 
     assert query(home, "SHOW port") == [("5432",)]
     # The server outlives the process that started it, and keeps none of its secrets.

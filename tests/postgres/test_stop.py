@@ -3,7 +3,10 @@
 import os
 import signal
 
-from tests.postgres.conftest import living_server, query, wait_until
+from tests.postgres.conftest import USE, living_server, query, wait_until
+
+# A shell's background job, as a test run may be, ignores Ctrl-C, and so do its children.
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + USE
 
 FORK = """
 import os, signal, sys
@@ -126,7 +129,7 @@ def test_a_server_whose_last_user_was_killed_waits_for_the_next(home, use):
 
 
 def test_ctrl_c_ends_the_process_but_not_the_server(home, use):
-    interrupted, other = use(home), use(home)
+    interrupted, other = use(home, INTERRUPTIBLE), use(home)
     interrupted.says(), other.says()
 
     os.killpg(interrupted.process.pid, signal.SIGINT)
@@ -138,7 +141,7 @@ def test_ctrl_c_ends_the_process_but_not_the_server(home, use):
 
 
 def test_ctrl_c_of_the_only_user_stops_the_server(home, use):
-    user = use(home)
+    user = use(home, INTERRUPTIBLE)
     user.says()
 
     os.killpg(user.process.pid, signal.SIGINT)
