@@ -8,30 +8,15 @@ from django.http import HttpRequest
 
 from jobs.errors import HTTPStatus, all_errors
 from jobs.models.image_result import ImageResultQuerySet
+from stores.admin import AreaFilter
 from stores.models import Store
 
-# A sidebar of thousands of areas helps nobody and costs a second.
-MOST_AREAS = 50
 
-
-class AreaFilter(admin.SimpleListFilter):
+class AreaOfVisitFilter(AreaFilter):
     """Visits of the stores that the store master places in an area."""
 
-    title = "area"
-    parameter_name = "area"
     store_id = "store_id"
     """The way from the listed model to its store's id."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = Store.objects.order_by("area_code").values_list("area_code", flat=True).distinct()
-        areas = list(codes[: MOST_AREAS + 1])
-        if len(areas) > MOST_AREAS:
-            self.title = f"area (the first {MOST_AREAS}; for another one put ?area=CODE in the address)"
-            areas.pop()
-        chosen = self.value()
-        if chosen is not None and chosen not in areas:
-            areas.append(chosen)
-        return [(area, area) for area in areas]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         area = self.value()
@@ -40,7 +25,7 @@ class AreaFilter(admin.SimpleListFilter):
         return queryset.filter(**{f"{self.store_id}__in": Store.objects.in_area(area).values("store_id")})
 
 
-class AreaOfImageFilter(AreaFilter):
+class AreaOfImageFilter(AreaOfVisitFilter):
     store_id = "visit__store_id"
 
 

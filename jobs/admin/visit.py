@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from jobs.admin.filters import AreaFilter
+from jobs.admin.filters import AreaOfVisitFilter
 from jobs.admin.links import to_list, to_page, to_store_list, to_store_page
 from jobs.admin.read_only import CappedPaginator, ReadOnlyAdmin
 from jobs.models import ImageResult, Job, Visit
@@ -15,7 +15,7 @@ from jobs.models import ImageResult, Job, Visit
 @admin.register(Visit)
 class VisitAdmin(ReadOnlyAdmin):
     list_display = ["id", "job_page", "store", "visit_time", "visited_at", "images"]
-    list_filter = ["job__status", AreaFilter]
+    list_filter = ["job__status", AreaOfVisitFilter]
     ordering = ["-id"]
     # No other order has an index, and without one every visit would be read for each page.
     sortable_by = ["id"]

@@ -1,7 +1,9 @@
 """Files made to cost more than they weigh: each refused cheaply, and the largest honest ones passed."""
 
 import io
+import os
 import struct
+import threading
 import time
 import zlib
 
@@ -127,9 +129,13 @@ def test_a_jpeg_of_too_many_pixels_is_refused():
         measured(data[:place] + b"\xff\xff\xff\xff" + data[place + 4 :])
 
 
-@pytest.mark.parametrize("max_pixels", [1200, 1201, 5000])
-def test_the_most_pixels_pass(max_pixels):
-    assert measured(encoded(size=(40, 30)), max_pixels=max_pixels).width == 40
+@pytest.mark.parametrize(("size", "max_pixels"), [((40, 30), 1200), ((40, 30), 5000), ((1201, 1), 1201), ((1, 1), 1)])
+def test_the_most_pixels_pass(size, max_pixels):
+    assert measured(encoded(size=size), max_pixels=max_pixels).width == size[0]
+
+
+def test_pillows_own_limit_gives_way_to_ours():
+    assert measured(png_with(width=25_000, height=20_000)).width == 25_000
 
 
 @pytest.mark.parametrize("max_pixels", [1, 599, 600, 601, 1199])
@@ -157,12 +163,18 @@ def test_only_so_many_pictures_are_decoded_at_once():
     taken = 0
     while places.acquire(blocking=False):
         taken += 1
+    decoding = threading.Thread(target=measured, args=(encoded(), "decode"))
     try:
-        assert taken == max(1, (measuring.os.cpu_count() or 1) - 1)
+        assert taken == max(1, (os.cpu_count() or 1) - 1)
         assert measured(encoded()).width == 40  # the other levels do not wait
+        decoding.start()
+        decoding.join(0.1)
+        assert decoding.is_alive()
     finally:
         for _ in range(taken):
             places.release()
+    decoding.join(5)
+    assert not decoding.is_alive()
 
 
 @pytest.mark.parametrize(

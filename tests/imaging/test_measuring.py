@@ -138,6 +138,11 @@ def test_what_is_no_image_is_said_to_be_none(data):
         measured(data)
 
 
+def test_what_is_no_image_is_not_fetched_again():
+    with pytest.raises(errors.NotAnImage):
+        measured(b"<!DOCTYPE html><title>Not found</title>", framed=False)
+
+
 def test_a_jpeg_that_leaves_its_height_for_later_is_not_measured():
     # T.81 lets DNL give it after the first scan; Pillow does not read that far.
     data = encoded()

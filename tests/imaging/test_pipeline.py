@@ -136,6 +136,13 @@ def test_the_model_reads_from_the_first_byte(make_fetcher, server):
     assert pipeline.process(claim(server.at("/", response(JPEG)))).gpu_result == {"start": "ffd8ff", "format": "JPEG"}
 
 
+def test_the_file_is_closed_once_the_model_has_seen_it(make_fetcher, server):
+    seen = []
+    pipeline = Pipeline(make_fetcher(), Model(lambda image, _: seen.append(image)), check="complete", max_pixels=10**6)
+    pipeline.process(claim(server.at("/", response(JPEG))))
+    assert [image.closed for image in seen] == [True]
+
+
 @pytest.mark.parametrize("error", [AttributeError("bug"), MemoryError(), errors.Internal()])
 def test_what_nobody_foresaw_is_internal_and_logged(pipeline, server, caplog, monkeypatch, error):
     def fail(*_, **__):

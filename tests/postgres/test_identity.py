@@ -47,13 +47,6 @@ def _closed(path: Path) -> Path | None:
     return None
 
 
-def _belonging_to(owner: int, home: Path) -> Path:
-    home.chmod(0o700)
-    for path in (home, *home.rglob("*")):
-        os.chown(path, owner, owner)
-    return home
-
-
 def _as_nobody(stage: Path) -> list[str]:
     """A command prefix that makes the rest run as nobody, who must be able to enter interpreter and checkout.
 
@@ -135,7 +128,7 @@ def test_root_serves_the_state_of_an_ordinary_user_as_that_user(open_folder, use
 @mounting
 @pytest.mark.usefixtures("open_programs")
 def test_where_namespaces_are_forbidden_root_gives_the_state_to_an_unprivileged_user(home_at, open_folder, use):
-    home = _belonging_to(0, home_at(open_folder / "home"))
+    home = home_at(open_folder / "home")
 
     first = use(home, prefix=_without_user_namespaces(open_folder))
 
@@ -181,7 +174,7 @@ def test_a_user_id_without_a_name_gets_one_in_a_namespace(open_folder, use):
 
 @mounting
 def test_the_state_of_somebody_else_is_refused_in_a_sentence(home_at, open_folder, use):
-    home = _belonging_to(0, home_at(open_folder / "home"))
+    home = home_at(open_folder / "home")
 
     error = use(home, prefix=_as_nobody(open_folder)).fails()
 

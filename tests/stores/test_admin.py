@@ -33,9 +33,9 @@ def test_search_finds_a_part_of_a_name_or_an_id(admin_client, stores, words):
 
 
 def test_stores_are_filtered_by_area(admin_client, stores):
-    response = admin_client.get(reverse(CHANGELIST), {"area_code": "VALE"})
+    response = admin_client.get(reverse(CHANGELIST), {"area": "VALE"})
     assert listed(response) == ["X3"]
-    assert "?area_code=HILL" in response.text
+    assert "?area=HILL" in response.text
 
 
 def test_names_are_escaped(admin_client, stores):
