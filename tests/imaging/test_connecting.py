@@ -1,9 +1,11 @@
 """Connections: refused, lost, shared between threads, limited per host, and never to somebody else's address."""
 
 import errno
+import os
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -12,7 +14,7 @@ from jobs.imaging import connect
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.outcome import Evidence
 from jobs.imaging.turns import HostTurns
-from tests.fault_server import LeaveStage, closing, response, silent
+from tests.fault_server import LeaveStage, closing, endless, resetting, response, silent
 from tests.waiting import wait_for
 
 
@@ -127,6 +129,34 @@ def test_no_other_failure_is_repeated(fetch, server):
     with pytest.raises(errors.ProtocolViolation):
         fetch(server.at("/odd", closing(b"SSH-2.0\r\n")))
     assert (len(server.requests), server.connections) == (2, 1)
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts descriptors where Linux lists them")
+def test_no_failure_leaves_a_connection_open(make_fetcher, server):
+    body = response(b"x" * 1000)
+    answers = [
+        closing(body[:-1]),
+        resetting(body[:-1]),
+        closing(b"SSH-2.0\r\n"),
+        silent(),
+        silent(body[:-1]),
+        endless(response(length=False), b"x" * 10_000),
+        response(b"x", "404 Not Found"),
+        response(b"x", "302 Found", "Location: /"),
+        response(b"x", "200 OK", "Content-Encoding: gzip"),
+        body,
+    ]
+    before = open_descriptors()
+    for n, answer in enumerate(answers):
+        fetcher = make_fetcher(timeouts=(5, 0.1))
+        with suppress(errors.FetchError):
+            fetcher.fetch(server.at(f"/{n}", answer), Evidence()).file.close()
+        fetcher.close()
+    wait_for(lambda: open_descriptors() <= before)
 
 
 def test_a_host_is_asked_for_no_more_than_its_limit_at_once(make_fetcher, server):
