@@ -118,7 +118,8 @@ class FaultServer:
         self._tls = tls
         self._answers: dict[str, bytes | Part] = {}
         self._stopping = threading.Event()
-        self._listener = socket.create_server((host, 0))
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family)
         self._listener.settimeout(0.05)  # a closed listener would not wake a thread in accept()
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[str] = []

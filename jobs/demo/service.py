@@ -31,6 +31,7 @@ class Service:
 
     def __init__(self, checkout: Path, home: Path, settings: Mapping[str, str], port: int = 0) -> None:
         self._checkout = checkout
+        self._home = home
         self._log = home / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._session = requests.Session()
@@ -48,6 +49,7 @@ class Service:
         done = subprocess.run(
             [sys.executable, str(self._checkout / "manage.py"), *arguments],
             env=self._environment | environment,
+            cwd=self._home,
             capture_output=True,
             text=True,
             check=False,
@@ -70,6 +72,7 @@ class Service:
             self._process = subprocess.Popen(
                 [sys.executable, str(self._checkout / "manage.py"), "serve", "--port", str(self.port)],
                 env=self._environment,
+                cwd=self._home,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

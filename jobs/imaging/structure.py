@@ -27,8 +27,8 @@ TAIL_BYTES = 2**16
 _APP1, _SOS, _EOI = 0xE1, 0xDA, b"\xff\xd9"
 # Markers without a length, as Pillow reads them: JPG, RST0-7, SOI, EOI, JPG0-13, and the stuffed zero.
 _BARE_MARKERS = frozenset({0x00, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
-# Bytes per value by TIFF field type; types of one byte hold whole files (ICC, XMP, layers) and have no limit.
-_TIFF_WIDTHS = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+# TIFF's field types of one byte: they hold whole files (ICC, XMP, layers), which nobody unpacks into numbers.
+_TIFF_BYTES = frozenset({1, 2, 6, 7})
 _TIFF_INTEGERS = {3: "H", 4: "L", 16: "Q"}
 _TIFF_STRIPS = _STRIP_OFFSETS, _STRIP_LENGTHS, _TILE_OFFSETS, _TILE_LENGTHS = 273, 279, 324, 325
 
@@ -165,7 +165,7 @@ def _tiff(file: IO[bytes], size: int) -> bool:
     for tag, kind, values, field in struct.iter_unpack(
         entry_format, _read(file, count * struct.calcsize(entry_format))
     ):
-        if kind in _TIFF_WIDTHS and values > MAX_TIFF_VALUES:
+        if kind not in _TIFF_BYTES and values > MAX_TIFF_VALUES:
             raise errors.HeaderTooComplex
         if tag in _TIFF_STRIPS and kind in _TIFF_INTEGERS:
             if values > MAX_TIFF_STRIPS:

@@ -143,13 +143,15 @@ def test_a_lost_database_connection_heals_by_itself(hall, images):
 
 def test_a_killed_database_server_comes_back_with_everything_in_it(tmp_path, hall, images):
     settings = hall.settings(DATABASE_URL="")  # the embedded server, in a state directory of its own
-    service = Service(CHECKOUT, tmp_path / "embedded", settings)
+    home = tmp_path / "embedded"
+    home.mkdir()
+    service = Service(CHECKOUT, home, settings)
     service.manage("migrate", "--verbosity", "0")
     service.manage("import_stores", str(FIXTURES / "stores.csv"))
     with service:
         job_id = service.submit(many(images, 100))
         wait_for(lambda: service.status(job_id, view="summary")["counts"]["completed"] > 10)
-        postmaster = (tmp_path / "embedded/postgres/data/postmaster.pid").read_text().split()[0]
+        postmaster = (home / "postgres/data/postmaster.pid").read_text().split()[0]
         os.kill(int(postmaster), signal.SIGKILL)
         assert wait_for(lambda: (answers(service, job_id) or {}).get("status") == "completed", timeout=60)
 

@@ -1,5 +1,7 @@
 """What arrives of a response's body, and what is made of one that does not arrive."""
 
+import tempfile
+
 import pytest
 
 from jobs import errors
@@ -145,6 +147,20 @@ def test_a_large_download_leaves_the_memory_for_the_disk(make_fetcher, server, e
             assert download.file._rolled is on_disk
             assert len(download.file.read()) == size
         assert download.file.closed
+
+
+def test_a_failed_download_frees_its_file_at_once(fetch, server, monkeypatch):
+    files: list[tempfile.SpooledTemporaryFile[bytes]] = []
+
+    class Remembered(tempfile.SpooledTemporaryFile):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            files.append(self)
+
+    monkeypatch.setattr(fetching.tempfile, "SpooledTemporaryFile", Remembered)
+    with pytest.raises(errors.Truncated):
+        fetch(server.at("/", closing(response(BODY)[:-1])))
+    assert [file.closed for file in files] == [True]
 
 
 def test_a_complete_body_is_not_waited_on(fetch, server):

@@ -1,6 +1,7 @@
 """Connections: refused, lost, shared between threads, limited per host, and never to somebody else's address."""
 
 import errno
+import ipaddress
 import os
 import socket
 import threading
@@ -12,9 +13,11 @@ import pytest
 from jobs import errors
 from jobs.imaging import connect
 from jobs.imaging.deadline import Deadline
+from jobs.imaging.guard import Guard
 from jobs.imaging.outcome import Evidence
 from jobs.imaging.turns import HostTurns
-from tests.fault_server import LeaveStage, closing, endless, resetting, response, silent
+from tests.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
+from tests.imaging.conftest import ALL_PORTS
 from tests.waiting import wait_for
 
 
@@ -47,6 +50,26 @@ def test_a_connection_that_nobody_accepts_is_given_up(make_fetcher, evidence):
         assert time.monotonic() - started < 3
         for sock in waiting:
             sock.close()
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback address")
+def test_an_ipv6_address_is_fetched_from_where_it_is_allowed(make_fetcher, evidence):
+    guard = Guard([ipaddress.ip_network("::1/128")], [ALL_PORTS])
+    with FaultServer(host="::1") as server:
+        url = server.at("/", response(b"six"), host="[::1]")
+        with make_fetcher(guard=guard).fetch(url, evidence) as download:
+            assert download.file.read() == b"six"
+        assert f"Host: [::1]:{server.port}" in server.requests[0]
+        with pytest.raises(errors.Blocked):
+            make_fetcher().fetch(url, evidence)
 
 
 def test_the_peer_must_be_the_address_that_was_checked(fetch, server, monkeypatch):

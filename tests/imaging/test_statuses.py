@@ -1,5 +1,6 @@
 """What each HTTP status means for an image."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -46,10 +47,15 @@ def http_date(seconds: float) -> str:
         (lambda: http_date(90).replace("GMT", "-0000"), 90),
     ],
 )
-def test_the_wait_that_a_server_asks_for_is_kept(fetch, server, header, seconds):
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_the_wait_that_a_server_asks_for_is_kept(fetch, server, monkeypatch, header, seconds, zone):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
     value = header if isinstance(header, str) else header()
     with pytest.raises(errors.HTTPStatus) as caught:
         fetch(server.at("/", response(b"", "503 Busy", f"Retry-After: {value}")))
+    monkeypatch.undo()
+    time.tzset()
     assert caught.value.retry_after == pytest.approx(seconds, abs=3)
 
 

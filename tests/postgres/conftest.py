@@ -47,9 +47,11 @@ class User:
         )
 
     def says(self) -> str:
-        """The next line that the process prints; empty where it ended instead."""
+        """The next line that the process prints."""
         assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
+        line = self.process.stdout.readline()
+        assert line, f"the process ended without an answer: {self.process.communicate(timeout=30)[1]}"
+        return line.strip()
 
     def told(self, line: str) -> str:
         """What the process answers to `line`."""

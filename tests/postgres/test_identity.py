@@ -99,7 +99,7 @@ def test_an_ordinary_user_runs_the_server_as_himself(open_folder, use):
 
     user = use(home, prefix=_as_nobody(open_folder))
 
-    assert (pid := user.says()) == str(living_server(home)), user.fails()
+    assert (pid := user.says()) == str(living_server(home))
     assert _status(int(pid), "Uid") == str(NOBODY)
     assert not _has_namespace_of_its_own(int(pid))
     assert (home / "postgres" / "data").stat().st_uid == NOBODY
@@ -115,11 +115,11 @@ def test_root_serves_the_state_of_an_ordinary_user_as_that_user(open_folder, use
     os.chown(home, NOBODY, NOBODY)
 
     root = use(home)
-    assert (pid := root.says()) == str(living_server(home)), root.fails()
+    assert (pid := root.says()) == str(living_server(home))
     nobody = use(home, prefix=_as_nobody(open_folder))
 
     assert _status(int(pid), "Uid") == str(NOBODY)
-    assert nobody.says() == pid, nobody.fails()
+    assert nobody.says() == pid
     root.leave()
     nobody.leave()
     assert not living_server(home)
@@ -132,7 +132,7 @@ def test_where_namespaces_are_forbidden_root_gives_the_state_to_an_unprivileged_
 
     first = use(home, prefix=_without_user_namespaces(open_folder))
 
-    assert (pid := first.says()) == str(living_server(home)), first.fails()
+    assert (pid := first.says()) == str(living_server(home))
     assert _status(int(pid), "Uid") == str(NOBODY)
     assert stat.S_IMODE(home.stat().st_mode) == 0o710
     assert stat.S_IMODE((home / "postgres").stat().st_mode) == 0o700
@@ -140,7 +140,7 @@ def test_where_namespaces_are_forbidden_root_gives_the_state_to_an_unprivileged_
     first.leave()
     # Also once namespaces are allowed again.
     again = use(home)
-    assert again.says() == str(living_server(home)), again.fails()
+    assert again.says() == str(living_server(home))
     assert query(home, "SELECT answer FROM kept") == [(42,)]
 
 
@@ -167,7 +167,7 @@ def test_a_user_id_without_a_name_gets_one_in_a_namespace(open_folder, use):
 
     user = use(home, prefix=prefix)
 
-    assert (pid := user.says()) == str(living_server(home)), user.fails()
+    assert (pid := user.says()) == str(living_server(home))
     assert _status(int(pid), "Uid") == "54321"
     user.leave()
 

@@ -86,6 +86,7 @@ from pathlib import Path
 state = Path(sys.argv[1]) / "postgres"
 lock = (state / "server.lock").open("r+")
 fcntl.lockf(lock, fcntl.LOCK_EX)
+lock.truncate()
 lock.write(str(os.getpid()))
 lock.flush()
 (state / "data" / "postmaster.pid").write_text(f"{os.getpid()}" + chr(10) * 7 + "ready")

@@ -28,6 +28,8 @@ class Command(BaseCommand):
         if is_loopback(host) and os.environ.setdefault("API_OPEN", "true") == "true":
             self.stderr.write(f"The API is open to whoever reaches {host}, which is this machine alone.")
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
+        # gunicorn looks for modules where it is started, which may be anywhere.
+        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # gunicorn takes this process's place, so that a signal to it is a signal to the server.
         os.execv(  # noqa: S606 - no shell is wanted
