@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -35,11 +37,31 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         os._exit(0)
 
 
-# A class, not its dotted path: this module is the configuration itself.
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+    """gunicorn in this very process, configured by this module.
+
+    Its workers are forked from what is loaded already, which makes a restart half as long as a second interpreter
+    would. So nothing that does not survive a fork may be open when it runs: no thread, no connection.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name in self.cfg.settings.keys() & globals().keys():
+            self.cfg.set(name, globals()[name])
+        self.cfg.set("bind", self._address)
+
+    def load(self) -> WSGIHandler:
+        from retail_pulse.wsgi import application
+
+        return application
+
+
 worker_class = EngineWorker
 workers = 1
 threads = settings.WEB_THREADS
-wsgi_app = "retail_pulse.wsgi:application"
 # A worker that does not even turn its event loop for this long is replaced.
 timeout = 60
 # The engine's drain, and a little to record and hand back.

@@ -219,6 +219,7 @@ DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": T
 
 # The assignment API without credentials; `serve` and `demo` switch it on when they bind to loopback.
 API_OPEN = _boolean("API_OPEN", default=False)
+API_OPEN_IS_UNSET = "API_OPEN" not in env.ENVIRON
 MAX_IMAGES_PER_JOB = _integer("MAX_IMAGES_PER_JOB", 100_000, 1, 1_000_000)
 # 100,000 visits take up to 13 MB of JSON.
 MAX_BODY_BYTES = _integer("MAX_BODY_BYTES", 32 * 2**20, 1_024, 2**30)

@@ -96,10 +96,10 @@ class Fetcher:
             session.close()
 
     def fetch(self, url: str, evidence: Evidence) -> Download:
-        """The image at `url`; raises a FetchError. What is seen on the way is put into the fresh `evidence`."""
+        """The image at `url`; raises a FetchError. What is seen on the way is put into `evidence`."""
         target = self._guard.admit(url)
         with self._watchdog.deadline() as deadline:
-            while True:
+            for _ in range(self._max_redirects + 1):
                 with (
                     self._turns.turn(target.host, deadline),
                     closing(self._session().open(target.url, deadline)) as response,
@@ -114,9 +114,8 @@ class Fetcher:
                         raise errors.HTTPStatus(response.status_code, retry_after=retry_after)
                     # The redirect's own body stays unread: it may be endless.
                     target = self._redirected(target, response)
-                    if len(evidence.redirects) == self._max_redirects:
-                        raise errors.TooManyRedirects
                     evidence.redirects.append(target.url)
+        raise errors.TooManyRedirects
 
     def _session(self) -> GuardedSession:
         """This thread's session: with connections of its own, no thread can disturb another's."""
@@ -147,6 +146,7 @@ class Fetcher:
         framed = self._check_header(response)
         file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - the Download closes it
         try:
+            evidence.bytes = 0
             for piece in _pieces(response, deadline):
                 evidence.bytes += len(piece)
                 if evidence.bytes > self._max_bytes:

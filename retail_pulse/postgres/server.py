@@ -41,7 +41,7 @@ def ensure_running(home: Path) -> "Server":
     and OperationalError where it did not start.
     """
     server = _servers.get(home)
-    if server is not None and server.is_running():
+    if server is not None and server.is_ready():
         return server
     with _mutex:
         if _leaving:
@@ -61,6 +61,7 @@ class Server:
         self.log = self.state / "server.log"
         self._users_lock: int | None = None
         self._server_lock: int | None = None
+        self._ready_pid = 0
 
     @cached_property
     def address(self) -> dict[str, str]:
@@ -86,6 +87,10 @@ class Server:
         """Whether this process uses the server and its main process lives."""
         descriptor = self._server_lock
         return descriptor is not None and locks.server_lives(descriptor)
+
+    def is_ready(self) -> bool:
+        """Whether it runs and is the one that was found to accept connections, not one that another process starts."""
+        return self.is_running() and self.pid == self._ready_pid
 
     def join(self) -> None:
         """Make this process one of the server's users, and start the server where it does not run."""
@@ -131,6 +136,7 @@ class Server:
                 time.sleep(locks.POLL_SECONDS)
             else:
                 self._start(start_lock)
+        self._ready_pid = self.pid
 
     def _start(self, start_lock: int) -> None:
         programs = binaries.find()

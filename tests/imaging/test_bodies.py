@@ -6,6 +6,7 @@ import pytest
 
 from jobs import errors
 from jobs.imaging import fetch as fetching
+from jobs.imaging.outcome import Evidence
 from tests.fault_server import chunked, closing, dripping, endless, resetting, response, silent
 
 BODY = bytes(range(256)) * 4
@@ -65,12 +66,12 @@ def test_a_body_too_long_for_a_chunk_line_is_no_http(fetch, server):
         pytest.param(lambda body: closing(OPEN_END + body), id="until the connection ends"),
     ],
 )
-def test_the_largest_size_passes_and_one_byte_more_is_too_large(make_fetcher, server, evidence, framing):
+def test_the_largest_size_passes_and_one_byte_more_is_too_large(make_fetcher, server, framing):
     fetcher = make_fetcher(max_bytes=1000)
-    with fetcher.fetch(server.at("/fits", framing(b"x" * 1000)), evidence) as download:
+    with fetcher.fetch(server.at("/fits", framing(b"x" * 1000)), Evidence()) as download:
         assert len(download.file.read()) == 1000
     with pytest.raises(errors.TooLarge, match=r"larger than 1,000 bytes"):
-        fetcher.fetch(server.at("/more", framing(b"x" * 1001)), evidence)
+        fetcher.fetch(server.at("/more", framing(b"x" * 1001)), Evidence())
 
 
 @pytest.mark.parametrize("length", ["100001", "9" * 400])

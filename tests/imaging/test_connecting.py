@@ -154,6 +154,20 @@ def test_no_other_failure_is_repeated(fetch, server):
     assert (len(server.requests), server.connections) == (2, 1)
 
 
+def test_a_response_that_is_not_read_is_closed_at_once(fetch, server):
+    ended = threading.Event()
+
+    def answer(stage):
+        stage.send(response(b"x" * 1000, "404 Not Found"))
+        if not stage.socket.recv(1):
+            ended.set()
+
+    with pytest.raises(errors.HTTPStatus) as caught:
+        fetch(server.at("/", answer))
+    assert ended.wait(5)
+    assert caught.value.status == 404
+
+
 def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 

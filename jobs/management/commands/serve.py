@@ -1,12 +1,12 @@
 import ipaddress
-import os
-import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from retail_pulse.gunicorn import Server
 from stores.models import Store
 
 
@@ -24,18 +24,13 @@ class Command(BaseCommand):
                 "The store master is empty, so every image will fail as unknown_store; "
                 "import one: ./run manage import_stores FILE"
             )
-        connection.close()
-        if is_loopback(host) and os.environ.setdefault("API_OPEN", "true") == "true":
+        if settings.API_OPEN_IS_UNSET and is_loopback(host):
+            settings.API_OPEN = True
             self.stderr.write(f"The API is open to whoever reaches {host}, which is this machine alone.")
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
-        # gunicorn looks for modules where it is started, which may be anywhere.
-        os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        # gunicorn takes this process's place, so that a signal to it is a signal to the server.
-        os.execv(  # noqa: S606 - no shell is wanted
-            sys.executable,
-            [sys.executable, "-m", "gunicorn", "--config", "python:retail_pulse.gunicorn", "--bind", address],
-        )
+        connection.close()
+        # The pool has threads, and the workers are forked; django-stubs does not know of pools.
+        connection.close_pool()  # type: ignore[attr-defined]
+        Server(f"[{host}]:{port}" if ":" in host else f"{host}:{port}").run()
 
 
 def is_loopback(host: str) -> bool:
