@@ -188,7 +188,7 @@ class TooManyPixels(MeasureError):
 
 class HeaderTooComplex(MeasureError):
     code = "header_too_complex"
-    sentence = "The image's header has an absurd number of segments."
+    sentence = "The image's header is absurdly large or has an absurd number of segments."
 
 
 class GPUFailed(ImageError):

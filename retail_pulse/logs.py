@@ -73,5 +73,7 @@ def logging_config(level: str, file: Path | None) -> dict[str, Any]:
             },
         },
         "handlers": handlers,
+        # It warns of a server's bad header with a traceback and the whole URL; the outcome says it better.
+        "loggers": {"urllib3": {"level": "ERROR"}},
         "root": {"level": level, "handlers": list(handlers)},
     }

@@ -67,7 +67,7 @@ class Watchdog:
     def deadline(self) -> Iterator[Deadline]:
         """A deadline that starts now and is kept until the block is left."""
         with self._changed:
-            deadline = Deadline(self._seconds)
+            deadline = Deadline(0 if self._closed else self._seconds)
             self._running[deadline] = None
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
@@ -82,9 +82,12 @@ class Watchdog:
                 self._running.pop(deadline, None)
 
     def close(self) -> None:
-        """End the thread; deadlines still running are no longer kept."""
+        """Let every running deadline, and any later one, be over at once, and end the thread."""
         with self._changed:
             self._closed = True
+            for deadline in self._running:
+                deadline.at = 0.0
+                deadline.cut()
             self._changed.notify()
 
     def _run(self) -> None:

@@ -90,7 +90,7 @@ class Fetcher:
         )
 
     def close(self) -> None:
-        """Close the idle connections of all threads and end the watchdog; call it when no fetch is running."""
+        """Cut the downloads that are running, which end as `deadline`, and close all idle connections."""
         self._watchdog.close()
         for session in list(self._sessions):
             session.close()

@@ -37,7 +37,7 @@ class Pipeline:
         )
 
     def close(self) -> None:
-        """Release the idle connections; call it when no seat is running any more."""
+        """Cut the downloads that are running and release all connections."""
         self._fetcher.close()
 
     def process(self, claim: Claim) -> Outcome:

@@ -138,6 +138,31 @@ def test_a_socket_met_after_the_deadline_is_cut_at_once(server):
     watchdog.close()
 
 
+def test_closing_cuts_the_downloads_that_are_running(make_fetcher, server):
+    fetcher = make_fetcher(deadline_seconds=30)
+    url = server.at("/", silent())
+    ended = []
+
+    def download():
+        with pytest.raises(errors.DeadlineExceeded):
+            fetcher.fetch(url, Evidence())
+        ended.append(True)
+
+    thread = threading.Thread(target=download)
+    thread.start()
+    wait_for(lambda: server.connections == 1)
+    fetcher.close()
+    thread.join(5)
+    assert ended == [True]
+
+
+def test_after_closing_no_download_begins(make_fetcher, server):
+    fetcher = make_fetcher(deadline_seconds=30)
+    fetcher.close()
+    with pytest.raises(errors.DeadlineExceeded):
+        fetcher.fetch(server.at("/", response(b"good")), Evidence())
+
+
 def test_closing_ends_the_watchdogs_thread():
     watchdog = Watchdog(60)
     with watchdog.deadline():

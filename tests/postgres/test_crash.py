@@ -22,7 +22,8 @@ for statement in sys.stdin:
     running = server.ensure_running(home)
     with psycopg.connect(dbname="postgres", **running.address) as connection:
         cursor = connection.execute(statement)
-        print(cursor.fetchone()[0] if cursor.description else cursor.statusmessage, flush=True)
+        answer = cursor.fetchone()[0] if cursor.description else cursor.statusmessage
+    print(answer, flush=True)  # committed
 """
 
 UNCOMMITTED = """
