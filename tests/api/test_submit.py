@@ -1,5 +1,6 @@
 """What is accepted, and what is stored of it?"""
 
+import json
 import time
 from datetime import UTC, datetime
 
@@ -193,9 +194,14 @@ def test_the_number_of_statements_does_not_grow_with_the_visits(api, django_asse
         assert api.submit(submission(*visits)).status_code == 201
 
 
-def test_ten_thousand_visits_are_read_in_a_moment():
+def test_ten_thousand_visits_are_checked_in_little_more_than_the_time_of_decoding_them():
     data = submission(*(visit(f"S-{number}", f"http://a/{number}") for number in range(10_000)))
+    body = json.dumps(data)
 
-    begin = time.thread_time()
-    parse_submission(data)
-    assert time.thread_time() - begin < 0.25
+    def took(work, argument):
+        begin = time.thread_time()
+        work(argument)
+        return time.thread_time() - begin
+
+    # A ratio, and the best of three: nested serializers need dozens of times the decoding.
+    assert min(took(parse_submission, data) for _ in range(3)) < 10 * min(took(json.loads, body) for _ in range(3))

@@ -12,12 +12,20 @@ from PIL import Image
 from jobs.demo.service import Service
 from jobs.demo.tour import tour
 from tests.conftest import FIXTURES
-from tests.hallway.conftest import CHECKOUT
+from tests.hallway.conftest import CHECKOUT, Hall
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.timeout(120)]
 
 STORE = "DEMO0001"
+
+
+@pytest.fixture(scope="module")
+def served(migrated_database, tmp_path_factory):
+    """One hall and its server, for tests that neither kill nor configure it."""
+    hall = Hall(tmp_path_factory.mktemp("served"), migrated_database())
+    with hall.service() as service:
+        yield hall, service
 
 
 def payload(*urls, store_id=STORE):
@@ -36,21 +44,34 @@ def test_the_demo_ends_as_expected(tmp_path):
     assert tour(CHECKOUT, tmp_path / "demo", stay=False) == []
 
 
-def test_a_job_is_accepted_processed_and_reported(hall, images):
-    with hall.service() as service:
-        job_id = service.submit(payload(*(f"{images.url}/{name}" for name in images.names)))
-        assert finished(service, job_id) == {"status": "completed", "job_id": job_id}
-        for image, name in zip(service.images(job_id), images.names, strict=True):
-            with Image.open(FIXTURES / "images" / name) as original:
-                assert image["perimeter"] == 2 * (original.width + original.height)
+@pytest.mark.xdist_group("served")
+def test_a_job_is_accepted_processed_and_reported(served, images):
+    _, service = served
+    job_id = service.submit(payload(*(f"{images.url}/{name}" for name in images.names)))
+    assert finished(service, job_id) == {"status": "completed", "job_id": job_id}
+    for image, name in zip(service.images(job_id), images.names, strict=True):
+        with Image.open(FIXTURES / "images" / name) as original:
+            assert image["perimeter"] == 2 * (original.width + original.height)
 
 
-def test_the_assignments_own_request_fails_store_by_store(hall):
-    with hall.service() as service:
-        request = json.loads((FIXTURES / "example-request.json").read_text())
-        status = finished(service, service.submit(request))
-        assert status["status"] == "failed"
-        assert [entry["store_id"] for entry in status["error"]] == ["S00339218", "S01408764"]
+@pytest.mark.xdist_group("served")
+def test_the_assignments_own_request_fails_store_by_store(served):
+    _, service = served
+    request = json.loads((FIXTURES / "example-request.json").read_text())
+    status = finished(service, service.submit(request))
+    assert status["status"] == "failed"
+    assert [entry["store_id"] for entry in status["error"]] == ["S00339218", "S01408764"]
+
+
+@pytest.mark.xdist_group("served")
+def test_a_retry_reaches_the_running_server(served, images):
+    hall, service = served
+    job_id = service.submit(payload(f"{images.url}/404"))
+    assert finished(service, job_id)["status"] == "failed"
+    retried = service.manage("retry", str(job_id), "--code", "http_404")
+    assert "1 image(s) will be tried again" in retried
+    again = f"SELECT count(*) = 1 FROM jobs_imageresult WHERE job_id = {job_id} AND claim_no = 2 AND state = 'failed'"
+    hall.wait_for(again)
 
 
 def test_a_server_killed_in_the_middle_loses_nothing(hall, images):
@@ -118,15 +139,6 @@ def test_drain_empties_the_queue_and_leaves(hall, images):
         assert service.status(job_id)["status"] == "failed"
     codes = hall.query("SELECT error_code FROM jobs_imageresult ORDER BY id")
     assert codes == [("",), ("http_404",)]
-
-
-def test_a_retry_reaches_the_running_server(hall, images):
-    with hall.service() as service:
-        job_id = service.submit(payload(f"{images.url}/404"))
-        assert finished(service, job_id)["status"] == "failed"
-        retried = hall.start("retry", str(job_id), "--code", "http_404")
-        assert b"1 images will be tried again" in retried.communicate(timeout=30)[0]
-        hall.wait_for("SELECT count(*) = 1 FROM jobs_imageresult WHERE claim_no = 2 AND state = 'failed'")
 
 
 def test_a_lost_database_connection_heals_by_itself(hall, images):

@@ -21,6 +21,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no job {job}.") from None
         if retried.reopened:
             wake_up()
-        self.stdout.write(f"Job {job}: {retried.reopened:,} images will be tried again.")
+        self.stdout.write(f"Job {job}: {retried.reopened:,} image(s) will be tried again.")
         if retried.still_unknown:
             self.stdout.write(f"{retried.still_unknown:,} stay failed, because their store is still unknown.")
