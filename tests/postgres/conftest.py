@@ -32,6 +32,22 @@ sys.stdin.read()
 """
 
 
+# Looks like the server of a home, as that of another container does through a shared directory.
+STRANGER = """
+import fcntl, os, sys
+from pathlib import Path
+state = Path(sys.argv[1]) / "postgres"
+lock = (state / "server.lock").open("r+")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+lock.truncate()
+lock.write(str(os.getpid()))
+lock.flush()
+(state / "data" / "postmaster.pid").write_text(f"{os.getpid()}" + chr(10) * 7 + "ready")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
 class User:
     """A process that uses the server of a home."""
 

@@ -56,7 +56,8 @@ import psycopg
 from django.db import connection
 for _ in sys.stdin:
     with psycopg.connect(**connection.get_connection_params(), autocommit=True) as keeper:
-        print(keeper.execute("SELECT current_database() || ' ' || pg_try_advisory_lock(7)").fetchone()[0], flush=True)
+        answer = keeper.execute("SELECT current_database() || ' ' || pg_try_advisory_lock(7)").fetchone()[0]
+    print(answer, flush=True)
 """
 
 TEST_DATABASE = """

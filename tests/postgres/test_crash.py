@@ -10,7 +10,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from retail_pulse.postgres.server import Server
-from tests.postgres.conftest import is_held, living_server, query, wait_until
+from tests.postgres.conftest import STRANGER, is_held, living_server, query, wait_until
 
 ASK = """
 import sys
@@ -79,6 +79,22 @@ def test_a_server_that_somebody_stops_by_hand_is_waited_for(home, use):
         wait_until(lambda: is_held(home / "postgres" / "start.lock"))
 
     assert int(late.says()) == living_server(home) != first
+
+
+def test_a_server_that_another_process_has_only_just_started_is_waited_for(home_at, tmp_path, use):
+    home = home_at(tmp_path / "home")
+    user = use(home, ASK)
+    user.told("SELECT 1")
+    _kill(home)
+    starting = use(home, STRANGER.replace("ready", "starting"))
+    assert starting.says() == "locked"
+
+    user.process.stdin.write("SELECT 42\n")
+    user.process.stdin.flush()
+    wait_until(lambda: is_held(home / "postgres" / "start.lock"))
+    starting.kill()  # now it is for the one who waits to start a server
+
+    assert user.says() == "42"
 
 
 def test_a_busy_process_of_a_killed_server_is_waited_for(home, use):

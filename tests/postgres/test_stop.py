@@ -3,7 +3,7 @@
 import os
 import signal
 
-from tests.postgres.conftest import USE, living_server, query, wait_until
+from tests.postgres.conftest import STRANGER, USE, living_server, query, wait_until
 
 # A shell's background job, as a test run may be, ignores Ctrl-C, and so do its children.
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n" + USE
@@ -75,22 +75,6 @@ import sys
 from pathlib import Path
 from retail_pulse.postgres import server
 print(server.ensure_running(Path(sys.argv[1])).pid, server.ensure_running(Path(sys.argv[1] + "-2")).pid, flush=True)
-sys.stdin.read()
-"""
-
-
-# Looks like the server of a home, as that of another container does through a shared directory.
-STRANGER = """
-import fcntl, os, sys
-from pathlib import Path
-state = Path(sys.argv[1]) / "postgres"
-lock = (state / "server.lock").open("r+")
-fcntl.lockf(lock, fcntl.LOCK_EX)
-lock.truncate()
-lock.write(str(os.getpid()))
-lock.flush()
-(state / "data" / "postmaster.pid").write_text(f"{os.getpid()}" + chr(10) * 7 + "ready")
-print("locked", flush=True)
 sys.stdin.read()
 """
 
