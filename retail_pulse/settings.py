@@ -15,6 +15,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.logs import logging_config
+from retail_pulse.pool import check_or_drain
 from retail_pulse.secret_key import kept_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -205,7 +206,13 @@ except ProgrammingError:
     raise ImproperlyConfigured(f"DATABASE_DIRECT_URL: allowed is {_POSTGRES_URL}.") from None
 _database["OPTIONS"] = {
     # A thread waits this long for a free connection before its request is answered 503.
-    "pool": {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 5.0, "max_idle": 60.0},
+    "pool": {
+        "min_size": 0,
+        "max_size": DATABASE_POOL_SIZE,
+        "timeout": 5.0,
+        "max_idle": 60.0,
+        "check": check_or_drain,
+    },
     "connect_timeout": 5,
     # A dead peer is noticed within about 15 seconds instead of the kernel's two hours.
     "keepalives_idle": 5,

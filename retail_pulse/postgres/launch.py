@@ -73,8 +73,8 @@ def make_socket_directory(folder: Path) -> None:
     found = folder.lstat()
     if not folder.is_dir() or folder.is_symlink() or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise LaunchError(
-            f"{folder}, where the server's socket goes because the path of RETAIL_PULSE_HOME is too long for one, "
-            "is not a directory of this user's alone: remove it, or set RETAIL_PULSE_HOME to a shorter path."
+            f"{folder}, where the server's socket goes, must be a directory of this user's alone: "
+            "close it to others (chmod 700) if it is yours, else remove it."
         )
     # Left behind by a killed server, with a PID in it that may be somebody else's by now. The caller holds the
     # lock of the data directory, so no server of ours uses them.

@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from django.core.management.base import CommandError
 
+from retail_pulse.postgres import client
 from tests.postgres.conftest import ROOT, living_server, query, wait_until
 
 SETTINGS = """
@@ -181,12 +183,10 @@ def test_a_dump_restores_what_was_there(home, environment, table, manage, tmp_pa
     assert user.told(f"SELECT answer FROM {table}") == "42"
 
 
-def test_the_exit_code_of_a_program_is_passed_on(manage):
-    assert manage("postgres", "psql", "--command=nonsense").returncode == 1
+def test_the_exit_code_of_a_program_is_passed_on():
+    assert client.run("pg_isready", ["--no-such-option"], {}) == 3
 
 
-def test_a_program_that_does_not_exist_is_named(manage):
-    done = manage("postgres", "pg_nonsense")
-
-    assert done.returncode == 1
-    assert "CommandError: There is no program pg_nonsense in" in done.stderr
+def test_a_program_that_does_not_exist_is_named():
+    with pytest.raises(CommandError, match="There is no program pg_nonsense in"):
+        client.run("pg_nonsense", [], {})

@@ -64,6 +64,8 @@ def test_a_stale_pid_file_whose_pid_another_process_now_has_is_no_server(home, t
             path = home / "postgres" / name
             path.write_text(path.read_text().replace(str(pid), str(other), 1))
 
+        (home / "postgres" / "server.lock").write_text("9" * 12)  # longer than what is written over it
+
         second = int(use(home).says())
 
         assert stranger.poll() is None

@@ -21,6 +21,7 @@ if child == 0:
     print(os.getpid(), flush=True)
     for descriptor in (0, 1, 2):
         os.close(descriptor)
+    signal.alarm(60)  # whatever becomes of the test
     signal.pause()
     os._exit(0)
 sys.stdin.read()
@@ -39,6 +40,7 @@ child = os.fork()
 if child == 0:
     for descriptor in (0, 1, 2):
         os.close(descriptor)
+    signal.alarm(60)  # whatever becomes of the test
     signal.pause()
 starter.join()
 print(child, flush=True)
