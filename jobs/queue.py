@@ -132,11 +132,13 @@ def rescue() -> Rescued:
         Worker.objects.filter(id__in=workers).delete()
         orphans = ImageResult.objects.running().filter(~Exists(Worker.objects.filter(id=OuterRef("claimed_by"))))
         rows = list(orphans.order_by("id").select_for_update(no_key=True, skip_locked=True))
-        now = database_now() if rows else None
+        if not rows:
+            return Rescued(workers, released=0, crash_loops=0)
+        now = database_now()
         crash_loops = 0
         for row in rows:
             row.crashes += 1
-            if now is not None and row.crashes >= settings.MAX_CRASHES:
+            if row.crashes >= settings.MAX_CRASHES:
                 _fail(row, CrashLoop(), now)
                 crash_loops += 1
             else:
