@@ -19,6 +19,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
 COPY fixtures/stores.csv fixtures/
 COPY retail_pulse retail_pulse
+COPY access access
 COPY stores stores
 COPY jobs jobs
 # The code belongs to root; the service may write to its state directory alone. A new volume there is its own too.

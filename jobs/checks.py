@@ -43,6 +43,20 @@ def backoff_bounds_are_ordered(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
+def largest_job_fits_into_the_queue(**_: Any) -> list[CheckMessage]:
+    if settings.MAX_IMAGES_PER_JOB <= settings.MAX_PENDING_IMAGES:
+        return []
+    return [
+        Error(
+            f"MAX_IMAGES_PER_JOB ({settings.MAX_IMAGES_PER_JOB:,}) is above "
+            f"MAX_PENDING_IMAGES ({settings.MAX_PENDING_IMAGES:,}): the largest jobs would be put off for ever.",
+            hint="Raise MAX_PENDING_IMAGES or lower MAX_IMAGES_PER_JOB.",
+            id="jobs.E004",
+        )
+    ]
+
+
+@register(Tags.compatibility)
 def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
     return [
         Error(

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 
-from jobs import queue
+from jobs import failpoints, queue
 from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
@@ -28,6 +30,10 @@ IDEMPOTENCY_HOURS = 24
 
 class KeyReused(Exception):
     """The Idempotency-Key came with another body before."""
+
+
+class TooManyPending(Exception):
+    """The owner has as much in the queue as one may have; the text is for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,16 @@ def submit(
 ) -> Submitted:
     """Store a job with at least one image; when this returns, all of it is durable and the engine is told.
 
-    Images of unknown stores are born failed and never fetched. Raises KeyReused.
+    Images of unknown stores are born failed and never fetched. Raises KeyReused and TooManyPending.
     """
     known = set(Store.objects.known(visit.store_id for visit in visits).values_list("store_id", flat=True))
     total = sum(len(visit.image_urls) for visit in visits)
     unknown = sum(len(visit.image_urls) for visit in visits if visit.store_id not in known)
+    if refusal := _too_many_pending(owner, total - unknown):
+        # What was accepted before needs no room.
+        if idempotency is not None and (first := _find(idempotency, owner)) is not None:
+            return first
+        raise refusal
     try:
         with transaction.atomic():
             now = queue.database_now()
@@ -83,12 +94,30 @@ def submit(
                 job.store_errors = store_errors(job.pk)
                 job.save(update_fields=["store_errors"])
             transaction.on_commit(wake_up, robust=True)
+            failpoints.hit("submit.before_commit", job.pk)
     except IntegrityError:
         # The unique constraint has waited for a twin's commit; what the twin stored is visible now.
         if idempotency is None or (first := _find(idempotency, owner)) is None:
             raise
         return first
+    failpoints.hit("submit.after_commit", job.pk)
     return Submitted(job.pk, replayed=False)
+
+
+def _too_many_pending(owner: User | None, more: int) -> TooManyPending | None:
+    """Why `more` images of this owner do not fit beside the unfinished ones.
+
+    Asked before storing and not locked: submissions at the same moment may together pass the limit by what they hold.
+    """
+    unfinished = F("total") - F("completed") - F("failed")
+    jobs = Job.objects.ongoing().filter(owner=owner)
+    pending = jobs.aggregate(images=Sum(unfinished))["images"] or 0
+    if not more or pending + more <= settings.MAX_PENDING_IMAGES:
+        return None
+    return TooManyPending(
+        f"{pending:,} of your images are still pending and this job has {more:,}, but at most "
+        f"{settings.MAX_PENDING_IMAGES:,} may be pending at once; submit it again when there is room."
+    )
 
 
 def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], now: datetime) -> None:

@@ -4,6 +4,7 @@ Signals: SIGTERM and SIGINT drain, SIGQUIT leaves at once (what was in hand is r
 SIGTERM on, so it may arrive twice; the second one changes nothing.
 """
 
+import logging
 import math
 import os
 import signal
@@ -17,6 +18,9 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import ThreadWorker
 
 from jobs.engine.base import get_engine
+from retail_pulse.patience import limit_patience
+
+logger = logging.getLogger(__name__)
 
 
 class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -74,9 +78,15 @@ control_socket_disable = True
 
 def when_ready(server: Arbiter) -> None:
     signal.signal(signal.SIGINT, lambda _, frame: server.signal(signal.SIGTERM, frame))
+    if settings.API_OPEN:
+        listening = ", ".join(str(listener) for listener in server.LISTENERS)
+        logger.warning(
+            "API open: whoever reaches it needs no credentials, but through a proxy", extra={"at": listening}
+        )
 
 
 def post_worker_init(worker: Any) -> None:
+    limit_patience(settings.DATABASE_PATIENCE_SECONDS)
     if settings.ENGINE_AUTOSTART == "auto":
         # Now, not at the first request: unfinished work resumes at boot.
         get_engine().start()

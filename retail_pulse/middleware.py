@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework.renderers import JSONRenderer
 
+from access.throttles import TooOften
 from jobs.api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
 
 
@@ -20,7 +21,7 @@ class APIAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if f"{request.path_info}/".startswith("/api/"):
+        if _is_api(request):
             if response.status_code >= 400 and response["Content-Type"] != "application/json":
                 _turn_into_json(response)
             response["Cache-Control"] = "no-store"
@@ -36,8 +37,59 @@ def _turn_into_json(response: HttpResponse) -> None:
     response["Content-Length"] = str(len(response.content))
 
 
-class SessionKeys:
-    """Drops a session cookie that cannot be ours: in quotes it may hold a NUL, which no PostgreSQL text can."""
+class BodyLimits:
+    """Refuses a body by its headers, before a byte of it is read, on every path.
+
+    Django's own limit passes over the files of a multipart form, which the admin would write to disk one by one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "Transfer-Encoding" in request.headers:
+            # Django would read it as an empty body.
+            return _refusal(411, SENTENCES[411])
+        if _content_length(request) > settings.MAX_BODY_BYTES:
+            return _refusal(413, SENTENCES[413])
+        return self.get_response(request)
+
+
+def _refusal(status: int, sentence: str) -> HttpResponse:
+    # With its length said, so that the client need not wait for the connection's end.
+    headers = {"Content-Length": str(len(sentence))}
+    return HttpResponse(sentence, status=status, content_type="text/plain", headers=headers)
+
+
+def _content_length(request: HttpRequest) -> int:
+    """As Django reads it: what is no number is no body."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+class TooOftenAnswers:
+    """429 where a page for people refuses to count on; the API's views answer for themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, TooOften):
+            return None
+        return HttpResponse(str(error), status=429, content_type="text/plain", headers={"Retry-After": str(error.wait)})
+
+
+class NULs:
+    """Keeps NUL characters, which no PostgreSQL text can hold, from becoming server errors.
+
+    A session cookie that cannot be ours (in quotes it may hold one) is dropped, a query with one is refused; the
+    API's views look at their queries themselves.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -45,7 +97,13 @@ class SessionKeys:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "0").isalnum():
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        if "%00" in request.META.get("QUERY_STRING", "") and not _is_api(request):
+            return _refusal(400, "The address holds a NUL character.")
         return self.get_response(request)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return f"{request.path_info}/".startswith("/api/")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

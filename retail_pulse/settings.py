@@ -3,9 +3,11 @@
 Durations end in `_SECONDS`, sizes in `_BYTES`. A wrong value stops the start with the values allowed.
 """
 
+import hmac
 import ipaddress
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.logs import logging_config
+from retail_pulse.patience import PatientConnection
 from retail_pulse.pool import check_or_drain
 from retail_pulse.secret_key import kept_key
 
@@ -128,22 +131,25 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "retail_pulse",
+    "access",
     "stores",
     "jobs",
 ]
 MIDDLEWARE = [
     "retail_pulse.health.Probes",
     "retail_pulse.middleware.APIAnswers",
-    "retail_pulse.middleware.SessionKeys",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "retail_pulse.middleware.BodyLimits",
+    "retail_pulse.middleware.NULs",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "retail_pulse.middleware.TooOftenAnswers",
 ]
 ROOT_URLCONF = "retail_pulse.urls"
 WSGI_APPLICATION = "retail_pulse.wsgi.application"
@@ -169,6 +175,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 # WhiteNoise reads each app's own static folder, so that there is no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
+AUTHENTICATION_BACKENDS = ["access.passwords.ThrottledPasswords"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -183,11 +190,15 @@ AUTH_PASSWORD_VALIDATORS = [
 WEB_THREADS = _integer("WEB_THREADS", 8, 1, 256)
 # The claimer and the recorder are the engine's two users of the pool.
 DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
+# A serving process gives up a connection on which one statement has gone unanswered for so long.
+DATABASE_PATIENCE_SECONDS = _seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # The keeper's own way past a transaction pooler, where its advisory lock would mean nothing.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 # Without any direct way: liveness by the heartbeat alone, and polling instead of NOTIFY.
 LEASE_ONLY = _boolean("LEASE_ONLY", default=False)
+# A worker whose heartbeat is older than this is dead, whatever its lock says.
+LEASE_SECONDS = _seconds("LEASE_SECONDS", 30, 1, 3600)
 
 _POSTGRES_URL = "postgresql://user:password@host:5432/name"
 if DATABASE_URL:
@@ -204,6 +215,12 @@ try:
     conninfo_to_dict(DATABASE_DIRECT_URL)
 except ProgrammingError:
     raise ImproperlyConfigured(f"DATABASE_DIRECT_URL: allowed is {_POSTGRES_URL}.") from None
+# A process frozen within a transaction keeps its rows locked, so that nobody can rescue them: no longer than its lease.
+# A transaction pooler would refuse the option.
+_has_pooler = LEASE_ONLY or DATABASE_DIRECT_URL
+_lock_limit = (
+    {} if _has_pooler else {"options": f"-c idle_in_transaction_session_timeout={round(LEASE_SECONDS * 1000)}"}
+)
 _database["OPTIONS"] = {
     # A thread waits this long for a free connection before its request is answered 503.
     "pool": {
@@ -212,6 +229,7 @@ _database["OPTIONS"] = {
         "timeout": 5.0,
         "max_idle": 60.0,
         "check": check_or_drain,
+        "connection_class": PatientConnection,
     },
     "connect_timeout": 5,
     # A dead peer is noticed within about 15 seconds instead of the kernel's two hours.
@@ -220,9 +238,25 @@ _database["OPTIONS"] = {
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
     # What the URL itself says goes before.
+    **_lock_limit,
     **_database.get("OPTIONS", {}),
 }
 DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
+
+# What requests and failed sign-ins are counted in.
+_CACHE_URL = "locmemcache://"
+CACHE_URL = env.str("CACHE_URL", default=_CACHE_URL)
+try:
+    _cache: dict[str, Any] = env.cache_url_config(CACHE_URL)
+except ImproperlyConfigured:
+    # Not repeated, because it may hold a password.
+    raise ImproperlyConfigured(
+        f"CACHE_URL: allowed is {_CACHE_URL}, dbcache://table, rediscache://host:6379/0 or pymemcache://host:11211."
+    ) from None
+if CACHE_URL == _CACHE_URL:
+    # A few hundred bytes each; beyond, those used least recently are forgotten.
+    _cache["OPTIONS"] = {"MAX_ENTRIES": 20_000}
+CACHES = {"default": _cache}
 
 # The assignment API without credentials; `serve` and `demo` switch it on when they bind to loopback.
 API_OPEN = _boolean("API_OPEN", default=False)
@@ -231,13 +265,34 @@ MAX_IMAGES_PER_JOB = _integer("MAX_IMAGES_PER_JOB", 100_000, 1, 1_000_000)
 # 100,000 visits take up to 13 MB of JSON.
 MAX_BODY_BYTES = _integer("MAX_BODY_BYTES", 32 * 2**20, 1_024, 2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+# Images of one user that are not final yet; callers without credentials count as one.
+MAX_PENDING_IMAGES = _integer("MAX_PENDING_IMAGES", 1_000_000, 1, 2**31)
+# Of one user, or of one address without credentials; 0 is no limit.
+API_RATE_PER_MINUTE = _integer("API_RATE_PER_MINUTE", 6_000, 0, 1_000_000)
+# Attempts with one name that may fail in one window; five times as many from one address.
+LOGIN_FAILURES = _integer("LOGIN_FAILURES", 10, 1, 1_000)
+LOGIN_WINDOW_SECONDS = _integer("LOGIN_WINDOW_SECONDS", 300, 1, 86_400)
+# Proxies of the operator's that append to X-Forwarded-For; 0: nobody's word is taken for a client's address.
+PROXIES = _integer("PROXIES", 0, 0, 10)
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["jobs.api.access.Session"],
-    "DEFAULT_PERMISSION_CLASSES": ["jobs.api.access.SignedInOrOpen"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.Bearer", "access.authentication.Session"],
+    "DEFAULT_PERMISSION_CLASSES": ["access.permissions.SignedInOrOpen", "access.permissions.WithinScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["access.throttles.RequestRate"],
+    "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["jobs.api.payload.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.api.negotiation.AlwaysJSON",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "jobs.api.problems.answer",
+}
+# People's tokens, see access/tokens.py; only a new password or a deactivated user ends them sooner.
+JWT_ACCESS_SECONDS = _integer("JWT_ACCESS_SECONDS", 900, 10, 86_400)
+JWT_REFRESH_SECONDS = _integer("JWT_REFRESH_SECONDS", 86_400, 60, 31_536_000)
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    # Of its own: nothing else that this service signs can pass for a token.
+    "SIGNING_KEY": hmac.digest(SECRET_KEY.encode(), b"retail_pulse.tokens", "sha256").hex(),
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=JWT_ACCESS_SECONDS),
+    "REFRESH_TOKEN_LIFETIME": timedelta(seconds=JWT_REFRESH_SECONDS),
 }
 
 ENGINE = env.str("ENGINE", default="jobs.engine.threads.ThreadEngine")
@@ -250,8 +305,6 @@ MAX_ATTEMPTS = _integer("MAX_ATTEMPTS", 3, 1, 100)
 MAX_CRASHES = _integer("MAX_CRASHES", 10, 1, 1000)
 BACKOFF_BASE_SECONDS = _seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
 BACKOFF_MAX_SECONDS = _seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
-# A worker whose heartbeat is older than this is dead, whatever its lock says.
-LEASE_SECONDS = _seconds("LEASE_SECONDS", 30, 1, 3600)
 # How long SIGTERM lets images in hand finish before they are handed back.
 SHUTDOWN_SECONDS = _seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
+    path("api/", include("access.urls")),
     path("api/", include("jobs.api.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -15,3 +15,6 @@ from retail_pulse.settings import *  # noqa: F403 - the environment above must b
 
 # Tests make users; a slow password hash only costs time here.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+# Where a process shall fail on purpose; see jobs/failpoints.py.
+FAILPOINTS = os.environ.get("FAILPOINTS", "")

@@ -116,6 +116,71 @@ def test_no_text_can_forge_a_second_line(logger, file):
     assert second["event"] == HOSTILE
 
 
+URL = "http://clerk:hunter2@images.test:8080/a/b.jpg?token=hunter2&x=1#hunter2"
+
+
+def test_urls_are_written_without_their_secrets_wherever_they_stand(logger, file):
+    logger.info(
+        "fetched %s, then", URL, extra={"url": URL, "other": f"<{URL}> and '{URL}'", "database": "psql://u:hunter2@h/n"}
+    )
+    try:
+        raise ValueError(URL)
+    except ValueError:
+        logger.exception("failed")
+    assert "hunter2" not in file.read_text()
+    first, second = lines(file)
+    assert first["url"] == "http://images.test:8080/a/b.jpg?…"
+    assert first["database"] == "psql://h/n"
+    assert "ValueError: http://images.test:8080/a/b.jpg?…" in second["exception"]
+
+
+def test_the_terminal_hides_the_secrets_of_urls_too(terminal):
+    try:
+        raise ValueError(URL)
+    except ValueError:
+        logging.getLogger("tests.logs").exception("failed at %s", URL, extra={"url": URL})
+    assert "hunter2" not in terminal.getvalue()
+    assert terminal.getvalue().count("http://images.test:8080/a/b.jpg?…") == 3
+
+
+@pytest.mark.parametrize("text", ["a//b?c", "x: y", "http:/one.slash?x", "the //path of http", "://?x"])
+def test_what_is_no_url_is_left_alone(logger, file, text):
+    logger.info("%s", text)
+    assert lines(file)[0]["event"] == text
+
+
+def test_cutting_urls_down_takes_no_time_however_hostile_the_text(logger):
+    for text in ("a." * 50_000, "http://" * 20_000, "a@" * 50_000, "http://" + "a" * 100_000 + "@", "?" * 100_000):
+        logger.info("%s", text)
+
+
+def test_a_request_is_named_by_its_method_and_path_alone(logger, file, rf):
+    request = rf.get("/api/status", {"cursor": "hunter2"})
+    logger.warning("Bad Request: %s", request.path, extra={"request": request, "status_code": 400})
+    (line,) = lines(file)
+    assert (line["event"], line["method"], line["status_code"]) == ("Bad Request: /api/status", "GET", 400)
+    assert "hunter2" not in file.read_text()
+
+
+def test_no_text_steers_the_terminal_or_forges_a_line_on_it(terminal):
+    url = HOSTILE + "\ud800"
+    logging.getLogger("tests.logs").info("message %s", HOSTILE, extra={"url": url, HOSTILE: "in a name"})
+    written = terminal.getvalue()
+    assert written.count("\n") == 1
+    assert written.removesuffix("\n").isprintable()
+    assert r"\x1b[31m" in written
+    assert r"ud800" in written
+
+
+def test_no_exception_steers_the_terminal(terminal):
+    try:
+        raise ValueError("x\x1b[31m\r\x9b\u202e")
+    except ValueError:
+        logging.getLogger("tests.logs").exception("seat failed")
+    assert r"ValueError: x\x1b[31m\r\x9b\u202e" in terminal.getvalue()
+    assert terminal.getvalue().replace("\n", "").isprintable()
+
+
 def test_a_traceback_stays_within_its_line(logger, file):
     try:
         raise ValueError(HOSTILE)

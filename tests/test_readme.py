@@ -25,7 +25,7 @@ def test_every_management_command_exists():
 
 
 def test_every_file_that_is_named_exists():
-    named = set(re.findall(r"`((?:jobs|stores|retail_pulse|fixtures)/[\w/.-]+)`", README))
+    named = set(re.findall(r"`((?:access|jobs|stores|retail_pulse|fixtures)/[\w/.-]+)`", README))
     assert named
     assert [path for path in named if not (CHECKOUT / path).exists()] == []
 

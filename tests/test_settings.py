@@ -36,10 +36,13 @@ def read(checkout):
 DEFAULTS = {
     "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
     "API_OPEN": False,
+    "API_RATE_PER_MINUTE": 6_000,
     "BACKOFF_BASE_SECONDS": 1,
     "BACKOFF_MAX_SECONDS": 60,
+    "CACHE_URL": "locmemcache://",
     "CSRF_TRUSTED_ORIGINS": [],
     "DATABASE_DIRECT_URL": "",
+    "DATABASE_PATIENCE_SECONDS": 30,
     "DATABASE_POOL_SIZE": 10,
     "DATABASE_URL": "",
     "DEBUG": False,
@@ -57,14 +60,20 @@ DEFAULTS = {
     "HTTPS": False,
     "IMAGE_CHECK": "complete",
     "IMAGE_MAX_PIXELS": 500_000_000,
+    "JWT_ACCESS_SECONDS": 900,
+    "JWT_REFRESH_SECONDS": 86_400,
     "LEASE_ONLY": False,
     "LEASE_SECONDS": 30,
+    "LOGIN_FAILURES": 10,
+    "LOGIN_WINDOW_SECONDS": 300,
     "LOG_FILE": "retail-pulse.log",
     "LOG_LEVEL": "INFO",
     "MAX_ATTEMPTS": 3,
     "MAX_BODY_BYTES": 32 * 1024 * 1024,
     "MAX_CRASHES": 10,
     "MAX_IMAGES_PER_JOB": 100_000,
+    "MAX_PENDING_IMAGES": 1_000_000,
+    "PROXIES": 0,
     "SHUTDOWN_SECONDS": 15,
     "WEB_THREADS": 8,
     "WORKER_THREADS": 64,
@@ -91,8 +100,10 @@ def test_every_name_that_the_settings_read_has_a_default_here(checkout):
 
 NUMBERS = [
     # name, lowest and highest value allowed, one below and one above
+    ("API_RATE_PER_MINUTE", "0", "1000000", "-1", "1000001"),
     ("BACKOFF_BASE_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("BACKOFF_MAX_SECONDS", "0", "86400", "-0.1", "86400.1"),
+    ("DATABASE_PATIENCE_SECONDS", "1", "3600", "0.9", "3600.1"),
     ("DATABASE_POOL_SIZE", "3", "500", "2", "501"),
     ("FETCH_DEADLINE_SECONDS", "0.1", "3600", "0.09", "3600.1"),
     ("FETCH_MAX_BYTES", "1", "2147483648", "0", "2147483649"),
@@ -101,11 +112,17 @@ NUMBERS = [
     ("GPU_MAX_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("GPU_MIN_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("IMAGE_MAX_PIXELS", "1", "1099511627776", "0", "1099511627777"),
+    ("JWT_ACCESS_SECONDS", "10", "86400", "9", "86401"),
+    ("JWT_REFRESH_SECONDS", "60", "31536000", "59", "31536001"),
     ("LEASE_SECONDS", "1", "3600", "0.9", "3600.1"),
+    ("LOGIN_FAILURES", "1", "1000", "0", "1001"),
+    ("LOGIN_WINDOW_SECONDS", "1", "86400", "0", "86401"),
     ("MAX_ATTEMPTS", "1", "100", "0", "101"),
     ("MAX_BODY_BYTES", "1024", "1073741824", "1023", "1073741825"),
     ("MAX_CRASHES", "1", "1000", "0", "1001"),
     ("MAX_IMAGES_PER_JOB", "1", "1000000", "0", "1000001"),
+    ("MAX_PENDING_IMAGES", "1", "2147483648", "0", "2147483649"),
+    ("PROXIES", "0", "10", "-1", "11"),
     ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("WEB_THREADS", "1", "256", "0", "257"),
     ("WORKER_THREADS", "1", "1024", "0", "1025"),
@@ -230,6 +247,27 @@ def test_a_url_of_no_postgres_is_refused_without_repeating_it(read, name, url):
     with pytest.raises(ImproperlyConfigured, match=f"^{name}: allowed is postgresql://") as caught:
         read(SECRET_KEY=KEY, **{name: url})
     assert "hunter2" not in str(caught.value)
+
+
+def test_the_cache_is_the_processs_own_memory_and_bounded_unless_a_url_names_another(read):
+    own = read(SECRET_KEY=KEY)["CACHES"]["default"]
+    assert own["BACKEND"].endswith(".LocMemCache")
+    assert own["OPTIONS"]["MAX_ENTRIES"] == 20_000
+    shared = read(SECRET_KEY=KEY, CACHE_URL="rediscache://:s@cache.example:6379/1")["CACHES"]["default"]
+    assert shared["BACKEND"].endswith(".RedisCache")
+
+
+def test_a_url_of_no_cache_is_refused_without_repeating_it(read):
+    with pytest.raises(ImproperlyConfigured, match=r"^CACHE_URL: allowed is locmemcache://") as caught:
+        read(SECRET_KEY=KEY, CACHE_URL="ftp://u:hunter2@h")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_tokens_are_signed_by_a_key_of_their_own_and_one_pinned_algorithm(read):
+    jwt = read(SECRET_KEY=KEY)["SIMPLE_JWT"]
+    assert jwt["ALGORITHM"] == "HS256"
+    assert len(jwt["SIGNING_KEY"]) == 64
+    assert KEY not in jwt["SIGNING_KEY"]
 
 
 def test_the_pool_holds_a_connection_for_every_web_thread_and_two_for_the_engine(read):

@@ -29,6 +29,7 @@ MAX_PROBLEMS = 100
 
 # Escapes up to the first NUL or half a surrogate pair, in text whose escapes are known to be well formed.
 _SOUND_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u0000|u[dD][89a-fA-F]).)*+", re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 # Where in the body a value stands: keys and list indexes from the outside in, as in a JSON Pointer.
@@ -178,6 +179,7 @@ def _load(body: bytes) -> Any:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise ParseError(f"The body is not UTF-8: byte {error.start + 1:,} cannot be read.") from None
+    _refuse_heaps_of_containers(body)
     try:
         data = json.loads(text, object_pairs_hook=_object, parse_float=_finite_float, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -190,6 +192,19 @@ def _load(body: bytes) -> Any:
         raise ParseError("The body holds an integer of thousands of digits.") from None
     _refuse_unsound_text(text)
     return data
+
+
+def _refuse_heaps_of_containers(body: bytes) -> None:
+    """Refuse more lists and objects than a submission can need: 32 MB of empty ones would take 1 GB of memory."""
+    # A visit is an object with a list; as many again for what is ignored.
+    most = 4 * settings.MAX_IMAGES_PER_JOB + 1_000
+    if _count_containers(body) > most and _count_containers(_STRING.sub(b"", body)) > most:
+        raise ParseError(f"The body holds more than {most:,} lists and objects, which no submission needs.")
+
+
+def _count_containers(body: bytes) -> int:
+    """An upper bound: brackets within strings count too."""
+    return body.count(b"[") + body.count(b"{")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

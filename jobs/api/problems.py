@@ -26,22 +26,24 @@ SENTENCES = {
 }
 # A database that restarts is back within seconds.
 RETRY_AFTER_SECONDS = 5
+# In a minute a server finishes some thousand images.
+PENDING_RETRY_AFTER_SECONDS = 60
 
 # PostgreSQL, appendix A: a standby's answer to a write during a failover. The other errors of the moment (lost
 # connections, deadlocks, timeouts, full disks, too many clients) are OperationalErrors.
 _READ_ONLY_TRANSACTION = "25006"
-
-
-class LengthRequired(APIException):
-    """A chunked body, which Django would read as an empty one."""
-
-    status_code = 411
-    default_detail = SENTENCES[411]
+_DISK_FULL = "53100"
 
 
 class KeyTaken(APIException):
     status_code = 422
     default_detail = "This Idempotency-Key came with another body before; a new submission needs a new key."
+
+
+class TooManyPending(APIException):
+    status_code = 429
+    # The framework's name for what becomes Retry-After.
+    wait = PENDING_RETRY_AFTER_SECONDS
 
 
 class _BodyTooLarge(APIException):
@@ -52,15 +54,23 @@ class _BodyTooLarge(APIException):
 class _DatabaseAway(APIException):
     status_code = 503
     default_detail = SENTENCES[503]
-    # The framework's name for what becomes Retry-After.
     wait = RETRY_AFTER_SECONDS
+
+
+class _DiskFull(_DatabaseAway):
+    default_detail = "The database's disk is full: nothing was stored; try again once its operator has made room."
+    wait = PENDING_RETRY_AFTER_SECONDS
 
 
 def is_database_away(error: BaseException | None) -> bool:
     """Whether the database is why a request failed, so that the same request may succeed in a moment."""
     if isinstance(error, (OperationalError, InterfaceError)):
         return True
-    return error is not None and getattr(error.__cause__, "sqlstate", None) == _READ_ONLY_TRANSACTION
+    return error is not None and _sqlstate(error) == _READ_ONLY_TRANSACTION
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -71,7 +81,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         error = ParseError("The body ended before its Content-Length.")
     elif is_database_away(error):
         logger.warning("database not available", extra={"error": str(error).strip()})
-        error = _DatabaseAway()
+        error = _DiskFull() if _sqlstate(error) == _DISK_FULL else _DatabaseAway()
     response = exception_handler(error, context)
     if response is not None:
         # The framework's own sentences for these two repeat what the client sent.

@@ -9,11 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access.models import Scope
 from jobs import submission
 from jobs.api import answers, visits
 from jobs.api.pages import PageRequest
 from jobs.api.payload import parse_submission
-from jobs.api.problems import KeyTaken, LengthRequired
+from jobs.api.problems import KeyTaken, TooManyPending
 from jobs.models import Job
 from jobs.submission import IdempotencyToken, KeyReused
 
@@ -24,10 +25,9 @@ _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 class Submit(APIView):
     http_method_names = ["post"]
+    scope = Scope.SUBMIT
 
     def post(self, request: Request) -> Response:
-        if "Transfer-Encoding" in request.headers:
-            raise LengthRequired
         payload = parse_submission(request.data)
         try:
             submitted = submission.submit(
@@ -38,12 +38,15 @@ class Submit(APIView):
             )
         except KeyReused:
             raise KeyTaken from None
+        except submission.TooManyPending as error:
+            raise TooManyPending(str(error)) from None
         headers = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response({"job_id": submitted.job_id}, status=201, headers=headers)
 
 
 class Status(APIView):
     http_method_names = ["get", "head"]
+    scope = Scope.READ
 
     def get(self, request: Request) -> Response:
         job = _find_job(request)
@@ -63,6 +66,7 @@ class Status(APIView):
 
 class Visits(APIView):
     http_method_names = ["get", "head"]
+    scope = Scope.READ
 
     def get(self, request: Request) -> Response:
         return Response(visits.search(request.user, _read_parameters(request)))

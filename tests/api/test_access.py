@@ -34,7 +34,7 @@ def test_a_closed_api_answers_401_to_strangers(closed, method, path):
     response = getattr(Client(), method)(path, submission(), content_type="application/json")
 
     assert "Sign in" in assert_refused(response, 401)
-    assert response["WWW-Authenticate"] == "Session"
+    assert response["WWW-Authenticate"] == 'Bearer realm="Retail Pulse"'
     assert_nothing_stored()
 
 

@@ -9,7 +9,8 @@ from django.core.management.base import SystemCheckError
 
 
 def found(*, deploy=False):
-    return [message for message in run_checks(include_deployment_checks=deploy) if message.id.startswith("jobs.")]
+    ours = ("jobs.", "access.")
+    return [message for message in run_checks(include_deployment_checks=deploy) if message.id.startswith(ours)]
 
 
 def ids(*, deploy=False):
@@ -24,6 +25,8 @@ def _defaults(settings):
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 1.0, 60.0
     settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 10
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = False, ""
+    settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = 100, 1000
+    settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = 900, 86_400
 
 
 def test_the_defaults_raise_nothing():
@@ -39,6 +42,18 @@ def test_gpu_bounds_are_in_order(settings, low, high, expected):
 @pytest.mark.parametrize(("base", "longest", "expected"), [(60, 60, []), (60.5, 60, ["jobs.E002"])])
 def test_backoff_bounds_are_in_order(settings, base, longest, expected):
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = base, longest
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(("images", "pending", "expected"), [(100, 100, []), (101, 100, ["jobs.E004"])])
+def test_the_largest_job_fits_into_the_queue(settings, images, pending, expected):
+    settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = images, pending
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(("access", "refresh", "expected"), [(900, 900, []), (901, 900, ["access.E001"])])
+def test_refresh_tokens_outlive_access_tokens(settings, access, refresh, expected):
+    settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = access, refresh
     assert ids() == expected
 
 
@@ -96,13 +111,15 @@ def _everything_wrong(settings):
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 5, 1
     settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 3
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = True, "postgresql://h/n"
+    settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = 2, 1
+    settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = 2, 1
 
 
 @pytest.mark.usefixtures("_everything_wrong")
 def test_each_finding_has_an_id_of_its_own_a_level_and_a_hint():
     messages = found(deploy=True)
     assert sorted(message.id for message in messages) == [
-        "jobs.E001", "jobs.E002", "jobs.E003", "jobs.W001", "jobs.W002", "jobs.W003",
+        "access.E001", "jobs.E001", "jobs.E002", "jobs.E003", "jobs.E004", "jobs.W001", "jobs.W002", "jobs.W003",
     ]  # fmt: skip
     for message in messages:
         assert message.hint

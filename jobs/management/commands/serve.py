@@ -25,8 +25,8 @@ class Command(BaseCommand):
                 "import one: ./run manage import_stores FILE"
             )
         if settings.API_OPEN_IS_UNSET and is_loopback(host):
+            # The log says so once the server listens.
             settings.API_OPEN = True
-            self.stderr.write(f"The API is open to whoever reaches {host}, which is this machine alone.")
         connection.close()
         # The pool has threads, and the workers are forked; django-stubs does not know of pools.
         connection.close_pool()  # type: ignore[attr-defined]

@@ -1,12 +1,13 @@
-"""Who may use the API: people who have signed in, and everybody where the API is open."""
+"""What an endpoint asks of whoever sends a request."""
 
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+
+from access.models import ApiKey
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # imports this module, which the settings name
@@ -22,26 +23,34 @@ FORWARDED_HEADERS = (
 )
 
 
-class Session(SessionAuthentication):
-    """Django's session, with its CSRF check for unsafe methods; an expired or forged one is nobody's."""
-
-    def authenticate_header(self, request: Request) -> str:
-        """The challenge that makes missing credentials 401 instead of 403."""
-        return "Session"
-
-
 class SignedInOrOpen(BasePermission):
-    """Raises NotAuthenticated, so that the answer says why."""
+    """Everybody who has credentials, and everybody else where the API is open.
+
+    Raises NotAuthenticated, so that the answer says why.
+    """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if request.user.is_authenticated:
             return True
         if not settings.API_OPEN:
-            raise NotAuthenticated("Sign in to use this API.")
+            raise NotAuthenticated("Sign in to use this API, or send an API key or a token as Authorization: Bearer.")
         for name in FORWARDED_HEADERS:
             if name in request.headers:
                 raise NotAuthenticated(
                     "This API is open to direct callers only, and the request came through a proxy "
                     f"(it carries {name}); sign in to use it."
                 )
+        return True
+
+
+class WithinScope(BasePermission):
+    """A key goes as far as its scopes; sessions and tokens are a person's, who may do everything that is theirs.
+
+    Every view names its `scope`. Raises PermissionDenied.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        scope = view.scope  # type: ignore[attr-defined]  # a view without one is a mistake, and answers nobody
+        if isinstance(request.auth, ApiKey) and scope not in request.auth.scopes:
+            raise PermissionDenied(f"This API key lacks the scope {scope}, which this request needs.")
         return True

@@ -1,0 +1,68 @@
+"""Keeps an outage from flooding the log: without its database, everything says so again and again."""
+
+import logging
+import threading
+from time import monotonic
+
+# One line of a kind in this time, so that half an hour without a database stays readable.
+QUIET_SECONDS = 60.0
+
+# Messages that tell of a condition, not of one job or image: the next one says nothing that the first did not.
+CONDITIONS = frozenset(
+    {
+        "engine starts over",
+        "housekeeping again",
+        "claiming again",
+        "recording again",
+        "beating again",
+        "database not available",
+        "not ready",
+    }
+)
+# Loggers whose warnings are such conditions: the driver's pool tells of every attempt to connect.
+_CONDITION_LOGGERS = frozenset({"psycopg.pool"})
+
+
+class Quiet(logging.Filter):
+    """Lets the first line of a condition through, then one per QUIET_SECONDS that says how many were left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        # By logger and message: when the last line passed, and how many were left out since.
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not _tells_a_condition(record):
+            return True
+        key = record.name, str(record.msg)
+        now = monotonic()
+        with self._lock:
+            passed_at, left_out = self._seen.get(key, (-QUIET_SECONDS, 0))
+            if now - passed_at < QUIET_SECONDS:
+                self._seen[key] = passed_at, left_out + 1
+                return False
+            self._seen[key] = now, 0
+        if left_out:
+            record.left_out = left_out
+        return True
+
+
+def _tells_a_condition(record: logging.LogRecord) -> bool:
+    if record.msg in CONDITIONS or record.name in _CONDITION_LOGGERS:
+        return True
+    # Django logs every answer from 500 on; a 503 is this service saying that the database is away.
+    return record.name == "django.request" and getattr(record, "status_code", None) == 503
+
+
+# The loggers that such lines come from; a filter is asked where a line is logged, not where it arrives.
+LOGGERS = (
+    "django.request",
+    "jobs.api.problems",
+    "jobs.engine.epoch",
+    "jobs.engine.keeper",
+    "jobs.engine.recorder",
+    "jobs.engine.threads",
+    "psycopg.pool",
+    "retail_pulse.health",
+)
