@@ -6,6 +6,7 @@ Whoever wants to know whether the fence holds reads this file: a claim raises `c
 Locks are taken in one order everywhere: worker row, images by id, jobs by id.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, Exists, F, Func, IntegerField, Min, OuterRef, Q, Value
 from django.db.models.functions import Cast, Extract, Now
 
+from jobs import failpoints
 from jobs.backoff import full_jitter
 from jobs.errors import CrashLoop, ImageError, Skipped, UnknownStore
 from jobs.imaging.outcome import Claim, Outcome
+from jobs.isolation import company
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
 from jobs.models.store_errors import store_errors
 from jobs.states import ImageState, JobStatus, OnError
@@ -64,9 +67,11 @@ class Retried:
     still_unknown: int
 
 
-def claim(worker_id: int, limit: int) -> list[Claim]:
+def claim(worker_id: int, limit: int, beside: Collection[Claim] = ()) -> list[Claim]:
     """Take up to `limit` ready images in rank order; committed before any byte is fetched.
 
+    `beside` is what the worker has in hand already: images that were in hand at several crashes are only taken in
+    small company, see `isolation.py`; where the first in rank needs a smaller one, none is taken.
     Raises WorkerGone where the worker's row was deleted: the row stays locked until the commit, so that no
     rescue can pass between this look and the claims.
     """
@@ -76,8 +81,9 @@ def claim(worker_id: int, limit: int) -> list[Claim]:
             ImageResult.objects.ready()
             .order_by("rank", "id")
             .select_for_update(skip_locked=True, no_key=True)
-            .values_list("id", "job_id", "claim_no", "attempts", "url")[:limit]
+            .values_list("id", "job_id", "claim_no", "attempts", "url", "crashes")[:limit]
         )
+        rows = rows[: _fit_together([row[5] for row in rows], beside)]
         if rows:
             ImageResult.objects.filter(id__in=[row[0] for row in rows]).update(
                 state=ImageState.RUNNING,
@@ -86,8 +92,8 @@ def claim(worker_id: int, limit: int) -> list[Claim]:
                 claim_no=F("claim_no") + 1,
             )
     return [
-        Claim(image_id=image_id, job_id=job_id, claim_no=claim_no + 1, attempt=attempts + 1, url=url)
-        for image_id, job_id, claim_no, attempts, url in rows
+        Claim(image_id, job_id, claim_no=claim_no + 1, attempt=attempts + 1, url=url, crashes=crashes)
+        for image_id, job_id, claim_no, attempts, url, crashes in rows
     ]
 
 
@@ -109,6 +115,7 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
                 evidence.append(_evidence(row, outcome, outcome.error, worker_id))
         finished_jobs = _settle(rows)
         FailedAttempt.objects.bulk_create(evidence)
+        failpoints.hit("record.before_commit", outcomes)
     return Recorded(len(rows), [outcome.claim for outcome in by_fence.values()], finished_jobs)
 
 
@@ -220,6 +227,16 @@ def _hold_worker(worker_id: int) -> None:
         cursor.execute("SELECT 1 FROM jobs_worker WHERE id = %s FOR KEY SHARE", [worker_id])
         if cursor.fetchone() is None:
             raise WorkerGone(f"Worker {worker_id} was declared dead.")
+
+
+def _fit_together(crashes: Sequence[int], beside: Collection[Claim]) -> int:
+    """How many of the images with these crashes, from the first on, may join what is in hand."""
+    most = min((company(claim.crashes, settings.WORKER_THREADS) for claim in beside), default=sys.maxsize)
+    for count, crashed in enumerate(crashes):
+        most = min(most, company(crashed, settings.WORKER_THREADS))
+        if len(beside) + count >= most:
+            return count
+    return len(crashes)
 
 
 def _lock_ours(worker_id: int, claims: Iterable[Claim]) -> list[ImageResult]:

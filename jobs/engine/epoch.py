@@ -9,7 +9,7 @@ from time import monotonic
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from jobs import queue
+from jobs import failpoints, queue
 from jobs.engine.faults import is_transient
 from jobs.engine.keeper import Keeper
 from jobs.engine.recorder import Recorder
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 0.5
 # How often the keeper looks up from listening.
 LISTEN_SECONDS = 0.25
+# Outcomes that may wait to be recorded: while a lock or a full disk holds up the recorder, so are the seats in the end.
+MOST_UNRECORDED = 500
 
 
 class Epoch:
@@ -47,7 +49,7 @@ class Epoch:
         self.in_hand: set[Claim] = set()
         self._futures: list[Future[None]] = []
         self._queue_is_empty = False
-        self._lost: Exception | None = None
+        self._lost: BaseException | None = None
         self._leaving = threading.Event()
 
     def run(self) -> None:
@@ -102,9 +104,10 @@ class Epoch:
         while not self._stopping.is_set():
             if self._lost is not None:
                 raise self._lost
-            room = self._seats.room
+            room = min(self._seats.room, self._seats.size + MOST_UNRECORDED - len(self.in_hand))
             if room >= self._seats.refill_at and not self._queue_is_empty:
                 claims = self._claim(room)
+                failpoints.hit("claim.after_commit", claims)
                 self._queue_is_empty = len(claims) < room
                 self._hand_out(claims)
                 continue
@@ -115,7 +118,7 @@ class Epoch:
 
     def _claim(self, limit: int) -> list[Claim]:
         try:
-            return queue.claim(self.worker_id, limit)
+            return queue.claim(self.worker_id, limit, beside=self.in_hand.copy())
         except DatabaseError as error:
             if not is_transient(error):
                 raise
@@ -155,13 +158,14 @@ class Epoch:
     def _keep(self) -> None:
         try:
             while not self._leaving.is_set():
+                failpoints.hit("keeper.wait")
                 if self._keeper.wait(LISTEN_SECONDS):
                     self._queue_is_empty = False
                     self.stir.set()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the claimer must learn of it
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the claimer must learn of it
             self._lose(error)
 
-    def _lose(self, error: Exception) -> None:
+    def _lose(self, error: BaseException) -> None:
         self._lost = error
         self.stir.set()
 

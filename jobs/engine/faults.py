@@ -12,8 +12,12 @@ def is_transient(error: DatabaseError) -> bool:
     return getattr(error.__cause__, "sqlstate", None) in TRANSIENT_SQLSTATES
 
 
+# The same: a standby's answer to a write. Behind this address is, or was, not the primary: connect anew.
+READ_ONLY_SQLSTATE = "25006"
+
+
 def is_connection_lost(error: Exception) -> bool:
     """Whether the connection, not the statement, is what failed; whatever was sent may have been done or not."""
-    if isinstance(error, InterfaceError):
+    if isinstance(error, InterfaceError) or getattr(error.__cause__, "sqlstate", None) == READ_ONLY_SQLSTATE:
         return True
     return isinstance(error, OperationalError) and not is_transient(error)

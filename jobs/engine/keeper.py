@@ -10,7 +10,9 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from jobs.engine.faults import TRANSIENT_SQLSTATES
 from jobs.queue import WORKER_LOCK, WorkerGone
+from retail_pulse.patience import PatientConnection
 
 logger = logging.getLogger(__name__)
 
@@ -53,14 +55,24 @@ class Keeper:
         """
         heard = list(self._connection.notifies(timeout=seconds, stop_after=1))
         if monotonic() >= self._next_beat:
-            self._next_beat = monotonic() + self._beat_every
+            self._beat()
+        return bool(heard)
+
+    def _beat(self) -> None:
+        try:
             beat = self._execute(
                 "UPDATE jobs_worker SET beat_at = clock_timestamp() WHERE id = %s",
                 [self.worker_id],
             )
-            if beat.rowcount == 0:
-                raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
-        return bool(heard)
+        except psycopg.Error as error:
+            if error.sqlstate not in TRANSIENT_SQLSTATES:
+                raise
+            # Soon again: a full disk or a long lock must not cost what is in hand, unless it outlasts the lease.
+            logger.warning("beating again", extra={"worker": self.worker_id, "error": str(error).strip()})
+            return
+        if beat.rowcount == 0:
+            raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
+        self._next_beat = monotonic() + self._beat_every
 
     def leave(self) -> None:
         """Take the worker's row away and close; whatever it had claimed must have been recorded or released."""
@@ -86,7 +98,7 @@ def notify() -> None:
 
 def _connect() -> psycopg.Connection[Any]:
     if settings.DATABASE_DIRECT_URL:
-        return psycopg.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
+        return PatientConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
     parameters = connection.get_connection_params()
     parameters.pop("pool", None)
-    return psycopg.connect(**{**parameters, "autocommit": True})
+    return PatientConnection.connect(**{**parameters, "autocommit": True})

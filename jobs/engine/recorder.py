@@ -5,14 +5,13 @@ import queue as queues
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from django.db import DatabaseError, connections
 
-from jobs import queue
+from jobs import failpoints, queue
 from jobs.engine.faults import is_connection_lost, is_transient
 from jobs.errors import Internal
-from jobs.imaging.outcome import Outcome
+from jobs.imaging.outcome import Evidence, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class Recorder:
         self,
         worker_id: int,
         on_recorded: Callable[[list[Outcome]], None],
-        on_lost: Callable[[Exception], None],
+        on_lost: Callable[[BaseException], None],
     ) -> None:
         self._worker_id = worker_id
         self._on_recorded = on_recorded
@@ -63,7 +62,7 @@ class Recorder:
             while batch := self._gather():
                 self._record(batch)
                 self._on_recorded(batch)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the epoch must learn of it
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the epoch must learn of it
             self._on_lost(error)
         finally:
             connections.close_all()
@@ -95,6 +94,7 @@ class Recorder:
         while True:
             try:
                 recorded = queue.record(self._worker_id, batch)
+                failpoints.hit("record.after_commit", batch)
             except DatabaseError as error:
                 if is_connection_lost(error) or self._giving_up.is_set():
                     raise
@@ -126,7 +126,7 @@ class Recorder:
         )
         if isinstance(batch[0].error, Internal):
             raise error
-        self._record([replace(batch[0], measurement=None, gpu_result=None, error=Internal())])
+        self._record([Outcome(claim, Evidence(), error=Internal())])
 
     def _log(self, batch: list[Outcome], recorded: queue.Recorded) -> None:
         for outcome in batch:

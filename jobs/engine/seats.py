@@ -16,7 +16,7 @@ class Seats:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="seat")
         self._lock = threading.Lock()
-        self.room = threads + threads // 4
+        self.size = self.room = threads + threads // 4
         # From this much room on, asking for more is worth a claim; below it, every thread still has work.
         self.refill_at = max(1, threads // 8)
 

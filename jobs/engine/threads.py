@@ -79,8 +79,10 @@ class ThreadEngine(Engine):
                     self._epoch = Epoch(pipeline, seats, self._stopping)
                     pause = first_pause
                     self._epoch.run()
-                except Exception as error:  # noqa: BLE001 - an engine that gave up would strand every job
-                    logger.warning("engine starts over", extra={"error": str(error).strip(), "pause": pause})
+                except BaseException as error:  # noqa: BLE001 - an engine that gave up would strand every job
+                    logger.warning(
+                        "engine starts over", extra={"error": str(error).strip() or repr(error), "pause": pause}
+                    )
                     self._stopping.wait(pause)
                     pause = min(2 * pause, longest_pause)
         finally:

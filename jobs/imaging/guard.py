@@ -28,6 +28,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
 # A host name in ASCII: labels of 1 to 63 characters. The underscore is in no RFC, and in many bucket names.
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?")
+# urlsplit looks for brackets anywhere, and takes `[::1]x` for `::1`. A `%` would name an interface of this machine.
+_IPV6_LITERAL = re.compile(r"\[([0-9A-Fa-f:.]+)\](:[0-9]*)?")
 # What a browser leaves as it is in a path or a query; everything else is percent-encoded.
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
@@ -210,9 +212,9 @@ def _ascii_host(parts: SplitResult) -> str:
     """The host as it goes into DNS and TLS: an address literal, or a name mapped by UTS 46 (RFC 5891)."""
     host = parts.hostname or ""
     if "[" in parts.netloc:
-        # `%` would name a network interface of this machine.
+        literal = _IPV6_LITERAL.fullmatch(parts.netloc)
         try:
-            return str(ipaddress.IPv6Address(host if "%" not in host else ""))
+            return str(ipaddress.IPv6Address(literal[1] if literal else ""))
         except ValueError:
             raise errors.InvalidURL("The URL's host is not a valid IPv6 address.") from None
     if not host.isascii():

@@ -16,6 +16,8 @@ class Claim:
     attempt: int
     """1 for the first attempt of this generation."""
     url: str
+    crashes: int = 0
+    """How many processes have died with the image in hand."""
 
 
 @dataclass(frozen=True, slots=True)

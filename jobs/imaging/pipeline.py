@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.conf import settings
 
-from jobs import errors
+from jobs import errors, failpoints
 from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
 from jobs.imaging.measure import measure
@@ -47,6 +47,7 @@ class Pipeline:
             with _timed(evidence, "fetch_ms"):
                 download = self._fetcher.fetch(claim.url, evidence)
             with download:
+                failpoints.hit("measure.before", claim)
                 with _timed(evidence, "measure_ms"):
                     measurement = measure(
                         download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
@@ -64,6 +65,7 @@ class Pipeline:
         return Outcome(claim, evidence, measurement=measurement, gpu_result=answer)
 
     def _infer(self, claim: Claim, download: Download, measurement: Measurement) -> dict[str, Any] | None:
+        failpoints.hit("gpu.before", claim)
         download.file.seek(0)
         try:
             answer = self._gpu_step.infer(download.file, measurement)

@@ -4,6 +4,8 @@ Host name, SNI and certificate check stay the library's own, since no URL is eve
 """
 
 import functools
+import http.client
+import io
 import socket
 import ssl
 from http.cookiejar import DefaultCookiePolicy
@@ -24,6 +26,10 @@ from jobs.imaging.deadline import Deadline
 # Connections that one seat keeps open; a job's images seldom come from more hosts at a time.
 IDLE_HOSTS = 4
 
+# Of a response's header, name by name and line by line; browsers take about twice as much. http.client alone would
+# take 100 lines of 64 kB each, and make 40 MB of them in memory.
+MAX_HEADER_BYTES = 2**17
+
 HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
     {
         "User-Agent": "retail-pulse/0.1.0",
@@ -34,8 +40,37 @@ HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
 )
 
 
+class HeaderReader(io.BufferedIOBase):
+    """Lines of `file` up to the end of a header of bounded size; interim answers (100 Continue) have their own."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self._file = file
+        self._size = 0
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = self._file.readline(size)
+        self._size = 0 if line in (b"\r\n", b"\n") else self._size + len(line)
+        if self._size > MAX_HEADER_BYTES:
+            raise http.client.LineTooLong("header")
+        return line
+
+
+class GuardedResponse(http.client.HTTPResponse):
+    """A response whose header is of bounded size."""
+
+    def begin(self) -> None:
+        file = self.fp
+        self.fp = HeaderReader(file)  # type: ignore[assignment]  # only lines are read of it
+        try:
+            super().begin()
+        finally:
+            self.fp = file
+
+
 class GuardedConnection(HTTPConnection):
     """A connection whose socket comes from a Connector and is known to the deadline while it is read."""
+
+    response_class = GuardedResponse
 
     def __init__(self, *args: Any, connector: Connector, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -1,19 +1,23 @@
 """What the thread engine does when the ground moves: lost connections, refused outcomes, full seats."""
 
+import logging
 import threading
 
+import psycopg
 import pytest
 from django.db import DataError, OperationalError, connection
 
 from jobs import queue
 from jobs.engine.recorder import Recorder
+from jobs.errors import Internal, NotAnImage
 from jobs.imaging import gpu
-from jobs.imaging.outcome import Measurement
+from jobs.imaging.outcome import Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Worker
 from tests.engine.test_contract import finished
 from tests.factories import make_worker, states, submit_job, success
 from tests.waiting import wait_for
 
+CONNECT_PARAMETERS = {"host", "port", "user", "password", "dbname"}
 THREADS = "jobs.engine.threads.ThreadEngine"
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,6 +98,44 @@ def test_seats_hold_no_database_connection(start_engine, images, gate):
     assert Gate.connections == {None}
 
 
+@pytest.fixture
+def impatient_database():
+    """A lock is waited for no longer than a moment, on every connection made from now on."""
+    name = connection.ops.quote_name(connection.settings_dict["NAME"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET lock_timeout = '30ms'")
+    cut_every_connection()
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} RESET lock_timeout")
+    cut_every_connection()
+
+
+def test_what_a_lock_stands_against_is_done_again_by_the_same_worker(
+    start_engine, images, gate, impatient_database, caplog, monkeypatch
+):
+    for name in ("epoch", "recorder", "keeper"):
+        monkeypatch.setattr(logging.getLogger(f"jobs.engine.{name}"), "filters", [])
+    monkeypatch.setattr("jobs.engine.keeper.BEATS_PER_LEASE", 600)
+    start_engine(THREADS)
+    job = submit_job(urls(images, 40))
+    wait_for(lambda: Gate.inside == 8)
+    worker = Worker.objects.get()
+    with psycopg.connect(**plain_parameters()) as blocker:
+        blocker.execute("LOCK TABLE jobs_worker, jobs_imageresult IN ACCESS EXCLUSIVE MODE")
+        gate.opened.set()
+        for message in ("recording again", "claiming again", "housekeeping again", "beating again"):
+            wait_for(lambda message=message: message in caplog.messages)
+    assert finished(job).status == "completed"
+    assert Worker.objects.get() == worker
+    assert set(ImageResult.objects.values_list("attempts", "claim_no")) == {(1, 1)}
+
+
+def plain_parameters():
+    """How to connect beside Django's pool."""
+    return {key: value for key, value in connection.get_connection_params().items() if key in CONNECT_PARAMETERS}
+
+
 def test_what_the_model_says_is_stored(start_engine, images, gate):
     gate.opened.set()
     start_engine(THREADS)
@@ -170,11 +212,49 @@ def test_a_batch_is_recorded_again_after_a_transient_error(recorder, monkeypatch
 
 
 def deadlock():
-    import psycopg.errors
-
     error = OperationalError("deadlock detected")
     error.__cause__ = psycopg.errors.DeadlockDetected()
     return error
+
+
+def test_evidence_that_the_database_refuses_is_left_out(recorder, settings):
+    settings.MAX_ATTEMPTS = 1
+    job = submit_job(1)
+    (claim,) = queue.claim(recorder.worker, limit=1)
+    recorder.put(Outcome(claim, Evidence(bytes=2**70), error=NotAnImage()))
+    assert finished(job).failed == 1
+    assert recorder.lost == []
+
+
+def test_what_even_then_is_refused_ends_the_recorder(recorder, monkeypatch):
+    submit_job(1)
+    (claim,) = queue.claim(recorder.worker, limit=1)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE jobs_failedattempt ADD CONSTRAINT nothing CHECK (false)")
+    try:
+        recorder.put(Outcome(claim, Evidence(), error=Internal()))
+        wait_for(lambda: recorder.lost)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE jobs_failedattempt DROP CONSTRAINT nothing")
+    assert ImageResult.objects.get().state == "running"
+
+
+def test_more_than_a_batch_is_recorded_in_several(recorder, monkeypatch):
+    monkeypatch.setattr("jobs.engine.recorder.MAX_BATCH", 3)
+    job = submit_job(8)
+    for claim in queue.claim(recorder.worker, limit=8):
+        recorder.put(success(claim))
+    assert finished(job).completed == 8
+
+
+def test_a_stale_outcome_is_dropped_and_told(recorder, caplog):
+    job = submit_job(1)
+    (claim,) = queue.claim(recorder.worker, limit=1)
+    queue.rescue()
+    recorder.put(success(claim))
+    wait_for(lambda: "stale outcome dropped" in caplog.messages)
+    assert states(job) == ["pending"]
 
 
 def test_a_lost_connection_ends_the_recorder_and_is_told(recorder, monkeypatch):

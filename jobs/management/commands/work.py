@@ -3,12 +3,14 @@ import time
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 
 from jobs.engine.base import get_engine
 from jobs.management.commands.serve import refuse_missing_migrations
 from jobs.models import ImageResult
+from retail_pulse.patience import limit_patience
 
 # How soon a signal, or an empty queue, is noticed.
 POLL_SECONDS = 0.2
@@ -27,6 +29,7 @@ class Command(BaseCommand):
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self.stop)
+        limit_patience(settings.DATABASE_PATIENCE_SECONDS)
         engine = get_engine()
         engine.start()
         try:

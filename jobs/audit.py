@@ -1,0 +1,216 @@
+"""Whether the database keeps the promises of `jobs/engine/base.py`, asked of every row in one snapshot.
+
+An audit may run beside working engines: every check reads the same instant, in a transaction that can change nothing.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from jobs.queue import WORKER_LOCK
+
+# A living engine rescues within half a second; what is held by a dead worker for longer, nobody rescues.
+RESCUE_SECONDS = 3.0
+# As many findings of one kind as are worth reading.
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """`promise` as a sentence, and `broken`: a query for (id, what is wrong) of every row that breaks it."""
+
+    code: str
+    promise: str
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How often a promise is broken, and the first SHOWN cases as (id, what is wrong)."""
+
+    check: Check
+    count: int
+    cases: list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    jobs: int
+    images: int
+    findings: list[Finding]
+
+    @property
+    def is_clean(self) -> bool:
+        return not any(finding.count for finding in self.findings)
+
+
+CHECKS = (
+    Check(
+        "conservation",
+        "A job's images are as many as were submitted, and its counters are what its images say",
+        """
+        SELECT job.id, format(
+            'job %s holds %s of %s images; %s completed, counted %s; %s failed, counted %s',
+            job.id, coalesce(images.total, 0), job.total,
+            coalesce(images.completed, 0), job.completed, coalesce(images.failed, 0), job.failed)
+        FROM jobs_job job LEFT JOIN (
+            SELECT job_id, count(*) AS total,
+                count(*) FILTER (WHERE state = 'completed') AS completed,
+                count(*) FILTER (WHERE state = 'failed') AS failed
+            FROM jobs_imageresult GROUP BY job_id
+        ) images ON images.job_id = job.id
+        WHERE (coalesce(images.total, 0), coalesce(images.completed, 0), coalesce(images.failed, 0))
+            IS DISTINCT FROM (job.total::bigint, job.completed::bigint, job.failed::bigint)
+        """,
+    ),
+    Check(
+        "status",
+        "A job is ongoing while an image is, then failed if any image failed, else completed",
+        """
+        SELECT id, format('job %s is %s with %s completed and %s failed of %s',
+            id, status, completed, failed, total)
+        FROM jobs_job
+        WHERE status <> CASE WHEN completed + failed < total THEN 'ongoing' WHEN failed > 0 THEN 'failed'
+                ELSE 'completed' END
+            OR (status = 'ongoing') <> (finished_at IS NULL)
+            OR (status = 'failed') <> (jsonb_array_length(store_errors) > 0)
+        """,
+    ),
+    Check(
+        "outcome",
+        "A completed image has the perimeter 2 * (height + width) and no error, a failed one a code and no perimeter",
+        """
+        SELECT id, format('image %s is %s, %s x %s, perimeter %s, code "%s"',
+            id, state, width, height, perimeter, error_code)
+        FROM jobs_imageresult
+        WHERE (state = 'completed' AND perimeter > 0 AND perimeter = 2 * (height + width)) IS DISTINCT FROM
+                (perimeter IS NOT NULL)
+            OR (state = 'completed') <> (perimeter IS NOT NULL)
+            OR (state = 'failed') <> (error_code <> '')
+            OR (state IN ('completed', 'failed')) <> (finished_at IS NOT NULL)
+        """,
+    ),
+    Check(
+        "written_once",
+        "An image has one outcome: no claim has two, and no more tries were counted than were claimed",
+        """
+        SELECT image.id, format(
+            'image %s is %s at claim %s, with %s attempts, %s crashes and %s failed attempts kept',
+            image.id, image.state, image.claim_no, image.attempts, image.crashes, coalesce(evidence.total, 0))
+        FROM jobs_imageresult image LEFT JOIN (
+            SELECT image_id, count(*) AS total, max(claim_no) AS last FROM jobs_failedattempt GROUP BY image_id
+        ) evidence ON evidence.image_id = image.id
+        WHERE image.attempts + image.crashes > image.claim_no
+            OR evidence.last > image.claim_no
+            OR (image.state = 'completed' AND evidence.last = image.claim_no)
+            OR (image.generation = 0
+                AND image.attempts <> coalesce(evidence.total, 0) + (image.state = 'completed')::int)
+        """,
+    ),
+    Check(
+        "running",
+        "A running image names its worker, and only a running one waits for nothing else",
+        """
+        SELECT id, format('image %s is %s, claimed by %s, held %s', id, state, claimed_by, held)
+        FROM jobs_imageresult
+        WHERE (state = 'running' AND (claimed_by IS NULL OR held OR run_after IS NOT NULL))
+            OR (state = 'pending' AND claimed_by IS NOT NULL)
+        """,
+    ),
+    Check(
+        "held",
+        "A held image waits for another image of its store that is still to come",
+        """
+        SELECT image.id, format('image %s of job %s is held, and nothing will let it go', image.id, image.job_id)
+        FROM jobs_imageresult image JOIN jobs_visit visit ON visit.id = image.visit_id
+        WHERE image.held AND image.state = 'pending' AND NOT EXISTS (
+            SELECT FROM jobs_imageresult other JOIN jobs_visit beside ON beside.id = other.visit_id
+            WHERE other.job_id = image.job_id AND beside.store_id = visit.store_id
+                AND other.state IN ('pending', 'running') AND NOT other.held
+        )
+        """,
+    ),
+    Check(
+        "final",
+        "The database itself refuses to change a final image",
+        """
+        SELECT 0, 'the trigger jobs_imageresult_stays_final is missing or switched off'
+        WHERE NOT EXISTS (
+            SELECT FROM pg_trigger WHERE tgname = 'jobs_imageresult_stays_final'
+                AND tgrelid = 'jobs_imageresult'::regclass AND tgenabled IN ('O', 'A')
+        )
+        """,
+    ),
+    Check(
+        "durable",
+        "What was committed survives a power failure",
+        """
+        SELECT 0, format('%s is off', name) FROM pg_settings
+        WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
+        """,
+    ),
+)
+
+# Alone under LEASE_ONLY the lock says nothing; `holder` is the living worker's keeper.
+_DEAD_CLAIMS = """
+    SELECT image.id, image.claim_no,
+        'image ' || image.id || ' is held by worker ' || image.claimed_by || ', which is dead'
+    FROM jobs_imageresult image LEFT JOIN jobs_worker worker ON worker.id = image.claimed_by
+    WHERE image.state = 'running' AND (
+        worker.id IS NULL
+        OR worker.beat_at < clock_timestamp() - make_interval(secs => %s)
+        OR NOT (%s OR EXISTS (
+            SELECT FROM pg_locks holder
+            WHERE holder.locktype = 'advisory' AND holder.granted AND holder.objsubid = 2
+                AND holder.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND holder.classid = %s AND holder.objid = worker.id
+        ))
+    )
+    ORDER BY image.id
+"""
+DEAD_CLAIMS = Check("dead_claims", "No image is held by a dead worker for longer than a rescue takes", _DEAD_CLAIMS)
+
+
+def audit() -> Audit:
+    """Ask everything. Takes about a second for a million images, and RESCUE_SECONDS more where a rescue is due."""
+    with _snapshot() as cursor:
+        cursor.execute("SELECT (SELECT count(*) FROM jobs_job), (SELECT count(*) FROM jobs_imageresult)")
+        jobs, images = cursor.fetchone()
+        findings = [_ask(cursor, check) for check in CHECKS]
+        dead = _dead_claims(cursor)
+    if dead:
+        time.sleep(RESCUE_SECONDS)
+        with _snapshot() as cursor:
+            still = _dead_claims(cursor)
+        dead = {claim: what for claim, what in still.items() if claim in dead}
+    cases = [(image_id, what) for (image_id, _), what in dead.items()]
+    findings.append(Finding(DEAD_CLAIMS, len(cases), cases[:SHOWN]))
+    return Audit(jobs, images, findings)
+
+
+@contextmanager
+def _snapshot() -> Iterator[CursorWrapper]:
+    """One instant of the database, read only."""
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield cursor
+
+
+def _ask(cursor: CursorWrapper, check: Check) -> Finding:
+    # Without parameters, so that the checks' own % stay what they are.
+    cursor.execute(
+        f"SELECT count(*) OVER (), * FROM ({check.broken}) broken (id, what) ORDER BY id LIMIT {SHOWN}"  # noqa: S608 - constants
+    )
+    rows = cursor.fetchall()
+    return Finding(check, rows[0][0] if rows else 0, [(row_id, what) for _, row_id, what in rows])
+
+
+def _dead_claims(cursor: CursorWrapper) -> dict[tuple[int, int], str]:
+    """What dead workers hold: (image, claim number) and a sentence."""
+    cursor.execute(_DEAD_CLAIMS, [settings.LEASE_SECONDS, settings.LEASE_ONLY, WORKER_LOCK])
+    return {(image_id, claim_no): what for image_id, claim_no, what in cursor.fetchall()}

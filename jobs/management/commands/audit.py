@@ -1,0 +1,23 @@
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from jobs.audit import audit
+
+
+class Command(BaseCommand):
+    help = "Check every job and image against the service's promises; exit code 0 if all are kept, 1 if one is broken."
+
+    def handle(self, **options: Any) -> None:
+        found = audit()
+        self.stdout.write(f"{found.jobs:,} jobs with {found.images:,} images")
+        for finding in found.findings:
+            mark = "broken" if finding.count else "kept  "
+            self.stdout.write(f"{mark}  {finding.check.code:<12}  {finding.check.promise}.")
+            for _, what in finding.cases:
+                self.stdout.write(f"          {what}")
+            if finding.count > len(finding.cases):
+                self.stdout.write(f"          and {finding.count - len(finding.cases):,} more")
+        if not found.is_clean:
+            sys.exit(1)

@@ -1,0 +1,263 @@
+"""Does an audit see every way in which a promise can be broken, and nothing where none is?"""
+
+import io
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from jobs import audit, queue
+from jobs.engine.keeper import Keeper
+from jobs.errors import HTTPStatus, NotAnImage
+from jobs.models import FailedAttempt, ImageResult, Job, Worker
+from jobs.states import OnError
+from tests.factories import failure, make_worker, submit_job, submit_visits, success
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    monkeypatch.setattr(audit, "RESCUE_SECONDS", 0.05)
+
+
+@pytest.fixture
+def keeper():
+    keeper = Keeper(seats=8)
+    yield keeper
+    keeper.close()
+
+
+def broken():
+    return {finding.check.code: finding.count for finding in audit.audit().findings if finding.count}
+
+
+def finish_one_job():
+    """A job with one completed and one failed image; returns their ids."""
+    submit_job(2)
+    worker = make_worker()
+    first, second = queue.claim(worker, limit=2)
+    queue.record(worker, [success(first), failure(second, NotAnImage())])
+    return first.image_id, second.image_id
+
+
+def forge(statement, *parameters):
+    """Change rows behind the back of every constraint and trigger, as a broken disk or a stray hand would."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, conrelid::regclass::text FROM pg_constraint WHERE contype = 'c'"
+            " AND conrelid IN ('jobs_job'::regclass, 'jobs_imageresult'::regclass)"
+        )
+        for name, table in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+        cursor.execute("ALTER TABLE jobs_imageresult DISABLE TRIGGER jobs_imageresult_stays_final")
+        cursor.execute(statement, parameters)
+        cursor.execute("ALTER TABLE jobs_imageresult ENABLE TRIGGER jobs_imageresult_stays_final")
+
+
+@pytest.fixture
+def forged():
+    """`forge`, undone afterwards: the constraints are the whole test process's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c'"
+            " AND conrelid IN ('jobs_job'::regclass, 'jobs_imageresult'::regclass)"
+        )
+        constraints = cursor.fetchall()
+    yield forge
+    Job.objects.all().delete()
+    with connection.cursor() as cursor:
+        for name, table, definition in constraints:
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+
+
+def test_an_empty_database_is_clean():
+    assert broken() == {}
+
+
+def test_the_way_of_every_image_is_clean_at_every_step(keeper, settings):
+    settings.MAX_ATTEMPTS = 2
+    submit_visits(("nowhere", ["http://images.test/x.jpg"]), ("T-1", ["http://images.test/1.jpg"] * 4))
+    submit_job(3, on_error=OnError.STOP_STORE)
+    assert broken() == {}
+    claims = queue.claim(keeper.worker_id, limit=4)
+    assert broken() == {}
+    queue.record(
+        keeper.worker_id,
+        [success(claims[0]), failure(claims[1], NotAnImage()), failure(claims[2], HTTPStatus(503))],
+    )
+    assert broken() == {}
+    queue.release(keeper.worker_id, claims[3:])
+    assert broken() == {}
+
+
+def test_a_retried_job_is_clean():
+    finish_one_job()
+    queue.retry(Job.objects.get().pk)
+    assert broken() == {}
+    worker = make_worker()
+    (claim,) = queue.claim(worker, limit=1)
+    queue.record(worker, [success(claim)])
+    assert broken() == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("UPDATE jobs_job SET total = total + 1, status = 'ongoing', finished_at = NULL, store_errors = '[]'",
+         "conservation"),
+        ("UPDATE jobs_job SET completed = 0, failed = 2", "conservation"),
+        ("DELETE FROM jobs_imageresult WHERE state = 'completed'", "conservation"),
+        ("UPDATE jobs_job SET status = 'completed'", "status"),
+        ("UPDATE jobs_job SET finished_at = NULL", "status"),
+        ("UPDATE jobs_job SET store_errors = '[]'", "status"),
+        ("UPDATE jobs_imageresult SET perimeter = perimeter + 1 WHERE state = 'completed'", "outcome"),
+        ("UPDATE jobs_imageresult SET perimeter = NULL WHERE state = 'completed'", "outcome"),
+        ("UPDATE jobs_imageresult SET perimeter = 4, width = 1, height = 1 WHERE state = 'failed'", "outcome"),
+        ("UPDATE jobs_imageresult SET error_code = '' WHERE state = 'failed'", "outcome"),
+        ("UPDATE jobs_imageresult SET error_code = 'truncated' WHERE state = 'completed'", "outcome"),
+        ("UPDATE jobs_imageresult SET finished_at = NULL WHERE state = 'completed'", "outcome"),
+        ("UPDATE jobs_imageresult SET attempts = 2 WHERE state = 'completed'", "written_once"),
+        ("UPDATE jobs_imageresult SET attempts = 0 WHERE state = 'failed'", "written_once"),
+        ("UPDATE jobs_imageresult SET crashes = 1 WHERE state = 'completed'", "written_once"),
+        ("UPDATE jobs_failedattempt SET claim_no = 2", "written_once"),
+        ("UPDATE jobs_failedattempt SET image_id = (SELECT id FROM jobs_imageresult WHERE state = 'completed')",
+         "written_once"),
+    ],
+)  # fmt: skip
+def test_a_broken_promise_is_found(forged, change, code):
+    finish_one_job()
+    forged(change)
+    assert code in broken()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE jobs_imageresult SET claimed_by = NULL WHERE state = 'running'",
+        "UPDATE jobs_imageresult SET held = true WHERE state = 'running'",
+        "UPDATE jobs_imageresult SET run_after = now() WHERE state = 'running'",
+        "UPDATE jobs_imageresult SET claimed_by = 7 WHERE state = 'pending'",
+    ],
+)
+def test_a_claim_that_contradicts_itself_is_found(forged, keeper, change):
+    submit_job(2)
+    queue.claim(keeper.worker_id, limit=1)
+    forged(change)
+    assert "running" in broken()
+
+
+def test_an_image_that_nothing_will_let_go_is_found(forged):
+    submit_job(2, on_error=OnError.STOP_STORE)
+    assert broken() == {}
+    forged("UPDATE jobs_imageresult SET held = true")
+    assert broken() == {"held": 2}
+
+
+def test_another_store_of_the_job_does_not_let_it_go(forged):
+    submit_visits(("T-1", ["http://images.test/1.jpg"] * 2), ("T-2", ["http://images.test/2.jpg"]))
+    forged("UPDATE jobs_imageresult SET held = true WHERE id < (SELECT max(id) FROM jobs_imageresult)")
+    assert broken() == {"held": 2}
+
+
+def test_a_missing_trigger_is_found():
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE jobs_imageresult DISABLE TRIGGER jobs_imageresult_stays_final")
+        assert broken() == {"final": 1}
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE jobs_imageresult ENABLE TRIGGER jobs_imageresult_stays_final")
+
+
+def test_a_database_that_forgets_is_found():
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        try:
+            assert broken() == {"durable": 1}
+        finally:
+            cursor.execute("RESET synchronous_commit")
+
+
+def test_a_claim_of_a_worker_without_its_lock_is_found():
+    submit_job(3)
+    queue.claim(make_worker(), limit=2)
+    assert broken() == {"dead_claims": 2}
+
+
+def test_under_lease_only_the_lock_says_nothing(settings):
+    settings.LEASE_ONLY = True
+    submit_job(1)
+    queue.claim(make_worker(), limit=1)
+    assert broken() == {}
+
+
+def test_a_claim_of_a_silent_worker_is_found(keeper, settings):
+    submit_job(1)
+    queue.claim(keeper.worker_id, limit=1)
+    assert broken() == {}
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs_worker SET beat_at = beat_at - make_interval(secs => %s)", [settings.LEASE_SECONDS])
+    assert broken() == {"dead_claims": 1}
+
+
+def test_a_claim_of_a_worker_without_a_row_is_found(keeper):
+    submit_job(1)
+    queue.claim(keeper.worker_id, limit=1)
+    Worker.objects.all().delete()
+    assert broken() == {"dead_claims": 1}
+
+
+def test_a_dead_claim_that_is_rescued_in_time_is_no_finding(monkeypatch):
+    submit_job(1)
+    queue.claim(make_worker(), limit=1)
+    monkeypatch.setattr(audit.time, "sleep", lambda seconds: queue.rescue())
+    assert broken() == {}
+
+
+def test_a_claim_that_died_after_the_first_look_is_left_to_its_rescue(monkeypatch):
+    submit_job(2)
+    queue.claim(make_worker(), limit=1)
+
+    def rescue_and_die_again(seconds):
+        queue.rescue()
+        queue.claim(make_worker(), limit=1)
+
+    monkeypatch.setattr(audit.time, "sleep", rescue_and_die_again)
+    assert broken() == {}
+
+
+def test_an_audit_changes_nothing():
+    finish_one_job()
+    before = list(ImageResult.objects.order_by("id").values()), list(FailedAttempt.objects.values())
+    audit.audit()
+    assert (list(ImageResult.objects.order_by("id").values()), list(FailedAttempt.objects.values())) == before
+
+
+def run_command():
+    output = io.StringIO()
+    call_command("audit", stdout=output)
+    return output.getvalue()
+
+
+def test_the_command_says_what_it_checked():
+    finish_one_job()
+    said = run_command()
+    assert said.startswith("1 jobs with 2 images\n")
+    assert all(f"kept    {check.code} " in said for check in [*audit.CHECKS, audit.DEAD_CLAIMS])
+
+
+def test_the_command_names_the_first_cases_and_ends_with_an_error(capsys):
+    submit_job(8)
+    queue.claim(make_worker(), limit=7)
+    output = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("audit", stdout=output)
+    assert ended.value.code == 1
+    said = output.getvalue()
+    assert "broken  dead_claims" in said
+    first = ImageResult.objects.running().order_by("id").first()
+    assert f"image {first.pk} is held by worker {first.claimed_by}, which is dead" in said
+    assert said.count("which is dead") == audit.SHOWN
+    assert "and 2 more" in said

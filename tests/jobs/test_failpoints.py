@@ -1,0 +1,65 @@
+"""Do failpoints strike where they are armed, and nowhere else?"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from jobs import failpoints
+from tests.conftest import FIXTURES
+
+
+def test_nothing_happens_where_nothing_is_armed():
+    failpoints.hit("claim.after_commit", "anything")
+
+
+def test_an_armed_place_strikes_and_no_other_one():
+    with failpoints.armed("claim.after_commit:raise"):
+        failpoints.hit("record.after_commit")
+        with pytest.raises(failpoints.Struck):
+            failpoints.hit("claim.after_commit")
+    failpoints.hit("claim.after_commit")
+
+
+def test_a_pattern_is_looked_for_in_what_the_place_is_at_work_on():
+    with failpoints.armed("measure.before@poison:raise"):
+        failpoints.hit("measure.before", "http://images.test/good.jpg")
+        with pytest.raises(failpoints.Struck):
+            failpoints.hit("measure.before", "http://images.test/poison.jpg")
+
+
+def test_a_place_can_wait():
+    with failpoints.armed("fetch.read:sleep(0.05)"):
+        began = time.monotonic()
+        failpoints.hit("fetch.read")
+        assert time.monotonic() - began >= 0.05
+
+
+@pytest.mark.parametrize("points", ["claim.after_commit", "claim:explode", "claim@:kill", ":kill", "a:sleep(x)"])
+def test_what_cannot_be_read_is_refused(points):
+    with pytest.raises(ValueError, match="FAILPOINTS"), failpoints.armed(points):
+        pass
+
+
+CODE = """
+import django; django.setup()
+from jobs import failpoints
+failpoints.hit("claim.after_commit")
+print("alive")
+"""
+
+
+@pytest.mark.parametrize(("settings", "code"), [("tests.settings", -signal.SIGKILL), ("retail_pulse.settings", 0)])
+def test_only_the_tests_settings_arm_a_process(settings, code, tmp_path):
+    environment = {"DJANGO_SETTINGS_MODULE": settings, "FAILPOINTS": "claim.after_commit:kill"}
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        env=os.environ | {"RETAIL_PULSE_HOME": str(tmp_path)} | environment,
+        cwd=FIXTURES.parent,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
