@@ -8,7 +8,7 @@ import pytest
 from jobs.imaging.fetch import Fetcher
 from jobs.imaging.guard import Guard
 from jobs.imaging.outcome import Evidence
-from tests.fault_server import FaultServer
+from proofs.world.fault_server import FaultServer
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 ALL_PORTS = range(1, 65536)

@@ -13,7 +13,7 @@ from jobs import errors
 from jobs.imaging import measure as measuring
 from jobs.imaging import structure
 from jobs.imaging.measure import measure
-from tests.imaging.pictures import chunk, encoded, gif_with, jpeg_with, png_with, segment, tiff_with
+from proofs.pictures import chunk, encoded, gif_with, jpeg_with, png_with, segment, tiff_with
 
 MEBIBYTE = 2**20
 EMPTY_APP = segment(0xE5, b"")

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import errors
 from jobs.imaging.measure import measure
-from tests.imaging.pictures import chunk, encoded, png_with, tiff_with
+from proofs.pictures import chunk, encoded, png_with, tiff_with
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns of damage; in a real process nobody hears it
 WHOLE = {

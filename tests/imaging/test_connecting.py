@@ -16,7 +16,7 @@ from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import Guard
 from jobs.imaging.outcome import Evidence
 from jobs.imaging.turns import HostTurns
-from tests.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
+from proofs.world.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
 from tests.imaging.conftest import ALL_PORTS
 from tests.waiting import wait_for
 

@@ -10,47 +10,11 @@ import pytest
 from jobs import errors
 from jobs.imaging.deadline import Watchdog
 from jobs.imaging.outcome import Evidence
-from tests.fault_server import chunked, closing, dripping, endless, response, silent
+from proofs.world.fault_server import closing, dripping, response, silent
 from tests.waiting import wait_for
 
 HEADER = response(length=False)
 DEADLINE = 0.6
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(dripping(b"", HEADER), id="status line and header, byte by byte"),
-        pytest.param(dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"), id="one header line for ever"),
-        pytest.param(dripping(HEADER, b"x"), id="body until the connection ends"),
-        pytest.param(dripping(response(b"", "200 OK", "Content-Length: 500", length=False), b"x"), id="declared body"),
-        pytest.param(dripping(chunked(end=b""), b"1\r\nx\r\n"), id="chunks"),
-        pytest.param(dripping(chunked(b"x", end=b"0\r\n"), b"X: y\r\n"), id="trailers"),
-        pytest.param(endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="100 Continue"),
-        pytest.param(dripping(response(b"", "404 Not Found", length=False)[:-2], b"X"), id="an error's header"),
-    ],
-)
-def test_a_server_that_goes_on_for_ever_is_cut_at_the_deadline(make_fetcher, server, evidence, answer):
-    fetcher, url = make_fetcher(deadline_seconds=DEADLINE), server.at("/", answer)
-    started = time.monotonic()
-    with pytest.raises(errors.DeadlineExceeded):
-        fetcher.fetch(url, evidence)
-    assert DEADLINE - 0.05 < time.monotonic() - started < DEADLINE + 1
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(silent(), id="after the request"),
-        pytest.param(silent(b"HTTP/1.1 200 OK\r\n"), id="in the header"),
-        pytest.param(silent(HEADER), id="after the header"),
-        pytest.param(silent(response(b"x" * 100)[:-50]), id="in the body"),
-        pytest.param(silent(chunked(b"x", end=b"")), id="between chunks"),
-    ],
-)
-def test_a_server_that_falls_silent_is_given_up_before_the_deadline(make_fetcher, server, evidence, answer):
-    with pytest.raises(errors.ReadTimeout):
-        make_fetcher(timeouts=(5, 0.2)).fetch(server.at("/", answer), evidence)
 
 
 def test_a_silence_that_lasts_until_the_deadline_is_the_deadlines(make_fetcher, server, evidence):

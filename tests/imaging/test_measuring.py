@@ -13,7 +13,7 @@ from jobs import errors
 from jobs.imaging import structure
 from jobs.imaging.measure import FORMATS, measure
 from jobs.imaging.outcome import Measurement
-from tests.imaging.pictures import encoded, jpeg_with, png_with, segment
+from proofs.pictures import encoded, jpeg_with, png_with, segment
 
 LIMITS: dict[str, Any] = {"framed": True, "check": "complete", "max_pixels": 500_000_000}
 

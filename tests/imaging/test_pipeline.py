@@ -13,8 +13,8 @@ from jobs import errors
 from jobs.imaging.gpu import SimulatedGPU
 from jobs.imaging.outcome import Claim, Measurement
 from jobs.imaging.pipeline import Pipeline
-from tests.fault_server import closing, response, silent
-from tests.imaging.pictures import encoded, png_with
+from proofs.pictures import encoded, png_with
+from proofs.world.fault_server import closing, response, silent
 
 pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 

@@ -7,7 +7,7 @@ import pytest
 from jobs import errors
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import Guard
-from tests.fault_server import FaultServer, closing, endless, response
+from proofs.world.fault_server import FaultServer, closing, endless, response
 from tests.imaging.conftest import LOOPBACK
 
 
@@ -71,23 +71,9 @@ def test_a_chain_too_long_ends_at_the_limit(fetcher, server, evidence):
     assert evidence.redirects == [server.url(f"/{hop}") for hop in range(1, 5)]
 
 
-def test_a_loop_ends_at_the_limit(fetch, server):
-    with pytest.raises(errors.TooManyRedirects):
-        fetch(server.at("/", redirect("/")))
-
-
 def test_without_redirects_allowed_the_first_one_is_too_many(make_fetcher, server, evidence):
     with pytest.raises(errors.TooManyRedirects):
         make_fetcher(max_redirects=0).fetch(server.at("/", redirect("/good")), evidence)
-
-
-@pytest.mark.parametrize(
-    "location",
-    ["", "http://[::1", "http://a b/", "http://a\\b/", "http://x:99999999/", "//user:pass@127.0.0.1/"],
-)
-def test_a_location_that_is_no_url_is_a_bad_redirect(fetch, server, location):
-    with pytest.raises(errors.BadRedirect):
-        fetch(server.at("/", redirect(location)))
 
 
 def test_a_redirect_without_a_location_is_a_bad_redirect(fetch, server):
@@ -95,23 +81,11 @@ def test_a_redirect_without_a_location_is_a_bad_redirect(fetch, server):
         fetch(server.at("/", response(b"", "302 Found")))
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://127.0.0.1/", "javascript:x"])
-def test_a_redirect_to_another_scheme_is_blocked(fetch, server, location):
-    with pytest.raises(errors.Blocked):
-        fetch(server.at("/", redirect(location)))
-
-
 @pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "127.0.0.1:1"])
 def test_a_redirect_passes_the_gates_for_addresses_and_ports(make_fetcher, server, evidence, host):
     fetcher = make_fetcher(guard=Guard([LOOPBACK], [range(80, 81), range(server.port, server.port + 1)]))
     with pytest.raises(errors.Blocked):
         fetcher.fetch(server.at("/", redirect(f"http://{host}/")), evidence)
-
-
-def test_a_redirect_with_an_endless_body_is_followed_unread(fetch, server):
-    server.at("/good", response(b"good"))
-    header = response(b"", "302 Found", "Location: /good", length=False)
-    assert fetch(server.at("/", endless(header, b"x" * 100_000))) == b"good"
 
 
 def test_the_session_itself_reads_no_redirects_body_either(fetcher, server):

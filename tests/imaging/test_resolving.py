@@ -10,7 +10,7 @@ from jobs import errors
 from jobs.imaging.connect import Resolver
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.outcome import Evidence
-from tests.fault_server import closing, response
+from proofs.world.fault_server import closing, response
 from tests.waiting import wait_for
 
 

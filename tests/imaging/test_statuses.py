@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from jobs import errors
-from tests.fault_server import closing, response
+from proofs.world.fault_server import closing, response
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])

@@ -3,11 +3,12 @@
 import io
 import struct
 import zlib
+from typing import Any
 
 from PIL import Image
 
 
-def encoded(format_: str = "JPEG", size: tuple[int, int] = (40, 30), mode: str = "RGB", **options) -> bytes:
+def encoded(format_: str = "JPEG", size: tuple[int, int] = (40, 30), mode: str = "RGB", **options: Any) -> bytes:
     """An image file full of noise, so that half of it is not all of it."""
     buffer = io.BytesIO()
     Image.effect_noise(size, 90).convert(mode).save(buffer, format_, **options)

@@ -1,4 +1,4 @@
-"""A web server on loopback that answers exactly as badly as a test asks it to.
+"""A web server on loopback that answers exactly as badly as it is asked to.
 
 An answer is the bytes to send, or a function that plays a part on the open socket. Bytes keep the connection open
 for the next request, as HTTP/1.1 does; `closing`, `resetting` and the other parts below end it.
@@ -111,11 +111,27 @@ def endless(data: bytes, piece: bytes) -> Part:
     return play
 
 
-class FaultServer:
-    """Serves the answers that `at` gives it. `requests` and `connections` say what the client did."""
+def breaking_tls(data: bytes) -> Part:
+    """Send over TLS, then something that is no TLS record."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def play(stage: Stage) -> None:
+        stage.send(data)
+        socket.socket.sendall(stage.socket, b"this is no TLS record" * 10)
+
+    return play
+
+
+class FaultServer:
+    """Serves the answers that `at` gives it. `requests` and `connections` say what the client did.
+
+    With a `greeting` it plays that part on every connection at once, and reads no request.
+    """
+
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", greeting: Part | None = None
+    ) -> None:
         self._tls = tls
+        self._greeting = greeting
         self._answers: dict[str, bytes | Part] = {}
         self._stopping = threading.Event()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -150,10 +166,12 @@ class FaultServer:
 
     def _serve(self, sock: socket.socket) -> None:
         with suppress(OSError, LeaveStage), self._wrapped(sock) as stream:
+            stage = Stage(stream, self._stopping)
+            if self._greeting:
+                self._greeting(stage)
             for request in self._requests(stream):
                 self.requests.append(request)
                 answer = self._answers.get(request.split(" ")[1], response(b"", "404 Not Found"))
-                stage = Stage(stream, self._stopping)
                 if isinstance(answer, bytes):
                     stage.send(answer)
                 else:

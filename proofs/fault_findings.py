@@ -1,0 +1,55 @@
+"""What became of a fault case, and whether that is as expected."""
+
+from dataclasses import dataclass
+
+from proofs.fault_cases import Case
+
+LONGEST_MESSAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of one case. `seconds` is the time for which the seat was taken."""
+
+    title: str
+    code: str | None
+    attempts: int
+    retry_after: float | None
+    message: str
+    seconds: float
+    after: str | None
+    """What became of the good image in the same seat afterwards: None where it was measured."""
+    megabytes: float | None = None
+    """By how much the memory grew at most, in MiB; only where there is one seat."""
+
+    def surprises(self, case: Case) -> list[str]:
+        """What is not as expected, but for time and memory."""
+        found = []
+        if self.code != case.code:
+            found.append(f"ended as {self.code or 'measured'}, expected {case.code or 'measured'}")
+        if self.attempts != case.attempts:
+            found.append(f"is worth {self.attempts} attempts, expected {case.attempts}")
+        if not _is_about(self.retry_after, case.retry_after):
+            found.append(f"waits for {self.retry_after} s, expected {case.retry_after}")
+        if len(self.message) > LONGEST_MESSAGE or not self.message.isprintable():
+            found.append(f"says {self.message!r}")
+        if self.after is not None:
+            found.append(f"the next download in the seat ended as {self.after}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """A process before its seats were opened, and after they were closed."""
+
+    threads: tuple[int, int]
+    descriptors: tuple[int, int]
+    megabytes: float
+    """By how much the memory grew at most, in MiB, with all seats together."""
+
+
+def _is_about(found: float | None, expected: float | None) -> bool:
+    if found is None or expected is None:
+        return found is expected
+    # Dates are in whole seconds, and from a moment ago.
+    return abs(found - expected) < (60 if expected >= 60 else 2)

@@ -1,0 +1,214 @@
+"""Misbehaving image servers, each of which must end in its own code, in time and in little memory.
+
+Every case of `proofs.fault_cases` is played on real sockets, three times: alone in a seat, whose memory is watched;
+beside all the others in as many seats as an engine has; and as an image of one job of the whole service. The servers
+run in a process of their own. After each case the same seat must fetch a good image, over the same connections.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jobs.demo.service import Service
+from proofs.fault_cases import MAX_ATTEMPTS, Case, cases
+from proofs.fault_findings import LONGEST_MESSAGE, Finding, Leftovers
+from proofs.report import Report
+from proofs.world.cluster import CHECKOUT, Cluster
+
+LEAST_CASES = 70
+# What a download may take beyond its deadline, and what it may add to the process's memory.
+LATE_SECONDS = 0.1
+# Beside others, threads also wait for the one lock of their interpreter, which some servers keep busy.
+LATE_BESIDE_OTHERS_SECONDS = 0.5
+# A seat may keep 1 MiB of its image there, and all of them together what one may add beyond that.
+MOST_MEGABYTES = 35.0
+SEATS = 64
+# Processes with one seat each, in which the cases are played one after the other.
+ALONE = 3
+JOB_SECONDS = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=3, help="draws the order of the cases")
+    parser.add_argument("--deadline", type=float, default=3.0, help="seconds for one download (default 3)")
+
+
+def prove(options: argparse.Namespace) -> Report:
+    """Play the cases; raises CannotProve where the memory of a process cannot be asked for."""
+    report = Report()
+    all_cases = list(cases())
+    random.Random(options.seed).shuffle(all_cases)  # noqa: S311 - an order, no secret
+    with tempfile.TemporaryDirectory(prefix="faults-") as name:
+        folder = Path(name)
+        with _servers(folder) as urls:
+            bench = Bench(folder, urls, options.deadline)
+            with ThreadPoolExecutor(ALONE) as processes:
+                shares = [all_cases[start::ALONE] for start in range(ALONE)]
+                alone = list(processes.map(lambda share: bench.play(share, seats=1), shares))
+            together = bench.play(all_cases, seats=SEATS)
+            images = _as_one_job(folder, urls, all_cases, options.deadline)
+    _tell(report, all_cases, alone, together, options.deadline)
+    _tell_of_the_job(report, all_cases, images)
+    return report
+
+
+@contextmanager
+def _servers(folder: Path) -> Iterator[dict[str, str]]:
+    """The URLs of the cases, whose servers run as long as the block."""
+    command = [sys.executable, "-m", "proofs.fault_cases", str(folder)]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait()
+
+
+class Bench:
+    """Plays cases in processes of their own, which fetch as the service does."""
+
+    def __init__(self, folder: Path, urls: dict[str, str], deadline: float) -> None:
+        self._order: dict[str, Any] = {
+            "urls": urls,
+            "authority": str(folder / "authority.pem"),
+            "deadline": deadline,
+            "silence": deadline / 2,
+        }
+        self._environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "retail_pulse.settings",
+            "RETAIL_PULSE_HOME": str(folder / "seats"),
+        }
+        (folder / "seats").mkdir()
+
+    def play(self, some: Sequence[Case], seats: int) -> tuple[list[Finding], Leftovers]:
+        """What became of the cases in `seats` seats, and what they left behind in the process."""
+        done = subprocess.run(
+            [sys.executable, "-m", "proofs.fault_seats"],
+            cwd=CHECKOUT,
+            env=self._environment,
+            input=json.dumps({**self._order, "titles": [case.title for case in some], "seats": seats}),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        *lines, last = map(json.loads, done.stdout.splitlines())
+        return [Finding(**line) for line in lines], Leftovers(**last)
+
+
+def _as_one_job(folder: Path, urls: dict[str, str], some: Sequence[Case], deadline: float) -> list[dict[str, Any]]:
+    """Every case as an image of one job of the whole service; its image results, with the job's status in each."""
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    with Cluster(folder / "cluster") as cluster:
+        settings = {
+            "DATABASE_URL": cluster.url(),
+            "API_OPEN": "true",
+            "ENGINE_AUTOSTART": "auto",
+            "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
+            "FETCH_ALLOW_PORTS": "1-65535",
+            "FETCH_DEADLINE_SECONDS": str(deadline),
+            "WORKER_THREADS": str(SEATS),
+            "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
+            "BACKOFF_BASE_SECONDS": "0.1",
+            "BACKOFF_MAX_SECONDS": "1",
+            "GPU_MIN_SECONDS": "0",
+            "GPU_MAX_SECONDS": "0",
+        }
+        service = Service(CHECKOUT, home, settings)
+        service.manage("migrate", "--verbosity", "0")
+        service.manage("import_stores", str(CHECKOUT / "fixtures" / "stores.csv"))
+        images = [urls[case.title] for case in some]
+        visit = {"store_id": "DEMO0001", "image_url": images, "visit_time": "2026-11-22"}
+        with service:
+            job_id = service.submit({"count": 1, "visits": [visit]})
+            end = time.monotonic() + JOB_SECONDS
+            while service.status(job_id, view="summary")["status"] == "ongoing" and time.monotonic() < end:
+                time.sleep(0.2)
+            status = service.status(job_id, view="summary")["status"]
+            return [{**image, "job": status} for image in service.images(job_id)]
+
+
+def _tell(
+    report: Report,
+    some: Sequence[Case],
+    alone: Sequence[tuple[list[Finding], Leftovers]],
+    together: tuple[list[Finding], Leftovers],
+    deadline: float,
+) -> None:
+    table = report.table(
+        "Cases", "case", "expected", "attempts", "seconds alone", f"of {SEATS}", "MiB", "not as expected"
+    )
+    singly = {finding.title: finding for findings, _ in alone for finding in findings}
+    beside = {finding.title: finding for finding in together[0]}
+    for case in sorted(some, key=lambda case: (int(case.row[1:]), case.name)):
+        one, two = singly[case.title], beside[case.title]
+        surprises = [*one.surprises(case), *two.surprises(case)]
+        table.add(
+            case.title,
+            case.code or "measured",
+            case.attempts,
+            f"{one.seconds:.2f}",
+            f"{two.seconds:.2f}",
+            f"{one.megabytes:.1f}",
+            "; ".join(surprises),
+            ok=not surprises,
+        )
+    findings = [*singly.values(), *beside.values()]
+    report.bar("misbehaving servers", len(some), f">= {LEAST_CASES}", ok=len(some) >= LEAST_CASES)
+    _bar_most(report, "longest alone, s", [finding.seconds for finding in singly.values()], deadline + LATE_SECONDS)
+    late = deadline + LATE_BESIDE_OTHERS_SECONDS
+    _bar_most(report, f"longest of {SEATS} at once, s", [finding.seconds for finding in together[0]], late)
+    _bar_most(report, f"memory for {SEATS} at once, MiB", [together[1].megabytes], SEATS + MOST_MEGABYTES)
+    _bar_most(
+        report, "most memory for one, MiB", [finding.megabytes or 0 for finding in singly.values()], MOST_MEGABYTES
+    )
+    _bar_most(report, "longest error, characters", [len(finding.message) for finding in findings], LONGEST_MESSAGE)
+    unmapped = sum(finding.code == "internal" for finding in findings)
+    report.bar("errors that nobody foresaw", unmapped, 0, ok=not unmapped)
+    spoiled = sum(finding.after is not None for finding in findings)
+    report.bar(
+        "good images fetched after each case", f"{len(findings) - spoiled} of {len(findings)}", "all", ok=not spoiled
+    )
+    for seats, left in [(SEATS, together[1]), *((1, left) for _, left in alone)]:
+        for what, (before, after) in (("threads", left.threads), ("descriptors", left.descriptors)):
+            report.bar(f"{what} left by {seats} seats", after - before, 0, ok=after <= before)
+
+
+def _bar_most(report: Report, what: str, found: Sequence[float], bar: float) -> None:
+    report.bar(what, f"{max(found):.4g}", f"<= {bar:g}", ok=max(found) <= bar)
+
+
+def _tell_of_the_job(report: Report, some: Sequence[Case], images: Sequence[dict[str, Any]]) -> None:
+    table = report.table("As images of one job, not as expected", "case", "expected", "found", "attempts", "sentence")
+    silent = 0
+    for case, image in zip(some, images, strict=True):
+        code, attempts = _expected_of_the_service(case, image["image_url"])
+        error = image["error"] or {"code": None, "message": ""}
+        silent += bool(error["code"]) and not error["message"]
+        if (error["code"], image["attempts"]) != (code, attempts):
+            table.add(case.title, f"{code}, {attempts}", error["code"], image["attempts"], error["message"], ok=False)
+    status = images[0]["job"]
+    report.bar(
+        "images of one job with their code and attempts", len(some) - len(table.rows), len(some), ok=not table.rows
+    )
+    report.bar("failed images without a sentence", silent, 0, ok=not silent)
+    report.bar("the job's status", status, "failed", ok=status == "failed")
+
+
+def _expected_of_the_service(case: Case, url: str) -> tuple[str | None, int]:
+    """Code and attempts under the service's own resolver, authorities and limits on silence."""
+    if ".example" in url:
+        return "dns_not_found", 2
+    return ("deadline", MAX_ATTEMPTS) if case.until == "silence" else (case.code, case.attempts)

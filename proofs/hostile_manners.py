@@ -1,0 +1,139 @@
+"""Clients without manners: silent, slow, half done, hasty. Each scene is played once against a running server."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+from proofs.hostile_client import Connection, NoAnswer
+from proofs.hostile_requests import Request
+
+# What anybody else may have to wait meanwhile.
+BAR_SECONDS = 1.0
+_HEADER = b"POST /api/submit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+_HALF_HEADER = b"GET /livez HTTP/1.1\r\nHost: loc"
+_HALF_BODY = _HEADER + b'Content-Length: 1000\r\n\r\n{"count": '
+_SIP_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a client did, what became of it, and whether that is as it should be."""
+
+    what: str
+    found: str
+    expected: str
+    ok: bool
+
+
+def play_all(port: int, threads: int, request_seconds: float) -> Iterator[Scene]:
+    """Every scene against the server at `port`, which has `threads` and lets a request take `request_seconds`."""
+    few, many = threads - 1, 2 * threads
+    yield _beside(port, f"{few} clients stop in the header", [_HALF_HEADER] * few)
+    yield _beside(port, f"{few} clients stop in the body", [_HALF_BODY] * few)
+    yield _beside(port, f"{many} clients connect and say nothing", [b""] * many)
+    yield _slow_loris(port)
+    yield _recovery(port, f"{many} clients stop in the header", [_HALF_HEADER] * many, request_seconds)
+    yield _recovery(port, f"{many} clients stop in the body", [_HALF_BODY] * many, request_seconds)
+    yield _gone(port)
+    yield _pipelining(port)
+    yield _expect(port, b"100-continue", [b"100", b"400"])
+    yield _expect(port, b"a miracle", [b"417"])
+
+
+def others_wait(port: int) -> float:
+    """Seconds until somebody else is answered, PATIENCE_SECONDS where nobody is."""
+    begun = time.monotonic()
+    with Connection(port) as other, suppress(NoAnswer):
+        other.ask(Request("other", "GET", "/livez"))
+    return time.monotonic() - begun
+
+
+def _beside(port: int, what: str, openings: list[bytes]) -> Scene:
+    """Whether others are served while these connections stay open."""
+    with ExitStack() as stack:
+        for opening in openings:
+            stack.enter_context(_opened(port, opening))
+        _let_arrive()
+        seconds = max(others_wait(port) for _ in range(3))
+    return Scene(what, f"others wait {seconds:.2f} s", f"≤ {BAR_SECONDS:g} s", seconds <= BAR_SECONDS)
+
+
+def _recovery(port: int, what: str, openings: list[bytes], request_seconds: float) -> Scene:
+    """How long it takes until others are served again, where every thread is held by a client that does not go on."""
+    bar = 2 * request_seconds + BAR_SECONDS  # twice as many clients as threads
+    with ExitStack() as stack:
+        for opening in openings:
+            stack.enter_context(_opened(port, opening))
+        _let_arrive()
+        seconds = others_wait(port)
+    return Scene(what, f"others wait {seconds:.2f} s", f"≤ {bar:g} s", seconds <= bar)
+
+
+def _slow_loris(port: int) -> Scene:
+    longest = 0.0
+    with _opened(port, b"GET /livez HTTP/1.1\r\n") as loris:
+        for letter in b"X-A: b\r\nX-B: c\r\n":
+            try:
+                loris.sendall(bytes([letter]))
+            except OSError:
+                break  # cut off, which is as good
+            longest = max(longest, others_wait(port))
+            time.sleep(_SIP_SECONDS)
+    return Scene(
+        "a header, byte by byte", f"others wait {longest:.2f} s", f"≤ {BAR_SECONDS:g} s", longest <= BAR_SECONDS
+    )
+
+
+def _gone(port: int) -> Scene:
+    for opening in (_HALF_HEADER, _HALF_BODY, _HEADER):
+        for _ in range(20):
+            _opened(port, opening).close()
+    seconds = others_wait(port)
+    return Scene(
+        "60 clients leave in the middle", f"others wait {seconds:.2f} s", f"≤ {BAR_SECONDS:g} s", seconds <= BAR_SECONDS
+    )
+
+
+def _pipelining(port: int) -> Scene:
+    paths = [b"/livez", b"/api/status?jobid=x", b"/readyz"]
+    data = b"".join(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in paths)
+    found = _statuses(port, data, lambda received: received.count(b"HTTP/1.1 ") == len(paths))
+    return Scene("three requests at once", " ".join(found), "200 400 200", found == ["200", "400", "200"])
+
+
+def _expect(port: int, expectation: bytes, expected: list[bytes]) -> Scene:
+    data = _HEADER + b"Content-Length: 2\r\nExpect: %b\r\n\r\n" % expectation
+    found = _statuses(port, data, lambda received: b"HTTP/1.1 " in received, b"{}")
+    wanted = [status.decode() for status in expected]
+    return Scene(f"Expect: {expectation.decode()}", " ".join(found), " ".join(wanted), found == wanted)
+
+
+def _statuses(port: int, data: bytes, is_enough: Callable[[bytes], bool], then: bytes = b"") -> list[str]:
+    """The statuses of the answers to `data`, and to `then`, which follows the first of them."""
+    received = b""
+    with _opened(port, data) as sock:
+        sock.settimeout(5)
+        try:
+            while not is_enough(received):
+                received += sock.recv(65536)
+            if then:
+                sock.sendall(then)
+            sock.shutdown(socket.SHUT_WR)
+            while piece := sock.recv(65536):
+                received += piece
+        except OSError:
+            pass  # what came so far is the finding
+    return [part[:3].decode("latin-1") for part in received.split(b"HTTP/1.1 ")[1:]]
+
+
+def _opened(port: int, data: bytes) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    sock.sendall(data)
+    return sock
+
+
+def _let_arrive() -> None:
+    """No fact tells from outside that the server's threads are all taken."""
+    time.sleep(0.3)

@@ -1,0 +1,55 @@
+"""How long the claims of a dead or frozen worker wait until they are back in the queue."""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from proofs.world.cluster import Cluster, Eyes
+
+LOOK_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Rescue:
+    """One event's workers; `seconds` from the event until none of them holds anything, None while one does."""
+
+    kind: str
+    workers: list[int]
+    begun: float
+    held: int
+    """Images in their hands when it happened."""
+    seconds: float | None = None
+
+
+class Watch(threading.Thread):
+    """Looks at the database every LOOK_SECONDS, from outside the service."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(name="watch", daemon=True)
+        self._eyes = Eyes(cluster)
+        self._stopping = threading.Event()
+        self.rescues: list[Rescue] = []
+
+    def run(self) -> None:
+        while not self._stopping.wait(LOOK_SECONDS):
+            waiting = [rescue for rescue in self.rescues if rescue.seconds is None]
+            if not waiting:
+                continue
+            workers = [worker for rescue in waiting for worker in rescue.workers]
+            # The row as well: a dead worker's last claim may be committed after its death.
+            held = self._eyes.see(
+                "SELECT id FROM jobs_worker WHERE id = ANY(%s)"
+                " UNION SELECT claimed_by FROM jobs_imageresult WHERE state = 'running' AND claimed_by = ANY(%s)",
+                [workers, workers],
+            )
+            now = time.monotonic()
+            holders = {worker for (worker,) in held}
+            for rescue in waiting:
+                if holders.isdisjoint(rescue.workers):
+                    rescue.seconds = now - rescue.begun
+        self._eyes.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self.is_alive():
+            self.join()

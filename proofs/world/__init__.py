@@ -1,0 +1,1 @@
+"""What the proofs make their worlds of: PostgreSQL servers, image servers and services in processes of their own."""

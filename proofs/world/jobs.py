@@ -1,0 +1,91 @@
+"""Jobs with a known result, and a client that submits them until they are accepted."""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import requests
+
+from proofs.world.images import ImageServer
+from proofs.world.processes import STORES, Server
+
+# Between two tries to submit the same job.
+PAUSE_SECONDS = 0.2
+IMAGES_PER_VISIT = 5
+# Of a job's images, so many in a thousand are not there, break the server, work at the second try only, or belong to a
+# store that nobody knows.
+ODD_ONES = {"gone": 15, "broken": 5, "flaky": 15, "unknown": 10}
+
+
+@dataclass(slots=True)
+class Order:
+    """A job as its client knows it; `paths` are those of its images, and of `unknown` those of unknown stores."""
+
+    key: str
+    body: bytes
+    paths: list[str]
+    unknown: set[str]
+    job_id: int = 0
+
+
+def order(rng: Random, images: ImageServer, name: str, size: int, kinds: dict[str, int] | None = None) -> Order:
+    """A job of `size` images whose mixture `rng` draws; `kinds` are like ODD_ONES."""
+    kinds = ODD_ONES if kinds is None else kinds
+    odd = {kind: max(1, round(size * share / 1000)) for kind, share in kinds.items()}
+    drawn = [kind for kind, number in odd.items() for _ in range(number)]
+    drawn += ["ok"] * (size - len(drawn))
+    rng.shuffle(drawn)
+    paths = [f"{'ok' if kind == 'unknown' else kind}/{name}-{number}" for number, kind in enumerate(drawn)]
+    unknown = {path for path, kind in zip(paths, drawn, strict=True) if kind == "unknown"}
+    visits: list[dict[str, Any]] = []
+    known = [path for path in paths if path not in unknown]
+    for start in range(0, len(known), IMAGES_PER_VISIT):
+        visits.append(_visit(images, rng.choice(STORES), known[start : start + IMAGES_PER_VISIT]))
+    if unknown:
+        visits.insert(len(visits) // 2, _visit(images, "KS-UNKNOWN", sorted(unknown)))
+    body = json.dumps({"count": len(visits), "visits": visits}).encode()
+    return Order(f"{name}-{rng.randbytes(6).hex()}", body, paths, unknown)
+
+
+def _visit(images: ImageServer, store_id: str, paths: list[str]) -> dict[str, Any]:
+    return {"store_id": store_id, "image_url": [images.url(path) for path in paths], "visit_time": "2026-11-22"}
+
+
+@dataclass(slots=True)
+class Client:
+    """Submits to one server after the other, and again under the same key where it got no answer."""
+
+    servers: list[Server]
+    resent: int = 0
+    """Submissions that were not answered, or with 503."""
+    replayed: int = 0
+    """Of those sent again, how many the service had stored the first time."""
+    at: Server | None = None
+    """Who is being submitted to at this moment."""
+    sending: threading.Event = field(default_factory=threading.Event)
+
+    def submit(self, order: Order, stopping: threading.Event) -> None:
+        """Until it is accepted, or `stopping` is set; then `order.job_id` stays 0. AssertionError if refused."""
+        turn = len(order.key) + sum(order.key.encode())
+        while not stopping.is_set():
+            turn += 1
+            self.at = self.servers[turn % len(self.servers)]
+            self.sending.set()
+            try:
+                # A new connection each time: what an earlier server left in a kept one is not the question here.
+                with requests.Session() as session:
+                    session.trust_env = False
+                    answer = self.at.post(session, order.body, order.key)
+            except requests.RequestException:
+                answer = None
+            finally:
+                self.sending.clear()
+            if answer is not None and answer.status_code == 201:
+                order.job_id = answer.json()["job_id"]
+                self.replayed += answer.headers.get("Idempotent-Replayed") == "true"
+                return
+            assert answer is None or answer.status_code == 503, f"{answer.status_code}: {answer.text[:200]}"
+            self.resent += 1
+            stopping.wait(PAUSE_SECONDS)

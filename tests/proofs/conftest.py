@@ -1,0 +1,19 @@
+from collections.abc import Iterator
+
+import pytest
+
+from proofs.kill import SETTINGS
+from proofs.world.service import World
+
+
+@pytest.fixture(scope="session")
+def one_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("world"), **SETTINGS) as world:
+        yield world
+
+
+@pytest.fixture
+def world(one_world: World) -> Iterator[World]:
+    """A service that has not been started, with nothing to do; shared, because to make its database takes seconds."""
+    yield one_world
+    one_world.start_over()
