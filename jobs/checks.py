@@ -1,11 +1,14 @@
 """What two settings must agree on; run by every management command."""
 
 import ipaddress
+from itertools import count
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+
+from jobs.isolation import company
 
 EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
 # IPv6 addresses that stand for IPv4 ones: whoever allows some of them allows what they stand for, unseen.
@@ -93,6 +96,21 @@ def pooler_has_a_way_around_it(**_: Any) -> list[CheckMessage]:
             "LEASE_ONLY is on although DATABASE_DIRECT_URL gives the engine a direct way.",
             hint="Drop LEASE_ONLY: with a direct connection a dead worker is noticed at once, not after LEASE_SECONDS.",
             id="jobs.W002",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def the_innocent_are_told_from_the_guilty(**_: Any) -> list[CheckMessage]:
+    needed = next(crashes for crashes in count(1) if company(crashes, settings.WORKER_THREADS) == 1) + 1
+    if needed <= settings.MAX_CRASHES:
+        return []
+    return [
+        checks.Warning(
+            f"MAX_CRASHES ({settings.MAX_CRASHES}) is below {needed}, which WORKER_THREADS={settings.WORKER_THREADS} needs: "
+            "an image that kills its process takes healthy ones along that were in hand beside it.",
+            hint="Raise MAX_CRASHES, or lower WORKER_THREADS.",
+            id="jobs.W004",
         )
     ]
 

@@ -261,12 +261,17 @@ def test_a_lost_connection_ends_the_recorder_and_is_told(recorder, monkeypatch):
     submit_job(1)
     (claim,) = queue.claim(recorder.worker, limit=1)
 
+    refusals = []
+
     def refuse(worker_id, outcomes):
+        refusals.append(outcomes)
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(queue, "record", refuse)
     recorder.put(success(claim))
     wait_for(lambda: recorder.lost)
+    # Once: a lost connection proves nothing against the outcome.
+    assert len(refusals) == 1
 
 
 def test_the_measurement_that_is_refused_is_really_refused():

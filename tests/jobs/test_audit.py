@@ -1,6 +1,7 @@
 """Does an audit see every way in which a promise can be broken, and nothing where none is?"""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import call_command
@@ -11,7 +12,7 @@ from jobs.engine.keeper import Keeper
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
 from jobs.states import OnError
-from tests.factories import failure, make_worker, submit_job, submit_visits, success
+from tests.factories import failure, make_stores, make_worker, submit_job, submit_visits, success
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -156,6 +157,7 @@ def test_an_image_that_nothing_will_let_go_is_found(forged):
 
 
 def test_another_store_of_the_job_does_not_let_it_go(forged):
+    make_stores("T-1", "T-2")
     submit_visits(("T-1", ["http://images.test/1.jpg"] * 2), ("T-2", ["http://images.test/2.jpg"]))
     forged("UPDATE jobs_imageresult SET held = true WHERE id < (SELECT max(id) FROM jobs_imageresult)")
     assert broken() == {"held": 2}
@@ -207,6 +209,50 @@ def test_a_claim_of_a_worker_without_a_row_is_found(keeper):
     queue.claim(keeper.worker_id, limit=1)
     Worker.objects.all().delete()
     assert broken() == {"dead_claims": 1}
+
+
+def test_without_a_row_a_worker_is_dead_under_lease_only_too(keeper, settings):
+    settings.LEASE_ONLY = True
+    submit_job(1)
+    queue.claim(keeper.worker_id, limit=1)
+    Worker.objects.all().delete()
+    assert broken() == {"dead_claims": 1}
+
+
+def test_a_second_outcome_of_a_retried_image_is_found(forged):
+    finish_one_job()
+    queue.retry(Job.objects.get().pk)
+    worker = make_worker()
+    (claim,) = queue.claim(worker, limit=1)
+    queue.record(worker, [success(claim)])
+    assert broken() == {}
+    forged("UPDATE jobs_failedattempt SET claim_no = 2")
+    assert broken() == {"written_once": 1}
+
+
+def test_every_check_sees_the_same_instant(monkeypatch):
+    """A job that is submitted between two checks is in none of them."""
+    asked = audit._ask
+
+    def submit_and_ask(cursor, check):
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(submit_and_forget).result()
+        return asked(cursor, check)
+
+    monkeypatch.setattr(audit, "_ask", submit_and_ask)
+    monkeypatch.setattr(audit, "CHECKS", (NO_JOBS, NO_JOBS))
+    assert broken() == {}
+    assert Job.objects.count() == 2
+
+
+NO_JOBS = audit.Check("no_jobs", "There is no job", "SELECT id, 'a job' FROM jobs_job")
+
+
+def submit_and_forget():
+    try:
+        submit_job(1)
+    finally:
+        connection.close()
 
 
 def test_a_dead_claim_that_is_rescued_in_time_is_no_finding(monkeypatch):

@@ -92,6 +92,15 @@ def test_a_direct_way_makes_lease_only_needless(settings, lease_only, direct, ex
     assert ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("seats", "crashes", "expected"),
+    [(64, 4, []), (64, 3, ["jobs.W004"]), (8, 3, []), (8, 2, ["jobs.W004"]), (1024, 6, []), (1024, 5, ["jobs.W004"])],
+)
+def test_there_are_crashes_enough_to_find_the_guilty_image(settings, seats, crashes, expected):
+    settings.WORKER_THREADS, settings.MAX_CRASHES = seats, crashes
+    assert ids() == expected
+
+
 @pytest.mark.parametrize("network", ["127.0.0.1/32", "126.0.0.0/7", "::1/128", "169.254.169.254/32", "fe80::1/128"])
 def test_local_addresses_are_warned_of_in_deployment_alone(settings, network):
     settings.FETCH_ALLOW_CIDRS = [ip_network(network)]
@@ -113,6 +122,7 @@ def _everything_wrong(settings):
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = True, "postgresql://h/n"
     settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = 2, 1
     settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = 2, 1
+    settings.MAX_CRASHES = 1
 
 
 @pytest.mark.usefixtures("_everything_wrong")
@@ -120,6 +130,7 @@ def test_each_finding_has_an_id_of_its_own_a_level_and_a_hint():
     messages = found(deploy=True)
     assert sorted(message.id for message in messages) == [
         "access.E001", "jobs.E001", "jobs.E002", "jobs.E003", "jobs.E004", "jobs.W001", "jobs.W002", "jobs.W003",
+        "jobs.W004",
     ]  # fmt: skip
     for message in messages:
         assert message.hint

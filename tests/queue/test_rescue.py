@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from jobs import queue
 from jobs.engine.keeper import Keeper
 from jobs.models import ImageResult, Worker
+from retail_pulse.patience import PatientConnection
 from tests.factories import make_worker, states, submit_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,3 +117,7 @@ def test_a_wake_up_is_heard(keeper):
 
 def test_silence_is_no_wake_up(keeper):
     assert not keeper.wait(0.01)
+
+
+def test_the_keeper_does_not_wait_for_a_silent_database_for_ever(keeper):
+    assert isinstance(keeper._connection, PatientConnection)
