@@ -107,7 +107,7 @@ def the_innocent_are_told_from_the_guilty(**_: Any) -> list[CheckMessage]:
         return []
     return [
         checks.Warning(
-            f"MAX_CRASHES ({settings.MAX_CRASHES}) is below {needed}, which WORKER_THREADS={settings.WORKER_THREADS} needs: "
+            f"MAX_CRASHES ({settings.MAX_CRASHES}) is below {needed} at {settings.WORKER_THREADS} WORKER_THREADS: "
             "an image that kills its process takes healthy ones along that were in hand beside it.",
             hint="Raise MAX_CRASHES, or lower WORKER_THREADS.",
             id="jobs.W004",
