@@ -197,7 +197,9 @@ def _tell_of_the_job(report: Report, some: Sequence[Case], images: Sequence[dict
         code, attempts = _expected_of_the_service(case, image["image_url"])
         error = image["error"] or {"code": None, "message": ""}
         silent += bool(error["code"]) and not error["message"]
-        if (error["code"], image["attempts"]) != (code, attempts):
+        # Which limit an endless body meets first depends on how busy the machine is.
+        is_cut = (code, error["code"]) == ("too_large", "deadline")
+        if not is_cut and (error["code"], image["attempts"]) != (code, attempts):
             table.add(case.title, f"{code}, {attempts}", error["code"], image["attempts"], error["message"], ok=False)
     status = images[0]["job"]
     report.bar(
