@@ -52,7 +52,6 @@ HEADERS: dict[str, list[str]] = {
     "Content-Encoding": ["gzip", "br", "\xff"],
     "Content-Language": ["\xff"],
     "Upgrade": ["h2c", "websocket"],
-    "Transfer-Encoding": ["identity"],
     "X_Underscore": ["1"],
 }  # fmt: skip
 # What decides where a request ends: such a request has a connection of its own, and any answer but a crash will do.

@@ -15,16 +15,30 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from jobs.engine.base import get_engine
+from jobs.imaging.deadline import Watchdog
 from retail_pulse.patience import limit_patience
 
 logger = logging.getLogger(__name__)
 
 
 class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's threaded worker, with an engine that stops claiming when the worker is told to end."""
+    """gunicorn's threaded worker, which cuts stalled clients off; its engine stops claiming when it is told to end."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._watchdog = Watchdog(settings.WEB_REQUEST_SECONDS)
+
+    def handle(self, conn: TConn) -> Any:
+        """One request in a thread; gunicorn itself would wait for a stalled client for ever."""
+        if not conn.initialized and not conn.wait_for_data(0):
+            # Until its first byte, a connection waits outside of the threads.
+            return _DEFER
+        with self._watchdog.deadline() as deadline:
+            deadline.watch(conn.sock)
+            return super().handle(conn)
 
     def init_signals(self) -> None:
         super().init_signals()

@@ -75,6 +75,7 @@ DEFAULTS = {
     "MAX_PENDING_IMAGES": 1_000_000,
     "PROXIES": 0,
     "SHUTDOWN_SECONDS": 15,
+    "WEB_REQUEST_SECONDS": 60,
     "WEB_THREADS": 8,
     "WORKER_THREADS": 64,
 }
@@ -124,6 +125,7 @@ NUMBERS = [
     ("MAX_PENDING_IMAGES", "1", "2147483648", "0", "2147483649"),
     ("PROXIES", "0", "10", "-1", "11"),
     ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
+    ("WEB_REQUEST_SECONDS", "1", "3600", "0.9", "3600.1"),
     ("WEB_THREADS", "1", "256", "0", "257"),
     ("WORKER_THREADS", "1", "1024", "0", "1025"),
 ]
