@@ -1,4 +1,4 @@
-"""Keeps an outage from flooding the log: without its database, everything says so again and again."""
+"""Keeps an outage from flooding the log: without database or cache, everything says so again and again."""
 
 import logging
 import threading
@@ -15,6 +15,8 @@ CONDITIONS = frozenset(
         "claiming again",
         "recording again",
         "beating again",
+        "cache not available",
+        "cache not available, requests are not counted",
         "database not available",
         "not ready",
     }
@@ -57,6 +59,7 @@ def _tells_a_condition(record: logging.LogRecord) -> bool:
 
 # The loggers that such lines come from; a filter is asked where a line is logged, not where it arrives.
 LOGGERS = (
+    "access.throttles",
     "django.request",
     "jobs.api.problems",
     "jobs.engine.epoch",

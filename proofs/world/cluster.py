@@ -70,6 +70,7 @@ class Cluster:
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
         except BaseException:
+            # Without an entered `with`, nobody else would end it: not even Ctrl-C may leave a server behind.
             self.stop("immediate")
             raise
         return self

@@ -1,5 +1,7 @@
 """Tokens for a username and a password: who gets them, and what does anything else get?"""
 
+import base64
+import hashlib
 import json
 
 import pytest
@@ -7,11 +9,16 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from access import tokens
+from proofs.hostile_corpus import DUPLICATE_KEYS, NOT_JSON, NOT_UTF_8
 from tests.access.conftest import WithHeaders, bearer
 from tests.api.payloads import assert_refused
-from tests.api.test_hostile_payloads import CONTENT_TYPES, DUPLICATE_KEYS, NOT_JSON, NOT_UTF_8
+from tests.api.test_hostile_payloads import CONTENT_TYPES
 
 pytestmark = pytest.mark.django_db
+
+
+# A token's header is parsed before its signature is looked at.
+NESTED = base64.urlsafe_b64encode(b"[" * 100_000).decode().rstrip("=") + ".e30.x"
 
 
 def ask(path: str, body: object, content_type: str = "application/json"):
@@ -65,6 +72,10 @@ def test_the_longest_password_is_one(person):
     person.save()
     assert sign_in(password="x" * 4096).status_code == 200
 
+    person.set_password("x" * 4097)
+    person.save()
+    assert_refused(sign_in(password="x" * 4097), 401)
+
 
 @pytest.mark.parametrize("path", ["/api/token/", "/api/token/refresh/"])
 @pytest.mark.parametrize(
@@ -110,7 +121,7 @@ def test_another_method_is_405(method):
 
 
 @pytest.mark.parametrize(
-    "refresh", ["", "x", "a.b.c", "..", "é", "x" * 100_000, "eyJhbGciOiJub25lIn0.e30.", "\x7f", "a.b", "🐎"]
+    "refresh", ["", "x", "a.b.c", "..", "é", "x" * 100_000, "eyJhbGciOiJub25lIn0.e30.", "\x7f", "a.b", "🐎", NESTED]
 )
 def test_what_is_no_refresh_token_is_401(person, refresh):
     assert "refresh token" in assert_refused(renew(refresh), 401)
@@ -141,9 +152,6 @@ def test_a_refresh_token_ends_with_its_user_and_their_password(person, end):
 
 
 def test_a_token_holds_nothing_of_the_password_that_could_be_looked_up(person):
-    import base64
-    import hashlib
-
     payload = tokens.issue(person).access.split(".")[1]
     text = base64.urlsafe_b64decode(payload + "==").decode()
     assert person.password not in text

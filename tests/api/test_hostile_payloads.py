@@ -10,122 +10,22 @@ from django.core.signals import request_started
 from django.db import close_old_connections
 from django.test import Client
 
+from proofs.hostile_corpus import (
+    DUPLICATE_KEYS,
+    NOT_JSON,
+    NOT_UTF_8,
+    TOO_MUCH,
+    UNSOUND_TEXT,
+    VALID,
+    with_extra,
+    with_store_id,
+)
 from retail_pulse.handler import Handler
 from tests.api.conftest import API
 from tests.api.payloads import assert_nothing_stored, assert_refused, submission, visit
 
 pytestmark = pytest.mark.django_db
 
-VALID = json.dumps(submission())
-
-
-def with_store_id(escaped: str) -> bytes:
-    """A submission whose store_id is this piece of JSON text."""
-    return VALID.replace("T-1", escaped).encode()
-
-
-def with_count(text: str) -> bytes:
-    return VALID.replace('"count": 1', f'"count": {text}').encode()
-
-
-def with_extra(text: str) -> bytes:
-    return (VALID[:-1] + f', "extra": {text}}}').encode()
-
-
-NOT_JSON = {
-    "nothing": b"",
-    "blanks": b" \n\t ",
-    "a word": b"hello",
-    "half": VALID.encode()[:-1],
-    "one more brace": VALID.encode() + b"}",
-    "two": VALID.encode() * 2,
-    "trailing comma": VALID.encode()[:-1] + b",}",
-    "single quotes": VALID.replace('"', "'").encode(),
-    "unquoted keys": b"{count: 1}",
-    "comment": b"/* x */" + VALID.encode(),
-    "form": b"count=1&visits=x",
-    "xml": b"<submission><count>1</count></submission>",
-    "html": b"<script>alert(1)</script>",
-    "yaml": b"count: 1\nvisits: []",
-    "pickle": b"\x80\x04\x95\x0f\x00\x00\x00\x00\x00\x00\x00}\x94.",
-    "gzip": b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03",
-    "multipart": b'--x\r\nContent-Disposition: form-data; name="count"\r\n\r\n1\r\n--x--',
-    "raw newline in a string": VALID.replace("T-1", "T\n1").encode(),
-    "raw NUL in a string": VALID.replace("T-1", "T\x001").encode(),
-    "NUL at the end": VALID.encode() + b"\0",
-    "bad escape": with_store_id(r"\x41"),
-    "short escape": with_store_id(r"\u00"),
-    "hex number": with_count("0x1"),
-    "octal number": with_count("01"),
-    "plus": with_count("+1"),
-    "dot": with_count("1."),
-    "python literal": with_count("True"),
-    "NaN": with_count("NaN"),
-    "Infinity": with_count("Infinity"),
-    "-Infinity": with_extra("-Infinity"),
-    "NaN out of the way": with_extra("[NaN]"),
-}
-NOT_UTF_8 = {
-    "latin-1": VALID.replace("T-1", "caf\u00e9").encode("latin-1"),
-    "utf-16": VALID.encode("utf-16"),
-    "utf-16 without mark": VALID.encode("utf-16-le"),
-    "utf-32": VALID.encode("utf-32"),
-    "byte order mark": VALID.encode("utf-8-sig"),
-    "a lone continuation byte": VALID.replace("T-1", "X").encode().replace(b"X", b"\x80"),
-    "an overlong slash": VALID.replace("T-1", "X").encode().replace(b"X", b"\xc0\xaf"),
-    "a surrogate in bytes": VALID.replace("T-1", "X").encode().replace(b"X", b"\xed\xa0\x80"),
-    "beyond unicode": VALID.replace("T-1", "X").encode().replace(b"X", b"\xf4\x90\x80\x80"),
-    "ebcdic": VALID.encode("cp500"),
-    "utf-7": with_store_id("+2AA-").replace(b"{", b"\xff{", 1),
-}
-UNSOUND_TEXT = {
-    "escaped NUL": with_store_id(r"\u0000"),
-    "escaped NUL in a url": VALID.replace("images.test", r"\u0000").encode(),
-    "escaped NUL in visit_time": VALID.replace("2026", r"\u0000").encode(),
-    "escaped NUL in an ignored value": with_extra(r'"\u0000"'),
-    "escaped NUL in an ignored key": with_extra(r'{"\u0000": 1}'),
-    "NUL after a backslash": with_store_id(r"\\\u0000"),
-    "high surrogate": with_store_id(r"\ud800"),
-    "high surrogate in capitals": with_store_id(r"\uD8FF"),
-    "low surrogate": with_store_id(r"\udfff"),
-    "two high surrogates": with_store_id(r"\ud83d\ud83d"),
-    "surrogates in the wrong order": with_store_id(r"\ude00\ud83d"),
-    "a pair and a half": with_store_id(r"\ud83d\ude00\ude00"),
-    "high surrogate before another escape": with_store_id(r"\ud83d\n"),
-    "high surrogate before text": with_store_id(r"\ud83dude00"),
-    "surrogate in an ignored key": with_extra(r'{"\ud800": 1}'),
-}
-DUPLICATE_KEYS = {
-    "at the top": VALID.replace('"count": 1', '"count": 1, "count": 1').encode(),
-    "visits twice": (VALID[:-1] + ', "visits": []}').encode(),
-    "in a visit": VALID.replace('"store_id"', '"store_id": "a", "store_id"').encode(),
-    "by an escape": VALID.replace('"count": 1', r'"count": 1, "co\u0075nt": 1').encode(),
-    "in what is ignored": with_extra('{"a": 1, "a": 2}'),
-    "the empty key": with_extra('{"": 1, "": 2}'),
-    "a surrogate": with_extra(r'{"\ud800": 1, "\ud800": 2}'),
-    "a long key": with_extra(f'{{"{"x" * 9999}": 1, "{"x" * 9999}": 2}}'),
-    "markup": with_extra('{"<script>": 1, "<script>": 2}'),
-}
-TOO_MUCH = {
-    "lists in lists": b"[" * 100_000,
-    "closed lists in lists": b"[" * 100_000 + b"]" * 100_000,
-    "objects in objects": b'{"a":' * 100_000,
-    "deep in what is ignored": with_extra("[" * 100_000 + "]" * 100_000),
-    "mixed": b'[{"a":' * 50_000,
-    "5000 digits": with_count("9" * 5000),
-    "5000 digits out of the way": with_extra("-" + "9" * 5000),
-    "4000 digits": with_count("9" * 4000),
-    "1e400": with_count("1e400"),
-    "-1e400": with_extra("-1e400"),
-    "9e999999999": with_extra("9e999999999"),
-    "a million zeros behind the point": with_count("1." + "0" * 1_000_000),
-    "a long key": json.dumps({"x" * 1_000_000: 1}).encode(),
-    "many keys": json.dumps(dict.fromkeys(map(str, range(100_000)))).encode(),
-    "many faults": json.dumps(submission(*[None] * 100_000)).encode(),
-    "many faults in one visit": json.dumps(submission(visit("T-1", *[""] * 100_000))).encode(),
-    "a long url": json.dumps(submission(visit("T-1", "x" * 1_000_000))).encode(),
-    "a long time": json.dumps(submission(visit(visit_time="2" * 1_000_000))).encode(),
-}
 CORPUS = {
     f"{kind}: {name}": body
     for kind, bodies in {

@@ -55,6 +55,12 @@ def test_images_of_unknown_stores_need_no_room(api):
     assert "this job has 1," in assert_refused(api.submit(mixed), 429)
 
 
+def test_a_job_that_needs_no_room_passes_even_above_the_limit(api, settings):
+    api.submit(images(5))
+    settings.MAX_PENDING_IMAGES = 4
+    assert api.submit(submission(visit("nowhere"))).status_code == 201
+
+
 def test_strangers_count_as_one_and_apart_from_each_user(api):
     def person(name: str) -> API:
         client = Client()

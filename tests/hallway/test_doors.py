@@ -13,8 +13,6 @@ from tests.waiting import wait_for
 
 CHECKOUT = FIXTURES.parent
 
-pytestmark = pytest.mark.xdist_group("doors")
-
 
 @pytest.fixture(scope="module")
 def server(migrated_database, tmp_path_factory) -> Iterator[tuple[Service, Path]]:

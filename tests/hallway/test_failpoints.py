@@ -7,7 +7,7 @@ from tests.hallway.conftest import Hall
 from tests.hallway.test_whole_path import STORE, finished, payload
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("failpoints")]
+pytestmark = [pytest.mark.timeout(120)]
 
 # Each at one URL, or one job, and only at the first claim: the image's second claim passes.
 POINTS = {

@@ -13,7 +13,7 @@ from tests.hallway.conftest import Hall
 from tests.hallway.test_whole_path import answers, finished, many, payload
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("lost answers")]
+pytestmark = [pytest.mark.timeout(120)]
 
 LEASE_SECONDS = 2
 PATIENCE_SECONDS = 2

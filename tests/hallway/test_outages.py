@@ -15,7 +15,7 @@ from tests.hallway.test_lost_answers import finished_or_away, send
 from tests.hallway.test_whole_path import answers, many, payload
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("outages")]
+pytestmark = [pytest.mark.timeout(120)]
 
 
 NO_CONNECTIONS = "ALTER DATABASE retail_pulse WITH ALLOW_CONNECTIONS false"

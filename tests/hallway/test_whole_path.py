@@ -44,7 +44,6 @@ def test_the_demo_ends_as_expected(tmp_path):
     assert tour(CHECKOUT, tmp_path / "demo", stay=False) == []
 
 
-@pytest.mark.xdist_group("served")
 def test_a_job_is_accepted_processed_and_reported(served, images):
     _, service = served
     job_id = service.submit(payload(*(f"{images.url}/{name}" for name in images.names)))
@@ -54,7 +53,6 @@ def test_a_job_is_accepted_processed_and_reported(served, images):
             assert image["perimeter"] == 2 * (original.width + original.height)
 
 
-@pytest.mark.xdist_group("served")
 def test_the_assignments_own_request_fails_store_by_store(served):
     _, service = served
     request = json.loads((FIXTURES / "example-request.json").read_text())
@@ -63,7 +61,6 @@ def test_the_assignments_own_request_fails_store_by_store(served):
     assert [entry["store_id"] for entry in status["error"]] == ["S00339218", "S01408764"]
 
 
-@pytest.mark.xdist_group("served")
 def test_a_retry_reaches_the_running_server(served, images):
     hall, service = served
     job_id = service.submit(payload(f"{images.url}/404"))

@@ -9,8 +9,6 @@ import pytest
 
 from proofs.world.cluster import Cluster, ClusterFailed
 
-pytestmark = pytest.mark.xdist_group("cluster")
-
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:

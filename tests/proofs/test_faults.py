@@ -39,13 +39,11 @@ def play(world: FaultWorld, where: dict[str, str], until: Until) -> list[Finding
         return list(pool.map(lambda title: meet(seats, title, where[title], where["good"], tries), titles))
 
 
-@pytest.mark.xdist_group("faults")
 @pytest.mark.parametrize("title", CASES)
 def test_a_misbehaving_server_ends_as_it_should(findings, title):
     assert findings[title].surprises(CASES[title]) == []
 
 
-@pytest.mark.xdist_group("faults")
 def test_what_goes_on_for_ever_is_cut_at_the_deadline_and_not_before(findings):
     for case in CASES.values():
         if case.until == "deadline":

@@ -13,7 +13,6 @@ from proofs.world.ledger import Comparison
 from proofs.world.service import World
 
 
-@pytest.mark.xdist_group("storm")
 def test_nothing_is_lost_or_doubled_in_a_small_storm(world: World):
     report = Report()
     server, worker = world.server("server"), world.worker("worker")

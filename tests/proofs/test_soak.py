@@ -8,7 +8,6 @@ from proofs.soak import Sample, memory_growth, show_samples, show_soak
 from proofs.world.service import World
 
 
-@pytest.mark.xdist_group("storm")
 def test_a_short_soak_ends_with_every_job_done_and_nothing_downloaded_twice(world: World):
     report = Report()
 
