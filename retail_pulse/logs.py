@@ -39,7 +39,13 @@ def _hide_secrets(_: Any, __: str, event: Any) -> Any:
 
 
 def _escape_control_characters(_: Any, __: str, event: Any) -> Any:
-    return {_escape(name): _escape(value) if isinstance(value, str) else value for name, value in event.items()}
+    # A stack has lines of its own, and they are ours.
+    return {
+        _escape(name): _escape(value, _CONTROL_WITHIN_LINES if name == "stack" else _CONTROL)
+        if isinstance(value, str)
+        else value
+        for name, value in event.items()
+    }
 
 
 def _escape(text: str, control: re.Pattern[str] = _CONTROL) -> str:

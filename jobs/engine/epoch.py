@@ -26,6 +26,8 @@ HOUSEKEEPING_SECONDS = 0.5
 LISTEN_SECONDS = 0.25
 # Outcomes that may wait to be recorded: while a lock or a full disk holds up the recorder, so are the seats in the end.
 MOST_UNRECORDED = 500
+# A download ends at its deadline; a seat that takes this much longer hangs in a decoder or in the model.
+OVERDUE_SECONDS = 30.0
 
 
 class Epoch:
@@ -61,6 +63,7 @@ class Epoch:
         try:
             while not self._stopping.is_set():
                 self._housekeep()
+                self._tell_overdue()
                 self._claim_until(monotonic() + HOUSEKEEPING_SECONDS)
             self._drain()
             drained = True
@@ -96,6 +99,19 @@ class Epoch:
             )
         if rescued.released or promoted:
             self._queue_is_empty = False
+
+    def _tell_overdue(self) -> None:
+        """Log where a hung seat hangs: nothing can free its thread but the end of the process."""
+        for sitting in self._seats.overdue(settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS):
+            logger.warning(
+                "seat overdue",
+                extra={
+                    "job": sitting.claim.job_id,
+                    "image": sitting.claim.image_id,
+                    "seconds": round(sitting.seconds),
+                    "stack": sitting.stack(),
+                },
+            )
 
     def _claim_until(self, deadline: float) -> None:
         """Keep the seats filled until `deadline`, on the monotonic clock."""

@@ -43,8 +43,9 @@ class Job(models.Model):
     without counting rows whether the job has finished.
     """
 
+    # Protected: a job without an owner is everybody's where the API is open.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.ONGOING)
     on_error = models.CharField(max_length=16, choices=OnError, default=OnError.CONTINUE)

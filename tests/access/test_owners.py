@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import ProtectedError
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -84,3 +85,10 @@ def test_jobs_of_strangers_are_not_those_of_users(settings, by_key):
     job_id = submit(WithHeaders())
     assert Job.objects.get(pk=job_id).owner is None
     assert by_key.status(job_id).status_code == 400
+
+
+def test_a_user_who_has_submitted_jobs_cannot_be_deleted(person, by_key):
+    job_id = submit(by_key)
+    with pytest.raises(ProtectedError):
+        person.delete()
+    assert Job.objects.get(pk=job_id).owner == person

@@ -164,6 +164,23 @@ def test_images_at_work_within_the_shutdown_time_are_finished(start_engine, imag
     assert finished(job).status == "completed"
 
 
+def test_a_seat_that_hangs_is_told_once_with_its_stack(start_engine, images, gate, settings, caplog, monkeypatch):
+    monkeypatch.setattr("jobs.engine.epoch.OVERDUE_SECONDS", 0.1)
+    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.02)
+    monkeypatch.setattr(logging.getLogger("jobs.engine.epoch"), "filters", [])
+    settings.FETCH_DEADLINE_SECONDS = 0.5
+    start_engine(THREADS)
+    job = submit_job(urls(images, 2))
+    wait_for(lambda: caplog.messages.count("seat overdue") == 2)
+    submit_job(urls(images, 1))
+    wait_for(lambda: caplog.messages.count("seat overdue") == 3)
+    told = [record for record in caplog.records if record.message == "seat overdue"]
+    assert {record.image for record in told} == set(ImageResult.objects.values_list("id", flat=True))
+    assert all("in infer" in record.stack and record.seconds < 20 for record in told)
+    gate.opened.set()
+    assert finished(job).status == "completed"
+
+
 def test_a_job_submitted_while_idle_starts_without_waiting_for_the_poll(start_engine, images, monkeypatch):
     monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 60.0)
     engine = start_engine(THREADS)
