@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 import requests
 
-from proofs.figures import fit_line
+from proofs.figures import fit_line, percentile
 from proofs.kill_findings import show_audit, show_ledger
 from proofs.report import Report
 from proofs.world.cluster import Eyes
@@ -25,9 +25,9 @@ from proofs.world.logs import read_log
 from proofs.world.processes import Server
 from proofs.world.service import World
 
-SEATS, WEB_THREADS = 16, 4
+SEATS, WEB_THREADS = 32, 4
 SETTINGS = {"WORKER_THREADS": str(SEATS), "WEB_THREADS": str(WEB_THREADS)}
-IMAGES_PER_JOB = 100
+IMAGES_PER_JOB = 10
 # Enough for the seats until the next job has come, and a short queue.
 LEAST_WAITING = 100
 POLL_SECONDS = 0.5
@@ -37,6 +37,8 @@ START_SECONDS, FINISH_SECONDS = 30.0, 60.0
 # What may come and go in a steady state: a thread between two epochs, a kept connection that is replaced.
 SPAN = {"threads": 2, "descriptors": 10, "connections": 4}
 GROWTH_MB = 5.0
+# Of a client's answers while every seat is taken, in seconds.
+STATUS_P99, SUBMIT_P99 = 0.1, 0.15
 # The web threads' and the engine's two share a pool, the keeper has its own.
 MOST_CONNECTIONS = WEB_THREADS + 3
 
@@ -85,7 +87,10 @@ def show_soak(report: Report, world: World, seconds: float, seed: int) -> None:
         time.sleep(0.05)
     eyes.close()
     show_samples(report, samples)
-    report.bar("answers", f"{load.answers:,}, {load.errors} of them errors", "0 errors", ok=not load.errors)
+    answers = len(load.submits) + len(load.statuses)
+    report.bar("answers", f"{answers:,}, {load.errors} of them errors", "0 errors", ok=not load.errors)
+    show_answers(report, f"N9 submit of {IMAGES_PER_JOB} images", load.submits, SUBMIT_P99)
+    show_answers(report, "N9 status", load.statuses, STATUS_P99)
     report.bar("looks at which no seat was at work", load.idle, 0, ok=not load.idle)
     show_ledger(report, compare(world.cluster, load.orders, world.images.ledger()), allowed=0)
     loud = [line["event"] for line in read_log(world.log_file)[start:] if line["level"] not in ("debug", "info")]
@@ -105,7 +110,9 @@ class Load(threading.Thread):
         self._eyes = Eyes(world.cluster)
         self.stopping = threading.Event()
         self.orders: list[Order] = []
-        self.answers = 0
+        self.submits: list[float] = []
+        self.statuses: list[float] = []
+        """Seconds of every answer, connection included."""
         self.errors = 0
         self.idle = 0
         """How often no image was running although some had been submitted."""
@@ -127,17 +134,19 @@ class Load(threading.Thread):
         while waiting < LEAST_WAITING:
             new = order(self._rng, self._images, f"job{len(self.orders)}", IMAGES_PER_JOB)
             self.orders.append(new)
+            begun = time.monotonic()
             self._client.submit(new, self.stopping)
-            self.answers += 1
+            self.submits.append(time.monotonic() - begun)
             waiting += IMAGES_PER_JOB
 
     def _ask(self, session: requests.Session) -> None:
         for each in self.orders[-4:]:
-            self.answers += 1
+            begun = time.monotonic()
             try:
                 self._server.status(session, each.job_id)
             except requests.RequestException:
                 self.errors += 1
+            self.statuses.append(time.monotonic() - begun)
 
 
 def _sample(server: Server, eyes: Eyes, seconds: float) -> list[Sample]:
@@ -163,6 +172,13 @@ def take_sample(pid: int, eyes: Eyes, seconds: float) -> Sample:
         descriptors=len(list(Path(f"/proc/{pid}/fd").iterdir())),
         connections=connections,
     )
+
+
+def show_answers(report: Report, what: str, seconds: Sequence[float], most: float) -> None:
+    """How long a client waits for an answer while every seat is taken."""
+    p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
+    found = f"p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms of {len(seconds):,}"
+    report.bar(what, found, f"p99 < {most * 1000:.0f} ms", ok=p99 < most)
 
 
 def show_samples(report: Report, samples: Sequence[Sample]) -> None:

@@ -13,8 +13,8 @@ def test_a_short_soak_ends_with_every_job_done_and_nothing_downloaded_twice(worl
 
     show_soak(report, world, seconds=3, seed=2)
 
-    # Three seconds are all warm-up: what is held, only a long soak can tell.
-    held = ("N7", "threads", "descriptors", "connections over", "looks")
+    # Three seconds, all warm-up and beside other tests, tell neither what is held nor how long answers take.
+    held = ("N7", "N9", "threads", "descriptors", "connections over", "looks")
     assert [row.cells for row in report.missed if not row.cells[0].startswith(held)] == []
 
 
