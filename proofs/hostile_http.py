@@ -11,6 +11,7 @@ CONTENT_TYPES = [
     "application/json; charset*=utf-8''%00", "application/json; charset*=bogus''x",
     "application/json; charset*=idna''x", "application/json; charset*=utf-7''+2AA-", "application/json; x" * 300,
     "application/json; charset*=''", "application/json; charset*0=ut; charset*1=f-7", "text/plain; charset*=hex''%00",
+    "application/json; charset*0=ut; charset*=f-7",
 ]  # fmt: skip
 QUERIES = [
     "jobid=%00", "jobid=%ED%A0%80", "jobid=%FF", "jobid=%", "jobid=%zz", "jobid=1%00", "jobid[]=1", "jobid=1;DROP",

@@ -17,7 +17,12 @@ _VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
 _VIEW = "jobid=1&view=images&cursor=AAAAAAAAAAE&limit=2"
 _SEARCH = "area=K1&storeid=KS0001&startdate=2026-01-01&enddate=2026-12-31T23:59:59%2B05:30&cursor=AAAAAAAAAAE&limit=10"
-_LOGIN = b"username=admin&password=x&csrfmiddlewaretoken=" + b"x" * 64 + b"&next=/admin/"
+_LOGIN = b"username=admin&password=x&csrfmiddlewaretoken=" + b"x" * 32 + b"&next=/admin/"
+# The same in parts, whose own headers a mutation can spoil.
+_PART = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
+_LOGIN_IN_PARTS = b"".join(_PART % tuple(pair.split(b"=")) for pair in _LOGIN.split(b"&")) + b"--x--"
+# With it the form is read; without it the request is refused before.
+_CSRF_COOKIE = "csrftoken=" + "x" * 32
 _NUMBERS = (b"0", b"-0", b"-1", b"1.0", b"1e400", b"9" * 30, b"2147483648", b"9223372036854775808", b"NaN", b"1e-400")
 _TEXTS = (
     b"\0", b"\\u0000", b"\\ud800", b"\xed\xa0\x80", b"\xc0\x80", b"\xef\xbb\xbf", b"\xe2\x80\xae", b"\xef\xbc\x91",
@@ -78,6 +83,14 @@ GOOD = (
     Request("good", "POST", "/api/token/refresh/", headers={"Content-Type": JSON}, body=b'{"refresh": "a.b.c"}'),
     Request("good", "GET", "/admin/login/", "next=/admin/"),
     Request("good", "POST", "/admin/login/", headers={"Content-Type": FORM}, body=_LOGIN),
+    Request("good", "POST", "/admin/login/", headers={"Content-Type": FORM, "Cookie": _CSRF_COOKIE}, body=_LOGIN),
+    Request(
+        "good",
+        "POST",
+        "/admin/login/",
+        headers={"Content-Type": "multipart/form-data; boundary=x", "Cookie": _CSRF_COOKIE},
+        body=_LOGIN_IN_PARTS,
+    ),
     Request("good", "GET", "/admin/"),
     Request("good", "GET", "/livez"),
     Request("good", "GET", "/readyz"),
