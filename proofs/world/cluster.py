@@ -61,6 +61,12 @@ class Cluster:
         """The same over the Unix socket, for libpq."""
         return f"postgresql:///{DATABASE}?host={self.data.parent}&port={self.port}&user={launch.SUPERUSER}"
 
+    @property
+    def pid(self) -> int:
+        """Of the server's first process, whose children are the others."""
+        assert self._process is not None
+        return self._process.pid
+
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

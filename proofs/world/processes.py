@@ -12,7 +12,6 @@ from typing import Any
 import requests
 
 from proofs.world.cluster import CHECKOUT, Cluster
-from proofs.world.images import ImageServer
 from proofs.world.ports import free_port
 
 EXIT_SECONDS = 40.0
@@ -23,8 +22,8 @@ class CommandFailed(Exception):
     """A management command ended with an error; the text holds what it printed."""
 
 
-def environment(database_url: str, home: Path, images: ImageServer, **settings: str) -> dict[str, str]:
-    """The variables of a service that fetches from `images`; nothing of the caller's own settings is inherited."""
+def environment(database_url: str, home: Path, image_port: int, **settings: str) -> dict[str, str]:
+    """The variables of a service that fetches from that port of 127.0.0.1; nothing of the caller's own settings is inherited."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {
         **inherited,
@@ -35,7 +34,7 @@ def environment(database_url: str, home: Path, images: ImageServer, **settings: 
         "API_OPEN": "true",
         "ENGINE_AUTOSTART": "auto",
         "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
-        "FETCH_ALLOW_PORTS": str(images.port),
+        "FETCH_ALLOW_PORTS": str(image_port),
         "BACKOFF_BASE_SECONDS": "0.2",
         **settings,
     }

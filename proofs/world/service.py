@@ -44,7 +44,7 @@ class World:
 
     def variables(self, **settings: str) -> dict[str, str]:
         url = self.cluster.url()
-        return environment(url, self.home, self.images, **{**self._settings, **settings})
+        return environment(url, self.home, self.images.port, **{**self._settings, **settings})
 
     def server(self, name: str, **settings: str) -> Server:
         """A server that is killed with the world; not started."""
