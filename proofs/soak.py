@@ -29,13 +29,13 @@ SEATS, WEB_THREADS = 32, 4
 SETTINGS = {"WORKER_THREADS": str(SEATS), "WEB_THREADS": str(WEB_THREADS)}
 IMAGES_PER_JOB = 10
 # Enough for the seats until the next job has come, and a short queue.
-LEAST_WAITING = 100
+LEAST_WAITING = 200
 POLL_SECONDS = 0.5
 SAMPLES = 150
 WARM_UP = 1 / 3
 START_SECONDS, FINISH_SECONDS = 30.0, 60.0
-# What may come and go in a steady state: a thread between two epochs, a kept connection that is replaced.
-SPAN = {"threads": 2, "descriptors": 10, "connections": 4}
+# What may come and go in a steady state: a thread between two epochs, every seat's kept connection.
+SPAN = {"threads": 2, "descriptors": SEATS, "connections": 4}
 GROWTH_MB = 5.0
 # Of a client's answers while every seat is taken, in seconds.
 STATUS_P99, SUBMIT_P99 = 0.1, 0.15

@@ -23,7 +23,7 @@ class CommandFailed(Exception):
 
 
 def environment(database_url: str, home: Path, image_port: int, **settings: str) -> dict[str, str]:
-    """The variables of a service that fetches from that port of 127.0.0.1; nothing of the caller's own settings is inherited."""
+    """The variables of a service that fetches from that port of 127.0.0.1; nothing is inherited of the caller's own."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {
         **inherited,
