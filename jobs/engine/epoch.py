@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Iterable
-from concurrent.futures import Future, wait
 from time import monotonic
 
 from django.conf import settings
@@ -49,7 +48,6 @@ class Epoch:
         self.stir = threading.Event()
         # Claimed and not yet recorded.
         self.in_hand: set[Claim] = set()
-        self._futures: list[Future[None]] = []
         self._queue_is_empty = False
         self._lost: BaseException | None = None
         self._leaving = threading.Event()
@@ -144,14 +142,11 @@ class Epoch:
     def _hand_out(self, claims: list[Claim]) -> None:
         # All of them first: a seat may be done with an image before the next line is reached.
         self.in_hand.update(claims)
-        self._futures = [future for future in self._futures if not future.done()]
-        for claim in claims:
-            try:
-                self._futures.append(self._seats.take(self._work, claim))
-            except RuntimeError:
-                # The interpreter is ending under us; the drain hands back what no seat has taken.
-                self._stopping.set()
-                return
+        try:
+            self._seats.take(self._work, claims)
+        except RuntimeError:
+            # The interpreter is ending under us; the drain hands back what no seat has taken.
+            self._stopping.set()
 
     def _work(self, claim: Claim) -> None:
         """What a seat does; touches no database."""
@@ -162,7 +157,7 @@ class Epoch:
             logger.exception("seat failed", extra={"job": claim.job_id, "image": claim.image_id})
             outcome = Outcome(claim, Evidence(), error=Internal())
         self._recorder.put(outcome)
-        if self._seats.room + 1 >= self._seats.refill_at and not self._queue_is_empty:
+        if self._seats.room + 1 >= self._seats.refill_at and not self._queue_is_empty and not self.stir.is_set():
             self.stir.set()
 
     def _recorded(self, outcomes: Iterable[Outcome]) -> None:
@@ -188,8 +183,7 @@ class Epoch:
     def _drain(self) -> None:
         """Let the seats finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
-        at_work = [future for future in self._futures if not future.cancel()]
-        wait(at_work, timeout=settings.SHUTDOWN_SECONDS)
+        self._seats.empty(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_hand))
         if released:

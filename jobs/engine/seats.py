@@ -3,12 +3,15 @@
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 
 from jobs.imaging.outcome import Claim
+
+type Work = Callable[[Claim], None]
 
 
 @dataclass(slots=True)
@@ -33,24 +36,34 @@ class Sitting:
 class Seats:
     """A thread pool that knows how much room it has.
 
-    It takes a few images more than it has threads, so that no seat waits for the next claim's round trips.
+    It takes a few images more than it has threads, so that no seat waits for the next claim's round trips: a seat
+    that is done takes the next image that waits, and its thread goes back to the pool only when none does.
     """
 
     def __init__(self, threads: int) -> None:
+        self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="seat")
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._waiting: deque[tuple[Work, Claim]] = deque()
         self._sittings: dict[int, Sitting] = {}
-        self.size = self.room = threads + threads // 4
+        self._busy = 0
+        self.size = threads + threads // 4
         # From this much room on, asking for more is worth a claim; below it, every thread still has work.
         self.refill_at = max(1, threads // 8)
 
-    def take(self, work: Callable[[Claim], None], claim: Claim) -> Future[None]:
-        """Run `work(claim)` in a seat. Raises RuntimeError where the interpreter is ending."""
-        future = self._pool.submit(self._sit, work, claim)
-        with self._lock:
-            self.room -= 1
-        future.add_done_callback(self._give_back)
-        return future
+    @property
+    def room(self) -> int:
+        """How many images more may be taken."""
+        return self.size - self._busy - len(self._waiting)
+
+    def take(self, work: Work, claims: Sequence[Claim]) -> None:
+        """Run `work(claim)` for each in a seat. Raises RuntimeError where the interpreter is ending."""
+        with self._changed:
+            self._waiting.extend((work, claim) for claim in claims)
+            free = min(len(claims), self._threads - self._busy)
+            self._busy += free
+        for _ in range(free):
+            self._pool.submit(self._sit)
 
     def overdue(self, seconds: float) -> list[Sitting]:
         """The images that have been in a seat for longer than `seconds`, each told once."""
@@ -59,18 +72,30 @@ class Seats:
             each.was_told = True
         return late
 
+    def empty(self, seconds: float) -> None:
+        """Forget what waits for a seat, and wait at most `seconds` for what is in one."""
+        with self._changed:
+            self._waiting.clear()
+            self._changed.wait_for(lambda: not self._sittings, seconds)
+
     def close(self) -> None:
         """Take no more, and forget what has not begun; what has begun ends by itself."""
+        self.empty(0)
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _sit(self, work: Callable[[Claim], None], claim: Claim) -> None:
+    def _sit(self) -> None:
         thread = threading.get_ident()
-        self._sittings[thread] = Sitting(claim, thread, monotonic())
-        try:
-            work(claim)
-        finally:
-            del self._sittings[thread]
-
-    def _give_back(self, _: Future[None]) -> None:
-        with self._lock:
-            self.room += 1
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._busy -= 1
+                    return
+                work, claim = self._waiting.popleft()
+                self._sittings[thread] = Sitting(claim, thread, monotonic())
+            try:
+                work(claim)
+            finally:
+                with self._changed:
+                    del self._sittings[thread]
+                    if not self._sittings:
+                        self._changed.notify_all()
