@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import IO, Self
+from typing import IO, Self, cast
 from urllib.parse import urljoin
 
 import requests
@@ -23,7 +23,7 @@ from jobs.imaging.connect import CONNECT_SECONDS, READ_SECONDS, Connector, Resol
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
 from jobs.imaging.outcome import Evidence
-from jobs.imaging.transport import GuardedSession, tls_context
+from jobs.imaging.transport import GuardedResponse, GuardedSession, tls_context
 from jobs.imaging.turns import HostTurns
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -166,7 +166,7 @@ class Fetcher:
             if transfer.lower() != "chunked":  # exactly what http.client takes for chunked
                 raise errors.ProtocolViolation
             return True
-        lengths = {length.strip() for length in response.raw.headers.getlist("Content-Length")}
+        lengths = set(cast(GuardedResponse, response.raw).content_lengths)
         if not lengths:
             return False
         length = lengths.pop()
@@ -183,15 +183,18 @@ class Fetcher:
 
 def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
     """The body as it arrives. `iter_content` would wait for full pieces, while a server drips."""
+    raw = cast(GuardedResponse, response.raw)
     while True:
         try:
-            piece: bytes = response.raw.read1(READ_BYTES)
+            piece = raw.read1(READ_BYTES)
         except failures.LIBRARY_ERRORS as error:
             deadline.check()
             raise failures.in_the_body(error) from error
         # A socket shut by the watchdog looks like the end of the body.
         deadline.check()
         if not piece:
+            if raw.length:
+                raise errors.Truncated
             return
         yield piece
 

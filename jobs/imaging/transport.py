@@ -1,20 +1,25 @@
 """`requests`, with connections that lead only to checked addresses and end in time.
 
+Sessions, requests, responses and the TLS of the connections are the libraries' own, and so is how a body is framed.
+What stands here is the adapter between them: a GET without a body needs a quarter of what the library's does for
+requests of any kind (pools for many threads, retries, redirects, proxies, cookies, a header parsed as a mail).
+
 Host name, SNI and certificate check stay the library's own, since no URL is ever rewritten to an address.
 """
 
 import functools
 import http.client
-import io
+import re
 import socket
 import ssl
+from collections.abc import Callable
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import requests
-from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, BaseAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import HTTPConnectionPool, HTTPResponse, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -22,13 +27,15 @@ from jobs import errors
 from jobs.imaging import failures
 from jobs.imaging.connect import Connector
 from jobs.imaging.deadline import Deadline
+from jobs.imaging.guard import DEFAULT_PORTS
 
 # Connections that one seat keeps open; a job's images seldom come from more hosts at a time.
 IDLE_HOSTS = 4
 
-# Of a response's header, name by name and line by line; browsers take about twice as much. http.client alone would
-# take 100 lines of 64 kB each, and make 40 MB of them in memory.
+# Of a response's header with its status line, as lines and in all; browsers take about twice as much.
+MAX_HEADER_LINES = 100
 MAX_HEADER_BYTES = 2**17
+_MAX_LINE = 2**16
 
 HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
     {
@@ -38,39 +45,90 @@ HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
         "Accept-Encoding": "identity",
     }
 )
+_HEADERS = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
-
-class HeaderReader(io.BufferedIOBase):
-    """Lines of `file` up to the end of a header of bounded size; interim answers (100 Continue) have their own."""
-
-    def __init__(self, file: io.BufferedIOBase) -> None:
-        self._file = file
-        self._size = 0
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = self._file.readline(size)
-        self._size = 0 if line in (b"\r\n", b"\n") else self._size + len(line)
-        if self._size > MAX_HEADER_BYTES:
-            raise http.client.LineTooLong("header")
-        return line
+_STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([0-9]{3})[ \r\n]")  # RFC 9112, section 4
 
 
 class GuardedResponse(http.client.HTTPResponse):
-    """A response whose header is of bounded size."""
+    """A response to GET whose header is of bounded size; the library reads the body.
+
+    `release` is called once, on closing: with True where the connection can take another request.
+    """
+
+    fp: Any
+    chunked: bool
+    length: int | None
+    will_close: bool
+    headers: CaseInsensitiveDict[str]  # type: ignore[assignment]  # the library's parses them as a mail's
+    content_lengths: set[str]
+    """Every value of Content-Length, as sent."""
+
+    def __init__(self, sock: socket.socket, release: Callable[[bool], None]) -> None:
+        super().__init__(sock, method="GET")
+        self._release: Callable[[bool], None] | None = release
 
     def begin(self) -> None:
-        file = self.fp
-        self.fp = HeaderReader(file)  # type: ignore[assignment]  # only lines are read of it
-        try:
-            super().begin()
-        finally:
-            self.fp = file
+        """Read up to the end of the header; interim answers (100 Continue) are passed over.
+
+        Raises HTTPException where it is no HTTP/1, OSError where the connection fails.
+        """
+        while True:
+            line = self.fp.readline(_MAX_LINE)
+            if not line:
+                raise http.client.RemoteDisconnected("instead of a status line")
+            found = _STATUS_LINE.match(line)
+            if found is None:
+                raise http.client.BadStatusLine(line[:80].decode("latin-1"))
+            self.status = int(found[2])
+            self._read_header(len(line))
+            if self.status != http.client.CONTINUE:
+                break
+        self.chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        self.length = None if self.chunked else _length(self.content_lengths)
+        kept = self.headers.get("Connection", "close" if found[1] == b"0" else "keep-alive")
+        self.will_close = "close" in kept.lower() or not (self.chunked or self.length is not None)
+
+    def _read_header(self, size: int) -> None:
+        self.headers = CaseInsensitiveDict()
+        self.content_lengths = set()
+        name = ""
+        for _ in range(MAX_HEADER_LINES + 1):
+            line = self.fp.readline(_MAX_LINE)
+            if line in (b"\r\n", b"\n"):
+                return
+            size += len(line)
+            if size > MAX_HEADER_BYTES or not line.endswith(b"\n"):
+                break
+            text = line.decode("latin-1")
+            folded = text[0] in " \t"  # RFC 9112, section 5.2: the line goes on with the one before
+            if not folded:
+                name, _, text = text.partition(":")
+            value = text.lstrip(" \t").rstrip("\r\n")
+            if name.lower() == "content-length":
+                self.content_lengths.add(value.strip())
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
+        if not line:
+            raise http.client.RemoteDisconnected("in the header")
+        raise http.client.LineTooLong("header")
+
+    def close(self) -> None:
+        is_spent = self.isclosed() and not self.will_close and not self.length
+        super().close()
+        if self._release is not None:
+            release, self._release = self._release, None
+            release(is_spent)
+
+
+def _length(sent: set[str]) -> int | None:
+    """The one length that was sent, where it is one; others nobody reads a body for."""
+    (length,) = sent if len(sent) == 1 else ("",)
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
 
 
 class GuardedConnection(HTTPConnection):
-    """A connection whose socket comes from a Connector and is known to the deadline while it is read."""
-
-    response_class = GuardedResponse
+    """A connection whose socket comes from a Connector."""
 
     def __init__(self, *args: Any, connector: Connector, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -80,55 +138,81 @@ class GuardedConnection(HTTPConnection):
         # `_dns_host` keeps the final dot that tells a resolver not to append its search domains.
         return self._connector.connect(self._dns_host, self.port)
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # urllib3's own deviation
-        # Here, because a connection taken from the pool passes here too, and TLS has replaced the socket by now.
-        self._connector.deadline.watch(self.sock)
-        return super().getresponse()
-
 
 class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
     """The same over TLS."""
 
 
-class GuardedPoolManager(PoolManager):
-    """Pools of guarded connections; `_new_pool` is the place urllib3 names for this."""
-
-    def __init__(self, connector: Connector, **options: Any) -> None:
-        super().__init__(**options)
-        self._connector = connector
-
-    def _new_pool(
-        self, scheme: str, host: str, port: int, request_context: dict[str, Any] | None = None
-    ) -> HTTPConnectionPool:
-        pool = super()._new_pool(scheme, host, port, request_context)
-        pool.ConnectionCls = GuardedTLSConnection if scheme == "https" else GuardedConnection
-        pool.conn_kw["connector"] = self._connector
-        return pool
-
-
-class GuardedAdapter(HTTPAdapter):
-    """The library's adapter over guarded pools, with one TLS context for all of them."""
+class GuardedAdapter(BaseAdapter):
+    """Sends the GET requests of one thread, over connections of which it keeps the IDLE_HOSTS used last."""
 
     def __init__(self, connector: Connector, tls: ssl.SSLContext) -> None:
+        super().__init__()
         self._connector = connector
         self._tls = tls
-        super().__init__(pool_connections=IDLE_HOSTS, pool_maxsize=1, max_retries=0)
+        # By scheme, host and port; none of them is in use.
+        self._kept: dict[tuple[str, str], HTTPConnection] = {}
 
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        self.poolmanager = GuardedPoolManager(
-            self._connector, num_pools=connections, maxsize=maxsize, block=block, ssl_context=self._tls, **options
-        )
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing to do: the context verifies, and would read the CA file anew for every connection."""
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
-        """The library's response without cookies, which a server could make arbitrarily dear to parse."""
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """The response up to the end of its header. How long all may take, the connector's deadline says."""
+        assert request.url is not None
+        url = urlsplit(request.url)
+        connection = self._connection(url)
+        try:
+            if connection.is_closed:
+                connection.connect()
+            sock = connection.sock
+            assert sock is not None
+            # After connecting, because TLS replaces the socket.
+            self._connector.deadline.watch(sock)
+            sock.settimeout(self._connector.timeouts[1])
+            sock.sendall(_head(url))
+        except BaseException:
+            connection.close()
+            raise
+        raw = GuardedResponse(sock, functools.partial(self._release, url, connection))
+        try:
+            raw.begin()
+        except BaseException:
+            raw.close()
+            raise
         response = requests.Response()
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.raw = resp
+        response.url = request.url
+        response.status_code = raw.status
+        response.headers = raw.headers
+        response.raw = raw
         return response
+
+    def close(self) -> None:
+        for connection in list(self._kept.values()):
+            connection.close()
+
+    def _connection(self, url: SplitResult) -> HTTPConnection:
+        kept = self._kept.pop((url.scheme, url.netloc), None)
+        if kept is not None:
+            # What has sent something unasked, or has ended, is no use any more.
+            if kept.is_connected:
+                return kept
+            kept.close()
+        host, port = str(url.hostname), url.port or DEFAULT_PORTS[url.scheme]
+        if url.scheme == "https":
+            return GuardedTLSConnection(host, port, connector=self._connector, ssl_context=self._tls)
+        return GuardedConnection(host, port, connector=self._connector)
+
+    def _release(self, url: SplitResult, connection: HTTPConnection, is_reusable: bool) -> None:
+        if not is_reusable:
+            connection.close()
+            return
+        self._kept[url.scheme, url.netloc] = connection
+        if len(self._kept) > IDLE_HOSTS:
+            self._kept.pop(next(iter(self._kept))).close()
+
+
+def _head(url: SplitResult) -> bytes:
+    """The request for an admitted URL, which holds neither white space nor anything beyond ASCII."""
+    target = f"{url.path}?{url.query}" if url.query else url.path
+    host, colon, port = url.netloc.rpartition(":") if url.port else (url.netloc, "", "")
+    return f"GET {target} HTTP/1.1\r\nHost: {host.removesuffix('.')}{colon}{port}\r\n{_HEADERS}\r\n".encode("ascii")
 
 
 class GuardedSession(requests.Session):
@@ -142,10 +226,10 @@ class GuardedSession(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.headers.clear()
         self.headers.update(HEADERS)
-        adapter = GuardedAdapter(connector, tls)
+        self._adapter = GuardedAdapter(connector, tls)
         self.adapters.clear()
-        self.mount("http://", adapter)
-        self.mount("https://", adapter)
+        self.mount("http://", self._adapter)
+        self.mount("https://", self._adapter)
 
     def open(self, url: str, deadline: Deadline) -> requests.Response:
         """The response to a GET up to the end of its header; `url` must have been admitted by the guard.
@@ -155,21 +239,17 @@ class GuardedSession(requests.Session):
         """
         self._connector.deadline = deadline
         opened_before = self._connector.opened
+        # The adapter is asked directly: what Session.send adds are cookies, hooks and redirects.
+        request = requests.PreparedRequest()
+        request.method, request.url, request.headers = "GET", url, HEADERS
         try:
-            return self._send(url)
+            return self._adapter.send(request)
         except failures.LIBRARY_ERRORS as error:
             deadline.check()
             meaning = failures.before_the_body(error)
             if opened_before < self._connector.opened or not isinstance(meaning, errors.ConnectionFailed):
                 raise meaning from error
         return self.open(url, deadline)
-
-    def _send(self, url: str) -> requests.Response:
-        # The adapter is asked directly: all that Session.send adds are cookies, hooks and redirects, at a quarter
-        # of the whole cost.
-        request = requests.PreparedRequest()
-        request.method, request.url, request.headers = "GET", url, HEADERS
-        return self.get_adapter(url).send(request, stream=True, timeout=self._connector.timeouts)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """No redirect is the session's to follow: it would read the redirect's whole body first."""
