@@ -45,24 +45,39 @@ _LOCK_OURS = """
     WHERE image.id = ANY(%s) AND image.state = 'running' AND image.claimed_by = %s
     ORDER BY image.id FOR NO KEY UPDATE OF image
 """
-# One row of the arrays for each locked image; `wait` are seconds until its next attempt, NULL where there is none.
+# What locked images become; `wait` are seconds until the next attempt.
 _RECORD = """
     UPDATE jobs_imageresult image SET
         state = new.state, attempts = new.attempts, bytes = new.bytes,
         width = new.width, height = new.height, perimeter = new.perimeter, format = new.format,
-        gpu_result = new.gpu_result::jsonb, error_code = new.error_code, error_message = new.error_message,
+        gpu_result = new.gpu_result, error_code = new.error_code, error_message = new.error_message,
         fetch_ms = new.fetch_ms, measure_ms = new.measure_ms, gpu_ms = new.gpu_ms,
         claimed_by = CASE WHEN new.state = 'pending' THEN NULL ELSE image.claimed_by END,
         run_after = CASE WHEN new.state = 'pending' THEN clock_timestamp() + make_interval(secs => new.wait) END,
         finished_at = CASE WHEN new.state <> 'pending' THEN clock_timestamp() END
-    FROM unnest(
-        %s::bigint[], %s::text[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
-        %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::int[], %s::float8[]
-    ) AS new (
-        id, state, attempts, bytes, width, height, perimeter, format,
-        gpu_result, error_code, error_message, fetch_ms, measure_ms, gpu_ms, wait
+    FROM json_to_recordset(%s) AS new (
+        id bigint, state text, attempts int, bytes bigint,
+        width bigint, height bigint, perimeter bigint, format text,
+        gpu_result jsonb, error_code text, error_message text,
+        fetch_ms int, measure_ms int, gpu_ms int, wait float8
     )
     WHERE image.id = new.id
+"""
+# Jobs are locked in id order, then counted on; one whose images are all final gets its final status.
+_COUNT = """
+    WITH moved AS MATERIALIZED (
+        SELECT job.id, job.completed + new.completed AS completed, job.failed + new.failed AS failed
+        FROM jobs_job job JOIN json_to_recordset(%s) AS new (id bigint, completed int, failed int) ON new.id = job.id
+        ORDER BY job.id FOR NO KEY UPDATE OF job
+    )
+    UPDATE jobs_job job SET
+        completed = moved.completed,
+        failed = moved.failed,
+        status = CASE WHEN moved.completed + moved.failed < total THEN 'ongoing'
+                      WHEN moved.failed > 0 THEN 'failed' ELSE 'completed' END,
+        finished_at = CASE WHEN moved.completed + moved.failed = total THEN clock_timestamp() END
+    FROM moved WHERE job.id = moved.id
+    RETURNING job.id, job.status
 """
 
 
@@ -74,26 +89,6 @@ class _Row(NamedTuple):
     claim_no: int
     crashes: int
     on_error: str
-
-
-class _Result(NamedTuple):
-    """What a locked row becomes, in the order of the arrays of _RECORD."""
-
-    id: int
-    state: ImageState
-    attempts: int
-    bytes: int
-    width: int | None
-    height: int | None
-    perimeter: int | None
-    format: str
-    gpu_result: str | None
-    error_code: str
-    error_message: str
-    fetch_ms: int
-    measure_ms: int
-    gpu_ms: int
-    wait: float | None
 
 
 class WorkerGone(Exception):
@@ -161,8 +156,8 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
         ours = [by_fence.pop((row.id, row.claim_no)) for row in rows]
         results = [_result(outcome) for outcome in ours]
         if results:
-            _execute(_RECORD, [list(column) for column in zip(*results, strict=True)])
-        finished_jobs = _settle(rows, [result.state for result in results])
+            _execute(_RECORD, [json.dumps(results)])
+        finished_jobs = _settle(rows, [result["state"] for result in results])
         FailedAttempt.objects.bulk_create(
             _evidence(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
@@ -325,35 +320,35 @@ def _is_dead() -> Q:
     return Q(pk__in=Worker.objects.silent().values("pk")) | Q(lock_free)
 
 
-def _result(outcome: Outcome) -> _Result:
-    """What a running row becomes: completed, failed, or pending again after a wait."""
+def _result(outcome: Outcome) -> dict[str, Any]:
+    """What a running row becomes, as _RECORD names it: completed, failed, or pending again after a wait."""
     seen, error, measurement = outcome.evidence, outcome.error, outcome.measurement
     # While the claim stands, nobody else counts attempts.
     attempts = outcome.claim.attempt
-    wait = None if error is None else _wait(error, attempts)
-    if error is None:
-        state, code, message = ImageState.COMPLETED, "", ""
-    elif wait is None:
-        state, code, message = ImageState.FAILED, error.code, str(error)[:500]
-    else:
-        state, code, message = ImageState.PENDING, "", ""
-    return _Result(
-        id=outcome.claim.image_id,
-        state=state,
-        attempts=attempts,
-        bytes=seen.bytes,
-        width=measurement.width if measurement else None,
-        height=measurement.height if measurement else None,
-        perimeter=measurement.perimeter if measurement else None,
-        format=measurement.format if measurement else "",
-        gpu_result=None if outcome.gpu_result is None else json.dumps(outcome.gpu_result),
-        error_code=code,
-        error_message=message,
-        fetch_ms=seen.fetch_ms,
-        measure_ms=seen.measure_ms,
-        gpu_ms=seen.gpu_ms,
-        wait=wait,
-    )
+    result: dict[str, Any] = {
+        "id": outcome.claim.image_id,
+        "state": ImageState.COMPLETED,
+        "attempts": attempts,
+        "bytes": seen.bytes,
+        "format": "",
+        "error_code": "",
+        "error_message": "",
+        "fetch_ms": seen.fetch_ms,
+        "measure_ms": seen.measure_ms,
+        "gpu_ms": seen.gpu_ms,
+    }
+    if error is not None:
+        wait = _wait(error, attempts)
+        if wait is None:
+            return {**result, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
+        return {**result, "state": ImageState.PENDING, "wait": wait}
+    assert measurement is not None
+    result["width"] = measurement.width
+    result["height"] = measurement.height
+    result["perimeter"] = measurement.perimeter
+    result["format"] = measurement.format
+    result["gpu_result"] = outcome.gpu_result
+    return result
 
 
 def _wait(error: ImageError, attempts: int) -> float | None:
@@ -379,7 +374,7 @@ def _evidence(outcome: Outcome, error: ImageError, worker_id: int) -> FailedAtte
 
 
 def _settle(rows: Sequence[_Row], states: Sequence[ImageState]) -> list[int]:
-    """Move the counters of the jobs by what became of these rows, and finish jobs that are full.
+    """Move the counters of the jobs by what became of these rows, and finish jobs whose images are all final.
 
     Returns the ids of the jobs finished. The caller holds the rows' locks and has written the states.
     """
@@ -390,19 +385,17 @@ def _settle(rows: Sequence[_Row], states: Sequence[ImageState]) -> list[int]:
     completed_of = Counter(row.job_id for row in completed)
     failed_of = Counter(row.job_id for row in failed)
     failed_of.update(_advance_stores(completed, failed))
-    finished = []
-    for job in Job.objects.filter(id__in={*completed_of, *failed_of}).order_by("id").select_for_update(no_key=True):
-        job.completed += completed_of[job.pk]
-        job.failed += failed_of[job.pk]
-        changed = ["completed", "failed"]
-        if job.finished == job.total:
-            job.status = JobStatus.FAILED if job.failed else JobStatus.COMPLETED
-            job.store_errors = store_errors(job.pk) if job.failed else []
-            job.finished_at = database_now()
-            changed += ["status", "store_errors", "finished_at"]
-            finished.append(job.pk)
-        job.save(update_fields=changed)
-    return finished
+    counts = [
+        {"id": job_id, "completed": completed_of[job_id], "failed": failed_of[job_id]}
+        for job_id in {*completed_of, *failed_of}
+    ]
+    finished = [
+        (job_id, status) for job_id, status in _execute(_COUNT, [json.dumps(counts)]) if status != JobStatus.ONGOING
+    ]
+    for job_id, status in finished:
+        if status == JobStatus.FAILED:
+            Job.objects.filter(pk=job_id).update(store_errors=store_errors(job_id))
+    return [job_id for job_id, _ in finished]
 
 
 def _advance_stores(completed: Iterable[_Row], failed: Iterable[_Row]) -> Counter[int]:
