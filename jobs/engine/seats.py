@@ -47,9 +47,9 @@ class Seats:
         self._waiting: deque[tuple[Work, Claim]] = deque()
         self._sittings: dict[int, Sitting] = {}
         self._busy = 0
-        self.size = threads + threads // 4
+        self.size = threads + threads // 2
         # From this much room on, asking for more is worth a claim; below it, every thread still has work.
-        self.refill_at = max(1, threads // 8)
+        self.refill_at = max(1, threads // 4)
 
     @property
     def room(self) -> int:
