@@ -313,6 +313,8 @@ SHUTDOWN_SECONDS = _seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 # For the whole download, redirects included: the library's own timeouts are per read.
 FETCH_DEADLINE_SECONDS = _seconds("FETCH_DEADLINE_SECONDS", 30, 0.1, 3600)
 FETCH_MAX_BYTES = _integer("FETCH_MAX_BYTES", 25 * 2**20, 1, 2**31)
+# What all downloads of a process together keep in memory; what finds no room there goes to temporary files.
+FETCH_MEMORY_BYTES = _integer("FETCH_MEMORY_BYTES", 64 * 2**20, 0, 2**40)
 FETCH_MAX_REDIRECTS = _integer("FETCH_MAX_REDIRECTS", 5, 0, 20)
 # Addresses that are not public but may be fetched from all the same.
 FETCH_ALLOW_CIDRS = _cidrs("FETCH_ALLOW_CIDRS")

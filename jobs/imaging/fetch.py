@@ -1,9 +1,8 @@
-"""URL -> Download: one image, streamed to a temporary file within limits of time, size and redirects.
+"""URL -> Download: one image, within limits of time, size and redirects.
 
 The body's bytes decide what it is; the Content-Type is not looked at.
 """
 
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from django.conf import settings
 
 from jobs import errors
 from jobs.imaging import failures
+from jobs.imaging.body import Body, Room
 from jobs.imaging.connect import CONNECT_SECONDS, READ_SECONDS, Connector, Resolver
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
@@ -27,25 +27,31 @@ from jobs.imaging.transport import GuardedResponse, GuardedSession, tls_context
 from jobs.imaging.turns import HostTurns
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# Up to here a download stays in memory: seats times 25 MiB would not fit there.
-MEMORY_BYTES = 2**20
-# More would be fetched from the system and given back for every read.
-READ_BYTES = 2**17
+MEMORY_BYTES = 64 * 2**20
+# As much as there is at a time: with 128 KiB, a photo in one of 256 seats takes twice the processor time.
+READ_BYTES = 2**19
 
 
 @dataclass(slots=True)
 class Download:
-    """A downloaded file, at its beginning. A context manager: on leaving, its memory or disk is freed."""
+    """A downloaded file. A context manager: on leaving, its memory or disk is freed."""
 
-    file: IO[bytes]
+    body: Body
     framed: bool
     """Whether Content-Length or chunked encoding proved that nothing is missing."""
+
+    @property
+    def file(self) -> IO[bytes]:
+        return self.body.file
+
+    def close(self) -> None:
+        self.body.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
+        self.close()
 
 
 class Fetcher:
@@ -53,7 +59,8 @@ class Fetcher:
 
     `deadline_seconds` is for one whole download: look-up, connection, redirects, body, and the wait for its turn
     where `per_host` (0 for no limit) allows only so many downloads from one host at a time. `timeouts` are for
-    one connection attempt and for one silence. `ca_file` replaces the public certificate authorities.
+    one connection attempt and for one silence. `memory_bytes` is what all downloads together may keep in memory, the
+    others go to temporary files. `ca_file` replaces the public certificate authorities.
     """
 
     def __init__(
@@ -64,6 +71,7 @@ class Fetcher:
         max_bytes: int,
         max_redirects: int,
         per_host: int = 0,
+        memory_bytes: int = MEMORY_BYTES,
         resolver: Resolver | None = None,
         ca_file: str | None = None,
         timeouts: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
@@ -72,6 +80,7 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
         self._turns = HostTurns(per_host)
+        self._room = Room(memory_bytes)
         self._resolver = resolver or Resolver()
         self._tls = tls_context(ca_file)
         self._timeouts = timeouts
@@ -87,6 +96,7 @@ class Fetcher:
             max_bytes=settings.FETCH_MAX_BYTES,
             max_redirects=settings.FETCH_MAX_REDIRECTS,
             per_host=settings.FETCH_PER_HOST,
+            memory_bytes=settings.FETCH_MEMORY_BYTES,
         )
 
     def close(self) -> None:
@@ -144,19 +154,19 @@ class Fetcher:
 
     def _download(self, response: requests.Response, deadline: Deadline, evidence: Evidence) -> Download:
         framed = self._check_header(response)
-        file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - the Download closes it
+        body = Body(self._room, cast(GuardedResponse, response.raw).length)
         try:
             evidence.bytes = 0
             for piece in _pieces(response, deadline):
                 evidence.bytes += len(piece)
                 if evidence.bytes > self._max_bytes:
                     raise self._too_large()
-                file.write(piece)
-            file.seek(0)
+                body.write(piece)
+            body.file.seek(0)
         except BaseException:
-            file.close()
+            body.close()
             raise
-        return Download(file, framed)
+        return Download(body, framed)
 
     def _check_header(self, response: requests.Response) -> bool:
         """Whether the body is framed; raises ContentEncoding, ProtocolViolation, TooLarge (RFC 9112, section 6)."""

@@ -19,7 +19,11 @@ from jobs.imaging.outcome import Measurement
 
 
 class GPUStep(Protocol):
-    """What GPU_STEP names."""
+    """What GPU_STEP names.
+
+    A step that never looks at `image` may have an attribute `reads_image = False`: it gets a closed file, and the
+    memory of the download is free while the step takes its time.
+    """
 
     def infer(self, image: IO[bytes], measurement: Measurement) -> dict[str, Any] | None:
         """What the model says of one image, stored with its result; None for nothing.
@@ -33,12 +37,16 @@ class GPUStep(Protocol):
 class SimulatedGPU:
     """No model at all: a random wait, uniform between GPU_MIN_SECONDS and GPU_MAX_SECONDS."""
 
+    reads_image = False
+
     def __init__(self) -> None:
         self._bounds = settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS
 
     def infer(self, image: IO[bytes], measurement: Measurement) -> None:
         """Wait; the image is not looked at."""
-        time.sleep(random.uniform(*self._bounds))  # noqa: S311 - simulates, protects nothing
+        seconds = random.uniform(*self._bounds)  # noqa: S311 - simulates, protects nothing
+        if seconds:  # for none at all, the system would still put the thread aside
+            time.sleep(seconds)
 
 
 def load_gpu_step() -> GPUStep:

@@ -23,6 +23,7 @@ class Pipeline:
     def __init__(self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int) -> None:
         self._fetcher = fetcher
         self._gpu_step = gpu_step
+        self._reads_image = getattr(gpu_step, "reads_image", True)
         self._check = check
         self._max_pixels = max_pixels
 
@@ -66,7 +67,10 @@ class Pipeline:
 
     def _infer(self, claim: Claim, download: Download, measurement: Measurement) -> dict[str, Any] | None:
         failpoints.hit("gpu.before", claim)
-        download.file.seek(0)
+        if self._reads_image:
+            download.file.seek(0)
+        else:
+            download.close()
         try:
             answer = self._gpu_step.infer(download.file, measurement)
             check_answer(answer)

@@ -5,7 +5,7 @@ import tempfile
 import pytest
 
 from jobs import errors
-from jobs.imaging import fetch as fetching
+from jobs.imaging import body
 from jobs.imaging.outcome import Evidence
 from proofs.world.fault_server import chunked, closing, dripping, response, silent
 
@@ -80,17 +80,28 @@ def test_a_body_that_says_it_is_not_encoded_is_accepted(fetch, server, encoding)
     assert fetch(server.at("/", response(BODY, "200 OK", f"Content-Encoding: {encoding}"))) == BODY
 
 
-def test_a_large_download_leaves_the_memory_for_the_disk(make_fetcher, server, evidence, monkeypatch):
-    monkeypatch.setattr(fetching, "MEMORY_BYTES", 1000)
-    fetcher = make_fetcher()
+def test_downloads_share_the_memory_and_what_finds_no_room_goes_to_disk(make_fetcher, server, evidence):
+    fetcher = make_fetcher(memory_bytes=1000)
+    url = server.at("/", response(b"x" * 600))
+    with fetcher.fetch(url, evidence) as first, fetcher.fetch(url, evidence) as second:
+        assert [download.file._rolled for download in (first, second)] == [False, True]
+        assert first.file.read() == second.file.read() == b"x" * 600
+    assert [first.file.closed, second.file.closed] == [True, True]
     for size, on_disk in ((1000, False), (1001, True)):
         with fetcher.fetch(server.at("/", response(b"x" * size)), evidence) as download:
             assert download.file._rolled is on_disk
-            assert len(download.file.read()) == size
-        assert download.file.closed
+            assert download.file.read() == b"x" * size
 
 
-def test_a_failed_download_frees_its_file_at_once(fetch, server, monkeypatch):
+def test_a_download_of_unknown_length_goes_to_disk_when_its_room_ends(make_fetcher, server, evidence):
+    fetcher = make_fetcher(memory_bytes=body.STEP_BYTES + 1000, max_bytes=10**6)
+    for size, on_disk in ((1000, False), (body.STEP_BYTES + 2000, True), (1000, False)):
+        with fetcher.fetch(server.at("/", closing(OPEN_END + b"x" * size)), evidence) as download:
+            assert download.file._rolled is on_disk
+            assert download.file.read() == b"x" * size
+
+
+def test_a_failed_download_frees_its_file_and_its_room_at_once(make_fetcher, server, evidence, monkeypatch):
     files: list[tempfile.SpooledTemporaryFile[bytes]] = []
 
     class Remembered(tempfile.SpooledTemporaryFile):
@@ -98,10 +109,12 @@ def test_a_failed_download_frees_its_file_at_once(fetch, server, monkeypatch):
             super().__init__(*args, **options)
             files.append(self)
 
-    monkeypatch.setattr(fetching.tempfile, "SpooledTemporaryFile", Remembered)
-    with pytest.raises(errors.Truncated):
-        fetch(server.at("/", closing(response(BODY)[:-1])))
-    assert [file.closed for file in files] == [True]
+    monkeypatch.setattr(body.tempfile, "SpooledTemporaryFile", Remembered)
+    fetcher = make_fetcher(memory_bytes=1000)
+    for _ in range(2):
+        with pytest.raises(errors.Truncated):
+            fetcher.fetch(server.at("/", closing(response(b"x" * 1000)[:-1])), evidence)
+    assert [(file.closed, file._rolled) for file in files] == [(True, False)] * 2
 
 
 def test_a_complete_body_is_not_waited_on(fetch, server):

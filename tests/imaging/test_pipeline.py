@@ -162,6 +162,16 @@ def test_expected_failures_are_not_logged_here(pipeline, server, caplog):
     assert caplog.records == []
 
 
+def test_a_step_that_needs_no_pixels_holds_no_memory(make_fetcher, server):
+    seen = []
+    step = Model(lambda image, measurement: seen.append((image.closed, measurement)))
+    step.reads_image = False
+    fetcher = make_fetcher(memory_bytes=len(JPEG))
+    pipeline = Pipeline(fetcher, step, check="complete", max_pixels=10**6)
+    assert pipeline.process(claim(server.at("/", response(JPEG)))).error is None
+    assert seen == [(True, Measurement(300, 200, "JPEG"))]
+
+
 def test_an_order_to_stop_passes(make_fetcher, server):
     pipeline = Pipeline(make_fetcher(), raising(SystemExit()), check="complete", max_pixels=10**6)
     with pytest.raises(SystemExit):
@@ -178,7 +188,7 @@ def test_no_outcome_keeps_the_image_in_memory(make_fetcher, server, monkeypatch,
         files.append(weakref.ref(file))
         return file
 
-    monkeypatch.setattr("jobs.imaging.fetch.tempfile.SpooledTemporaryFile", remember)
+    monkeypatch.setattr("jobs.imaging.body.tempfile.SpooledTemporaryFile", remember)
     pipeline = Pipeline(make_fetcher(), Model(), check="complete", max_pixels=10**6)
     outcome = pipeline.process(claim(server.at("/", answer)))
     gc.collect()
