@@ -31,7 +31,7 @@ LEASE_SECONDS = 5
 # Few, so that images last while a killed process starts again.
 SEATS = 8
 # What a process holds at most: its seats and what waits for them, see jobs/engine/seats.py.
-IN_HAND = SEATS + SEATS // 4
+IN_HAND = SEATS + SEATS // 2
 SETTINGS = {"WORKER_THREADS": str(SEATS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
 # For all images together; a quiet machine does fifty a second.
 SECONDS_PER_IMAGE = 0.1

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -130,7 +131,9 @@ class Cluster:
         """A connection of the superuser, outside transactions."""
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5, application_name="proof")
 
-    def query(self, sql: str, parameters: list[Any] | None = None, database: str = DATABASE) -> list[tuple[Any, ...]]:
+    def query(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None, database: str = DATABASE
+    ) -> list[tuple[Any, ...]]:
         """The rows of one statement, on a connection of its own; an empty list where it returns none."""
         with self.connect(database) as connection:
             cursor = connection.execute(sql, parameters)

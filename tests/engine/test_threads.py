@@ -84,9 +84,9 @@ def test_a_worker_declared_dead_comes_back_under_a_new_id(start_engine, images):
 def test_no_more_images_are_in_hand_than_the_seats_and_their_reserve(start_engine, images, gate):
     engine = start_engine(THREADS)
     job = submit_job(urls(images, 40))
-    wait_for(lambda: engine.in_hand == 10)  # 8 seats and a quarter more
+    wait_for(lambda: engine.in_hand == 12)  # 8 seats and half as many more
     wait_for(lambda: Gate.inside == 8)
-    assert ImageResult.objects.running().count() == 10
+    assert ImageResult.objects.running().count() == 12
     gate.opened.set()
     assert finished(job).status == "completed"
 

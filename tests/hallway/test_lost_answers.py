@@ -62,7 +62,7 @@ def test_a_submission_whose_commit_is_never_answered_is_found_by_its_key(behind_
 
 def test_results_whose_commit_is_never_answered_are_written_once(behind_a_proxy, images):
     hall, service, proxy = behind_a_proxy
-    proxy.cut_commit_after(b"FROM unnest(")
+    proxy.cut_commit_after(b"json_to_recordset")
     job_id = service.submit(many(images, 60))
     assert proxy.cut.wait(20)
     assert wait_for(lambda: finished_or_away(service, job_id), timeout=60)["status"] == "completed"

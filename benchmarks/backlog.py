@@ -1,0 +1,114 @@
+"""A million pending images: what a claim costs there, and what the server holds; and who waits behind whom."""
+
+import json
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks.accounting import PeakMemory
+from benchmarks.contestants import Bench, Service
+from benchmarks.samples import median, spread
+from proofs.figures import fit_line
+from proofs.report import Report
+from proofs.world.cluster import CHECKOUT
+from proofs.world.processes import STORES
+
+BACKLOG, FEW, WAITING = 1_000_000, 2_560, 200_000
+SEATS = 64
+WORK_SECONDS = 60.0
+SMALL_JOB, LARGE_JOB = 10, 10_000
+# As the service's own submission writes them, but for their number.
+_FILL = """
+    WITH job AS (
+        INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, store_errors)
+        VALUES ('ongoing', 'continue', 0, %(number)s, 0, 0, '[]') RETURNING id
+    ), visit AS (
+        INSERT INTO jobs_visit (job_id, store_id, visit_time)
+        SELECT id, %(store)s, 'today' FROM job RETURNING id, job_id
+    )
+    INSERT INTO jobs_imageresult (
+        job_id, visit_id, url, state, rank, run_after, held, claim_no, attempts, crashes, generation, format,
+        error_code, error_message
+    )
+    SELECT job_id, id, %(url)s || number || '.jpg', 'pending', extract(epoch FROM now()) + number,
+        CASE WHEN %(waiting)s THEN now() + interval '1 day' END, false, 0, 0, 0, 0, '', '', ''
+    FROM visit, generate_series(1, %(number)s) AS number
+"""
+
+
+def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, Any]:
+    claims: dict[str, list[float]] = {}
+    for name, ready, waiting in (
+        (f"{FEW:,} ready", FEW, 0),
+        (f"{BACKLOG:,} ready", int(BACKLOG * scale), 0),
+        (f"{BACKLOG:,} ready, {WAITING:,} waiting", int(BACKLOG * scale), int(WAITING * scale)),
+    ):
+        with bench.service(seats=SEATS, gpu=True, engines=0) as service:
+            _fill(bench, service, waiting, is_waiting=True)
+            _fill(bench, service, ready)
+            service.query("VACUUM ANALYZE jobs_imageresult")
+            claims[name] = _claims(service, rounds)
+    table = report.table("A claim of 64, ms", "table", "median (least to most)")
+    for name, each in claims.items():
+        table.add(name, spread([1000 * seconds for seconds in each]), ok=True)
+    few, *large = (median(each) for each in claims.values())
+    for name, found in zip(list(claims)[1:], large, strict=True):
+        report.bar(f"a claim with {name}", f"{found / few:.2f}x", "<= 2x", ok=found <= 2 * few)
+    memory = _memory(bench, report, scale)
+    return {"claims": claims, "memory": memory, "fair": _fair(bench, report, rounds, scale)}
+
+
+def _fill(bench: Bench, service: Service, number: int, *, is_waiting: bool = False) -> None:
+    if number:
+        url = bench.nginx.url("tiny", 0).removesuffix("0.jpg")
+        service.query(_FILL, {"number": number, "store": STORES[0], "url": url, "waiting": is_waiting})
+
+
+def _claims(service: Service, rounds: int) -> list[float]:
+    """Seconds of claims by a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.claims", str(8 * rounds)]
+    done = subprocess.run(command, cwd=CHECKOUT, env=service.variables, check=True, stdout=subprocess.PIPE, text=True)
+    return [float(each) for each in json.loads(done.stdout)]
+
+
+def _memory(bench: Bench, report: Report, scale: float) -> list[float]:
+    seconds = WORK_SECONDS * scale
+    samples: list[tuple[float, float]] = []
+    with bench.service(seats=SEATS, gpu=True, engines=0) as filled:
+        _fill(bench, filled, int(BACKLOG * scale))
+        with filled.engine():
+            begun = time.monotonic()
+            while (now := time.monotonic() - begun) < seconds:
+                with PeakMemory(filled.pids) as peak:
+                    time.sleep(0.5)
+                samples.append((now, peak.mb))
+    held = [mb for _, mb in samples]
+    steady = samples[len(samples) // 3 :]
+    line = fit_line([now / 3600 for now, _ in steady], [mb for _, mb in steady])
+    table = report.table("Memory of server and engine at a million pending images", "MB at most", "slope MB/h")
+    table.add(f"{max(held):.0f}", f"{line.slope:+.0f} ± {2 * line.error:.0f}", ok=True)
+    report.bar("memory with 1,000,000 pending", f"{max(held):.0f} MB", "< 200 MB", ok=max(held) < 200)
+    return held
+
+
+def _fair(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, list[float]]:
+    alone, behind = [], []
+    for _ in range(rounds):
+        with bench.service(seats=SEATS, gpu=True) as service:
+            service.work("tiny", SEATS)
+            alone.append(service.work("tiny", SMALL_JOB).seconds)
+            service.submit("tiny", int(LARGE_JOB * scale))
+            time.sleep(1)
+            behind.append(service.work("tiny", SMALL_JOB).seconds)
+    table = report.table(f"A job of {SMALL_JOB} images, s", "where", "seconds")
+    table.add("alone", spread(alone), ok=True)
+    table.add(f"behind {LARGE_JOB:,} images", spread(behind), ok=True)
+    bound = 2 * median(alone) + 1
+    report.bar(
+        f"{SMALL_JOB} images behind {LARGE_JOB:,}",
+        f"{median(behind):.2f} s",
+        f"<= {bound:.2f} s (twice alone plus 1 s)",
+        ok=median(behind) <= bound,
+    )
+    return {"alone": alone, "behind": behind}
