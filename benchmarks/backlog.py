@@ -1,4 +1,4 @@
-"""A million pending images: what a claim costs there, and what the server holds; and who waits behind whom."""
+"""A million pending images: what a claim costs there, and what server and engine hold."""
 
 import json
 import subprocess
@@ -17,7 +17,6 @@ from proofs.world.processes import STORES
 BACKLOG, FEW, WAITING = 1_000_000, 2_560, 200_000
 SEATS = 64
 WORK_SECONDS = 60.0
-SMALL_JOB, LARGE_JOB = 10, 10_000
 # As the service's own submission writes them, but for their number.
 _FILL = """
     WITH job AS (
@@ -55,8 +54,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
     few, *large = (median(each) for each in claims.values())
     for name, found in zip(list(claims)[1:], large, strict=True):
         report.bar(f"a claim with {name}", f"{found / few:.2f}x", "<= 2x", ok=found <= 2 * few)
-    memory = _memory(bench, report, scale)
-    return {"claims": claims, "memory": memory, "fair": _fair(bench, report, rounds, scale)}
+    return {"claims": claims, "memory": _memory(bench, report, scale)}
 
 
 def _fill(bench: Bench, service: Service, number: int, *, is_waiting: bool = False) -> None:
@@ -90,25 +88,3 @@ def _memory(bench: Bench, report: Report, scale: float) -> list[float]:
     table.add(f"{max(held):.0f}", f"{line.slope:+.0f} ± {2 * line.error:.0f}", ok=True)
     report.bar("memory with 1,000,000 pending", f"{max(held):.0f} MB", "< 200 MB", ok=max(held) < 200)
     return held
-
-
-def _fair(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, list[float]]:
-    alone, behind = [], []
-    for _ in range(rounds):
-        with bench.service(seats=SEATS, gpu=True) as service:
-            service.work("tiny", SEATS)
-            alone.append(service.work("tiny", SMALL_JOB).seconds)
-            service.submit("tiny", int(LARGE_JOB * scale))
-            time.sleep(1)
-            behind.append(service.work("tiny", SMALL_JOB).seconds)
-    table = report.table(f"A job of {SMALL_JOB} images, s", "where", "seconds")
-    table.add("alone", spread(alone), ok=True)
-    table.add(f"behind {LARGE_JOB:,} images", spread(behind), ok=True)
-    bound = 2 * median(alone) + 1
-    report.bar(
-        f"{SMALL_JOB} images behind {LARGE_JOB:,}",
-        f"{median(behind):.2f} s",
-        f"<= {bound:.2f} s (twice alone plus 1 s)",
-        ok=median(behind) <= bound,
-    )
-    return {"alone": alone, "behind": behind}

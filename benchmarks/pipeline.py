@@ -1,4 +1,4 @@
-"""One job from its submission to its end, beside loops without database, guard and retry, with and without GPU step."""
+"""One job from its submission to its end, beside loops without database, guard and retry."""
 
 from dataclasses import asdict
 from typing import Any

@@ -1,0 +1,43 @@
+"""A client that asks for a job's status."""
+
+import threading
+import time
+
+import requests
+
+from benchmarks.contestants import Service
+
+PAUSE_SECONDS = 0.01
+
+
+def ask(service: Service, job_id: int, pause: float = 0.0) -> float:
+    time.sleep(pause)
+    begun = time.monotonic()
+    service.session.get(f"{service.server.url}/api/status", params={"jobid": job_id}, timeout=30).raise_for_status()
+    return time.monotonic() - begun
+
+
+class Asking(threading.Thread):
+    """A client that asks for one job's status again and again while the block runs."""
+
+    def __init__(self, service: Service, job_id: int) -> None:
+        super().__init__(name="asking", daemon=True)
+        self._url = f"{service.server.url}/api/status?jobid={job_id}"
+        self._ended = threading.Event()
+        self.seconds: list[float] = []
+
+    def __enter__(self) -> "Asking":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self.join()
+
+    def run(self) -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not self._ended.wait(PAUSE_SECONDS):
+                begun = time.monotonic()
+                session.get(self._url, timeout=30).raise_for_status()
+                self.seconds.append(time.monotonic() - begun)
