@@ -20,13 +20,13 @@ from django.db.models import BooleanField, Exists, F, Func, IntegerField, Min, O
 from django.db.models.functions import Cast, Extract, Now
 
 from jobs import failpoints
-from jobs.backoff import full_jitter
-from jobs.errors import CrashLoop, ImageError, Skipped, UnknownStore
+from jobs.errors import CrashLoop, Skipped, UnknownStore
 from jobs.imaging.outcome import Claim, Outcome
 from jobs.isolation import company
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
 from jobs.models.store_errors import store_errors
 from jobs.states import ImageState, JobStatus, OnError
+from jobs.verdict import failed_attempt, verdict
 from stores.models import Store
 
 # The first half of the advisory lock that a living worker's keeper holds; the second half is the worker's id.
@@ -45,7 +45,7 @@ _LOCK_OURS = """
     WHERE image.id = ANY(%s) AND image.state = 'running' AND image.claimed_by = %s
     ORDER BY image.id FOR NO KEY UPDATE OF image
 """
-# What locked images become; `wait` are seconds until the next attempt.
+# What locked images become by their verdicts, see `verdict.py`.
 _RECORD = """
     UPDATE jobs_imageresult image SET
         state = new.state, attempts = new.attempts, bytes = new.bytes,
@@ -154,12 +154,12 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
     with transaction.atomic():
         rows = _lock_ours(worker_id, [outcome.claim for outcome in outcomes])
         ours = [by_fence.pop((row.id, row.claim_no)) for row in rows]
-        results = [_result(outcome) for outcome in ours]
-        if results:
-            _execute(_RECORD, [json.dumps(results)])
-        finished_jobs = _settle(rows, [result["state"] for result in results])
+        verdicts = [verdict(outcome) for outcome in ours]
+        if verdicts:
+            _execute(_RECORD, [json.dumps(verdicts)])
+        finished_jobs = _settle(rows, [each["state"] for each in verdicts])
         FailedAttempt.objects.bulk_create(
-            _evidence(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
+            failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
         failpoints.hit("record.before_commit", outcomes)
     return Recorded(len(rows), [outcome.claim for outcome in by_fence.values()], finished_jobs)
@@ -273,10 +273,8 @@ def retry(job_id: int, code: str | None = None) -> Retried:
 
 def _hold_worker(worker_id: int) -> None:
     # FOR KEY SHARE lets the heartbeat's UPDATE pass and holds off the rescue's DELETE; the ORM cannot say it.
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM jobs_worker WHERE id = %s FOR KEY SHARE", [worker_id])
-        if cursor.fetchone() is None:
-            raise WorkerGone(f"Worker {worker_id} was declared dead.")
+    if not _execute("SELECT 1 FROM jobs_worker WHERE id = %s FOR KEY SHARE", [worker_id]):
+        raise WorkerGone(f"Worker {worker_id} was declared dead.")
 
 
 def _fit_together(crashes: Sequence[int], beside: Collection[Claim]) -> int:
@@ -318,59 +316,6 @@ def _is_dead() -> Q:
         output_field=BooleanField(),
     )
     return Q(pk__in=Worker.objects.silent().values("pk")) | Q(lock_free)
-
-
-def _result(outcome: Outcome) -> dict[str, Any]:
-    """What a running row becomes, as _RECORD names it: completed, failed, or pending again after a wait."""
-    seen, error, measurement = outcome.evidence, outcome.error, outcome.measurement
-    # While the claim stands, nobody else counts attempts.
-    attempts = outcome.claim.attempt
-    result: dict[str, Any] = {
-        "id": outcome.claim.image_id,
-        "state": ImageState.COMPLETED,
-        "attempts": attempts,
-        "bytes": seen.bytes,
-        "format": "",
-        "error_code": "",
-        "error_message": "",
-        "fetch_ms": seen.fetch_ms,
-        "measure_ms": seen.measure_ms,
-        "gpu_ms": seen.gpu_ms,
-    }
-    if error is not None:
-        wait = _wait(error, attempts)
-        if wait is None:
-            return {**result, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
-        return {**result, "state": ImageState.PENDING, "wait": wait}
-    assert measurement is not None
-    result["width"] = measurement.width
-    result["height"] = measurement.height
-    result["perimeter"] = measurement.perimeter
-    result["format"] = measurement.format
-    result["gpu_result"] = outcome.gpu_result
-    return result
-
-
-def _wait(error: ImageError, attempts: int) -> float | None:
-    """Seconds until the next attempt; None where there is none."""
-    if not error.may_retry(attempts, settings.MAX_ATTEMPTS):
-        return None
-    return full_jitter(attempts, settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS, error.retry_after)
-
-
-def _evidence(outcome: Outcome, error: ImageError, worker_id: int) -> FailedAttempt:
-    seen = outcome.evidence
-    return FailedAttempt(
-        image_id=outcome.claim.image_id,
-        claim_no=outcome.claim.claim_no,
-        code=error.code,
-        message=str(error)[:500],
-        http_status=seen.http_status,
-        redirects=seen.redirects,
-        bytes=seen.bytes,
-        elapsed_ms=seen.fetch_ms + seen.measure_ms + seen.gpu_ms,
-        worker_id=worker_id,
-    )
 
 
 def _settle(rows: Sequence[_Row], states: Sequence[ImageState]) -> list[int]:

@@ -47,6 +47,7 @@ HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
 )
 _HEADERS = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
+_HTTP = b"HTTP/1."
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([0-9]{3})[ \r\n]")  # RFC 9112, section 4
 
 
@@ -74,9 +75,7 @@ class GuardedResponse(http.client.HTTPResponse):
         Raises HTTPException where it is no HTTP/1, OSError where the connection fails.
         """
         while True:
-            line = self.fp.readline(_MAX_LINE)
-            if not line:
-                raise http.client.RemoteDisconnected("instead of a status line")
+            line = self._read_line(_HTTP)
             found = _STATUS_LINE.match(line)
             if found is None:
                 raise http.client.BadStatusLine(line[:80].decode("latin-1"))
@@ -91,27 +90,39 @@ class GuardedResponse(http.client.HTTPResponse):
         self.will_close = "close" in kept.lower() or not (self.chunked or self.length is not None)
 
     def _read_header(self, size: int) -> None:
+        """Read the fields behind a status line of `size` bytes (RFC 9112, section 5)."""
+        fields: list[list[str]] = []
+        for _ in range(MAX_HEADER_LINES + 1):
+            line = self._read_line()
+            if line in (b"\r\n", b"\n"):
+                break
+            size += len(line)
+            if size > MAX_HEADER_BYTES:
+                raise http.client.LineTooLong("header")
+            text = line.decode("latin-1").rstrip("\r\n")
+            if text[:1] in (" ", "\t") and fields:
+                fields[-1][1] += f" {text.strip()}"  # the field goes on
+            else:
+                name, _, value = text.partition(":")
+                fields.append([name, value.lstrip(" \t")])
+        else:
+            raise http.client.HTTPException(f"more than {MAX_HEADER_LINES} header lines")
         self.headers = CaseInsensitiveDict()
         self.content_lengths = set()
-        name = ""
-        for _ in range(MAX_HEADER_LINES + 1):
-            line = self.fp.readline(_MAX_LINE)
-            if line in (b"\r\n", b"\n"):
-                return
-            size += len(line)
-            if size > MAX_HEADER_BYTES or not line.endswith(b"\n"):
-                break
-            text = line.decode("latin-1")
-            folded = text[0] in " \t"  # RFC 9112, section 5.2: the line goes on with the one before
-            if not folded:
-                name, _, text = text.partition(":")
-            value = text.lstrip(" \t").rstrip("\r\n")
+        for name, value in fields:
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
             if name.lower() == "content-length":
                 self.content_lengths.add(value.strip())
-            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
-        if not line:
-            raise http.client.RemoteDisconnected("in the header")
-        raise http.client.LineTooLong("header")
+
+    def _read_line(self, beginning: bytes = b"") -> bytes:
+        """One line of the header; half a line that has this beginning is a lost connection."""
+        line: bytes = self.fp.readline(_MAX_LINE)
+        if not line.endswith(b"\n"):
+            if len(line) == _MAX_LINE:
+                raise http.client.LineTooLong("header")
+            if line.startswith(beginning) or not line:
+                raise http.client.RemoteDisconnected("in the header")
+        return line
 
     def close(self) -> None:
         is_spent = self.isclosed() and not self.will_close and not self.length

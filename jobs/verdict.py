@@ -1,0 +1,66 @@
+"""What an outcome makes of its image: completed, failed, or pending for another attempt. Moves nothing."""
+
+from typing import Any
+
+from django.conf import settings
+
+from jobs.backoff import full_jitter
+from jobs.errors import ImageError
+from jobs.imaging.outcome import Outcome
+from jobs.models import FailedAttempt
+from jobs.states import ImageState
+
+
+def verdict(outcome: Outcome) -> dict[str, Any]:
+    """The image's columns from now on, as JSON holds them; `wait` are the seconds until another attempt."""
+    seen, error, measurement = outcome.evidence, outcome.error, outcome.measurement
+    columns: dict[str, Any] = {
+        "id": outcome.claim.image_id,
+        # While the claim stands, nobody else counts attempts.
+        "attempts": outcome.claim.attempt,
+        "bytes": seen.bytes,
+        "fetch_ms": seen.fetch_ms,
+        "measure_ms": seen.measure_ms,
+        "gpu_ms": seen.gpu_ms,
+        "format": "",
+        "error_code": "",
+        "error_message": "",
+    }
+    if error is not None:
+        wait = _wait(error, outcome.claim.attempt)
+        if wait is None:
+            return {**columns, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
+        return {**columns, "state": ImageState.PENDING, "wait": wait}
+    assert measurement is not None
+    return {
+        **columns,
+        "state": ImageState.COMPLETED,
+        "width": measurement.width,
+        "height": measurement.height,
+        "perimeter": measurement.perimeter,
+        "format": measurement.format,
+        "gpu_result": outcome.gpu_result,
+    }
+
+
+def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> FailedAttempt:
+    """The row of evidence that a failed attempt leaves; not saved."""
+    seen = outcome.evidence
+    return FailedAttempt(
+        image_id=outcome.claim.image_id,
+        claim_no=outcome.claim.claim_no,
+        code=error.code,
+        message=str(error)[:500],
+        http_status=seen.http_status,
+        redirects=seen.redirects,
+        bytes=seen.bytes,
+        elapsed_ms=seen.fetch_ms + seen.measure_ms + seen.gpu_ms,
+        worker_id=worker_id,
+    )
+
+
+def _wait(error: ImageError, attempts: int) -> float | None:
+    """Seconds until the next attempt; None where there is none."""
+    if not error.may_retry(attempts, settings.MAX_ATTEMPTS):
+        return None
+    return full_jitter(attempts, settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS, error.retry_after)
