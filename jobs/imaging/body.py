@@ -1,7 +1,10 @@
 """What has been downloaded: in memory while there is room for it, else in a temporary file."""
 
+import io
+import shutil
 import tempfile
 import threading
+from typing import IO
 
 # As much at a time is asked for where nobody knows how much will come.
 STEP_BYTES = 2**17
@@ -28,14 +31,13 @@ class Room:
 
 
 class Body:
-    """Bytes that are written once and then read; `close` frees their memory or disk.
+    """Bytes that are written once and then read from `file`; `close` frees their memory or disk.
 
     `expected` is how many will come, where that is known.
     """
 
     def __init__(self, room: Room, expected: int | None) -> None:
-        # Told when to go to disk; of its own accord it never does.
-        self.file = tempfile.SpooledTemporaryFile(max_size=0)  # noqa: SIM115 - `close` closes it
+        self.file: IO[bytes] = io.BytesIO()
         self.size = 0
         self._room = room
         self._taken = 0
@@ -59,7 +61,10 @@ class Body:
             self._taken += size
             return
         self._is_on_disk = True
-        self.file.rollover()
+        with self.file as so_far:
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+            so_far.seek(0)
+            shutil.copyfileobj(so_far, self.file)
         self._give_room_back()
 
     def _give_room_back(self) -> None:

@@ -2,8 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Self
 
 from django.conf import settings
@@ -80,13 +78,20 @@ class Pipeline:
         return answer
 
 
-@contextmanager
-def _timed(evidence: Evidence, field: str) -> Iterator[None]:
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        setattr(evidence, field, round((time.monotonic() - started) * 1000))
+class _timed:  # noqa: N801 - read as a word: with _timed(...)
+    """Puts the milliseconds that the block takes into a field of the evidence, whatever ends it."""
+
+    __slots__ = ("_evidence", "_field", "_started")
+
+    def __init__(self, evidence: Evidence, field: str) -> None:
+        self._evidence = evidence
+        self._field = field
+        self._started = time.monotonic()
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        setattr(self._evidence, self._field, round((time.monotonic() - self._started) * 1000))
 
 
 def _names(claim: Claim) -> dict[str, int]:

@@ -91,28 +91,27 @@ class GuardedResponse(http.client.HTTPResponse):
 
     def _read_header(self, size: int) -> None:
         """Read the fields behind a status line of `size` bytes (RFC 9112, section 5)."""
-        fields: list[list[str]] = []
+        fields: dict[str, str] = {}
+        self.content_lengths = set()
+        name = ""
         for _ in range(MAX_HEADER_LINES + 1):
             line = self._read_line()
             if line in (b"\r\n", b"\n"):
-                break
+                self.headers = CaseInsensitiveDict(fields)
+                return
             size += len(line)
             if size > MAX_HEADER_BYTES:
                 raise http.client.LineTooLong("header")
             text = line.decode("latin-1").rstrip("\r\n")
-            if text[:1] in (" ", "\t") and fields:
-                fields[-1][1] += f" {text.strip()}"  # the field goes on
-            else:
-                name, _, value = text.partition(":")
-                fields.append([name, value.lstrip(" \t")])
-        else:
-            raise http.client.HTTPException(f"more than {MAX_HEADER_LINES} header lines")
-        self.headers = CaseInsensitiveDict()
-        self.content_lengths = set()
-        for name, value in fields:
-            self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
-            if name.lower() == "content-length":
+            if name and text[:1] in (" ", "\t"):  # the field goes on
+                fields[name] += f" {text.strip()}"
+                continue
+            name, _, value = text.partition(":")
+            name, value = name.lower(), value.lstrip(" \t")
+            fields[name] = f"{fields[name]}, {value}" if name in fields else value
+            if name == "content-length":
                 self.content_lengths.add(value.strip())
+        raise http.client.HTTPException(f"more than {MAX_HEADER_LINES} header lines")
 
     def _read_line(self, beginning: bytes = b"") -> bytes:
         """One line of the header; half a line that has this beginning is a lost connection."""

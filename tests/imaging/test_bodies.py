@@ -1,11 +1,12 @@
 """What arrives of a response's body, and what is made of one that does not arrive."""
 
-import tempfile
+import io
 
 import pytest
 
 from jobs import errors
 from jobs.imaging import body
+from jobs.imaging import fetch as fetching
 from jobs.imaging.outcome import Evidence
 from proofs.world.fault_server import chunked, closing, dripping, response, silent
 
@@ -84,12 +85,12 @@ def test_downloads_share_the_memory_and_what_finds_no_room_goes_to_disk(make_fet
     fetcher = make_fetcher(memory_bytes=1000)
     url = server.at("/", response(b"x" * 600))
     with fetcher.fetch(url, evidence) as first, fetcher.fetch(url, evidence) as second:
-        assert [download.file._rolled for download in (first, second)] == [False, True]
+        assert [is_on_disk(download) for download in (first, second)] == [False, True]
         assert first.file.read() == second.file.read() == b"x" * 600
     assert [first.file.closed, second.file.closed] == [True, True]
     for size, on_disk in ((1000, False), (1001, True)):
         with fetcher.fetch(server.at("/", response(b"x" * size)), evidence) as download:
-            assert download.file._rolled is on_disk
+            assert is_on_disk(download) is on_disk
             assert download.file.read() == b"x" * size
 
 
@@ -97,24 +98,26 @@ def test_a_download_of_unknown_length_goes_to_disk_when_its_room_ends(make_fetch
     fetcher = make_fetcher(memory_bytes=body.STEP_BYTES + 1000, max_bytes=10**6)
     for size, on_disk in ((1000, False), (body.STEP_BYTES + 2000, True), (1000, False)):
         with fetcher.fetch(server.at("/", closing(OPEN_END + b"x" * size)), evidence) as download:
-            assert download.file._rolled is on_disk
+            assert is_on_disk(download) is on_disk
             assert download.file.read() == b"x" * size
 
 
-def test_a_failed_download_frees_its_file_and_its_room_at_once(make_fetcher, server, evidence, monkeypatch):
-    files: list[tempfile.SpooledTemporaryFile[bytes]] = []
+def is_on_disk(download) -> bool:
+    return not isinstance(download.file, io.BytesIO)
 
-    class Remembered(tempfile.SpooledTemporaryFile):
-        def __init__(self, *args, **options):
-            super().__init__(*args, **options)
-            files.append(self)
 
-    monkeypatch.setattr(body.tempfile, "SpooledTemporaryFile", Remembered)
-    fetcher = make_fetcher(memory_bytes=1000)
+@pytest.mark.parametrize("memory_bytes", [1000, 0])
+def test_a_failed_download_frees_its_file_and_its_room_at_once(
+    make_fetcher, server, evidence, monkeypatch, memory_bytes
+):
+    bodies = []
+    monkeypatch.setattr(fetching, "Body", lambda *options: bodies.append(body.Body(*options)) or bodies[-1])
+    fetcher = make_fetcher(memory_bytes=memory_bytes)
     for _ in range(2):
         with pytest.raises(errors.Truncated):
             fetcher.fetch(server.at("/", closing(response(b"x" * 1000)[:-1])), evidence)
-    assert [(file.closed, file._rolled) for file in files] == [(True, False)] * 2
+    assert [(each.file.closed, is_on_disk(each)) for each in bodies] == [(True, memory_bytes == 0)] * 2
+    assert fetcher._room.take(memory_bytes)
 
 
 def test_a_complete_body_is_not_waited_on(fetch, server):

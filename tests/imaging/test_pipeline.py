@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import tempfile
 import time
 import weakref
 
@@ -10,6 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs import errors
+from jobs.imaging.body import Body
 from jobs.imaging.gpu import SimulatedGPU
 from jobs.imaging.outcome import Claim, Measurement
 from jobs.imaging.pipeline import Pipeline
@@ -180,20 +180,19 @@ def test_an_order_to_stop_passes(make_fetcher, server):
 
 @pytest.mark.parametrize("answer", [response(JPEG), response(JPEG[:-2]), closing(response(JPEG)[:-2])])
 def test_no_outcome_keeps_the_image_in_memory(make_fetcher, server, monkeypatch, answer):
-    files = []
-    real = tempfile.SpooledTemporaryFile
+    bodies = []
 
-    def remember(*args, **options):
-        file = real(*args, **options)
-        files.append(weakref.ref(file))
-        return file
+    def remember(*options):
+        body = Body(*options)
+        bodies.append(weakref.ref(body))
+        return body
 
-    monkeypatch.setattr("jobs.imaging.body.tempfile.SpooledTemporaryFile", remember)
+    monkeypatch.setattr("jobs.imaging.fetch.Body", remember)
     pipeline = Pipeline(make_fetcher(), Model(), check="complete", max_pixels=10**6)
     outcome = pipeline.process(claim(server.at("/", answer)))
     gc.collect()
     assert outcome
-    assert [file() for file in files] == [None]
+    assert [body() for body in bodies] == [None]
 
 
 def test_a_pipeline_is_made_of_the_settings(settings, server):
