@@ -67,6 +67,8 @@ class Epoch:
             drained = True
         finally:
             self._leaving.set()
+            # Where the epoch was lost, so is what no seat has begun: somebody will claim it again.
+            self._seats.empty(seconds=0)
             self._recorder.close(seconds=0)
             self._keeper_thread.join()
             if drained:

@@ -28,10 +28,12 @@ class Gate(gpu.GPUStep):
 
     opened = threading.Event()
     inside = 0
+    entered = 0
     connections: set[object] = set()
 
     def infer(self, image, measurement):
         Gate.inside += 1
+        Gate.entered += 1
         # This thread's own: what Django has opened for the seat.
         Gate.connections.add(connection.connection)
         try:
@@ -44,7 +46,7 @@ class Gate(gpu.GPUStep):
 @pytest.fixture
 def gate(settings):
     settings.GPU_STEP = "tests.engine.test_threads.Gate"
-    Gate.opened, Gate.connections = threading.Event(), set()
+    Gate.opened, Gate.connections, Gate.entered = threading.Event(), set(), 0
     yield Gate
     Gate.opened.set()
 
@@ -71,6 +73,18 @@ def test_lost_connections_cost_no_image(start_engine, images):
         wait_for(lambda before=before: Worker.objects.filter(id__gt=before).exists())
     assert finished(job).status == "completed"
     assert engine.is_running
+
+
+def test_what_no_seat_has_begun_is_not_worked_on_for_a_lost_epoch(start_engine, images, gate):
+    start_engine(THREADS)
+    job = submit_job(urls(images, 12))
+    wait_for(lambda: Gate.inside == 8)  # four wait for a seat
+    first = Worker.objects.get().id
+    cut_every_connection()
+    wait_for(lambda: Worker.objects.filter(id__gt=first).exists())
+    gate.opened.set()
+    assert finished(job).status == "completed"
+    assert Gate.entered == 8 + 12
 
 
 def test_a_worker_declared_dead_comes_back_under_a_new_id(start_engine, images):
