@@ -1,5 +1,6 @@
 """What an outcome makes of its image: completed, failed, or pending for another attempt. Moves nothing."""
 
+import random
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,9 @@ from jobs.errors import ImageError
 from jobs.imaging.outcome import Outcome
 from jobs.models import FailedAttempt
 from jobs.states import ImageState
+
+# How long an image waits whose host had no turn for it.
+PUT_OFF_SECONDS = 0.5, 1.5
 
 
 def verdict(outcome: Outcome) -> dict[str, Any]:
@@ -31,7 +35,10 @@ def verdict(outcome: Outcome) -> dict[str, Any]:
         if wait is None:
             return {**columns, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
         return {**columns, "state": ImageState.PENDING, "wait": wait}
-    assert measurement is not None
+    if measurement is None:
+        # Put off: it counts as no attempt.
+        wait = random.uniform(*PUT_OFF_SECONDS)  # noqa: S311 - spreads load, protects nothing
+        return {**columns, "attempts": outcome.claim.attempt - 1, "state": ImageState.PENDING, "wait": wait}
     return {
         **columns,
         "state": ImageState.COMPLETED,

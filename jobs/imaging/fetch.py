@@ -57,10 +57,10 @@ class Download:
 class Fetcher:
     """Fetches images for many threads at once; `close` it after use.
 
-    `deadline_seconds` is for one whole download: look-up, connection, redirects, body, and the wait for its turn
-    where `per_host` (0 for no limit) allows only so many downloads from one host at a time. `timeouts` are for
-    one connection attempt and for one silence. `memory_bytes` is what all downloads together may keep in memory, the
-    others go to temporary files. `ca_file` replaces the public certificate authorities.
+    `deadline_seconds` is for one whole download: look-up, connection, redirects, body. `per_host` is how many
+    downloads from one host there may be at a time, 0 for no limit. `timeouts` are for one connection attempt and for
+    one silence. `memory_bytes` is what all downloads together may keep in memory, the others go to temporary files.
+    `ca_file` replaces the public certificate authorities.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Fetcher:
             session.close()
 
     def fetch(self, url: str, evidence: Evidence) -> Download:
-        """The image at `url`; raises a FetchError. What is seen on the way is put into `evidence`."""
+        """The image at `url`; raises a FetchError, or NoTurn. What is seen on the way is put into `evidence`."""
         target = self._guard.admit(url)
         with self._watchdog.deadline() as deadline:
             for _ in range(self._max_redirects + 1):

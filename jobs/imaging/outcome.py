@@ -50,7 +50,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt ended in: either `measurement` or `error` is set."""
+    """What one attempt ended in: `measurement` or `error`; neither where it was put off before it began."""
 
     claim: Claim
     evidence: Evidence

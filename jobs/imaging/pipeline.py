@@ -11,6 +11,7 @@ from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
 from jobs.imaging.measure import measure
 from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
+from jobs.imaging.turns import NoTurn
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class Pipeline:
                     )
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
+        except NoTurn:
+            return Outcome(claim, evidence)
         except errors.Internal as error:
             logger.exception("image failed unexpectedly", extra=_names(claim))
             return Outcome(claim, evidence, error=_bare(error))

@@ -4,16 +4,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from jobs import errors
 from jobs.imaging.deadline import Deadline
+
+# A seat waits no longer for a host: it is of more use to another host's image.
+TURN_SECONDS = 2.0
+
+
+class NoTurn(Exception):
+    """As many images are being downloaded from the host as may be at once; nothing was tried."""
 
 
 class HostTurns:
     """At most `limit` downloads at once from one host; 0 for no limit.
 
-    The wait for a turn is part of a download's deadline, so that no seat is held longer than that. Whoever sets a
-    limit should leave room for it: `limit` times the deadline, divided by the time of one download, is how many
-    seats can wait for one host and all be served.
+    Who gets no turn within TURN_SECONDS is sent away, to come back later: so no host can hold every seat.
     """
 
     def __init__(self, limit: int) -> None:
@@ -24,15 +28,14 @@ class HostTurns:
 
     @contextmanager
     def turn(self, host: str, deadline: Deadline) -> Iterator[None]:
-        """Hold one of the host's turns; raises DeadlineExceeded where none comes free in time."""
+        """Hold one of the host's turns; raises NoTurn where none comes free, DeadlineExceeded at the deadline."""
         if not self._limit:
             yield
             return
         with self._entry(host) as turns:
-            if not turns.acquire(timeout=max(deadline.remaining, 0)):
-                raise errors.DeadlineExceeded(
-                    f"No turn at {host} came free in time: it is asked for {self._limit} images at once at most."
-                )
+            if not turns.acquire(timeout=max(min(TURN_SECONDS, deadline.remaining), 0)):
+                deadline.check()
+                raise NoTurn(host)
             try:
                 yield
             finally:

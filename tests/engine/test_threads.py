@@ -13,12 +13,15 @@ from jobs.errors import Internal, NotAnImage
 from jobs.imaging import gpu
 from jobs.imaging.outcome import Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Worker
+from proofs.world.fault_server import FaultServer, response
+from tests.conftest import FIXTURES
 from tests.engine.test_contract import finished
 from tests.factories import make_worker, states, submit_job, success
 from tests.waiting import wait_for
 
 CONNECT_PARAMETERS = {"host", "port", "user", "password", "dbname"}
 THREADS = "jobs.engine.threads.ThreadEngine"
+IMAGE = (FIXTURES / "images" / "shelf.jpg").read_bytes()
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,6 +151,25 @@ def test_what_a_lock_stands_against_is_done_again_by_the_same_worker(
 def plain_parameters():
     """How to connect beside Django's pool."""
     return {key: value for key, value in connection.get_connection_params().items() if key in CONNECT_PARAMETERS}
+
+
+def answer_slowly(stage):
+    stage.pause(0.08)
+    stage.send(response(IMAGE))
+
+
+def test_a_host_that_takes_one_at_a_time_delays_its_images_and_fails_none(start_engine, images, settings, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.turns.TURN_SECONDS", 0.02)
+    monkeypatch.setattr("jobs.verdict.PUT_OFF_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.05)
+    settings.FETCH_PER_HOST, settings.FETCH_DEADLINE_SECONDS, settings.MAX_ATTEMPTS = 1, 0.5, 1
+    with FaultServer() as server:
+        start_engine(THREADS)
+        slow = submit_job([server.at(f"/{number}", answer_slowly) for number in range(10)])
+        assert finished(submit_job(urls(images, 10))).status == "completed"
+        assert finished(slow).status == "completed"
+    assert set(ImageResult.objects.filter(job=slow).values_list("attempts", flat=True)) == {1}
+    assert ImageResult.objects.filter(job=slow, claim_no__gt=1).exists()
 
 
 def test_what_the_model_says_is_stored(start_engine, images, gate):

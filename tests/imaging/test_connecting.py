@@ -15,7 +15,7 @@ from jobs.imaging import connect
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import Guard
 from jobs.imaging.outcome import Evidence
-from jobs.imaging.turns import HostTurns
+from jobs.imaging.turns import HostTurns, NoTurn
 from proofs.world.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
 from tests.imaging.conftest import ALL_PORTS
 from tests.waiting import wait_for
@@ -220,8 +220,9 @@ def test_a_host_is_asked_for_no_more_than_its_limit_at_once(make_fetcher, server
     assert fetcher._turns._hosts == {}
 
 
-def test_a_wait_for_a_turn_ends_at_the_deadline(make_fetcher, server):
-    fetcher = make_fetcher(per_host=1, deadline_seconds=0.3)
+def test_who_gets_no_turn_is_sent_away(make_fetcher, server, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.turns.TURN_SECONDS", 0.05)
+    fetcher = make_fetcher(per_host=1, deadline_seconds=0.5)
     url = server.at("/", silent())
 
     def fetch():
@@ -231,10 +232,9 @@ def test_a_wait_for_a_turn_ends_at_the_deadline(make_fetcher, server):
     first = threading.Thread(target=fetch)
     first.start()
     wait_for(lambda: server.requests)
-    with (
-        pytest.raises(errors.DeadlineExceeded, match=r"No turn at 127\.0\.0\.1"),
-        fetcher._turns.turn("127.0.0.1", Deadline(0.05)),
-    ):
+    with pytest.raises(NoTurn, match=r"127\.0\.0\.1"):
+        fetcher.fetch(url, Evidence())
+    with pytest.raises(errors.DeadlineExceeded), fetcher._turns.turn("127.0.0.1", Deadline(0.01)):
         pass
     first.join(5)
     assert fetcher._turns._hosts == {}

@@ -4,6 +4,7 @@ import pytest
 from django.db.models import F
 
 from jobs import errors, queue
+from jobs.imaging.outcome import Evidence, Outcome
 from jobs.models import FailedAttempt, ImageResult
 from jobs.states import OnError
 from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, states, submit_job, submit_visits, success
@@ -53,6 +54,25 @@ def test_a_retryable_failure_waits_and_leaves_evidence(settings):
     assert row.run_after is not None
     evidence = FailedAttempt.objects.get()
     assert (evidence.image_id, evidence.code, evidence.claim_no) == (row.pk, "read_timeout", 1)
+
+
+def test_what_was_put_off_waits_and_counts_as_no_attempt(settings):
+    settings.MAX_ATTEMPTS = 1
+    job = submit_job(1)
+    worker = make_worker()
+    before = queue.database_now()
+    for _ in range(3):
+        (claim,) = queue.claim(worker, limit=1)
+        assert claim.attempt == 1
+        queue.record(worker, [Outcome(claim, Evidence())])
+        row = ImageResult.objects.get(job=job)
+        assert (row.state, row.attempts, row.crashes, row.claimed_by, row.error_code) == ("pending", 0, 0, None, "")
+        assert 0.5 <= (row.run_after - before).total_seconds() < 5
+        ImageResult.objects.update(run_after=queue.database_now())
+        queue.promote()
+    assert not FailedAttempt.objects.exists()
+    run(job, True)
+    assert (job.status, ImageResult.objects.get(job=job).attempts) == ("completed", 1)
 
 
 def test_retry_after_is_waited_for(settings):
