@@ -21,7 +21,7 @@ from proofs.world.cluster import CHECKOUT, Cluster
 from proofs.world.processes import STORES, Process, Server, Worker, environment, prepare
 
 START_SECONDS = 60.0
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.25
 # No job takes longer, by far.
 MOST_SECONDS = 900.0
 
@@ -176,15 +176,20 @@ class Service:
         job_id: int = answer.json()["job_id"]
         return job_id
 
+    def is_ongoing(self, job_id: int) -> bool:
+        answer = self.session.get(f"{self.server.url}/api/status", params={"jobid": job_id}, timeout=30)
+        return bool(answer.json()["status"] == "ongoing")
+
     def summary(self, job_id: int) -> dict[str, Any]:
         return self.server.status(self.session, job_id)
 
     def finish(self, job_id: int) -> datetime:
         """Wait for the job's end; when the database says it was. AssertionError if an image failed."""
         deadline = time.monotonic() + MOST_SECONDS
-        while (found := self.summary(job_id))["status"] == "ongoing":
-            assert time.monotonic() < deadline, f"The job did not end: {found}"
+        while self.is_ongoing(job_id):
+            assert time.monotonic() < deadline, f"The job did not end: {self.summary(job_id)}"
             time.sleep(POLL_SECONDS)
+        found = self.summary(job_id)
         assert found["status"] == "completed", str(found)[:500]
         return datetime.fromisoformat(found["finished_at"])
 

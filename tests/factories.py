@@ -55,3 +55,8 @@ def failure(claim: Claim, error: ImageError) -> Outcome:
 def states(job: Job) -> list[str]:
     """The states of the job's images in submission order."""
     return list(ImageResult.objects.filter(job=job).order_by("id").values_list("state", flat=True))
+
+
+def ready() -> int:
+    """How many images a worker may claim now."""
+    return ImageResult.objects.pending().filter(run_after=None, held=False).count()

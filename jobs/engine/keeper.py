@@ -41,8 +41,8 @@ class Keeper:
                 ).fetchall()[0][0]
                 if not settings.LEASE_ONLY:
                     self._execute("SELECT pg_advisory_lock(%s, %s)", [WORKER_LOCK, self.worker_id])
-            if not settings.LEASE_ONLY:
-                self._execute(f"LISTEN {CHANNEL}")
+                    # From the same moment on: a wake-up to a worker that can be seen is heard.
+                    self._execute(f"LISTEN {CHANNEL}")
         except BaseException:
             self._connection.close()
             raise

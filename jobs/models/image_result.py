@@ -10,10 +10,6 @@ from jobs.states import ImageState
 
 
 class ImageResultQuerySet(models.QuerySet["ImageResult"]):
-    def ready(self) -> ImageResultQuerySet:
-        """Images that a worker may claim now."""
-        return self.filter(state=ImageState.PENDING, run_after=None, held=False)
-
     def waiting(self) -> ImageResultQuerySet:
         """Images between two attempts."""
         return self.filter(state=ImageState.PENDING, run_after__isnull=False)

@@ -9,7 +9,7 @@ import pytest
 from jobs.api.payload import parse_submission
 from jobs.models import ImageResult, Job, Visit
 from tests.api.payloads import submission, visit, work_off
-from tests.factories import make_stores
+from tests.factories import make_stores, ready
 
 pytestmark = pytest.mark.django_db
 
@@ -148,9 +148,9 @@ def test_stop_store_takes_a_stores_images_one_after_the_other(api):
     make_stores("T-1")
     api.submit(submission(visit("T-1", "http://a/1", "http://a/2"), on_error="stop_store"))
 
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
     work_off()
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
 
 
 def test_as_many_images_as_allowed_are_accepted(api, settings):

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from jobs import queue
 from jobs.models import ImageResult, Worker
-from tests.factories import make_worker, submit_job
+from tests.factories import make_worker, ready, submit_job
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,7 @@ def test_a_worker_declared_dead_gets_nothing():
     Worker.objects.all().delete()
     with pytest.raises(queue.WorkerGone):
         queue.claim(worker, limit=1)
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
 
 
 def test_a_waiting_or_held_image_is_not_claimed():

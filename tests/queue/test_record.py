@@ -7,7 +7,17 @@ from jobs import errors, queue
 from jobs.imaging.outcome import Evidence, Outcome
 from jobs.models import FailedAttempt, ImageResult
 from jobs.states import OnError
-from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, states, submit_job, submit_visits, success
+from tests.factories import (
+    KNOWN_STORE,
+    failure,
+    make_stores,
+    make_worker,
+    ready,
+    states,
+    submit_job,
+    submit_visits,
+    success,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -106,7 +116,7 @@ def test_promotion_leaves_alone_what_is_not_due(settings):
     job = submit_job(2)
     run(job, errors.ReadTimeout(), errors.HTTPStatus(503, retry_after=50))
     assert queue.promote() == 1
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
 
 
 def test_a_release_counts_as_neither_attempt_nor_crash():
@@ -148,9 +158,9 @@ def test_a_job_of_unknown_stores_alone_is_failed_at_once():
 
 def test_stop_store_takes_a_stores_images_one_after_the_other():
     job = submit_job(3, on_error=OnError.STOP_STORE)
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
     run(job, True)
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
     run(job, True, True)
     assert job.status == "completed"
 

@@ -6,7 +6,17 @@ from jobs import errors, queue
 from jobs.models import FailedAttempt, ImageResult, Job
 from jobs.states import OnError
 from stores.models import Store
-from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, states, submit_job, submit_visits, success
+from tests.factories import (
+    KNOWN_STORE,
+    failure,
+    make_stores,
+    make_worker,
+    ready,
+    states,
+    submit_job,
+    submit_visits,
+    success,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +108,7 @@ def test_under_stop_store_a_retry_goes_one_after_the_other_again():
     job = submit_job(3, on_error=OnError.STOP_STORE)
     finish(job, errors.NotAnImage())
     assert queue.retry(job.pk).reopened == 3
-    assert ImageResult.objects.ready().count() == 1
+    assert ready() == 1
     for _ in range(3):
         finish(job, True)
     assert job.status == "completed"
