@@ -13,6 +13,7 @@ import signal
 import sys
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from rich.console import Console
 
@@ -47,7 +48,9 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160)
     options.out.mkdir(exist_ok=True)
-    results, missed = {}, 0
+    machine = {"processors": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    results: dict[str, Any] = {}
+    missed = 0
     try:
         with Bench() as bench:
             for name in options.cases or cases:
@@ -57,13 +60,13 @@ def main(arguments: list[str]) -> int:
                 load = " ".join(f"{each:.1f}" for each in os.getloadavg())
                 console.print(f"bench {name}: {len(report.missed)} missed, {monotonic() - begun:.0f} s, load {load}\n")
                 missed += len(report.missed)
+                # After every case: what was measured is not lost with a later one.
+                (options.out / "results.json").write_text(json.dumps({"machine": machine, "cases": results}, indent=1))
                 if plot := getattr(cases[name], "plot", None):
                     plot(results[name], options.out / f"{name}.png")
     except CannotProve as reason:
         console.print(f"Cannot be measured here: {reason}", markup=False)
         return CANNOT_MEASURE
-    machine = {"processors": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    (options.out / "results.json").write_text(json.dumps({"machine": machine, "cases": results}, indent=1))
     console.print(f"Written: {options.out}/results.json", markup=False)
     return 1 if missed else 0
 
