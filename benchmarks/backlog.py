@@ -4,11 +4,12 @@ import json
 import subprocess
 import sys
 import time
+from statistics import median
 from typing import Any
 
 from benchmarks.accounting import PeakMemory
 from benchmarks.contestants import Bench, Service
-from benchmarks.samples import median, spread
+from benchmarks.samples import spread
 from proofs.figures import fit_line
 from proofs.report import Report
 from proofs.world.cluster import CHECKOUT

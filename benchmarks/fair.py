@@ -1,10 +1,11 @@
 """How long a small job waits behind a large one."""
 
 import time
+from statistics import median
 from typing import Any
 
 from benchmarks.contestants import Bench
-from benchmarks.samples import median, spread
+from benchmarks.samples import spread
 from proofs.report import Report
 
 SEATS = 64

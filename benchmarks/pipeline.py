@@ -1,10 +1,11 @@
 """One job from its submission to its end, beside loops without database, guard and retry."""
 
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from benchmarks.contestants import Bench, Run
-from benchmarks.samples import median, of, spread
+from benchmarks.samples import of, spread
 from proofs.report import Report
 
 SEATS = {True: 256, False: 64}

@@ -1,10 +1,11 @@
 """What a second and a fourth engine process of 64 seats add."""
 
 from dataclasses import asdict
+from statistics import median
 from typing import Any
 
 from benchmarks.contestants import Bench, Run
-from benchmarks.samples import median, of, spread
+from benchmarks.samples import of, spread
 from proofs.report import Report
 
 ENGINES = (1, 2, 4)

@@ -5,8 +5,6 @@ from statistics import median
 
 from benchmarks.contestants import Run
 
-__all__ = ["median", "of", "spread"]
-
 
 def of(runs: Sequence[Run], figure: Callable[[Run], float]) -> float:
     """The median of one figure."""

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.contestants import Bench, Run
-from benchmarks.samples import median, of, spread
+from benchmarks.samples import of, spread
 from proofs.report import Report
 
 GPU_SECONDS = 0.25  # on average

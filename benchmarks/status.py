@@ -1,11 +1,12 @@
 """How long a client waits for the status of jobs of 10 to 100,000 images, idle and while every seat is busy."""
 
 import time
+from statistics import median
 from typing import Any
 
 from benchmarks.asking import PAUSE_SECONDS, ask
 from benchmarks.contestants import Bench
-from benchmarks.samples import median, spread
+from benchmarks.samples import spread
 from proofs.figures import percentile
 from proofs.report import Report
 

@@ -1,11 +1,12 @@
 """How long a client waits for a submission of 100 to 100,000 images, and others for their status meanwhile."""
 
 import time
+from statistics import median
 from typing import Any
 
 from benchmarks.asking import Asking
 from benchmarks.contestants import Bench, body
-from benchmarks.samples import median, spread
+from benchmarks.samples import spread
 from proofs.figures import percentile
 from proofs.report import Report
 
