@@ -40,6 +40,14 @@ def test_a_body_that_was_not_read_is_not_read_by_the_next_request(fetch, server)
     assert server.connections == 3
 
 
+def test_the_rest_of_a_chunked_body_is_not_taken_for_the_next_answer(fetch, server):
+    gone = server.at("/gone", b"HTTP/1.1 404 Gone\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nimage\r\n")
+    with pytest.raises(errors.HTTPStatus):
+        fetch(gone)
+    assert fetch(server.at("/", GOOD)) == b"image"
+    assert server.connections == 2
+
+
 def test_the_hosts_used_last_keep_their_connections(fetch):
     servers = [FaultServer() for _ in range(IDLE_HOSTS + 1)]
     for server in servers:
