@@ -48,6 +48,25 @@ def test_the_rest_of_a_chunked_body_is_not_taken_for_the_next_answer(fetch, serv
     assert server.connections == 2
 
 
+def test_a_connection_made_late_is_no_less_patient_with_the_next_request(make_fetcher, server, evidence):
+    fetcher = make_fetcher(deadline_seconds=1.0)
+
+    def late(stage):
+        stage.pause(0.7)
+        stage.send(response(b"", "302 Found", f"Location: {other.url()}"))
+
+    def slow(stage):
+        stage.pause(0.5)
+        stage.send(GOOD)
+
+    with FaultServer() as other:
+        other.at("/", GOOD)
+        for url in (server.at("/late", late), other.at("/slow", slow)):
+            with fetcher.fetch(url, evidence) as download:
+                assert download.file.read() == b"image"
+        assert other.connections == 1
+
+
 def test_the_hosts_used_last_keep_their_connections(fetch):
     servers = [FaultServer() for _ in range(IDLE_HOSTS + 1)]
     for server in servers:
