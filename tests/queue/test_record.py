@@ -66,6 +66,12 @@ def test_a_retryable_failure_waits_and_leaves_evidence(settings):
     assert (evidence.image_id, evidence.code, evidence.claim_no) == (row.pk, "read_timeout", 1)
 
 
+def test_a_sentence_of_any_length_is_stored():
+    job = submit_job(1)
+    run(job, errors.NotAnImage("x" * 600))
+    assert ImageResult.objects.get(job=job).error_message == FailedAttempt.objects.get().message == "x" * 500
+
+
 def test_what_was_put_off_waits_and_counts_as_no_attempt(settings):
     settings.MAX_ATTEMPTS = 1
     job = submit_job(1)
