@@ -3,7 +3,7 @@
 An image result::
 
     pending --claim--> running --record--> completed | failed
-    running --record, retryable--> pending (run_after)
+    running --record, retryable or put off--> pending (run_after)
     running --release | rescue--> pending
     failed --retry, by a person--> pending (generation + 1)
 

@@ -1,7 +1,7 @@
 """`requests`, with connections that lead only to checked addresses and end in time.
 
 Sessions, requests, responses and the TLS of the connections are the libraries' own, and so is how a body is framed.
-What stands here is the adapter between them: a GET without a body needs a quarter of what the library's does for
+What stands here is the adapter between them: a GET without a body needs a third of what the library's takes for
 requests of any kind (pools for many threads, retries, redirects, proxies, cookies, a header parsed as a mail).
 
 Host name, SNI and certificate check stay the library's own, since no URL is ever rewritten to an address.
