@@ -29,7 +29,8 @@
     ├── Internal                   internal             retried
     ├── CrashLoop                  crash_loop           its process died MAX_CRASHES times
     ├── UnknownStore               unknown_store        never fetched; a retry looks again
-    └── Skipped                    skipped              never fetched; on_error is stop_store
+    ├── Skipped                    skipped              never fetched; on_error is stop_store
+    └── Canceled                   canceled             never fetched, or not to its end; its job was canceled
 
 `code` is stable: clients may branch on it. `str(error)` is a sentence for people and never holds an internal
 address, a response body or an object's address.
@@ -218,6 +219,11 @@ class Skipped(ImageError):
     sentence = "Skipped, because another image of this store failed and on_error is stop_store."
 
 
+class Canceled(ImageError):
+    code = "canceled"
+    sentence = "Not processed, because its job was canceled."
+
+
 def all_errors() -> Iterator[type[ImageError]]:
     """Every class with a code of its own, in the order of the drawing above."""
     pending: list[type[ImageError]] = [ImageError]
@@ -234,3 +240,11 @@ def is_retryable(code: str) -> bool:
     if not prefix and status.isdecimal():
         return int(status) in HTTPStatus.RETRYABLE_STATUSES
     return any(error.code == code and error.retryable for error in all_errors())
+
+
+def codes_worth_retrying() -> list[str]:
+    """The codes at which a person's retry can help: what may heal, and what was never tried to its end."""
+    untried = [Skipped.code, Canceled.code]
+    healing = [error.code for error in all_errors() if error.retryable]
+    statuses = [f"http_{status}" for status in sorted(HTTPStatus.RETRYABLE_STATUSES)]
+    return [*healing, *statuses, *untried]

@@ -7,9 +7,16 @@ An image result::
     running --release | rescue--> pending
     failed --retry, by a person--> pending (generation + 1)
 
+    pending --cancel, by a person--> failed (canceled)
+
     born final: unknown_store at submit; skipped while held
 
-A job is `ongoing` until every image result is final, then `completed`, or `failed` if any of them failed.
+A job's status is `ongoing` until every image result is final, then `completed`, or `failed` if any of them failed.
+Its state says the same in more words, and its outcome how it ended::
+
+    queued --> running --> ended (completed | failed | canceled)
+         pause | resume: paused
+         cancel: canceling, until the images in hand are final
 """
 
 from django.db.models import TextChoices
@@ -26,6 +33,24 @@ class JobStatus(TextChoices):
     ONGOING = "ongoing"
     COMPLETED = "completed"
     FAILED = "failed"
+
+
+class JobState(TextChoices):
+    """Where a job stands between its submission and its end."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELING = "canceling"
+    ENDED = "ended"
+
+
+class JobOutcome(TextChoices):
+    """What a job ended in."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
 
 
 class OnError(TextChoices):

@@ -130,10 +130,14 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
     "retail_pulse",
     "access",
     "stores",
     "jobs",
+    "dashboard",
 ]
 MIDDLEWARE = [
     "retail_pulse.health.Probes",
@@ -149,6 +153,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "retail_pulse.middleware.TooOftenAnswers",
 ]
 ROOT_URLCONF = "retail_pulse.urls"
@@ -281,7 +286,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.SignedInOrOpen", "access.permissions.WithinScope"],
     "DEFAULT_THROTTLE_CLASSES": ["access.throttles.RequestRate"],
     "NUM_PROXIES": PROXIES,
-    "DEFAULT_PARSER_CLASSES": ["jobs.api.payload.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["jobs.payload.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.api.negotiation.AlwaysJSON",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "jobs.api.problems.answer",

@@ -13,9 +13,9 @@ from access.models import Scope
 from jobs import submission
 from jobs.api import answers, visits
 from jobs.api.pages import PageRequest
-from jobs.api.payload import parse_submission
 from jobs.api.problems import KeyTaken, TooManyPending
 from jobs.models import Job
+from jobs.payload import parse_submission
 from jobs.submission import IdempotencyToken, KeyReused
 
 # As this service writes them; for a number beyond every id the ORM finds nothing.

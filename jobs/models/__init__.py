@@ -4,7 +4,8 @@ from jobs.models.failed_attempt import FailedAttempt
 from jobs.models.idempotency_key import IdempotencyKey
 from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
+from jobs.models.job_action import JobAction
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
-__all__ = ["FailedAttempt", "IdempotencyKey", "ImageResult", "Job", "Visit", "Worker"]
+__all__ = ["FailedAttempt", "IdempotencyKey", "ImageResult", "Job", "JobAction", "Visit", "Worker"]

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce, Left, Lower
 
 from jobs.errors import is_retryable
 from jobs.models.job import Job
 from jobs.models.visit import Visit
 from jobs.states import ImageState
+
+MAX_HOST = 255
+# The host of a URL as a person would read it, for grouping and filtering; what is fetched is parsed by `imaging`.
+# PostgreSQL's `substring` answers with the one group in parentheses.
+_HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?(\[[^]/?#]*\]|[^/?#:\\]*)"
 
 
 class ImageResultQuerySet(models.QuerySet["ImageResult"]):
@@ -44,6 +50,12 @@ class ImageResult(models.Model):
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="images", db_index=False)
     visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="images")
     url = models.CharField(max_length=2048)
+    # In lower case, without the port; empty where the URL names none.
+    host = models.GeneratedField(
+        expression=Left(Lower(Coalesce(Func(F("url"), Value(_HOST), function="substring"), Value(""))), MAX_HOST),
+        output_field=models.CharField(max_length=MAX_HOST),
+        db_persist=True,
+    )
 
     state = models.CharField(max_length=16, choices=ImageState, default=ImageState.PENDING)
     # Seconds since 1970: when its turn comes, see `submission.py`.
@@ -112,6 +124,11 @@ class ImageResult(models.Model):
             ),
             models.Index(fields=["claimed_by", "id"], condition=Q(state=ImageState.RUNNING), name="image_running"),
             models.Index(fields=["job"], condition=Q(state=ImageState.RUNNING), name="image_running_of_job"),
+            # How fast the service, and a job, has been going lately.
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="image_finished"),
+            models.Index(
+                fields=["job", "finished_at"], condition=Q(finished_at__isnull=False), name="image_finished_of_job"
+            ),
             models.Index(
                 fields=["job", "error_code"], condition=Q(state=ImageState.FAILED), name="image_failed_of_job"
             ),

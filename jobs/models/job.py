@@ -53,9 +53,16 @@ class Job(models.Model):
     total = models.PositiveIntegerField()
     completed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    # Of the failed ones: those that a person's cancel kept from being tried.
+    canceled = models.PositiveIntegerField(default=0)
     # [{"store_id": …, "error": …}], frozen when the job finishes, so that a status call reads one row.
     store_errors = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # When the first outcome came in, of an attempt that failed too.
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A retry takes it back.
+    canceled_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = JobQuerySet.as_manager()
@@ -65,6 +72,7 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=Q(completed__lte=F("total") - F("failed")), name="job_counts_within_total"
             ),
+            models.CheckConstraint(condition=Q(canceled__lte=F("failed")), name="job_canceled_within_failed"),
             models.CheckConstraint(condition=Q(total__gte=1), name="job_has_images"),
             models.CheckConstraint(
                 condition=Q(status=JobStatus.ONGOING, finished_at=None, completed__lt=F("total") - F("failed"))

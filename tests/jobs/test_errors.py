@@ -86,6 +86,7 @@ def test_a_status_is_retried_where_the_standard_says_that_a_second_request_may_d
         (errors.CrashLoop(), 0, 3, False),
         (errors.UnknownStore(), 0, 3, False),
         (errors.Skipped(), 0, 3, False),
+        (errors.Canceled(), 0, 3, False),
     ],
 )
 def test_an_image_gets_another_attempt_up_to_the_limit_of_its_error(error, attempts, limit, expected):
@@ -100,3 +101,10 @@ def test_an_unknown_code_is_not_retryable(code):
 def test_an_error_keeps_the_seconds_that_a_server_asked_for():
     assert HTTPStatus(429, retry_after=7).retry_after == 7
     assert errors.ReadTimeout().retry_after is None
+
+
+def test_a_persons_retry_can_help_where_a_failure_may_heal_or_nothing_was_tried():
+    codes = errors.codes_worth_retrying()
+    assert {code for code in codes if not is_retryable(code)} == {"skipped", "canceled"}
+    assert {"deadline", "http_503", "connection"} <= set(codes)
+    assert not {"http_404", "blocked", "unknown_store", "http_<status>"} & set(codes)

@@ -17,7 +17,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from jobs.api.instants import read_instant
+from jobs.instants import read_instant
 from jobs.states import OnError
 from jobs.submission import VisitPayload
 

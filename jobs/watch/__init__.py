@@ -1,0 +1,1 @@
+"""What is said of jobs on their way: read, derived, and never written."""
