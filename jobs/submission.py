@@ -17,14 +17,10 @@ from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
 from jobs.models.store_errors import store_errors
+from jobs.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 from stores.models import Store
 
-# Between one job's images the turns of other jobs pass: each image queues one second behind the one before it,
-# so ten images sent after ten thousand are done in seconds.
-SECONDS_BETWEEN_IMAGES = 1.0
-# One step of priority is worth an hour of waiting.
-SECONDS_PER_PRIORITY = 3600.0
 IDEMPOTENCY_HOURS = 24
 
 
@@ -93,6 +89,7 @@ def submit(
             if unknown == total:
                 job.store_errors = store_errors(job.pk)
                 job.save(update_fields=["store_errors"])
+            queue.announce([job.pk])
             transaction.on_commit(wake_up, robust=True)
             failpoints.hit("submit.before_commit", job.pk)
     except IntegrityError:

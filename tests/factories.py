@@ -60,3 +60,8 @@ def states(job: Job) -> list[str]:
 def ready() -> int:
     """How many images a worker may claim now."""
     return ImageResult.objects.pending().filter(run_after=None, held=False).count()
+
+
+def look(job: Job) -> Job:
+    """The job as it is now, with how many of its images are in hand."""
+    return Job.objects.with_running().get(pk=job.pk)

@@ -1,11 +1,12 @@
-"""Fields, constraints and readable sets; every move of an image row stands in `jobs/queue.py`."""
+"""Fields, constraints and readable sets; every move of an image row stands in `jobs/queue/`."""
 
 from jobs.models.failed_attempt import FailedAttempt
 from jobs.models.idempotency_key import IdempotencyKey
+from jobs.models.image_filter import ImageFilter
 from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
 from jobs.models.job_action import JobAction
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
-__all__ = ["FailedAttempt", "IdempotencyKey", "ImageResult", "Job", "JobAction", "Visit", "Worker"]
+__all__ = ["FailedAttempt", "IdempotencyKey", "ImageFilter", "ImageResult", "Job", "JobAction", "Visit", "Worker"]

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Left, Lower
 
-from jobs.errors import is_retryable
+from jobs.errors import UnknownStore, codes_worth_retrying, is_retryable
+from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
 from jobs.models.visit import Visit
 from jobs.states import ImageState
+from stores.models import Store
 
 MAX_HOST = 255
 # The host of a URL as a person would read it, for grouping and filtering; what is fetched is parsed by `imaging`.
@@ -35,6 +37,37 @@ class ImageResultQuerySet(models.QuerySet["ImageResult"]):
 
     def failed(self) -> ImageResultQuerySet:
         return self.filter(state=ImageState.FAILED)
+
+    def unfinished(self) -> ImageResultQuerySet:
+        """Images without a final outcome."""
+        return self.filter(state__in=[ImageState.PENDING, ImageState.RUNNING])
+
+    def matching(self, which: ImageFilter) -> ImageResultQuerySet:
+        images = self
+        if which.state is not None:
+            images = images.filter(state=which.state)
+        if which.code is not None:
+            # Said although the code implies it: it opens the small index of failed images.
+            images = images.failed().filter(error_code=which.code)
+        if which.host is not None:
+            images = images.filter(host=which.host)
+        if which.store is not None:
+            images = images.filter(visit__store_id=which.store)
+        if which.area is not None:
+            stores = Store.objects.in_area(which.area) if which.area else Store.objects.all()
+            known = Exists(stores.filter(store_id=OuterRef("visit__store_id")))
+            images = images.filter(known if which.area else ~known)
+        return images
+
+    def of_unknown_stores(self) -> ImageResultQuerySet:
+        """Images that failed because their store was unknown, and is so still."""
+        known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
+        return self.failed().filter(~known, error_code=UnknownStore.code)
+
+    def worth_retrying(self) -> ImageResultQuerySet:
+        """Failed images that a person's retry can help, by their code or because their store is known by now."""
+        known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
+        return self.failed().filter(Q(error_code__in=codes_worth_retrying()) | Q(known, error_code=UnknownStore.code))
 
     def claimed_by(self, worker_id: int) -> ImageResultQuerySet:
         return self.running().filter(claimed_by=worker_id)

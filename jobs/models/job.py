@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from jobs.states import JobStatus, OnError
+from jobs.states import JobOutcome, JobState, JobStatus, OnError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -34,6 +34,40 @@ class JobQuerySet(models.QuerySet["Job"]):
 
     def ongoing(self) -> JobQuerySet:
         return self.filter(status=JobStatus.ONGOING)
+
+    def with_running(self) -> JobQuerySet:
+        """Jobs that know in `running` how many of their images are in hand, read in the same statement."""
+        from jobs.models.image_result import ImageResult  # it refers to this module
+
+        running = ImageResult.objects.running().filter(job=OuterRef("pk")).order_by()
+        counted = running.values("job").annotate(n=Count("pk")).values("n")
+        told = {"running": Coalesce(Subquery(counted), 0)}
+        return self.annotate(**told)
+
+    def in_state(self, state: JobState) -> JobQuerySet:
+        """Jobs of which `Job.state` says so; only for jobs `with_running`."""
+        if state == JobState.ENDED:
+            return self.exclude(status=JobStatus.ONGOING)
+        canceling, paused = Q(canceled_at__isnull=False), Q(paused_at__isnull=False)
+        started = Q(started_at__isnull=False) | Q(running__gt=0)
+        return self.ongoing().filter(
+            {
+                JobState.CANCELING: canceling,
+                JobState.PAUSED: ~canceling & paused,
+                JobState.RUNNING: ~canceling & ~paused & started,
+                JobState.QUEUED: ~canceling & ~paused & ~started,
+            }[state]
+        )
+
+    def with_outcome(self, outcome: JobOutcome) -> JobQuerySet:
+        ended = self.exclude(status=JobStatus.ONGOING)
+        return ended.filter(
+            {
+                JobOutcome.CANCELED: Q(canceled__gt=0),
+                JobOutcome.FAILED: Q(failed__gt=0, canceled=0),
+                JobOutcome.COMPLETED: Q(failed=0),
+            }[outcome]
+        )
 
 
 class Job(models.Model):
@@ -99,6 +133,34 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"Job {self.pk}"
 
+    # Of jobs `with_running`.
+    running: int
+
+    @property
+    def state(self) -> JobState:
+        """Where the job stands; only of jobs `with_running`."""
+        if self.status != JobStatus.ONGOING:
+            return JobState.ENDED
+        if self.canceled_at is not None:
+            return JobState.CANCELING
+        if self.paused_at is not None:
+            return JobState.PAUSED
+        return JobState.RUNNING if self.started_at is not None or self.running else JobState.QUEUED
+
+    @property
+    def outcome(self) -> JobOutcome | None:
+        """What the job ended in, by the worst of its images; None before that."""
+        if self.status == JobStatus.ONGOING:
+            return None
+        if self.canceled:
+            return JobOutcome.CANCELED
+        return JobOutcome.FAILED if self.failed else JobOutcome.COMPLETED
+
+    @property
+    def pending(self) -> int:
+        """Images that nobody has in hand; only of jobs `with_running`."""
+        return self.total - self.finished - self.running
+
     @property
     def finished(self) -> int:
         return self.completed + self.failed
@@ -113,14 +175,5 @@ class Job(models.Model):
 
         The two are read in one statement, so the four always sum to the total.
         """
-        from jobs.models.image_result import ImageResult  # it refers to this module
-
-        running = ImageResult.objects.running().filter(job=OuterRef("pk")).order_by()
-        row = (
-            Job.objects.filter(pk=self.pk)
-            .annotate(running=Coalesce(Subquery(running.values("job").annotate(n=Count("pk")).values("n")), 0))
-            .values("total", "completed", "failed", "running")
-            .get()
-        )
-        pending = row["total"] - row["completed"] - row["failed"] - row["running"]
-        return Counts(pending=pending, **row)
+        job = Job.objects.with_running().get(pk=self.pk)
+        return Counts(job.total, job.pending, job.running, job.completed, job.failed)

@@ -1,63 +1,15 @@
 """What two engines do to the same rows at the same moment."""
 
-import threading
-from collections.abc import Callable
-
-import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from jobs import queue
 from jobs.models import ImageResult, Job
 from tests.factories import make_worker, submit_job, success
+from tests.queue.beside import Beside, blocked
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-# A test that would wait for ever fails instead.
-PATIENCE = "SET statement_timeout = '10s'"
-
-
-class Beside:
-    """Another engine's thread, with a connection of its own; `found` is what the call returned."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        self.found: object = None
-        self._call = call
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(PATIENCE)
-            self.found = self._call()
-        finally:
-            connection.close()
-
-    def ended(self) -> object:
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-        return self.found
-
-
-def blocked() -> bool:
-    """Whether some statement of this database waits for a lock."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(cursor.fetchone()[0])
-
-
-@pytest.fixture
-def other():
-    """A plain connection, whose transaction the test ends."""
-    names = {"host", "port", "user", "password", "dbname"}
-    parameters = {key: value for key, value in connection.get_connection_params().items() if key in names}
-    with psycopg.connect(**parameters) as made:
-        made.execute(PATIENCE)
-        yield made
 
 
 def test_nobody_rescues_what_is_being_recorded():

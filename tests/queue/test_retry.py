@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import errors, queue
-from jobs.models import FailedAttempt, ImageResult, Job
+from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job
 from jobs.states import OnError
 from stores.models import Store
 from tests.factories import (
@@ -54,7 +54,7 @@ def test_a_retried_job_can_complete_and_keeps_the_evidence_of_its_failures():
 def test_one_code_alone_can_be_retried():
     job = submit_job(2)
     finish(job, errors.NotAnImage(), errors.HTTPStatus(404))
-    assert queue.retry(job.pk, code="http_404").reopened == 1
+    assert queue.retry(job.pk, ImageFilter(code="http_404")).reopened == 1
     assert states(job) == ["failed", "pending"]
 
 

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs import queue
 from jobs.engine.base import wake_up
-from jobs.models import Job
+from jobs.models import ImageFilter, Job
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *, job: int, code: str | None, **options: Any) -> None:
         try:
-            retried = queue.retry(job, code)
+            retried = queue.retry(job, ImageFilter(code=code))
         except Job.DoesNotExist:
             raise CommandError(f"There is no job {job}.") from None
         if retried.reopened:

@@ -1,0 +1,50 @@
+"""Every move of an image row, and nothing else.
+
+Whoever wants to know whether the fence holds reads this room: a claim raises `claim_no`, and only the holder of
+(running, worker, claim number) changes the row afterwards. All times are the database's clock.
+
+::
+
+    working.py    what engines do: claim, record, release, rescue, promote
+    asking.py     what people ask for: retry, cancel, pause, resume, prioritize
+    settling.py   what both end in: counters, the job's status, held and canceled images
+
+Locks are taken in one order everywhere: worker row, images by id, jobs by id.
+"""
+
+from jobs.queue.asking import NotPossible, Retried, cancel, pause, prioritize, resume, retry
+from jobs.queue.settling import JOBS_CHANNEL, announce
+from jobs.queue.working import (
+    WORKER_LOCK,
+    Recorded,
+    Rescued,
+    WorkerGone,
+    claim,
+    database_now,
+    promote,
+    record,
+    release,
+    rescue,
+)
+
+__all__ = [
+    "JOBS_CHANNEL",
+    "WORKER_LOCK",
+    "NotPossible",
+    "Recorded",
+    "Rescued",
+    "Retried",
+    "WorkerGone",
+    "announce",
+    "cancel",
+    "claim",
+    "database_now",
+    "pause",
+    "prioritize",
+    "promote",
+    "record",
+    "release",
+    "rescue",
+    "resume",
+    "retry",
+]

@@ -1,0 +1,179 @@
+"""What people ask of a job after its submission: retry, cancel, pause, resume, prioritize.
+
+Each locks the job's unfinished images first, then the job; so whatever an engine does to one of them meanwhile has
+either been written before, or is written afterwards under what was asked, see `settling.obey`.
+"""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F, Min, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Extract, Now
+
+from jobs.errors import Canceled
+from jobs.models import ImageFilter, ImageResult, Job
+from jobs.models.store_errors import store_errors
+from jobs.queue.settling import announce, execute, fail_unfetched, hold_all_but_first
+from jobs.rank import SECONDS_PER_PRIORITY
+from jobs.states import ImageState, JobStatus, OnError
+
+_LOCK_UNFINISHED = """
+    WITH locked AS (
+        SELECT id FROM jobs_imageresult WHERE job_id = %s AND state IN ('pending', 'running')
+        ORDER BY id FOR NO KEY UPDATE
+    ) SELECT count(*) FROM locked
+"""
+
+
+class NotPossible(Exception):
+    """The job's state does not allow what was asked; the text is a sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Images reopened, and images left as they are because their store is still unknown."""
+
+    reopened: int
+    still_unknown: int
+
+
+def retry(job_id: int, which: ImageFilter | None = None, *, only_promising: bool = False) -> Retried:
+    """Reopen a job's failed images that match, all of them without `which`: the one door out of a final state.
+
+    With `only_promising`, only those that another attempt can help, see `ImageResultQuerySet.worth_retrying`. Images
+    of stores that are still unknown stay failed. The retried images queue up behind what was submitted before now, in
+    their old order; in a paused job they are held. Raises Job.DoesNotExist.
+    """
+    with transaction.atomic():
+        if not Job.objects.filter(pk=job_id).exists():
+            raise Job.DoesNotExist
+        failed = ImageResult.objects.failed().filter(job_id=job_id).matching(which or ImageFilter())
+        wanted = failed.worth_retrying() if only_promising else failed
+        rows = list(
+            wanted.exclude(pk__in=wanted.of_unknown_stores().values("pk"))
+            .order_by("id")
+            .select_for_update(of=("self",), no_key=True)
+            .values_list("id", "visit__store_id", "error_code")
+        )
+        reopened = ImageResult.objects.filter(id__in=[pk for pk, _, _ in rows])
+        first_rank = reopened.aggregate(first=Min("rank"))["first"]
+        # The job is not locked yet; a priority that changes at this moment is the next retry's.
+        priority = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("priority"))
+        reopened.update(
+            state=ImageState.PENDING,
+            generation=F("generation") + 1,
+            rank=Extract(Now(), "epoch") + F("rank") - Value(first_rank) - priority * Value(SECONDS_PER_PRIORITY),
+            attempts=0,
+            crashes=0,
+            run_after=None,
+            held=False,
+            claimed_by=None,
+            bytes=None,
+            error_code="",
+            error_message="",
+            fetch_ms=None,
+            measure_ms=None,
+            gpu_ms=None,
+            finished_at=None,
+        )
+        job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
+        if rows:
+            if job.paused_at is not None:
+                reopened.update(held=True)
+            elif job.on_error == OnError.STOP_STORE:
+                hold_all_but_first((pk, store_id) for pk, store_id, _ in rows)
+            job.failed -= len(rows)
+            job.canceled -= sum(code == Canceled.code for _, _, code in rows)
+            job.status = JobStatus.ONGOING
+            job.canceled_at = None
+            job.finished_at = None
+            job.store_errors = []
+            job.save(update_fields=["failed", "canceled", "status", "canceled_at", "finished_at", "store_errors"])
+            announce([job_id])
+        still_unknown = failed.of_unknown_stores().count()
+    return Retried(len(rows), still_unknown)
+
+
+def cancel(job_id: int) -> int:
+    """End a job early: its pending images fail as `canceled`, those in hand finish, what is final stays.
+
+    Returns how many were canceled. Raises Job.DoesNotExist, and NotPossible where the job has ended.
+    """
+    with transaction.atomic():
+        pending, job = _lock(job_id, "cancel")
+        canceled = fail_unfetched(pending, Canceled)
+        job.failed += canceled
+        job.canceled += canceled
+        job.canceled_at = job.canceled_at or Now()
+        job.paused_at = None
+        if job.finished == job.total:
+            job.status, job.finished_at = JobStatus.FAILED, Now()
+        job.save(update_fields=["failed", "canceled", "canceled_at", "paused_at", "status", "finished_at"])
+        if job.status == JobStatus.FAILED:
+            Job.objects.filter(pk=job_id).update(store_errors=store_errors(job_id))
+        announce([job_id])
+    return canceled
+
+
+def pause(job_id: int) -> int:
+    """Claim no more images of a job until it is resumed; those in hand finish. Returns how many are held.
+
+    Raises Job.DoesNotExist, and NotPossible where the job has ended or is being canceled.
+    """
+    with transaction.atomic():
+        pending, job = _lock(job_id, "pause")
+        held = pending.update(held=True)
+        if job.paused_at is None:
+            job.paused_at = Now()
+            job.save(update_fields=["paused_at"])
+            announce([job_id])
+    return held
+
+
+def resume(job_id: int) -> int:
+    """Let a paused job go on where it stood in the queue when it was paused. Returns how many images were let go.
+
+    Raises Job.DoesNotExist, and NotPossible where the job is not paused.
+    """
+    with transaction.atomic():
+        pending, job = _lock(job_id, "resume")
+        if job.paused_at is None:
+            raise NotPossible(f"Job {job_id} is not paused.")
+        # Without its pause the job would pass everything that was submitted meanwhile.
+        pending.update(held=False, rank=F("rank") + Extract(Now() - Value(job.paused_at), "epoch"))
+        if job.on_error == OnError.STOP_STORE:
+            images = ImageResult.objects.filter(job_id=job_id)
+            hold_all_but_first(images.unfinished().order_by("id").values_list("id", "visit__store_id"))
+        job.paused_at = None
+        job.save(update_fields=["paused_at"])
+        announce([job_id])
+        return pending.filter(held=False).count()
+
+
+def prioritize(job_id: int, priority: int) -> int:
+    """Move a job's unfinished images in the queue, an hour for each step. Returns how many were moved.
+
+    Raises Job.DoesNotExist, and NotPossible where the job has ended or is being canceled.
+    """
+    with transaction.atomic():
+        _, job = _lock(job_id, "prioritize")
+        hours = job.priority - priority
+        unfinished = ImageResult.objects.filter(job_id=job_id).unfinished()
+        moved = unfinished.update(rank=F("rank") + Value(hours * SECONDS_PER_PRIORITY)) if hours else 0
+        job.priority = priority
+        job.save(update_fields=["priority"])
+        announce([job_id])
+    return moved
+
+
+def _lock(job_id: int, verb: str) -> tuple[QuerySet[ImageResult], Job]:
+    """The job's pending images and the job, both locked, and its images in hand as well."""
+    if not Job.objects.filter(pk=job_id).exists():
+        raise Job.DoesNotExist
+    execute(_LOCK_UNFINISHED, [job_id])
+    job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
+    if job.status != JobStatus.ONGOING:
+        raise NotPossible(f"Job {job_id} has ended; there is nothing to {verb}.")
+    if job.canceled_at is not None and verb != "cancel":
+        raise NotPossible(f"Job {job_id} is being canceled.")
+    return ImageResult.objects.pending().filter(job_id=job_id), job

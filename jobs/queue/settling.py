@@ -1,0 +1,164 @@
+"""What a move leads to: the counters and the status of its job, and the images that hang on it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Q, QuerySet, Subquery
+from django.db.models.functions import Now
+
+from jobs.errors import Canceled, ImageError, Skipped
+from jobs.models import ImageResult, Job, Visit
+from jobs.models.store_errors import store_errors
+from jobs.states import ImageState, JobStatus, OnError
+
+# On which the ids of jobs are told whose counters or state have moved; a hint, like every NOTIFY here.
+JOBS_CHANNEL = "retail_pulse_jobs"
+# PostgreSQL takes 8,000 bytes at a time; an id has 19 digits at most.
+_IDS_AT_A_TIME = 390
+
+# Plain SQL for what every batch of outcomes passes through: the ORM would take ten times the processor time for it.
+# Jobs are locked in id order, then counted on; one whose images are all final gets its final status.
+_COUNT = """
+    WITH moved AS MATERIALIZED (
+        SELECT job.id, job.completed + new.completed AS completed, job.failed + new.failed AS failed,
+            job.canceled + new.canceled AS canceled
+        FROM jobs_job job
+        JOIN json_to_recordset(%s) AS new (id bigint, completed int, failed int, canceled int) ON new.id = job.id
+        ORDER BY job.id FOR NO KEY UPDATE OF job
+    )
+    UPDATE jobs_job job SET
+        completed = moved.completed,
+        failed = moved.failed,
+        canceled = moved.canceled,
+        started_at = coalesce(started_at, clock_timestamp()),
+        status = CASE WHEN moved.completed + moved.failed < total THEN 'ongoing'
+                      WHEN moved.failed > 0 THEN 'failed' ELSE 'completed' END,
+        finished_at = CASE WHEN moved.completed + moved.failed = total THEN clock_timestamp() END
+    FROM moved WHERE job.id = moved.id
+    RETURNING job.id, job.status
+"""
+
+
+class Row(NamedTuple):
+    """A locked row of a running image, as far as its move needs it."""
+
+    id: int
+    job_id: int
+    claim_no: int
+    crashes: int
+    on_error: str
+
+
+def execute(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def announce(job_ids: Sequence[int]) -> None:
+    """Tell whoever watches that these jobs have moved; heard after the commit."""
+    for start in range(0, len(job_ids), _IDS_AT_A_TIME):
+        ids = ",".join(str(job_id) for job_id in job_ids[start : start + _IDS_AT_A_TIME])
+        execute("SELECT pg_notify(%s, %s)", [JOBS_CHANNEL, ids])
+
+
+def settle(rows: Sequence[Row], states: Sequence[ImageState], canceled: Iterable[Row] = ()) -> list[int]:
+    """Move the counters of the jobs by what became of these rows, and finish jobs whose images are all final.
+
+    `canceled` are those of them that became pending, and final by `obey`. Returns the ids of the jobs finished. The
+    caller holds the rows' locks and has written the states.
+    """
+    completed = [row for row, state in zip(rows, states, strict=True) if state == ImageState.COMPLETED]
+    failed = [row for row, state in zip(rows, states, strict=True) if state == ImageState.FAILED]
+    completed_of = Counter(row.job_id for row in completed)
+    failed_of = Counter(row.job_id for row in failed)
+    failed_of.update(_advance_stores(completed, failed))
+    canceled_of = Counter(row.job_id for row in canceled)
+    failed_of.update(canceled_of)
+    counts = [
+        {
+            "id": job_id,
+            "completed": completed_of[job_id],
+            "failed": failed_of[job_id],
+            "canceled": canceled_of[job_id],
+        }
+        # Those whose images wait for another attempt have started, too.
+        for job_id in {row.job_id for row in rows}
+    ]
+    if not counts:
+        return []
+    moved = execute(_COUNT, [json.dumps(counts)])
+    finished = [(job_id, status) for job_id, status in moved if status != JobStatus.ONGOING]
+    for job_id, status in finished:
+        if status == JobStatus.FAILED:
+            Job.objects.filter(pk=job_id).update(store_errors=store_errors(job_id))
+    announce([job_id for job_id, _ in moved])
+    return [job_id for job_id, _ in finished]
+
+
+def obey(rows: Sequence[Row]) -> list[Row]:
+    """Make rows that have just become pending again stand under what was asked of their jobs meanwhile.
+
+    Those of paused jobs are held. Those of canceled jobs are final and returned, to be settled by the caller.
+    The jobs are asked only now that the rows are locked: whoever pauses or cancels a job locks its images first, so
+    it has either committed, or waits for us and will find these rows pending.
+    """
+    if not rows:
+        return []
+    jobs = Job.objects.filter(Q(paused_at__isnull=False) | Q(canceled_at__isnull=False))
+    asked = dict(jobs.filter(pk__in={row.job_id for row in rows}).values_list("pk", "canceled_at"))
+    paused = [row.id for row in rows if row.job_id in asked and asked[row.job_id] is None]
+    canceled = [row for row in rows if asked.get(row.job_id) is not None]
+    if paused:
+        ImageResult.objects.filter(id__in=paused).update(held=True)
+    if canceled:
+        fail_unfetched(ImageResult.objects.filter(id__in=[row.id for row in canceled]), Canceled)
+    return canceled
+
+
+def fail_unfetched(pending: QuerySet[ImageResult], error: type[ImageError]) -> int:
+    """Make pending images final that nobody will fetch; returns how many. The caller holds their locks and counts."""
+    return pending.update(
+        state=ImageState.FAILED,
+        held=False,
+        run_after=None,
+        error_code=error.code,
+        error_message=error.sentence,
+        finished_at=Now(),
+    )
+
+
+def hold_all_but_first(rows: Iterable[tuple[int, Any]]) -> None:
+    """Hold every image of a store but its first; `rows` are (image id, store id) in id order."""
+    seen: set[str] = set()
+    later = []
+    for image_id, store_id in rows:
+        if store_id in seen:
+            later.append(image_id)
+        seen.add(store_id)
+    ImageResult.objects.pending().filter(id__in=later).update(held=True)
+
+
+def _advance_stores(completed: Iterable[Row], failed: Iterable[Row]) -> Counter[int]:
+    """Under `stop_store`: let a store's next image go, or skip the rest of them. Returns skips by job."""
+    skipped: Counter[int] = Counter()
+    for row in completed:
+        if row.on_error == OnError.STOP_STORE:
+            following = _rest_of_store(row).filter(job__paused_at=None).select_for_update(of=("self",), no_key=True)[:1]
+            ImageResult.objects.filter(pk__in=following.values("pk")).update(held=False)
+    for row in failed:
+        if row.on_error == OnError.STOP_STORE:
+            rest = list(_rest_of_store(row).select_for_update(no_key=True).values_list("pk", flat=True))
+            fail_unfetched(ImageResult.objects.filter(pk__in=rest), Skipped)
+            skipped[row.job_id] += len(rest)
+    return skipped
+
+
+def _rest_of_store(row: Row) -> QuerySet[ImageResult]:
+    """The store's images in the job that are still held, in their order."""
+    store = Visit.objects.filter(images=row.id).values("store_id")[:1]
+    visits = Visit.objects.filter(job_id=row.job_id, store_id=Subquery(store))
+    return ImageResult.objects.held().filter(visit__in=visits).order_by("id")

@@ -1,0 +1,8 @@
+"""Whose turn is when: a ready image's `rank`, in seconds since 1970; the lowest is claimed first."""
+
+# Between one job's images the turns of other jobs pass: each image queues one second behind the one before it,
+# so ten images sent after ten thousand are done in seconds.
+SECONDS_BETWEEN_IMAGES = 1.0
+# One step of priority is worth an hour of waiting.
+SECONDS_PER_PRIORITY = 3600.0
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -9, 9
