@@ -2,8 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs import queue
-from jobs.engine.base import wake_up
+from jobs import actions
 from jobs.models import ImageFilter, Job
 
 
@@ -16,11 +15,9 @@ class Command(BaseCommand):
 
     def handle(self, *, job: int, code: str | None, **options: Any) -> None:
         try:
-            retried = queue.retry(job, ImageFilter(code=code))
+            retried = actions.retry(job, None, ImageFilter(code=code))
         except Job.DoesNotExist:
             raise CommandError(f"There is no job {job}.") from None
-        if retried.reopened:
-            wake_up()
         self.stdout.write(f"Job {job}: {retried.reopened:,} image(s) will be tried again.")
         if retried.still_unknown:
             self.stdout.write(f"{retried.still_unknown:,} stay failed, because their store is still unknown.")

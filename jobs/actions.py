@@ -1,0 +1,119 @@
+"""What a person does to jobs: the move in the queue, its line in the job's history, and the wake-up, in one call.
+
+Whoever lets people act calls this: the API, the dashboard, the admin, the commands.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import transaction
+from django.db.models import QuerySet
+
+from jobs import queue
+from jobs.engine.base import wake_up
+from jobs.models import ImageFilter, ImageResult, Job, JobAction
+from jobs.queue import NotPossible, Retried
+
+Verb = JobAction.Verb
+type Person = User | AnonymousUser | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPreview:
+    """What a retry by this filter would meet: `matching = retryable + permanent + unknown_store`, always.
+
+    `retryable`: another attempt may help. `permanent`: only once the cause is mended. `unknown_store`: not before the
+    store is imported; these are never reopened.
+    """
+
+    matching: int
+    retryable: int
+    permanent: int
+    unknown_store: int
+
+
+@dataclass(slots=True)
+class ActedOnMany:
+    """What came of an act on many jobs: `jobs` done, with `images` moved; `refused` says why not, by job."""
+
+    jobs: int = 0
+    images: int = 0
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+def cancel(job_id: int, by: Person) -> int:
+    """See `queue.cancel`, whose errors are raised; returns how many images were canceled."""
+    return _act(job_id, Verb.CANCEL, by, lambda: queue.cancel(job_id))
+
+
+def pause(job_id: int, by: Person) -> int:
+    """See `queue.pause`, whose errors are raised; returns how many images are held."""
+    return _act(job_id, Verb.PAUSE, by, lambda: queue.pause(job_id))
+
+
+def resume(job_id: int, by: Person) -> int:
+    """See `queue.resume`, whose errors are raised; returns how many images were let go."""
+    return _act(job_id, Verb.RESUME, by, lambda: queue.resume(job_id))
+
+
+def prioritize(job_id: int, priority: int, by: Person) -> int:
+    """See `queue.prioritize`, whose errors are raised; returns how many images were moved."""
+    return _act(job_id, Verb.PRIORITIZE, by, lambda: queue.prioritize(job_id, priority), priority=priority)
+
+
+def retry(job_id: int, by: Person, which: ImageFilter | None = None, *, only_promising: bool = False) -> Retried:
+    """See `queue.retry`, whose errors are raised. A retry that reopens nothing leaves no line in the history."""
+    which = which or ImageFilter()
+    with transaction.atomic():
+        retried = queue.retry(job_id, which, only_promising=only_promising)
+        if retried.reopened:
+            parameters = {**which.parts, **({"only_promising": True} if only_promising else {})}
+            _note(job_id, Verb.RETRY, by, retried.reopened, parameters)
+    return retried
+
+
+def preview_retry(job_id: int, which: ImageFilter | None = None) -> RetryPreview:
+    failed = ImageResult.objects.failed().filter(job_id=job_id).matching(which or ImageFilter())
+    matching, retryable = failed.count(), failed.worth_retrying().count()
+    unknown_store = failed.of_unknown_stores().count()
+    return RetryPreview(matching, retryable, matching - retryable - unknown_store, unknown_store)
+
+
+def act_on_all(jobs: QuerySet[Job], act: Callable[[int], int]) -> ActedOnMany:
+    """Do the same to every one of `jobs`, each in a transaction of its own, the oldest first.
+
+    `act` takes a job's id and returns how many images it moved; what a job's state does not allow is collected.
+    """
+    acted = ActedOnMany()
+    for job_id in list(jobs.order_by("pk").values_list("pk", flat=True)):
+        try:
+            images = act(job_id)
+        except NotPossible as error:
+            acted.refused[job_id] = str(error)
+        except Job.DoesNotExist:
+            continue  # deleted since
+        else:
+            acted.jobs += 1
+            acted.images += images
+    return acted
+
+
+def _act(job_id: int, verb: JobAction.Verb, by: Person, move: Callable[[], int], **parameters: object) -> int:
+    with transaction.atomic():
+        images = move()
+        _note(job_id, verb, by, images, parameters)
+    return images
+
+
+def _note(job_id: int, verb: JobAction.Verb, by: Person, images: int, parameters: dict[str, object]) -> None:
+    user = by if isinstance(by, User) else None
+    JobAction.objects.create(
+        job_id=job_id,
+        verb=verb,
+        user=user,
+        user_name=user.get_username() if user else "",
+        images=images,
+        parameters=parameters,
+    )
+    transaction.on_commit(wake_up, robust=True)
