@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='imageresult',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['job', 'finished_at'], name='image_finished_of_job'),
+            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['job', 'finished_at'], include=('state', 'error_code'), name='image_finished_of_job'),
         ),
         migrations.AddConstraint(
             model_name='job',

@@ -160,7 +160,10 @@ class ImageResult(models.Model):
             # How fast the service, and a job, has been going lately.
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="image_finished"),
             models.Index(
-                fields=["job", "finished_at"], condition=Q(finished_at__isnull=False), name="image_finished_of_job"
+                fields=["job", "finished_at"],
+                include=["state", "error_code"],
+                condition=Q(finished_at__isnull=False),
+                name="image_finished_of_job",
             ),
             models.Index(
                 fields=["job", "error_code"], condition=Q(state=ImageState.FAILED), name="image_failed_of_job"

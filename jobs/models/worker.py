@@ -8,6 +8,10 @@ from django.db.models.functions import Now
 
 
 class WorkerQuerySet(models.QuerySet["Worker"]):
+    def alive(self) -> WorkerQuerySet:
+        """Workers whose heartbeat is no older than the lease."""
+        return self.filter(beat_at__gte=Now() - timedelta(seconds=settings.LEASE_SECONDS))
+
     def silent(self) -> WorkerQuerySet:
         """Workers whose heartbeat is older than the lease."""
         return self.filter(beat_at__lt=Now() - timedelta(seconds=settings.LEASE_SECONDS))

@@ -1,0 +1,136 @@
+"""How fast jobs go: their pace of late, when they may end, and their images over time."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Sum
+
+from jobs.errors import Canceled, Skipped, UnknownStore
+from jobs.models import ImageResult, Job, Worker
+from jobs.states import JobState
+
+# The pace of late is that of so many seconds, and says nothing before so many images.
+WINDOW_SECONDS = 60
+FEWEST_IMAGES = 20
+# What an image takes in a seat where nothing was measured lately: a small download beside the model step.
+DOWNLOAD_SECONDS = 0.1
+# A plot has at most so many intervals, each of one of these widths, in seconds.
+MOST_INTERVALS = 60
+WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400, 604_800)
+
+# Became final without having been processed; all at once, so they say nothing of the pace.
+UNPROCESSED = (UnknownStore.code, Skipped.code, Canceled.code)
+
+_LATELY = """
+    SELECT job_id, count(*), extract(epoch FROM clock_timestamp() - min(finished_at))::float8, clock_timestamp()
+    FROM jobs_imageresult
+    WHERE job_id = ANY(%s) AND finished_at > clock_timestamp() - make_interval(secs => %s)
+        AND error_code <> ALL(%s)
+    GROUP BY job_id
+"""
+_SPAN = """
+    SELECT min(finished_at), max(finished_at), clock_timestamp() FROM jobs_imageresult
+    WHERE job_id = %s AND finished_at IS NOT NULL AND error_code <> ALL(%s)
+"""
+_INTERVALS = """
+    SELECT date_bin(make_interval(secs => %s), finished_at, to_timestamp(0)),
+        count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
+    FROM jobs_imageresult
+    WHERE job_id = %s AND finished_at IS NOT NULL AND error_code <> ALL(%s)
+    GROUP BY 1 ORDER BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """When a job may end if it goes on as it went of late: between `earliest` and `latest`."""
+
+    images_per_second: float
+    earliest: datetime
+    latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The images that became final from `start` on, for the width of the plot's intervals."""
+
+    start: datetime
+    completed: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """A job's processed images over time, without gaps; `seconds` is the width of one interval."""
+
+    seconds: int
+    intervals: Sequence[Interval]
+
+
+def estimates(jobs: Iterable[Job]) -> dict[int, Estimate]:
+    """By id, for the running ones among `jobs` (read `with_running`) of which enough was seen of late. One query.
+
+    The range is what chance alone makes of so few images: two standard deviations of a Poisson count. It knows
+    nothing of what else may slow the job down, so it is hidden below FEWEST_IMAGES instead of guessed.
+    """
+    running = {job.pk: job for job in jobs if job.state == JobState.RUNNING}
+    if not running:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_LATELY, [list(running), WINDOW_SECONDS, list(UNPROCESSED)])
+        rows = cursor.fetchall()
+    return {
+        job_id: _estimate(running[job_id].total - running[job_id].finished, images, max(seconds, 1.0), now)
+        for job_id, images, seconds, now in rows
+        if images >= FEWEST_IMAGES
+    }
+
+
+def _estimate(left: int, images: int, seconds: float, now: datetime) -> Estimate:
+    spread = 2 * math.sqrt(images)
+    return Estimate(
+        images / seconds,
+        now + timedelta(seconds=left * seconds / (images + spread)),
+        now + timedelta(seconds=left * seconds / (images - spread)),
+    )
+
+
+def throughput(job_id: int) -> Throughput | None:
+    """The job's images over time, in at most MOST_INTERVALS; None where none was processed. Two queries."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SPAN, [job_id, list(UNPROCESSED)])
+        first, last, _ = cursor.fetchone()
+        if first is None:
+            return None
+        width = next(
+            (width for width in WIDTHS if (last - first).total_seconds() / width <= MOST_INTERVALS - 1), WIDTHS[-1]
+        )
+        cursor.execute(_INTERVALS, [width, job_id, list(UNPROCESSED)])
+        found = {start: (completed, failed) for start, completed, failed in cursor.fetchall()}
+    start = _floor(first, width)
+    count = min(math.floor((last - start).total_seconds() / width) + 1, 10 * MOST_INTERVALS)
+    starts = [start + timedelta(seconds=width * number) for number in range(count)]
+    return Throughput(width, [Interval(each, *found.get(each, (0, 0))) for each in starts])
+
+
+def _floor(instant: datetime, width: int) -> datetime:
+    return datetime.fromtimestamp(instant.timestamp() // width * width, UTC)
+
+
+def seconds_for(images: int) -> float | None:
+    """How long so many images may take where they have all seats to themselves; None where no worker is alive.
+
+    By the seats of the living workers and what an image took of late.
+    """
+    seats = Worker.objects.alive().aggregate(seats=Sum("seats"))["seats"]
+    if not seats:
+        return None
+    lately = ImageResult.objects.completed().order_by("-finished_at").values_list("fetch_ms", "measure_ms", "gpu_ms")
+    took = [sum(part or 0 for part in row) / 1000 for row in lately[:200]]
+    usual = (settings.GPU_MIN_SECONDS + settings.GPU_MAX_SECONDS) / 2 + DOWNLOAD_SECONDS
+    mean = sum(took) / len(took) if len(took) >= FEWEST_IMAGES else usual
+    return images * mean / seats
