@@ -126,7 +126,7 @@ def seconds_for(images: int) -> float | None:
 
     By the seats of the living workers and what an image took of late.
     """
-    seats = Worker.objects.alive().aggregate(seats=Sum("seats"))["seats"]
+    seats: int = Worker.objects.alive().aggregate(seats=Sum("seats"))["seats"] or 0
     if not seats:
         return None
     lately = ImageResult.objects.completed().order_by("-finished_at").values_list("fetch_ms", "measure_ms", "gpu_ms")
