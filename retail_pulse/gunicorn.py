@@ -19,6 +19,7 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from jobs.engine.base import get_engine
 from jobs.imaging.deadline import Watchdog
+from jobs.watch.live import listener
 from retail_pulse.patience import limit_patience
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         if self.alive:
             # Not here: the interrupted main thread may hold the very lock that the engine's event needs.
             self.method_queue.defer(get_engine().stop_claiming)
+            self.method_queue.defer(listener.close)
         super().handle_exit(sig, frame)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:

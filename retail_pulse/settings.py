@@ -195,6 +195,8 @@ AUTH_PASSWORD_VALIDATORS = [
 WEB_THREADS = _integer("WEB_THREADS", 8, 1, 256)
 # From a request's first byte to its answer's last one; a client that takes longer is cut off, and its thread is free.
 WEB_REQUEST_SECONDS = _seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
+# Threads that may be busy telling browsers what happens, live; whoever finds none free asks every few seconds instead.
+LIVE_STREAMS = _integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # The claimer and the recorder are the engine's two users of the pool.
 DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
 # A serving process gives up a connection on which one statement has gone unanswered for so long.

@@ -65,6 +65,7 @@ DEFAULTS = {
     "JWT_REFRESH_SECONDS": 86_400,
     "LEASE_ONLY": False,
     "LEASE_SECONDS": 30,
+    "LIVE_STREAMS": 4,
     "LOGIN_FAILURES": 10,
     "LOGIN_WINDOW_SECONDS": 300,
     "LOG_FILE": "retail-pulse.log",
@@ -129,6 +130,7 @@ NUMBERS = [
     ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("WEB_REQUEST_SECONDS", "1", "3600", "0.9", "3600.1"),
     ("WEB_THREADS", "1", "256", "0", "257"),
+    ("LIVE_STREAMS", "0", "7", "-1", "8"),
     ("WORKER_THREADS", "1", "1024", "0", "1025"),
 ]
 

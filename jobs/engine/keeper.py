@@ -12,7 +12,7 @@ from django.db import connection
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
 from jobs.queue import WORKER_LOCK, WorkerGone
-from retail_pulse.patience import PatientConnection
+from retail_pulse.apart import connect_apart
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Keeper:
     """
 
     def __init__(self, seats: int) -> None:
-        self._connection = _connect()
+        self._connection = connect_apart()
         self._beat_every = settings.LEASE_SECONDS / BEATS_PER_LEASE
         try:
             with self._connection.transaction():
@@ -94,11 +94,3 @@ def notify() -> None:
     """Wake every listening engine, in this process or another; on Django's connection."""
     with connection.cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")
-
-
-def _connect() -> psycopg.Connection[Any]:
-    if settings.DATABASE_DIRECT_URL:
-        return PatientConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
-    parameters = connection.get_connection_params()
-    parameters.pop("pool", None)
-    return PatientConnection.connect(**{**parameters, "autocommit": True})

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -155,6 +156,12 @@ class Job(models.Model):
         if self.canceled:
             return JobOutcome.CANCELED
         return JobOutcome.FAILED if self.failed else JobOutcome.COMPLETED
+
+    @property
+    def revision(self) -> str:
+        """Another text whenever anything that is said of the job has changed; only of jobs `with_running`."""
+        said = (self.state, self.completed, self.failed, self.canceled, self.running, self.priority, self.canceled_at)
+        return sha256(repr(said).encode()).hexdigest()[:16]
 
     @property
     def pending(self) -> int:

@@ -1,0 +1,1 @@
+"""The API of our own: every path under /api/v1/."""

@@ -1,0 +1,18 @@
+"""Connections outside Django's pool, for what needs one session for long: a worker's lock, and listening."""
+
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+
+from retail_pulse.patience import PatientConnection
+
+
+def connect_apart() -> psycopg.Connection[Any]:
+    """A connection of the caller's own, in autocommit, past a transaction pooler where there is a way."""
+    if settings.DATABASE_DIRECT_URL:
+        return PatientConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
+    parameters = connection.get_connection_params()
+    parameters.pop("pool", None)
+    return PatientConnection.connect(**{**parameters, "autocommit": True})
