@@ -33,7 +33,7 @@ _LATELY = """
     GROUP BY job_id
 """
 _SPAN = """
-    SELECT min(finished_at), max(finished_at), clock_timestamp() FROM jobs_imageresult
+    SELECT min(finished_at), max(finished_at) FROM jobs_imageresult
     WHERE job_id = %s AND finished_at IS NOT NULL AND error_code <> ALL(%s)
 """
 _INTERVALS = """
@@ -103,7 +103,7 @@ def throughput(job_id: int) -> Throughput | None:
     """The job's images over time, in at most MOST_INTERVALS; None where none was processed. Two queries."""
     with connection.cursor() as cursor:
         cursor.execute(_SPAN, [job_id, list(UNPROCESSED)])
-        first, last, _ = cursor.fetchone()
+        first, last = cursor.fetchone()
         if first is None:
             return None
         width = next(

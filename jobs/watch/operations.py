@@ -1,0 +1,143 @@
+"""The whole service at a glance: what waits, what is in hand, who works, how fast, and which hosts fail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from jobs.models import Worker
+from jobs.watch.pace import UNPROCESSED, Interval, Throughput
+
+# What is said "of late" is of so many seconds.
+LATELY_SECONDS = 900
+# The plot's intervals within them.
+INTERVAL_SECONDS = 15
+# So many of the latest images tell what a fetch takes: reading all of a busy quarter of an hour would take a second.
+SAMPLE = 5_000
+MOST_HOSTS = 10
+
+# The backlog is counted in the queue's own small indexes; beyond this it is only "more than".
+MOST_COUNTED = 100_000
+
+_BACKLOG = """
+    SELECT
+        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
+            WHERE state = 'pending' AND run_after IS NULL AND NOT held LIMIT %(most)s) ready),
+        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
+            WHERE state = 'pending' AND run_after IS NOT NULL LIMIT %(most)s) waiting),
+        (SELECT count(*) FROM jobs_imageresult WHERE state = 'running'),
+        (SELECT extract(epoch FROM clock_timestamp())::float8 - min(rank) FROM jobs_imageresult
+            WHERE state = 'pending' AND run_after IS NULL AND NOT held),
+        clock_timestamp()
+"""
+_LATELY = """
+    SELECT date_bin(make_interval(secs => %(width)s), finished_at, to_timestamp(0)),
+        count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
+    FROM jobs_imageresult
+    WHERE finished_at > clock_timestamp() - make_interval(secs => %(lately)s) AND error_code <> ALL(%(unprocessed)s)
+    GROUP BY 1 ORDER BY 1
+"""
+_FETCHES = """
+    SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY fetch_ms) FROM (
+        SELECT fetch_ms FROM jobs_imageresult
+        WHERE finished_at > clock_timestamp() - make_interval(secs => %(lately)s) AND fetch_ms IS NOT NULL
+        ORDER BY finished_at DESC LIMIT %(sample)s
+    ) latest
+"""
+_HOSTS = """
+    SELECT host, count(*) FILTER (WHERE state = 'failed'), count(*),
+        mode() WITHIN GROUP (ORDER BY error_code) FILTER (WHERE state = 'failed')
+    FROM (
+        SELECT host, state, error_code FROM jobs_imageresult
+        WHERE finished_at > clock_timestamp() - make_interval(secs => %(lately)s)
+            AND error_code <> ALL(%(unprocessed)s)
+        ORDER BY finished_at DESC LIMIT %(sample)s
+    ) latest
+    GROUP BY host HAVING count(*) FILTER (WHERE state = 'failed') > 0
+    ORDER BY 2 DESC, host LIMIT %(hosts)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HostFailures:
+    """Of the latest SAMPLE images: `failed` of `finished` at this host, most often with `code`."""
+
+    host: str
+    failed: int
+    finished: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """`ready` and `waiting` are counted up to MOST_COUNTED. `oldest_seconds`: for how long the first in rank has had
+    its turn; None where nothing is ready. `fetch_p50_ms` and `fetch_p95_ms` are of the latest `fetches`."""
+
+    ready: int
+    waiting: int
+    running: int
+    oldest_seconds: float | None
+    seats: int
+    workers: Sequence[Worker]
+    throughput: Throughput
+    fetches: int
+    fetch_p50_ms: float | None
+    fetch_p95_ms: float | None
+    hosts: Sequence[HostFailures]
+    now: datetime
+
+    @property
+    def images_per_second(self) -> float:
+        """Over the last whole minute of the plot."""
+        minute = self.throughput.intervals[-60 // INTERVAL_SECONDS - 1 : -1]
+        return sum(interval.completed + interval.failed for interval in minute) / 60
+
+
+def operations() -> Operations:
+    """Five queries on small indexes, whatever the number of rows."""
+    parameters = {
+        "most": MOST_COUNTED,
+        "width": INTERVAL_SECONDS,
+        "lately": LATELY_SECONDS,
+        "sample": SAMPLE,
+        "hosts": MOST_HOSTS,
+        "unprocessed": list(UNPROCESSED),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_BACKLOG, parameters)
+        ready, waiting, running, oldest, now = cursor.fetchone()
+        cursor.execute(_LATELY, parameters)
+        found = {start.timestamp(): (completed, failed) for start, completed, failed in cursor.fetchall()}
+        cursor.execute(_FETCHES, parameters)
+        fetches, quantiles = cursor.fetchone()
+        cursor.execute(_HOSTS, parameters)
+        hosts = [HostFailures(*row) for row in cursor.fetchall()]
+    workers = list(Worker.objects.alive().order_by("id"))
+    p50, p95 = quantiles or (None, None)
+    return Operations(
+        ready=ready,
+        waiting=waiting,
+        running=running,
+        # Later images of a job have their turn in the future.
+        oldest_seconds=None if oldest is None else max(0.0, oldest),
+        seats=sum(worker.seats for worker in workers),
+        workers=workers,
+        throughput=_series(found, now),
+        fetches=fetches,
+        fetch_p50_ms=p50,
+        fetch_p95_ms=p95,
+        hosts=hosts,
+        now=now,
+    )
+
+
+def _series(found: dict[float, tuple[int, int]], now: datetime) -> Throughput:
+    """Every interval of LATELY_SECONDS up to now, also those in which nothing finished."""
+    last = now.timestamp() // INTERVAL_SECONDS * INTERVAL_SECONDS
+    first = last - LATELY_SECONDS + INTERVAL_SECONDS
+    starts = [first + INTERVAL_SECONDS * number for number in range(LATELY_SECONDS // INTERVAL_SECONDS)]
+    return Throughput(
+        INTERVAL_SECONDS,
+        [Interval(datetime.fromtimestamp(start, now.tzinfo), *found.get(start, (0, 0))) for start in starts],
+    )

@@ -1,0 +1,152 @@
+"""What a stream of events says, how many there may be, and what they hold."""
+
+import json
+import threading
+
+import pytest
+from django.conf import settings as project
+from django.db import connection
+
+from jobs import queue
+from jobs.api.v1 import streams
+from jobs.api.v1.streams import NoStreamFree, stream
+from jobs.watch import live
+from tests.factories import look, make_worker, submit_job, success
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.05)
+    monkeypatch.setattr(live, "LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "PAUSE_SECONDS", 0.01)
+    yield
+    wait_for(lambda: live.listener.watchers == 0)
+    wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == "live"])
+
+
+class Opened:
+    """A response's events, one by one."""
+
+    def __init__(self, job, last_event_id=""):
+        self.response = stream(job, last_event_id)
+        self._chunks = iter(self.response.streaming_content)
+        assert next(self._chunks) == b"retry: 1000\n\n"
+
+    def chunk(self) -> str:
+        return next(self._chunks).decode()
+
+    def rest(self) -> list[bytes]:
+        """Everything up to the end of the stream."""
+        return [*self._chunks, b""]
+
+    def event(self) -> dict:
+        """The next event that is not a comment."""
+        while (chunk := self.chunk()).startswith(":"):
+            pass
+        fields = dict(line.split(": ", 1) for line in chunk.strip().split("\n"))
+        return {**fields, "data": json.loads(fields["data"])}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.response.close()
+
+
+def finish(job, count):
+    worker = make_worker()
+    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=count)])
+
+
+def test_the_first_event_says_where_the_job_stands():
+    with Opened(look(submit_job(2))) as opened:
+        event = opened.event()
+    assert event["event"] == "change"
+    assert event["data"]["state"] == "queued"
+    assert event["data"]["counts"] == {
+        "total": 2, "pending": 2, "running": 0, "completed": 0, "failed": 0, "canceled": 0,
+    }  # fmt: skip
+
+
+def test_each_move_is_told_and_the_last_one_ends_the_stream():
+    job = look(submit_job(2))
+    with Opened(job) as opened:
+        opened.event()
+        finish(job, 1)
+        assert opened.event()["data"]["counts"]["completed"] == 1
+        finish(job, 1)
+        last = opened.event()
+        assert (last["event"], last["data"]["outcome"]) == ("end", "completed")
+        with pytest.raises(StopIteration):
+            opened.chunk()
+
+
+def test_who_comes_back_is_told_only_what_is_new():
+    job = look(submit_job(2))
+    with Opened(job) as opened:
+        seen = opened.event()["id"]
+    with Opened(job, seen) as opened:
+        assert opened.chunk() == ":\n\n"
+        finish(job, 1)
+        assert opened.event()["data"]["progress"] == 0.5
+
+
+def test_a_browser_that_has_seen_the_end_is_told_not_to_come_back():
+    job = submit_job(1)
+    finish(job, 1)
+    job = look(job)
+    assert stream(job, job.revision).status_code == 204
+    with Opened(job) as opened:
+        assert opened.event()["event"] == "end"
+
+
+def test_a_stream_of_all_jobs_says_that_something_moved_and_not_what():
+    with Opened(None) as opened:
+        opened.event()
+        submit_job(1)
+        assert opened.event()["data"] == {}
+
+
+def test_there_are_only_so_many_and_each_gives_its_place_back(settings):
+    job = look(submit_job(1))
+    opened = [stream(job, "") for _ in range(project.LIVE_STREAMS)]
+    with pytest.raises(NoStreamFree):
+        stream(job, "")
+    # Never begun, as when the client has gone before the first byte.
+    opened[0].close()
+    with Opened(job) as another:
+        another.event()
+    for each in opened[1:]:
+        each.close()
+
+
+def test_none_is_given_where_none_is_allowed(settings):
+    settings.LIVE_STREAMS = 0
+    with pytest.raises(NoStreamFree):
+        stream(look(submit_job(1)), "")
+
+
+def test_a_stream_ends_before_the_server_would_cut_it_off(settings):
+    settings.WEB_REQUEST_SECONDS = 1.05
+    with Opened(look(submit_job(1))) as opened:
+        opened.event()
+        assert opened.rest()
+
+
+def test_no_database_connection_is_held_between_two_events():
+    with Opened(look(submit_job(1))) as opened:
+        opened.event()
+        assert connection.connection is None
+
+
+def test_a_stream_of_an_ending_process_ends(monkeypatch):
+    job = look(submit_job(1))
+    monkeypatch.setattr(live.listener, "closing", False)
+    with Opened(job) as opened:
+        opened.event()
+        live.listener.close()
+        with pytest.raises(StopIteration):
+            opened.chunk()
