@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -96,7 +97,7 @@ class Operations:
 
 def operations() -> Operations:
     """Five queries on small indexes, whatever the number of rows."""
-    parameters = {
+    parameters: dict[str, Any] = {
         "most": MOST_COUNTED,
         "width": INTERVAL_SECONDS,
         "lately": LATELY_SECONDS,
