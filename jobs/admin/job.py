@@ -1,29 +1,47 @@
 from __future__ import annotations
 
-from django.contrib import admin, messages
-from django.db import transaction
-from django.db.models import Count, QuerySet
+from typing import cast
+
+from django.contrib import admin
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import pluralize
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from jobs import queue
-from jobs.admin.links import to_list
+from jobs.admin.acts import JobActs
+from jobs.admin.links import to_dashboard, to_list
 from jobs.admin.read_only import ReadOnlyAdmin
-from jobs.engine.base import wake_up
-from jobs.errors import is_retryable
-from jobs.models import ImageResult, Job, Visit
+from jobs.errors import codes_worth_retrying
+from jobs.models import ImageResult, Job, JobAction, Visit
+from jobs.models.job import JobQuerySet
 from jobs.states import ImageState
 
 # Stores whose errors are spelled out on a job's page; a job may have a hundred thousand of them.
 MOST_STORE_ERRORS = 100
 
 
+class History(admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
+    model = JobAction
+    verbose_name_plural = "history"
+    fields = ["done_at", "verb", "user_name", "images", "parameters"]
+    readonly_fields = ["done_at"]
+    ordering = ["pk"]
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(JobActs, ReadOnlyAdmin):
     list_display = [
-        "id", "status", "progress", "total", "failed_images", "owner", "created_at",
+        "id", "state", "progress", "total", "failed_images", "owner", "created_at",
         "finished_at",
     ]  # fmt: skip
     list_filter = ["status", "on_error"]
@@ -32,12 +50,31 @@ class JobAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     search_fields = ["id__exact"]
     search_help_text = "A job's id"
-    actions = ["retry_failed_images"]
+    inlines = [History]
     fieldsets = [
-        (None, {"fields": ["status", "progress", "counts", "visits"]}),
+        (None, {"fields": ["state", "dashboard", "progress", "counts", "visits"]}),
         ("What failed", {"fields": ["failures", "stores"]}),
-        ("Submission", {"fields": ["owner", "on_error", "priority", "created_at", "finished_at"]}),
+        (
+            "Submission",
+            {
+                "fields": [
+                    ("owner", "on_error", "priority"),
+                    ("created_at", "started_at", "paused_at", "canceled_at", "finished_at"),
+                ]
+            },
+        ),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return cast(JobQuerySet, super().get_queryset(request)).with_running()
+
+    @admin.display(description="state")
+    def state(self, job: Job) -> str:
+        return f"{job.state.label}: {job.outcome.label}" if job.outcome else job.state.label
+
+    @admin.display(description="live")
+    def dashboard(self, job: Job) -> SafeString | str:
+        return to_dashboard("job", job.pk, text="the job's page on the dashboard")
 
     @admin.display(description="progress")
     def progress(self, job: Job) -> SafeString:
@@ -79,7 +116,7 @@ class JobAdmin(ReadOnlyAdmin):
             (
                 to_list(ImageResult, code, job=job.pk, code=code),
                 f"{images:,}",
-                "a retry may help" if is_retryable(code) else "permanent",
+                "a retry may help" if code in codes_worth_retrying() else "permanent",
             )
             for code, images in codes
         ]
@@ -109,31 +146,3 @@ class JobAdmin(ReadOnlyAdmin):
             shown,
             f"… and {more:,} more" if more > 0 else "",
         )
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("jobs.change_job")
-
-    @admin.action(
-        description="Retry failed images",
-        permissions=["retry"],
-        location=[admin.ActionLocation.CHANGE_LIST, admin.ActionLocation.CHANGE_FORM],
-    )
-    def retry_failed_images(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        reopened = jobs = still_unknown = 0
-        for job in queryset.filter(failed__gte=1).order_by("id"):
-            retried = queue.retry(job.pk)
-            still_unknown += retried.still_unknown
-            if retried.reopened:
-                jobs += 1
-                reopened += retried.reopened
-                self.log_change(request, job, f"Retried {retried.reopened:,} failed images.")
-        sentences = ["No image was reopened."]
-        if reopened:
-            # A job's own page runs its actions in a transaction.
-            transaction.on_commit(wake_up, robust=True)
-            sentences = [
-                f"{reopened:,} image{pluralize(reopened)} of {jobs:,} job{pluralize(jobs)} will be tried again."
-            ]
-        if still_unknown:
-            sentences.append(f"Left failed, because their store is still unknown: {still_unknown:,}.")
-        self.message_user(request, " ".join(sentences), messages.SUCCESS if reopened else messages.WARNING)

@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from django.db.models import Model
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -31,6 +31,15 @@ def to_store_page(store_id: str) -> SafeString | str:
     if store is None:
         return f"{store_id}, not in the store master"
     return to_page(Store, store.pk, f"{store}, area {store.area_code}")
+
+
+def to_dashboard(page: str, *arguments: int, text: str) -> SafeString | str:
+    """A link to a page of the dashboard, which stands above the admin and may be left out."""
+    try:
+        address = reverse(f"dashboard:{page}", args=arguments)
+    except NoReverseMatch:
+        return "-"
+    return format_html('<a href="{}">{}</a>', address, text)
 
 
 def _name(model: type[Model], page: str) -> str:

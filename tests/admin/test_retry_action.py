@@ -23,7 +23,7 @@ def failed_job(images=1):
 
 
 def retry(client, *jobs):
-    choice = {"action": "retry_failed_images", "_selected_action": [job.pk for job in jobs]}
+    choice = {"action": "retry_failed_images", "_selected_action": [job.pk for job in jobs], "confirmed": "yes"}
     return client.post(list_page(Job), choice, follow=True)
 
 
@@ -44,7 +44,7 @@ def test_one_image_of_one_job_is_told_in_the_singular(admin_client):
 
 def test_a_jobs_own_page_offers_the_retry_too(admin_client):
     job = failed_job(2)
-    choice = {"CHANGE_FORM-action": "retry_failed_images", "_selected_action": [job.pk]}
+    choice = {"CHANGE_FORM-action": "retry_failed_images", "_selected_action": [job.pk], "confirmed": "yes"}
     response = admin_client.post(row_page(job), choice, follow=True)
     assert messages(response) == ["2 images of 1 job will be tried again."]
     assert states(job) == ["pending", "pending"]
@@ -53,13 +53,14 @@ def test_a_jobs_own_page_offers_the_retry_too(admin_client):
 def test_images_of_unknown_stores_are_told_to_stay_failed(admin_client):
     job = submit_visits(("nowhere", ["http://n.test/1", "http://n.test/2"]))
     assert messages(retry(admin_client, job)) == [
-        "No image was reopened. Left failed, because their store is still unknown: 2."
+        "No image will be tried again.",
+        "Left failed, because their store is still unknown: 2.",
     ]
 
 
 def test_a_job_without_failures_is_left_alone(admin_client):
     job = submit_job(1)
-    assert messages(retry(admin_client, job)) == ["No image was reopened."]
+    assert messages(retry(admin_client, job)) == ["No image will be tried again."]
     assert ImageResult.objects.get().generation == 0
     assert not LogEntry.objects.exists()
 
@@ -71,9 +72,12 @@ def test_the_job_keeps_a_log_of_who_retried_it(admin_client, admin_user):
     assert (entry.user, entry.object_id, entry.get_change_message()) == (
         admin_user,
         str(job.pk),
-        "Retried 2 failed images.",
+        "Retry failed images: 2 images will be tried again.",
     )
-    assert "Retried 2 failed images." in admin_client.get(row_page(job).replace("change", "history")).text
+    assert (
+        "Retry failed images: 2 images will be tried again."
+        in admin_client.get(row_page(job).replace("change", "history")).text
+    )
 
 
 def test_who_may_only_look_is_offered_no_retry(client):
@@ -84,7 +88,9 @@ def test_who_may_only_look_is_offered_no_retry(client):
     assert "retry_failed_images" not in client.get(list_page(Job)).text
     assert "retry_failed_images" not in client.get(row_page(job)).text
     retry(client, job)
-    client.post(row_page(job), {"CHANGE_FORM-action": "retry_failed_images", "_selected_action": [job.pk]})
+    client.post(
+        row_page(job), {"CHANGE_FORM-action": "retry_failed_images", "_selected_action": [job.pk], "confirmed": "yes"}
+    )
     assert states(job) == ["failed"]
 
 
@@ -107,7 +113,7 @@ def test_the_engines_are_woken_after_the_commit(admin_client, page):
         if page == "list":
             retry(admin_client, job)
         else:
-            choice = {"CHANGE_FORM-action": "retry_failed_images", "_selected_action": [job.pk]}
+            choice = {"CHANGE_FORM-action": "retry_failed_images", "_selected_action": [job.pk], "confirmed": "yes"}
             admin_client.post(row_page(job), choice)
         heard = list(listener.notifies(timeout=10, stop_after=1))
     assert [notification.channel for notification in heard] == [CHANNEL]
