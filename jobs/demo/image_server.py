@@ -1,8 +1,11 @@
 """A small image server on loopback that also misbehaves on request."""
 
+import struct
 import sys
 import threading
+import zlib
 from collections import Counter
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +13,9 @@ from typing import Any, Self
 
 # Longer than the demo's own FETCH_DEADLINE_SECONDS.
 SLOW_SECONDS = 10
+# Width and height.
+BOMB_PIXELS = 60_000, 60_000
+INSIDE = "http://169.254.169.254/latest/meta-data/"
 
 
 class _Server(ThreadingHTTPServer):
@@ -27,7 +33,9 @@ class ImageServer:
     """Serves the files of a folder, and a few bad examples, on a free port of 127.0.0.1.
 
     `/404` is not there; `/slow` answers after SLOW_SECONDS; `/truncated` declares more bytes than it sends;
-    `/not-an-image` is a web page; `/flaky/…` answers 503 once per path and then the file.
+    `/not-an-image` is a web page; `/bomb` is a small file that says it has BOMB_PIXELS; `/inside` redirects to where
+    clouds keep their credentials. `/flaky/…` answers 503 once per path and then the file, `/busy/…` 429, to come back
+    a second later.
     A query is ignored, so that `?n=1` makes another URL of the same file.
     """
 
@@ -87,10 +95,16 @@ class ImageServer:
         elif path == "/truncated":
             whole = self._files[self.names[0]]
             self._send(request, 200, "image/jpeg", whole[: len(whole) // 2], declared=len(whole))
+        elif path == "/bomb":
+            self._send(request, 200, "image/png", _bomb())
+        elif path == "/inside":
+            self._send(request, 302, "text/plain", b"", headers={"Location": INSIDE})
         elif image is None:
             self._send(request, 404, "text/plain", b"no such image\n")
         elif path.startswith("/flaky/") and self._is_first(request.path):
             self._send(request, 503, "text/plain", b"try again\n")
+        elif path.startswith("/busy/") and self._is_first(request.path):
+            self._send(request, 429, "text/plain", b"too many requests\n", headers={"Retry-After": "1"})
         else:
             self._send(request, 200, "application/octet-stream", image)
 
@@ -99,11 +113,32 @@ class ImageServer:
         return self._seen[path] == 1
 
     def _send(
-        self, request: BaseHTTPRequestHandler, status: int, kind: str, body: bytes, declared: int | None = None
+        self,
+        request: BaseHTTPRequestHandler,
+        status: int,
+        kind: str,
+        body: bytes,
+        declared: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         request.send_response(status)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(declared or len(body)))
+        for name, value in (headers or {}).items():
+            request.send_header(name, value)
         request.end_headers()
         request.wfile.write(body)
         request.close_connection = declared is not None
+
+
+def _bomb() -> bytes:
+    """A PNG of a few bytes that would need gigabytes of memory to be decoded."""
+    width, height = BOMB_PIXELS
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )

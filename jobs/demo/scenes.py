@@ -69,7 +69,8 @@ def scenes(fixtures: Path, server: ImageServer) -> list[Scene]:
     failing.add(stores[1], (f"{server.url}/slow", "deadline"), (f"{server.url}/truncated", "truncated"))
     failing.add(stores[2], (f"{server.url}/not-an-image", "not_an_image"))
     failing.add(stores[3], (f"{server.url}/flaky/{first}?now={server.port}", perimeters[first]))
-    failing.add(stores[4], ("http://169.254.169.254/latest/meta-data/", "blocked"))
+    failing.add(stores[4], ("http://169.254.169.254/latest/meta-data/", "blocked"), (f"{server.url}/inside", "blocked"))
+    failing.add(stores[5], (f"{server.url}/bomb", "too_many_pixels"), (f"{server.url}/busy/{first}", perimeters[first]))
 
     unknown = Scene("unknown stores", status="failed")
     unknown.add("S00339218", (f"{server.url}/{first}?unknown=1", "unknown_store"))
