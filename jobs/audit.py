@@ -55,17 +55,20 @@ CHECKS = (
         "A job's images are as many as were submitted, and its counters are what its images say",
         """
         SELECT job.id, format(
-            'job %s holds %s of %s images; %s completed, counted %s; %s failed, counted %s',
+            'job %s holds %s of %s images; %s completed, counted %s; %s failed, counted %s; %s canceled, counted %s',
             job.id, coalesce(images.total, 0), job.total,
-            coalesce(images.completed, 0), job.completed, coalesce(images.failed, 0), job.failed)
+            coalesce(images.completed, 0), job.completed, coalesce(images.failed, 0), job.failed,
+            coalesce(images.canceled, 0), job.canceled)
         FROM jobs_job job LEFT JOIN (
             SELECT job_id, count(*) AS total,
                 count(*) FILTER (WHERE state = 'completed') AS completed,
-                count(*) FILTER (WHERE state = 'failed') AS failed
+                count(*) FILTER (WHERE state = 'failed') AS failed,
+                count(*) FILTER (WHERE error_code = 'canceled') AS canceled
             FROM jobs_imageresult GROUP BY job_id
         ) images ON images.job_id = job.id
-        WHERE (coalesce(images.total, 0), coalesce(images.completed, 0), coalesce(images.failed, 0))
-            IS DISTINCT FROM (job.total::bigint, job.completed::bigint, job.failed::bigint)
+        WHERE (coalesce(images.total, 0), coalesce(images.completed, 0), coalesce(images.failed, 0),
+                coalesce(images.canceled, 0))
+            IS DISTINCT FROM (job.total::bigint, job.completed::bigint, job.failed::bigint, job.canceled::bigint)
         """,
     ),
     Check(
@@ -124,15 +127,27 @@ CHECKS = (
     ),
     Check(
         "held",
-        "A held image waits for another image of its store that is still to come",
+        "A held image waits for its job to be resumed, or for another image of its store that is still to come",
         """
         SELECT image.id, format('image %s of job %s is held, and nothing will let it go', image.id, image.job_id)
-        FROM jobs_imageresult image JOIN jobs_visit visit ON visit.id = image.visit_id
-        WHERE image.held AND image.state = 'pending' AND NOT EXISTS (
+        FROM jobs_imageresult image
+        JOIN jobs_visit visit ON visit.id = image.visit_id
+        JOIN jobs_job job ON job.id = image.job_id
+        WHERE image.held AND image.state = 'pending' AND job.paused_at IS NULL AND NOT EXISTS (
             SELECT FROM jobs_imageresult other JOIN jobs_visit beside ON beside.id = other.visit_id
             WHERE other.job_id = image.job_id AND beside.store_id = visit.store_id
                 AND other.state IN ('pending', 'running') AND NOT other.held
         )
+        """,
+    ),
+    Check(
+        "asked",
+        "Of a paused job nothing may be claimed, and of a canceled one nothing is left to be claimed",
+        """
+        SELECT image.id, format('image %s of job %s is %s, although the job was paused at %s and canceled at %s',
+            image.id, image.job_id, image.state, job.paused_at, job.canceled_at)
+        FROM jobs_imageresult image JOIN jobs_job job ON job.id = image.job_id
+        WHERE image.state = 'pending' AND (job.canceled_at IS NOT NULL OR (job.paused_at IS NOT NULL AND NOT image.held))
         """,
     ),
     Check(

@@ -93,6 +93,22 @@ def test_the_way_of_every_image_is_clean_at_every_step(keeper, settings):
     assert broken() == {}
 
 
+def test_what_people_ask_for_is_clean_at_every_step():
+    job = submit_job(4)
+    worker = make_worker()
+    claims = queue.claim(worker, limit=2)
+    for ask in (queue.pause, queue.resume, queue.pause, queue.cancel):
+        ask(job.pk)
+        assert "asked" not in broken()
+        assert "held" not in broken()
+        assert "conservation" not in broken()
+    queue.record(worker, [failure(claims[0], HTTPStatus(503))])
+    queue.release(worker, claims[1:])
+    assert broken() == {}
+    queue.retry(job.pk)
+    assert broken() == {}
+
+
 def test_a_retried_job_is_clean():
     finish_one_job()
     queue.retry(Job.objects.get().pk)
@@ -110,6 +126,7 @@ def test_a_retried_job_is_clean():
          "conservation"),
         ("UPDATE jobs_job SET completed = 0, failed = 2", "conservation"),
         ("DELETE FROM jobs_imageresult WHERE state = 'completed'", "conservation"),
+        ("UPDATE jobs_job SET canceled = 1", "conservation"),
         ("UPDATE jobs_job SET status = 'completed'", "status"),
         ("UPDATE jobs_job SET finished_at = NULL", "status"),
         ("UPDATE jobs_job SET store_errors = '[]'", "status"),
@@ -307,3 +324,11 @@ def test_the_command_names_the_first_cases_and_ends_with_an_error(capsys):
     assert f"image {first.pk} is held by worker {first.claimed_by}, which is dead" in said
     assert said.count("which is dead") == audit.SHOWN
     assert "and 2 more" in said
+
+
+@pytest.mark.parametrize("asked", ["paused_at = now()", "canceled_at = now()"])
+def test_an_image_that_could_be_claimed_against_what_was_asked_is_found(asked):
+    submit_job(2)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE jobs_job SET {asked}")
+    assert broken() == {"asked": 2}
