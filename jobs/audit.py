@@ -147,7 +147,8 @@ CHECKS = (
         SELECT image.id, format('image %s of job %s is %s, although the job was paused at %s and canceled at %s',
             image.id, image.job_id, image.state, job.paused_at, job.canceled_at)
         FROM jobs_imageresult image JOIN jobs_job job ON job.id = image.job_id
-        WHERE image.state = 'pending' AND (job.canceled_at IS NOT NULL OR (job.paused_at IS NOT NULL AND NOT image.held))
+        WHERE image.state = 'pending'
+            AND (job.canceled_at IS NOT NULL OR (job.paused_at IS NOT NULL AND NOT image.held))
         """,
     ),
     Check(
