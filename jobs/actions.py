@@ -5,6 +5,7 @@ Whoever lets people act calls this: the API, the dashboard, the admin, the comma
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
@@ -16,6 +17,8 @@ from jobs.models import ImageFilter, ImageResult, Job, JobAction
 from jobs.queue import NotPossible, Retried
 
 Verb = JobAction.Verb
+# An act on many jobs ends after so long, and says how many are left: a browser waits no longer.
+MOST_SECONDS = 20.0
 type Person = User | AnonymousUser | None
 
 
@@ -35,10 +38,12 @@ class RetryPreview:
 
 @dataclass(slots=True)
 class ActedOnMany:
-    """What came of an act on many jobs: `jobs` done, with `images` moved; `refused` says why not, by job."""
+    """What came of an act on many jobs: `jobs` done, with `images` moved; `refused` says why not, by job; `left` were
+    not reached in time."""
 
     jobs: int = 0
     images: int = 0
+    left: int = 0
     refused: dict[int, str] = field(default_factory=dict)
 
 
@@ -80,13 +85,18 @@ def preview_retry(job_id: int, which: ImageFilter | None = None) -> RetryPreview
     return RetryPreview(matching, retryable, matching - retryable - unknown_store, unknown_store)
 
 
-def act_on_all(jobs: QuerySet[Job], act: Callable[[int], int]) -> ActedOnMany:
-    """Do the same to every one of `jobs`, each in a transaction of its own, the oldest first.
+def act_on_all(jobs: QuerySet[Job], act: Callable[[int], int], seconds: float = MOST_SECONDS) -> ActedOnMany:
+    """Do the same to every one of `jobs`, each in a transaction of its own, the oldest first, for so long.
 
     `act` takes a job's id and returns how many images it moved; what a job's state does not allow is collected.
     """
     acted = ActedOnMany()
-    for job_id in list(jobs.order_by("pk").values_list("pk", flat=True)):
+    end = monotonic() + seconds
+    job_ids = list(jobs.order_by("pk").values_list("pk", flat=True))
+    for number, job_id in enumerate(job_ids):
+        if monotonic() >= end:
+            acted.left = len(job_ids) - number
+            break
         try:
             images = act(job_id)
         except NotPossible as error:
@@ -97,6 +107,40 @@ def act_on_all(jobs: QuerySet[Job], act: Callable[[int], int]) -> ActedOnMany:
             acted.jobs += 1
             acted.images += images
     return acted
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a button does that people press on jobs: `effect` is said before, `after` of the images that were moved."""
+
+    verb: JobAction.Verb
+    title: str
+    effect: str
+    after: str
+    do: Callable[[int, Person], int]
+
+
+def _retry_all(job_id: int, by: Person) -> int:
+    return retry(job_id, by).reopened
+
+
+CANCEL = Act(
+    Verb.CANCEL,
+    "Cancel jobs",
+    "Images that nobody has in hand will not be fetched; they fail as canceled. What was found stays.",
+    "will not be fetched",
+    cancel,
+)
+PAUSE = Act(Verb.PAUSE, "Pause jobs", "No more images will be claimed until the jobs are resumed.", "will wait", pause)
+RESUME = Act(Verb.RESUME, "Resume jobs", "The jobs go on where they stood in the queue.", "will go on", resume)
+RETRY = Act(
+    Verb.RETRY,
+    "Retry failed images",
+    "Every failed image will be tried again, except those whose store is still unknown.",
+    "will be tried again",
+    _retry_all,
+)
+ACTS = {act.verb.value: act for act in (PAUSE, RESUME, CANCEL, RETRY)}
 
 
 def _act(job_id: int, verb: JobAction.Verb, by: Person, move: Callable[[], int], **parameters: object) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,41 +9,12 @@ from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 
 from jobs import actions
-from jobs.actions import Person
+from jobs.actions import CANCEL, PAUSE, RESUME, RETRY, Act
 from jobs.models import ImageResult, Job
 
 EVERYWHERE = [admin.ActionLocation.CHANGE_LIST, admin.ActionLocation.CHANGE_FORM]
 # Jobs named on the page that asks once more.
 MOST_NAMED = 20
-
-
-class Act(NamedTuple):
-    """`effect` is said before, `after` of the images that were moved; `do` takes a job's id and who does it."""
-
-    title: str
-    effect: str
-    after: str
-    do: Callable[[int, Person], int]
-
-
-def _retry(job_id: int, by: Person) -> int:
-    return actions.retry(job_id, by).reopened
-
-
-CANCEL = Act(
-    "Cancel jobs",
-    "Images that nobody has in hand will not be fetched; they fail as canceled. What was found stays.",
-    "will not be fetched",
-    actions.cancel,
-)
-PAUSE = Act("Pause jobs", "No more images will be claimed until the jobs are resumed.", "will wait", actions.pause)
-RESUME = Act("Resume jobs", "The jobs go on where they stood in the queue.", "will go on", actions.resume)
-RETRY = Act(
-    "Retry failed images",
-    "Every failed image will be tried again, except those whose store is still unknown.",
-    "will be tried again",
-    _retry,
-)
 
 
 class JobActs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
@@ -93,6 +61,9 @@ class JobActs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the ty
         )
         if act is RETRY and (unknown := ImageResult.objects.filter(job__in=jobs).of_unknown_stores().count()):
             sentence = f"Left failed, because their store is still unknown: {unknown:,}."
+            self.message_user(request, sentence, messages.WARNING)
+        if acted.left:
+            sentence = f"{acted.left:,} jobs were not reached in time; do the same again for them."
             self.message_user(request, sentence, messages.WARNING)
         for sentence in list(acted.refused.values())[:MOST_NAMED]:
             self.message_user(request, sentence, messages.WARNING)

@@ -86,6 +86,13 @@ def test_many_jobs_at_once_each_by_itself(anna):
     assert acted.refused == {jobs[1].pk: f"Job {jobs[1].pk} has ended; there is nothing to cancel."}
 
 
+def test_an_act_on_many_jobs_ends_in_time_and_says_how_many_are_left(anna):
+    for _ in range(3):
+        submit_job(1)
+    acted = actions.act_on_all(Job.objects.all(), lambda job_id: actions.cancel(job_id, anna), seconds=0)
+    assert (acted.jobs, acted.left, Job.objects.ongoing().count()) == (0, 3, 3)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_engine_is_woken(anna, monkeypatch):
     woken = []

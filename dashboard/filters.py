@@ -1,0 +1,68 @@
+"""What a page's address asks for; the same words as in the API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import Exists, OuterRef, Q
+
+from jobs.models import ImageFilter, Job, Visit
+from jobs.models.job import JobQuerySet
+from jobs.states import ImageState, JobOutcome, JobState
+
+# The largest id that the database holds.
+_MOST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """`stage` is a job's state or its outcome, `q` a job's id, a store's id or an owner's name, each as written."""
+
+    stage: str = ""
+    q: str = ""
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, str]) -> "JobFilter":
+        """What is not understood is left out, as if it had not been asked: a page always shows something."""
+        stage = parameters.get("stage", "")
+        known = {*JobState.values, *JobOutcome.values}
+        return cls(stage if stage in known else "", parameters.get("q", "").replace("\0", "").strip()[:200])
+
+    @property
+    def query(self) -> str:
+        """As it stands in an address."""
+        return urlencode({name: value for name, value in (("stage", self.stage), ("q", self.q)) if value})
+
+    def of(self, user: User | AnonymousUser) -> JobQuerySet:
+        """The jobs that `user` may see and that match, `with_running`."""
+        jobs = Job.objects.visible_to(user).with_running()
+        if self.stage in JobOutcome.values:
+            jobs = jobs.with_outcome(JobOutcome(self.stage))
+        elif self.stage:
+            jobs = jobs.in_state(JobState(self.stage))
+        return jobs.filter(self._matching()) if self.q else jobs
+
+    def _matching(self) -> Q:
+        visits = Visit.objects.filter(job=OuterRef("pk"), store_id=self.q)
+        matching = Q(Exists(visits)) | Q(owner__username=self.q)
+        if self.q.isascii() and self.q.isdecimal() and int(self.q[:20]) <= _MOST:
+            matching |= Q(pk=int(self.q))
+        return matching
+
+
+def read_image_filter(parameters: Mapping[str, str]) -> ImageFilter:
+    """The filter of a page of images. An empty host or area is a group of its own, an empty state or code is none."""
+    state = parameters.get("state", "")
+    return ImageFilter(
+        state=state if state in ImageState.values else None,
+        code=_text(parameters, "code") or None,
+        host=_text(parameters, "host"),
+        store=_text(parameters, "store") or None,
+        area=_text(parameters, "area"),
+    )
+
+
+def _text(parameters: Mapping[str, str], name: str) -> str | None:
+    text = parameters.get(name)
+    return None if text is None else text.replace("\0", "")[:255]

@@ -1,0 +1,69 @@
+"""The list of jobs, and acts on all that match its filter."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.filters import JobFilter
+from jobs import actions
+from jobs.actions import ACTS
+from jobs.states import JobOutcome, JobState
+from jobs.watch.pace import estimates
+
+ROWS = 50
+# Refusals spelled out after an act on many jobs.
+MOST_REFUSALS = 5
+
+
+@require_safe
+@login_required
+def job_list(request: HttpRequest) -> HttpResponse:
+    """Newest first, by key; a fragment alone where the page asks for its rows again."""
+    asked = JobFilter.read(request.GET.dict())
+    jobs = asked.of(request.user).select_related("owner").order_by("-pk")
+    before = request.GET.get("before", "")
+    if before.isascii() and before.isdecimal() and len(before) < 19:
+        jobs = jobs.filter(pk__lt=int(before))
+    found = list(jobs[: ROWS + 1])
+    rows = found[:ROWS]
+    context = {
+        "asked": asked,
+        "stages": [*JobState.choices[:-1], *JobOutcome.choices],
+        "jobs": rows,
+        "estimates": estimates(rows),
+        "before": before,
+        "next": rows[-1].pk if len(found) > len(rows) else None,
+        "acts": ACTS.values(),
+    }
+    fragment = request.headers.get("HX-Request") == "true"
+    return render(request, "dashboard/jobs/rows.html" if fragment else "dashboard/jobs/list.html", context)
+
+
+@require_POST
+@login_required
+def act_on_matching(request: HttpRequest) -> HttpResponse:
+    """Do the same to every job that matches: first the page that says to how many, then, confirmed, the act."""
+    asked = JobFilter.read(request.POST.dict())
+    act = ACTS.get(request.POST.get("act", ""))
+    page = f"{reverse('dashboard:jobs')}?{asked.query}"
+    if act is None:
+        messages.warning(request, "Choose what to do with the jobs.")
+        return redirect(page)
+    jobs = asked.of(request.user)
+    if "confirmed" not in request.POST:
+        context = {"asked": asked, "act": act, "count": jobs.count(), "back": page}
+        return render(request, "dashboard/jobs/confirm.html", context)
+    acted = actions.act_on_all(jobs, lambda job_id: act.do(job_id, request.user))
+    of = f"{acted.images:,} image{pluralize(acted.images)} of {acted.jobs:,} job{pluralize(acted.jobs)}"
+    messages.success(request, f"{of} {act.after}.") if acted.jobs else messages.warning(request, "No job was changed.")
+    for sentence in list(acted.refused.values())[:MOST_REFUSALS]:
+        messages.warning(request, sentence)
+    if len(acted.refused) > MOST_REFUSALS:
+        messages.warning(request, f"… and {len(acted.refused) - MOST_REFUSALS:,} more were left as they are.")
+    if acted.left:
+        messages.warning(request, f"{acted.left:,} jobs were not reached in time; do the same again for them.")
+    return redirect(page)
