@@ -1,0 +1,137 @@
+"""One job: where it stands, live; what failed, in groups; its images, page by page; and what people may do."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import OuterRef, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.filters import read_image_filter
+from jobs import actions
+from jobs.actions import ACTS
+from jobs.models import ImageResult, Job
+from jobs.queue import NotPossible
+from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.states import ImageState, JobState
+from jobs.watch.failures import failures
+from jobs.watch.pace import estimates, throughput
+from stores.models import Store
+
+IMAGES = 50
+MOST_STORE_ERRORS = 50
+MOST_ACTIONS = 20
+
+
+def find_job(request: HttpRequest, job_id: int) -> Job:
+    """The job `with_running`; somebody else's is not found either."""
+    job = Job.objects.visible_to(request.user).with_running().select_related("owner").filter(pk=job_id).first()
+    if job is None:
+        raise Http404(f"There is no job {job_id} that you may see.")
+    return job
+
+
+@require_safe
+@login_required
+def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
+    """The whole page; with `part`, one of its live parts alone."""
+    job = find_job(request, job_id)
+    part = request.GET.get("part")
+    context: dict[str, Any] = {"job": job}
+    if part in (None, "standing"):
+        context |= _standing(job)
+    if part in (None, "failures"):
+        context |= {"failures": failures(job.pk)}
+    if part in (None, "images"):
+        context |= _images(job, request)
+    if part in ("standing", "failures", "images"):
+        return render(request, f"dashboard/job/{part}.html", context)
+    context |= {
+        "store_errors": job.store_errors[:MOST_STORE_ERRORS],
+        "history": job.actions.order_by("-pk")[:MOST_ACTIONS],
+        "priorities": range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1),
+    }
+    return render(request, "dashboard/job/page.html", context)
+
+
+def _standing(job: Job) -> dict[str, Any]:
+    may = {
+        "pause": job.state in (JobState.QUEUED, JobState.RUNNING),
+        "resume": job.state == JobState.PAUSED,
+        "cancel": job.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
+        "prioritize": job.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
+    }
+    return {"estimate": estimates([job]).get(job.pk), "throughput": throughput(job.pk), "may": may}
+
+
+def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
+    """One page, in submission order; read by key, so that page 1,000 costs what the first one does."""
+    which = read_image_filter(request.GET.dict())
+    area = Store.objects.filter(store_id=OuterRef("visit__store_id"))
+    images = ImageResult.objects.filter(job=job).matching(which).select_related("visit").defer("gpu_result")
+    after = request.GET.get("after", "")
+    if after.isascii() and after.isdecimal() and len(after) < 19:
+        images = images.filter(pk__gt=int(after))
+    named = images.annotate(area_code=Subquery(area.values("area_code")), store_name=Subquery(area.values("name")))
+    found = list(named.order_by("pk")[: IMAGES + 1])
+    return {
+        "which": which,
+        "images": found[:IMAGES],
+        "after": after,
+        "next": found[IMAGES - 1].pk if len(found) > IMAGES else None,
+        "image_states": ImageState.choices,
+    }
+
+
+@require_POST
+@login_required
+def act(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Pause, resume, cancel or prioritize one job. A cancel asks once more."""
+    job = find_job(request, job_id)
+    page = reverse("dashboard:job", args=[job.pk])
+    verb = request.POST.get("act", "")
+    if verb == "cancel" and "confirmed" not in request.POST:
+        return render(request, "dashboard/job/confirm_cancel.html", {"job": job, "act": ACTS["cancel"], "back": page})
+    try:
+        if verb == "prioritize":
+            messages.success(request, _prioritize(job, request))
+        elif verb in ("pause", "resume", "cancel"):
+            images = ACTS[verb].do(job.pk, request.user)
+            messages.success(request, f"{images:,} image{pluralize(images)} {ACTS[verb].after}.")
+        else:
+            messages.warning(request, "Choose what to do with the job.")
+    except NotPossible as error:
+        messages.warning(request, str(error))
+    return redirect(page)
+
+
+def _prioritize(job: Job, request: HttpRequest) -> str:
+    text = request.POST.get("priority", "")
+    allowed = [str(priority) for priority in range(LOWEST_PRIORITY, HIGHEST_PRIORITY + 1)]
+    if text not in allowed:
+        raise NotPossible(f"A priority is a whole number from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.")
+    images = actions.prioritize(job.pk, int(text), request.user)
+    return f"Priority {text}: {images:,} image{pluralize(images)} moved in the queue."
+
+
+@login_required
+def retry(request: HttpRequest, job_id: int) -> HttpResponse:
+    """First what a retry by this filter would meet; sent from there, the retry."""
+    job = find_job(request, job_id)
+    asked = request.POST if request.method == "POST" else request.GET
+    which = read_image_filter(asked.dict())
+    page = reverse("dashboard:job", args=[job.pk])
+    if request.method != "POST":
+        context = {"job": job, "which": which, "preview": actions.preview_retry(job.pk, which), "back": page}
+        return render(request, "dashboard/job/retry.html", context)
+    only_promising = asked.get("what") != "all"
+    retried = actions.retry(job.pk, request.user, which, only_promising=only_promising)
+    said = f"{retried.reopened:,} image{pluralize(retried.reopened)} will be tried again."
+    if retried.still_unknown:
+        said += f" Left failed, because their store is still unknown: {retried.still_unknown:,}."
+    messages.success(request, said) if retried.reopened else messages.warning(request, said)
+    return redirect(page)
