@@ -60,6 +60,8 @@ def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> Faile
         message=str(error)[:500],
         http_status=seen.http_status,
         redirects=seen.redirects,
+        address_class=seen.address_class,
+        content_type=seen.content_type,
         bytes=seen.bytes,
         elapsed_ms=seen.fetch_ms + seen.measure_ms + seen.gpu_ms,
         worker_id=worker_id,

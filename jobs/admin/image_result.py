@@ -19,7 +19,18 @@ SHOWN_URL = 48
 class FailedAttempts(admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
     model = FailedAttempt
     verbose_name_plural = "failed attempts"
-    fields = ["failed_at", "code", "message", "http_status", "redirected_to", "bytes", "elapsed_ms", "worker_id"]
+    fields = [
+        "failed_at",
+        "code",
+        "message",
+        "http_status",
+        "redirected_to",
+        "address_class",
+        "content_type",
+        "bytes",
+        "elapsed_ms",
+        "worker_id",
+    ]
     readonly_fields = ["redirected_to"]
     ordering = ["claim_no"]
     extra = 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from jobs import errors
 from jobs.imaging.deadline import Deadline
-from jobs.imaging.guard import Guard
+from jobs.imaging.guard import NOT_PUBLIC, Guard, address_class
 
 DNS_SECONDS = 5.0  # getaddrinfo has no timeout of its own
 DNS_THREADS = 16
@@ -86,10 +86,12 @@ class Connector:
     """Opens the sockets of one session, within the `deadline` of the download at hand.
 
     `opened` counts them, so that a request knows whether it went over a connection that was there before.
+    `address_class` is the class of the address that was tried last; empty where a name led to none.
     """
 
     deadline: Deadline
     opened = 0
+    address_class = ""
 
     def __init__(
         self,
@@ -103,12 +105,21 @@ class Connector:
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A connected socket; raises Blocked, DNSNotFound, DNSTimeout, ConnectionFailed, DeadlineExceeded."""
+        self.address_class = ""
+        try:
+            return self._connect(host, port)
+        except errors.Blocked:
+            self.address_class = NOT_PUBLIC
+            raise
+
+    def _connect(self, host: str, port: int) -> socket.socket:
         infos = self._resolver.resolve(host, port, self.deadline)
         # One forbidden answer spoils them all: an honest name has no address inside somebody's network.
         for *_, sockaddr in infos:
             self._guard.check(host, sockaddr[0])
         for family, *_, sockaddr in infos[:CONNECT_TRIES]:
             self.deadline.check()
+            self.address_class = address_class(sockaddr[0])
             try:
                 return self._open(host, family, sockaddr)
             except OSError as error:

@@ -1,8 +1,9 @@
 """URL -> Download: one image, within limits of time, size and redirects.
 
-The body's bytes decide what it is; the Content-Type is not looked at.
+The body's bytes decide what it is; the Content-Type is evidence and nothing else.
 """
 
+import re
 import threading
 import weakref
 from collections.abc import Iterator
@@ -30,6 +31,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MEMORY_BYTES = 64 * 2**20
 # As much as there is at a time: with 128 KiB, a photo in one of 256 seats takes twice the processor time.
 READ_BYTES = 2**19
+
+MAX_CONTENT_TYPE = 100
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(slots=True)
@@ -112,11 +116,12 @@ class Fetcher:
             for _ in range(self._max_redirects + 1):
                 with (
                     self._turns.turn(target.host, deadline),
-                    closing(self._session().open(target.url, deadline)) as response,
+                    closing(self._open(target.url, deadline, evidence)) as response,
                 ):
                     # A socket shut by the watchdog looks like the end of the header, too.
                     deadline.check()
                     evidence.http_status = response.status_code
+                    evidence.content_type = _declared(response.headers.get("Content-Type", ""))
                     if response.status_code == 200:
                         return self._download(response, deadline, evidence)
                     if response.status_code not in REDIRECTS:
@@ -126,6 +131,13 @@ class Fetcher:
                     target = self._redirected(target, response)
                     evidence.redirects.append(target.url)
         raise errors.TooManyRedirects
+
+    def _open(self, url: str, deadline: Deadline, evidence: Evidence) -> requests.Response:
+        session = self._session()
+        try:
+            return session.open(url, deadline)
+        finally:
+            evidence.address_class = session.address_class
 
     def _session(self) -> GuardedSession:
         """This thread's session: with connections of its own, no thread can disturb another's."""
@@ -189,6 +201,10 @@ class Fetcher:
 
     def _too_large(self) -> errors.TooLarge:
         return errors.TooLarge(f"The image is larger than {self._max_bytes:,} bytes.")
+
+
+def _declared(content_type: str) -> str:
+    return _CONTROLS.sub("", content_type)[:MAX_CONTENT_TYPE].strip()
 
 
 def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:

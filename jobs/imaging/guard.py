@@ -99,6 +99,41 @@ _METADATA = frozenset(
 )
 
 
+# What an address is called, in the order in which it is asked. Stable: the words are stored, and clients read them.
+_CLASSES: tuple[tuple[str, tuple[Network, ...]], ...] = (
+    ("metadata", tuple(ipaddress.ip_network(address) for address in _METADATA)),
+    ("loopback", _networks("127.0.0.0/8", "::1/128")),
+    ("translated", _TRANSLATED),
+    ("private", _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")),
+    ("link-local", _networks("169.254.0.0/16", "fe80::/10")),
+    ("carrier-grade NAT", _networks("100.64.0.0/10")),
+    ("multicast", _networks("224.0.0.0/4", "ff00::/8")),
+    (
+        "documentation",
+        _networks("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
+    ),
+)
+# What is told of an address that may not be connected to, see `Guard.check`.
+NOT_PUBLIC = "not public"
+
+
+@functools.lru_cache(maxsize=4096)
+def address_class(text: str) -> str:
+    """What kind of address `text` is, in a word of _CLASSES, or "public", or "reserved" for all others.
+
+    Only of an address that may be connected to is the word anything to tell a client: of the others it would say
+    what a host name stands for inside our network.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return "reserved"
+    for word, networks in _CLASSES:
+        if any(address in network for network in networks):
+            return word
+    return "public" if is_public(address) else "reserved"
+
+
 @functools.lru_cache(maxsize=4096)
 def is_public(address: Address) -> bool:
     """Whether `address` belongs to the public Internet by the registries of this release's date."""
@@ -186,7 +221,10 @@ class Guard:
         """Raise Blocked unless `address`, to which `host` resolved, may be connected to.
 
         The message names the host and never the address: what a name resolves to inside a network is nothing to
-        tell a client.
+        tell a client. Nor is the address's class: whoever may guess names could tell from it which of them exist
+        inside, and which is at this machine, a neighbour or a cloud's metadata. So every refused address is
+        NOT_PUBLIC in the evidence, also one that the client itself wrote into the URL: one rule has no gaps. What
+        may be fetched from shows itself by its answers, and the finer word helps to find out why it fails.
         """
         if not self._allows(address):
             raise errors.Blocked(f"{host} is at an address that this service does not fetch from.")

@@ -40,6 +40,10 @@ class Evidence:
     """What was seen during one attempt; filled as it goes, so that a failure keeps what came before it."""
 
     http_status: int | None = None
+    content_type: str = ""
+    """As the server declared it in the answer of `http_status`: at most 100 characters, none of them a control."""
+    address_class: str = ""
+    """What the server asked last has for an address, in a word of `imaging/guard.py`; empty where none was found."""
     redirects: list[str] = field(default_factory=list)
     """The URLs that were redirected to, in order."""
     bytes: int = 0

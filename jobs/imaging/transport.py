@@ -138,7 +138,9 @@ def _length(sent: set[str]) -> int | None:
 
 
 class GuardedConnection(HTTPConnection):
-    """A connection whose socket comes from a Connector."""
+    """A connection whose socket comes from a Connector. `address_class` is that of its address, once connected."""
+
+    address_class = ""
 
     def __init__(self, *args: Any, connector: Connector, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -146,7 +148,9 @@ class GuardedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         # `_dns_host` keeps the final dot that tells a resolver not to append its search domains.
-        return self._connector.connect(self._dns_host, self.port)
+        sock = self._connector.connect(self._dns_host, self.port)
+        self.address_class = self._connector.address_class
+        return sock
 
 
 class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
@@ -161,7 +165,7 @@ class GuardedAdapter(BaseAdapter):
         self._connector = connector
         self._tls = tls
         # By scheme, host and port; none of them is in use.
-        self._kept: dict[tuple[str, str], HTTPConnection] = {}
+        self._kept: dict[tuple[str, str], GuardedConnection] = {}
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """The response up to the end of its header. How long all may take, the connector's deadline says."""
@@ -197,11 +201,12 @@ class GuardedAdapter(BaseAdapter):
         for connection in list(self._kept.values()):
             connection.close()
 
-    def _connection(self, url: SplitResult) -> HTTPConnection:
+    def _connection(self, url: SplitResult) -> GuardedConnection:
         kept = self._kept.pop((url.scheme, url.netloc), None)
         if kept is not None:
             # What has sent something unasked, or has ended, is no use any more.
             if kept.is_connected:
+                self._connector.address_class = kept.address_class
                 return kept
             kept.close()
         host, port = str(url.hostname), url.port or DEFAULT_PORTS[url.scheme]
@@ -209,7 +214,7 @@ class GuardedAdapter(BaseAdapter):
             return GuardedTLSConnection(host, port, connector=self._connector, ssl_context=self._tls)
         return GuardedConnection(host, port, connector=self._connector)
 
-    def _release(self, url: SplitResult, connection: HTTPConnection, is_reusable: bool) -> None:
+    def _release(self, url: SplitResult, connection: GuardedConnection, is_reusable: bool) -> None:
         if not is_reusable:
             connection.close()
             return
@@ -240,6 +245,11 @@ class GuardedSession(requests.Session):
         self.adapters.clear()
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
+
+    @property
+    def address_class(self) -> str:
+        """Of the address that the last request went to, or was to go to; a kept connection's is the one it has."""
+        return self._connector.address_class
 
     def open(self, url: str, deadline: Deadline) -> requests.Response:
         """The response to a GET up to the end of its header; `url` must have been admitted by the guard.

@@ -31,7 +31,14 @@ def job(db):
     job = submit_visits((KNOWN_STORE, ["http://images.test/good.jpg", HOSTILE_URL]), ("nowhere", ["http://n.test/1"]))
     worker = make_worker()
     good, bad = queue.claim(worker, limit=2)
-    seen = Evidence(http_status=404, redirects=["http://a.test/<b>", "http://b.test/"], bytes=321, fetch_ms=45)
+    seen = Evidence(
+        http_status=404,
+        content_type="text/<i>",
+        address_class="public",
+        redirects=["http://a.test/<b>", "http://b.test/"],
+        bytes=321,
+        fetch_ms=45,
+    )
     queue.record(worker, [success(good), Outcome(bad, seen, error=errors.HTTPStatus(404))])
     job.refresh_from_db()
     return job

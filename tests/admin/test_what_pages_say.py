@@ -64,7 +64,9 @@ def test_a_failed_image_shows_its_code_its_sentence_and_each_failed_attempt(admi
     page = words(admin_client.get(row_page(ImageResult.objects.get(url=HOSTILE_URL))))
     assert "http_404 The server answered 404 instead of 200. Permanent:" in page
     assert "http://a.test/&lt;b&gt; http://b.test/" in page
-    assert re.search(r"UTC http_404 The server answered 404 instead of 200\. 404 http.* 321 45 \d+", page)
+    assert re.search(
+        r"UTC http_404 The server answered 404 instead of 200\. 404 http.* public text/&lt;i&gt; 321 45 \d+", page
+    )
 
 
 def test_a_measured_image_shows_its_perimeter(admin_client, job):

@@ -66,6 +66,19 @@ def test_a_retryable_failure_waits_and_leaves_evidence(settings):
     assert (evidence.image_id, evidence.code, evidence.claim_no) == (row.pk, "read_timeout", 1)
 
 
+def test_a_failed_attempt_keeps_all_that_was_seen():
+    submit_job(1)
+    worker = make_worker()
+    (claim,) = queue.claim(worker, limit=1)
+    seen = Evidence(
+        404, "x" * 100, "carrier-grade NAT", ["http://i.test/"], bytes=7, fetch_ms=1, measure_ms=2, gpu_ms=4
+    )
+    queue.record(worker, [Outcome(claim, seen, error=errors.HTTPStatus(404))])
+    row = FailedAttempt.objects.get()
+    assert (row.http_status, row.content_type, row.address_class) == (404, "x" * 100, "carrier-grade NAT")
+    assert (row.redirects, row.bytes, row.elapsed_ms) == (["http://i.test/"], 7, 7)
+
+
 def test_a_sentence_of_any_length_is_stored():
     job = submit_job(1)
     run(job, errors.NotAnImage("x" * 600))
