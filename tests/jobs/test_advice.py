@@ -1,0 +1,118 @@
+"""What a code means to a person, and whether a retry can help."""
+
+import http
+import re
+
+import pytest
+
+from jobs import errors
+from jobs.advice import ADVICE, FAMILIES, Retry, explain, explanations
+from jobs.errors import HTTPStatus, all_errors, codes_worth_retrying, is_retryable
+
+ERRORS = [error for error in all_errors() if error is not HTTPStatus]
+STATUSES = [status for status in range(100, 1000) if status != 200]
+
+
+def reads_well(text: str) -> bool:
+    """One to three whole sentences on one line, in no more words than anybody reads."""
+    return bool(re.fullmatch(r"[A-Z][^\n]{20,260}\.", text)) and "  " not in text and len(re.findall(r"\. ", text)) <= 2
+
+
+def test_every_code_has_advice_and_nothing_else_has():
+    assert set(ADVICE) == set(all_errors())
+
+
+@pytest.mark.parametrize("advice", [*ADVICE.values(), *(family.advice for family in FAMILIES)])
+def test_advice_is_a_few_plain_sentences(advice):
+    assert reads_well(advice)
+
+
+def test_no_two_codes_have_the_same_advice():
+    texts = [*ADVICE.values(), *(family.advice for family in FAMILIES)]
+    assert len(texts) == len(set(texts))
+
+
+def test_every_setting_that_is_named_exists(settings):
+    for name in re.findall(r"[A-Z]+(?:_[A-Z]+)+", " ".join(ADVICE.values()) + str(FAMILIES)):
+        assert hasattr(settings, name)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
+def test_a_code_is_explained_by_its_own_words(error):
+    found = explain(error.code)
+    assert (found.code, found.sentence, found.advice) == (error.code, error.sentence, ADVICE[error])
+
+
+def test_the_explanations_follow_the_order_of_the_errors():
+    assert [each.code for each in explanations()] == [error.code for error in ERRORS]
+
+
+@pytest.mark.parametrize(
+    ("code", "retry"),
+    [
+        ("read_timeout", Retry.BY_ITSELF),
+        ("dns_not_found", Retry.BY_ITSELF),
+        ("internal", Retry.BY_ITSELF),
+        ("http_503", Retry.BY_ITSELF),
+        ("http_429", Retry.BY_ITSELF),
+        ("skipped", Retry.WORTH_ASKING),
+        ("canceled", Retry.WORTH_ASKING),
+        ("http_404", Retry.AFTER_MENDING),
+        ("http_501", Retry.AFTER_MENDING),
+        ("blocked", Retry.AFTER_MENDING),
+        ("crash_loop", Retry.AFTER_MENDING),
+        ("unknown_store", Retry.AFTER_MENDING),
+    ],
+)
+def test_a_code_says_whether_a_retry_can_help(code, retry):
+    assert explain(code).retry is retry
+    assert retry.sentence
+
+
+def test_what_is_worth_a_persons_retry_is_exactly_what_need_not_be_mended_first():
+    codes = [error.code for error in ERRORS] + [f"http_{status}" for status in STATUSES]
+    assert {code for code in codes if explain(code).retry is not Retry.AFTER_MENDING} == set(codes_worth_retrying())
+    assert {code for code in codes if explain(code).retry is Retry.BY_ITSELF} == set(filter(is_retryable, codes))
+
+
+def test_an_unknown_store_is_to_be_imported_first():
+    assert "Import" in explain("unknown_store").advice
+
+
+@pytest.mark.parametrize(
+    ("statuses", "beginning"),
+    [
+        ([401, 403], "The photo host wants a sign-in"),
+        ([404, 410], "The photo was deleted"),
+        ([429], "The photo host limits"),
+        ([500, 501, 502, 503, 504, 511, 521, 530, 599, 999], "The photo host is broken"),
+        ([100, 103, 201, 204, 300, 304, 400, 402, 405, 408, 409, 418, 425, 451, 499], "The photo host answered with"),
+    ],
+)
+def test_a_status_is_explained_by_its_family(statuses, beginning):
+    for status in statuses:
+        found = explain(f"http_{status}")
+        assert found.code == f"http_{status}"
+        assert found.sentence == str(HTTPStatus(status))
+        assert found.advice.startswith(beginning)
+
+
+def test_every_registered_status_but_200_is_named_once():
+    named = [status for family in FAMILIES for status in family.statuses]
+    assert len(named) == len(set(named))
+    assert {status.value for status in http.HTTPStatus} - set(named) == {200}
+    assert set(HTTPStatus.RETRYABLE_STATUSES) <= set(named)
+
+
+@pytest.mark.parametrize(
+    "code", ["", "unheard_of", "http_", "http_<status>x", "http_abc", "http_99", "http_1000", "http_٤٠٤"]
+)
+def test_a_code_of_another_release_is_explained_as_such(code):
+    found = explain(code)
+    assert (found.code, found.retry) == (code, Retry.AFTER_MENDING)
+    assert found.sentence == "This release does not know the code."
+    assert reads_well(found.advice)
+
+
+def test_the_template_of_all_statuses_has_a_meaning_of_its_own():
+    assert explain(HTTPStatus.code).advice == ADVICE[errors.HTTPStatus]
