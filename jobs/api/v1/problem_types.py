@@ -1,0 +1,139 @@
+"""Every way in which a request to `/api/v1/` is refused: the `type`, `title` and `status` of its problem (RFC 9457).
+
+A slug is stable: clients may branch on the `type` URI, which leads to the type's place on our own page.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+PAGE = "/docs/problems/"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """`explanation` is what was wrong, `advice` what the client can do; `status` is HTTP's."""
+
+    slug: str
+    title: str
+    status: int
+    explanation: str
+    advice: str
+
+    @property
+    def uri(self) -> str:
+        """The `type` of a problem, relative to the service's own address as RFC 9457 (section 3.1.1) allows it."""
+        return f"{PAGE}#{self.slug}"
+
+
+class Problem(Enum):
+    INVALID_REQUEST = ProblemType(
+        "invalid-request",
+        "A parameter is malformed",
+        400,
+        "The address or a query parameter cannot be read: an unknown filter, a cursor that is not ours, a limit out of "
+        "range.",
+        "Correct the parameters that the answer names. Take cursors from an earlier answer, unchanged.",
+    )
+    INVALID_SUBMISSION = ProblemType(
+        "invalid-submission",
+        "The body breaks the rules",
+        400,
+        "The body is not the JSON that this path takes. errors lists every fault at once, each with a sentence and a "
+        "JSON Pointer (RFC 6901) to its place. Nothing was stored.",
+        "Correct every place that is listed, and send the whole body again.",
+    )
+    NOT_SIGNED_IN = ProblemType(
+        "not-signed-in",
+        "No valid credentials",
+        401,
+        "The request carries no credentials where they are needed, or ones that are wrong, revoked or expired.",
+        "Send an API key or a token as Authorization: Bearer …. Refresh an expired token, or sign in again.",
+    )
+    NOT_ALLOWED = ProblemType(
+        "not-allowed",
+        "Not allowed with these credentials",
+        403,
+        "The credentials are valid but do not reach this far: an API key without the scope, a user without the "
+        "permission, or a session without its CSRF token.",
+        "Use a key with the scope that the answer names, or ask an administrator for the permission.",
+    )
+    NOT_FOUND = ProblemType(
+        "not-found",
+        "There is nothing here",
+        404,
+        "The path does not exist, or what it names does not, or it belongs to somebody else: these look alike on "
+        "purpose.",
+        "Check the path and the number in it, and whose credentials the request carries.",
+    )
+    METHOD_NOT_ALLOWED = ProblemType(
+        "method-not-allowed",
+        "The path does not answer to this method",
+        405,
+        "The path exists, but not for this HTTP method.",
+        "Use one of the methods that the header Allow names.",
+    )
+    CONFLICT = ProblemType(
+        "conflict",
+        "Not possible in the job's present state",
+        409,
+        "The job has moved on, or never was in a state for this: one that has ended cannot be paused, for example.",
+        "Read the job again, and decide by its state.",
+    )
+    LENGTH_REQUIRED = ProblemType(
+        "length-required",
+        "The body's length is unknown",
+        411,
+        "The body came in chunks. It was refused unread, since its size could not be known.",
+        "Send the body with Content-Length.",
+    )
+    TOO_LARGE = ProblemType(
+        "too-large",
+        "The body is too large",
+        413,
+        "The body is above the limit of this service (MAX_BODY_BYTES), and was refused unread.",
+        "Send it in several parts, each a job or a file of its own.",
+    )
+    WRONG_MEDIA_TYPE = ProblemType(
+        "wrong-media-type",
+        "The body is of another type",
+        415,
+        "The body is not declared as what this path reads.",
+        "Send the header Content-Type: application/json, or the type that the path's documentation names.",
+    )
+    IDEMPOTENCY_KEY_REUSED = ProblemType(
+        "idempotency-key-reused",
+        "The Idempotency-Key came with another body before",
+        422,
+        "Within the last 24 hours the same key came with a different body. Nothing was stored this time.",
+        "Use a new key for a new submission. To repeat one, send exactly the body that it had.",
+    )
+    TOO_OFTEN = ProblemType(
+        "too-often",
+        "Too many requests",
+        429,
+        "More requests came from this user or address, or more sign-ins failed, than are allowed within their time.",
+        "Wait for the seconds of Retry-After, and ask less often.",
+    )
+    TOO_MANY_PENDING = ProblemType(
+        "too-many-pending",
+        "Too many images are still pending",
+        429,
+        "The user would have more unfinished images than allowed (MAX_PENDING_IMAGES). Nothing was stored.",
+        "Wait until some are finished, for the seconds of Retry-After at least, and submit again.",
+    )
+    INTERNAL = ProblemType(
+        "internal",
+        "An error in this service",
+        500,
+        "Something happened that nobody foresaw. The fault is ours; the log has the details.",
+        "Try once more, with the same Idempotency-Key where it is a submission. If it comes back, tell the service's "
+        "operator the time of the request.",
+    )
+    UNAVAILABLE = ProblemType(
+        "unavailable",
+        "Not available at the moment",
+        503,
+        "The database is away or its disk is full. Nothing was stored.",
+        "Wait for the seconds of Retry-After and send the request again, with the same Idempotency-Key where it is "
+        "a submission.",
+    )
