@@ -202,7 +202,7 @@ FAMILIES = (
 
 _BY_CODE = {error.code: error for error in errors.all_errors()}
 _BY_STATUS = {status: family for family in FAMILIES for status in family.statuses}
-_HTTP_CODE = re.compile(r"http_([1-9][0-9]{2})", re.ASCII)
+_HTTP_CODE = re.compile(r"http_([1-9][0-9]{2})")
 
 
 def explain(code: str) -> Explanation:
