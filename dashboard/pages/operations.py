@@ -1,0 +1,20 @@
+"""The whole service at a glance, for those who run it."""
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from jobs.watch.operations import MOST_COUNTED, operations
+
+
+@require_safe
+@login_required
+def operations_page(request: HttpRequest) -> HttpResponse:
+    """Of everybody's jobs, so for staff only; a fragment alone where the page asks for it again."""
+    if not request.user.is_staff:
+        raise PermissionDenied("Only staff may see how the whole service is doing.")
+    context = {"now": operations(), "most": MOST_COUNTED}
+    fragment = request.headers.get("HX-Request") == "true"
+    return render(request, f"dashboard/operations/{'glance' if fragment else 'page'}.html", context)

@@ -1,0 +1,178 @@
+"""The store master: its list, one store with what was seen there lately, and imports that are looked at first."""
+
+from io import BytesIO
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Prefetch, Q
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_POST, require_safe
+
+from jobs.models import ImageResult, Job, Visit
+from stores import imports
+from stores.imports import ImportRefused, may_import
+from stores.models import Store, StoreImport
+from stores.reader import UnreadableFileError
+
+ROWS = 50
+VISITS = 20
+# Rows spelled out on an import's page, of each kind.
+MOST_ROWS = 100
+MOST_AREAS = 200
+
+
+@require_safe
+@login_required
+def store_list(request: HttpRequest) -> HttpResponse:
+    """In the order of their ids, by key; a search finds parts of ids and names."""
+    stores = Store.objects.order_by("store_id")
+    q = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    area = request.GET.get("area", "").replace("\0", "")[:64]
+    after = request.GET.get("after", "").replace("\0", "")[:64]
+    if q:
+        stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
+    if area:
+        stores = stores.in_area(area)
+    found = list(stores.filter(store_id__gt=after)[: ROWS + 1])
+    areas = Store.objects.order_by("area_code").values_list("area_code", flat=True).distinct()
+    context = {
+        "q": q,
+        "area": area,
+        "after": after,
+        "parts": {name: value for name, value in (("q", q), ("area", area)) if value},
+        "stores": found[:ROWS],
+        "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
+        "areas": list(areas[:MOST_AREAS]),
+        "may_import": may_import(request.user),
+    }
+    return render(request, "dashboard/stores/list.html", context)
+
+
+@require_safe
+@login_required
+def store_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """The store, and the latest visits to it among the jobs that the person may see."""
+    store = Store.objects.filter(pk=pk).first()
+    if store is None:
+        raise Http404("There is no such store in the store master.")
+    images = ImageResult.objects.order_by("pk").defer("gpu_result")
+    visits = (
+        Visit.objects.filter(store_id=store.store_id, job__in=Job.objects.visible_to(request.user))
+        .select_related("job")
+        .prefetch_related(Prefetch("images", images))
+        .order_by("-pk")
+    )
+    context = {"store": store, "visits": visits[:VISITS], "most": VISITS}
+    return render(request, "dashboard/stores/page.html", context)
+
+
+@login_required
+def import_stores(request: HttpRequest) -> HttpResponse:
+    """The upload, which is only rehearsed, and the imports of late."""
+    if not may_import(request.user):
+        raise PermissionDenied("Your account may not import stores.")
+    if request.method == "POST":
+        uploaded = request.FILES.get("file")
+        if uploaded is None:
+            messages.error(request, "Choose a CSV file to upload.")
+            return redirect("dashboard:import_stores")
+        return _rehearse(request, uploaded.read(), uploaded.name or "unnamed")
+    context = {"imports": StoreImport.objects.with_summary().order_by("-pk")[:ROWS]}
+    return render(request, "dashboard/stores/import.html", context)
+
+
+@require_safe
+@login_required
+def import_page(request: HttpRequest, pk: int) -> HttpResponse:
+    store_import = _find(request, pk)
+    report = store_import.report
+    context = {
+        "import": store_import,
+        "report": report,
+        "most": MOST_ROWS,
+        "most_slice": f":{MOST_ROWS}",
+        "why_not": imports.why_not(store_import) if store_import.stored_at is None else None,
+        "is_open": store_import.stored_at is None and bool(store_import.kept_bytes),
+        "may_prune": may_import(request.user, prune=True),
+    }
+    return render(request, "dashboard/stores/import_page.html", context)
+
+
+@require_POST
+@login_required
+def rehearse_again(request: HttpRequest, pk: int) -> HttpResponse:
+    """The same file with other options, as an import of its own."""
+    store_import = _find(request, pk)
+    try:
+        content = imports.kept_file(store_import).read()
+    except ImportRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("dashboard:import_page", pk)
+    return _rehearse(request, content, store_import.name, back=pk)
+
+
+@require_POST
+@login_required
+def apply_import(request: HttpRequest, pk: int) -> HttpResponse:
+    store_import = _find(request, pk)
+    if not may_import(request.user, prune=store_import.prune):
+        raise PermissionDenied("Your account may not delete stores.")
+    try:
+        stored = imports.apply(store_import, request.user)
+    except ImportRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"Stored {stored.name}: {stored.report['summary']}.")
+    return redirect("dashboard:import_page", pk)
+
+
+@require_safe
+@login_required
+def rejects(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
+    """The rows to mend, as a CSV file that can be uploaded again."""
+    store_import = _find(request, pk)
+    try:
+        blocks = imports.rejects(store_import)
+    except ImportRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("dashboard:import_page", pk)
+    name = f"{store_import.name.removesuffix('.csv')}-rejects.csv"
+    disposition = content_disposition_header(as_attachment=True, filename=name) or "attachment"
+    return StreamingHttpResponse(
+        blocks, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
+    )
+
+
+def _rehearse(request: HttpRequest, content: bytes, name: str, back: int | None = None) -> HttpResponse:
+    rest = request.POST.get("rest", "")
+    prune = rest == "prune"
+    if prune and not may_import(request.user, prune=True):
+        raise PermissionDenied("Your account may not delete stores.")
+    try:
+        rehearsal = imports.rehearse(
+            BytesIO(content),
+            name,
+            request.user,
+            encoding=request.POST.get("encoding", "").replace("\0", "")[:40],
+            skip_rejected=rest == "skip_rejected",
+            prune=prune,
+        )
+    except UnreadableFileError as error:
+        messages.error(request, f"{name} {error}")
+    except ImportRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        return redirect("dashboard:import_page", rehearsal.pk)
+    return redirect("dashboard:import_page", back) if back else redirect("dashboard:import_stores")
+
+
+def _find(request: HttpRequest, pk: int) -> StoreImport:
+    if not may_import(request.user):
+        raise PermissionDenied("Your account may not import stores.")
+    store_import = StoreImport.objects.filter(pk=pk).first()
+    if store_import is None:
+        raise Http404("There is no such import; rehearsals that nobody applied are forgotten after a day.")
+    return store_import

@@ -1,0 +1,29 @@
+"""The dashboard's pages."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from dashboard import docs
+from dashboard.pages import image, job, jobs, operations, stores
+
+app_name = "dashboard"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="dashboard:jobs"), name="home"),
+    path("jobs/", jobs.job_list, name="jobs"),
+    path("jobs/act/", jobs.act_on_matching, name="act_on_matching"),
+    path("jobs/<int:job_id>/", job.job_page, name="job"),
+    path("jobs/<int:job_id>/act/", job.act, name="job_act"),
+    path("jobs/<int:job_id>/retry/", job.retry, name="job_retry"),
+    path("jobs/<int:job_id>/images/<int:image_id>/", image.image_page, name="image"),
+    path("stores/", stores.store_list, name="stores"),
+    path("stores/<int:pk>/", stores.store_page, name="store"),
+    path("stores/import/", stores.import_stores, name="import_stores"),
+    path("stores/import/<int:pk>/", stores.import_page, name="import_page"),
+    path("stores/import/<int:pk>/again/", stores.rehearse_again, name="rehearse_again"),
+    path("stores/import/<int:pk>/apply/", stores.apply_import, name="apply_import"),
+    path("stores/import/<int:pk>/rejects.csv", stores.rejects, name="import_rejects"),
+    path("operations/", operations.operations_page, name="operations"),
+    path("docs/errors/", docs.errors_page, name="errors_docs"),
+    path("docs/problems/", docs.problems_page, name="problems_docs"),
+]
