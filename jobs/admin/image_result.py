@@ -8,9 +8,9 @@ from django.utils.text import Truncator
 
 from jobs.admin.filters import AreaOfImageFilter, ErrorCodeFilter
 from jobs.admin.links import to_page, to_store_list, to_store_page
-from jobs.admin.read_only import CappedPaginator, ReadOnlyAdmin
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
 from jobs.states import ImageState
+from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
 
 # Characters of a URL in a list; its page shows all of it.
 SHOWN_URL = 48

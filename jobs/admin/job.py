@@ -10,11 +10,11 @@ from django.utils.safestring import SafeString
 
 from jobs.admin.acts import JobActs
 from jobs.admin.links import to_dashboard, to_list
-from jobs.admin.read_only import ReadOnlyAdmin
 from jobs.errors import codes_worth_retrying
 from jobs.models import ImageResult, Job, JobAction, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import ImageState
+from retail_pulse.admin import ReadOnlyAdmin
 
 # Stores whose errors are spelled out on a job's page; a job may have a hundred thousand of them.
 MOST_STORE_ERRORS = 100

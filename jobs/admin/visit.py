@@ -8,8 +8,8 @@ from django.utils.safestring import SafeString
 
 from jobs.admin.filters import AreaOfVisitFilter
 from jobs.admin.links import to_list, to_page, to_store_list, to_store_page
-from jobs.admin.read_only import CappedPaginator, ReadOnlyAdmin
 from jobs.models import ImageResult, Job, Visit
+from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
 
 
 @admin.register(Visit)

@@ -11,9 +11,9 @@ from django.template.defaultfilters import pluralize
 from django.utils.safestring import SafeString
 
 from jobs.admin.links import to_list
-from jobs.admin.read_only import ReadOnlyAdmin
 from jobs.models import ImageResult, Worker
 from jobs.states import ImageState
+from retail_pulse.admin import ReadOnlyAdmin
 
 
 @admin.register(Worker)

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from jobs.admin import read_only
 from jobs.models import ImageResult, Job, Visit, Worker
+from retail_pulse import admin as lists
 from tests.admin.conftest import list_page, listed, row_page
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +54,7 @@ def test_no_list_counts_a_whole_table(admin_client, crowd, model, query):
     with CaptureQueriesContext(connection) as captured:
         admin_client.get(list_page(model), query)
     (count,) = [query["sql"] for query in captured if query["sql"].startswith("SELECT COUNT(")]
-    assert f"LIMIT {read_only.LONGEST_LIST + 1})" in count
+    assert f"LIMIT {lists.LONGEST_LIST + 1})" in count
     assert "image_count" not in count  # what a row of the list shows is not worked out for the count
 
 
@@ -67,14 +67,14 @@ def test_no_list_offers_to_count_by_filter(admin_client, crowd):
 
 @pytest.mark.parametrize(("longest", "capped"), [(240, False), (239, True)])
 def test_a_list_ends_at_its_longest_and_says_so(admin_client, crowd, monkeypatch, longest, capped):
-    monkeypatch.setattr(read_only, "LONGEST_LIST", longest)
+    monkeypatch.setattr(lists, "LONGEST_LIST", longest)
     response = admin_client.get(list_page(ImageResult))
     assert response.context["cl"].result_count == longest
     assert (f"The list ends after {longest}." in response.text) == capped
 
 
 def test_the_last_page_of_a_capped_list_is_cut_short(admin_client, crowd, monkeypatch):
-    monkeypatch.setattr(read_only, "LONGEST_LIST", 70)
+    monkeypatch.setattr(lists, "LONGEST_LIST", 70)
     newest = list(ImageResult.objects.order_by("-pk").values_list("pk", flat=True)[:70])
     assert listed(admin_client.get(list_page(ImageResult), {"p": 2})) == newest[50:]
 

@@ -1,5 +1,6 @@
-"""What the pages of jobs, visits, images and workers have in common."""
+"""What the admin's pages of every room have in common."""
 
+import json
 from typing import cast
 
 from django.contrib import admin
@@ -8,12 +9,12 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-# Rows of visits or images that a list leads through.
+# Rows of a long table that a list leads through.
 LONGEST_LIST = 10_000
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
-    """Rows that the queue alone writes: looked at, never added, changed or deleted by hand.
+    """Rows that the service alone writes: looked at, never added, changed or deleted by hand.
 
     Nor are jobs deleted here: the page that asks "are you sure?" would first list each of their images.
     """
@@ -49,6 +50,15 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # as above
         return self._counted > LONGEST_LIST
 
     @cached_property
+    def estimate(self) -> int:
+        """About how many rows there are, as PostgreSQL's planner guesses from its statistics; for capped lists."""
+        plan = json.loads(self._rows.explain(format="json"))
+        return max(self._counted, int(plan[0]["Plan"]["Plan Rows"]))
+
+    @cached_property
     def _counted(self) -> int:
-        rows = cast("QuerySet[Model]", self.object_list).order_by().values("pk")
-        return rows[: LONGEST_LIST + 1].count()
+        return self._rows[: LONGEST_LIST + 1].count()
+
+    @property
+    def _rows(self) -> "QuerySet[Model, dict[str, object]]":
+        return cast("QuerySet[Model]", self.object_list).order_by().values("pk")
