@@ -6,15 +6,18 @@ written by one more: a million rows cost seconds, and a second import of the sam
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from stores.reader import Mending, Rejection, StoreFile, UnreadableFileError, open_stores
 
+# Stores named in the report as new, as changed and as missing, so many of each.
+MAX_DIFF = 200
 # Ids named in the report when they stand in several lines, and lines named of each.
 MAX_DUPLICATES = 20
 ROWS_BETWEEN_REPORTS = 5_000
@@ -32,11 +35,43 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
+class Labels:
+    """What may change about a store."""
+
+    name: str
+    area_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewStore:
+    line: int
+    store_id: str
+    name: str
+    area_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedStore:
+    line: int
+    store_id: str
+    before: Labels
+    after: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class MissingStore:
+    store_id: str
+    name: str
+    area_code: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImportReport:
     """What an import met and did. `rows = new + changed + unchanged + rejected_rows`, always.
 
     Where `stored` is False, the counts say what would have been done. `rejected` and `mended` hold the first
-    `reader.MAX_LISTED` entries, `duplicates` the first MAX_DUPLICATES.
+    `reader.MAX_LISTED` entries, `duplicates` the first MAX_DUPLICATES; `new_stores` and `changed_stores` the first
+    MAX_DIFF in the file's order, `missing_stores` in the order of their ids.
     """
 
     stored: bool
@@ -56,6 +91,18 @@ class ImportReport:
     mended: list[Mending]
     duplicate_ids: int
     duplicates: list[Duplicate]
+    new_stores: list[NewStore]
+    changed_stores: list[ChangedStore]
+    missing_stores: list[MissingStore]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and dictionaries, as JSON has them, and the `summary`.
+
+        Halves of surrogate pairs, which a column's title may hold, become question marks: no JSON column takes them.
+        """
+        text = json.dumps({**asdict(self), "summary": self.summary()}, ensure_ascii=False).encode("utf-8", "replace")
+        report: dict[str, Any] = json.loads(text)
+        return report
 
     def summary(self) -> str:
         parts = [
@@ -103,6 +150,9 @@ def import_stores(
         progress("storing", file.tell())
         duplicate_ids, duplicates = _find_duplicates(cursor)
         new, changed, unchanged, missing = _compare(cursor)
+        new_stores = _new_stores(cursor) if new else []
+        changed_stores = _changed_stores(cursor) if changed else []
+        missing_stores = _missing_stores(cursor) if missing else []
         acceptable = not duplicates and (skip_rejected or not stores.rejected_rows)
         if acceptable:
             _store(cursor, prune)
@@ -127,6 +177,9 @@ def import_stores(
         mended=stores.mended,
         duplicate_ids=duplicate_ids,
         duplicates=duplicates,
+        new_stores=new_stores,
+        changed_stores=changed_stores,
+        missing_stores=missing_stores,
     )
 
 
@@ -174,6 +227,46 @@ def _compare(cursor: CursorWrapper) -> tuple[int, int, int, int]:
     )
     new, changed, unchanged, missing = cursor.fetchone()
     return new, changed, unchanged, missing
+
+
+def _new_stores(cursor: CursorWrapper) -> list[NewStore]:
+    cursor.execute(
+        """
+        SELECT line, store_id, name, area_code FROM staged_store AS staged
+        WHERE NOT EXISTS (SELECT FROM stores_store AS store WHERE store.store_id = staged.store_id)
+        ORDER BY line LIMIT %s
+        """,
+        [MAX_DIFF],
+    )
+    return [NewStore(*row) for row in cursor.fetchall()]
+
+
+def _changed_stores(cursor: CursorWrapper) -> list[ChangedStore]:
+    cursor.execute(
+        """
+        SELECT staged.line, store_id, store.name, store.area_code, staged.name, staged.area_code
+        FROM staged_store AS staged JOIN stores_store AS store USING (store_id)
+        WHERE (store.name, store.area_code) <> (staged.name, staged.area_code)
+        ORDER BY staged.line LIMIT %s
+        """,
+        [MAX_DIFF],
+    )
+    return [
+        ChangedStore(line, store_id, before=Labels(*labels[:2]), after=Labels(*labels[2:]))
+        for line, store_id, *labels in cursor.fetchall()
+    ]
+
+
+def _missing_stores(cursor: CursorWrapper) -> list[MissingStore]:
+    cursor.execute(
+        """
+        SELECT store_id, name, area_code FROM stores_store AS store
+        WHERE NOT EXISTS (SELECT FROM staged_store AS staged WHERE staged.store_id = store.store_id)
+        ORDER BY store_id LIMIT %s
+        """,
+        [MAX_DIFF],
+    )
+    return [MissingStore(*row) for row in cursor.fetchall()]
 
 
 def _store(cursor: CursorWrapper, prune: bool) -> None:

@@ -29,7 +29,12 @@ BLOCK_BYTES = 2**20
 
 
 class UnreadableFileError(Exception):
-    """The file as a whole cannot be read as a store master; the sentence says where, why and what to do."""
+    """The file as a whole cannot be read as a store master; the sentence says where, why and what to do.
+
+    The sentence goes on from the file's name: "stores.csv: is empty; …".
+    """
+
+    code = "unreadable_file"
 
 
 class StoreRow(NamedTuple):
@@ -55,6 +60,14 @@ class Mending:
     line: int
     before: str
     after: str
+
+
+class Judged(NamedTuple):
+    """One row of the file as it stands there, and what it is: a row to store, or why it cannot be stored."""
+
+    line: int
+    cells: list[str]
+    verdict: StoreRow | Rejection
 
 
 class _Column(NamedTuple):
@@ -91,7 +104,7 @@ def open_stores(file: BinaryIO, encoding: str | None = None) -> Iterator[StoreFi
 
 
 class StoreFile:
-    """The rows that can be stored, by iterating; what was met on the way, by the attributes."""
+    """The rows that can be stored, by iterating, or all of them, by `judged`; what was met, by the attributes."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self.encoding = text.encoding.removesuffix("-sig")
@@ -121,7 +134,7 @@ class StoreFile:
                 places[field] = place
         if missing := [title for field, title in _TITLES.items() if field not in places]:
             raise UnreadableFileError(_missing_columns(header, missing))
-        self._header = header
+        self.header = header
         self._pick = itemgetter(*(places[field] for field in _TITLES))
         self._columns = [
             _Column(
@@ -134,6 +147,12 @@ class StoreFile:
         ]
 
     def __iter__(self) -> Iterator[StoreRow]:
+        for _, _, verdict in self.judged():
+            if isinstance(verdict, StoreRow):
+                yield verdict
+
+    def judged(self) -> Iterator[Judged]:
+        """Every row but the blank lines, in the file's order."""
         while True:
             # A row with quoted line breaks is named by the line it begins in.
             line = self._reader.line_num + 1
@@ -143,19 +162,20 @@ class StoreFile:
             if not cells:
                 continue
             self.rows += 1
-            if len(cells) != len(self._header):
-                self._reject(line, self._first_missing(cells), _wrong_width(cells, self._header))
+            if len(cells) != len(self.header):
+                rejection = Rejection(line, self._first_missing(cells), _wrong_width(cells, self.header))
+                yield Judged(line, cells, self._reject(rejection))
                 continue
             store_id, written, area_code = self._pick(cells)
             name = written if written.isascii() else ftfy.fix_encoding(written)
             for column, cell in zip(self._columns, (store_id, name, area_code), strict=True):
                 if fault := _fault(cell, column):
-                    self._reject(line, column.title, fault)
+                    yield Judged(line, cells, self._reject(Rejection(line, column.title, fault)))
                     break
             else:
                 if name != written:
                     self._note_mended(line, written, name)
-                yield StoreRow(line, store_id, name, area_code)
+                yield Judged(line, cells, StoreRow(line, store_id, name, area_code))
 
     def _next_cells(self) -> list[str] | None:
         line = self._reader.line_num + 1
@@ -165,12 +185,13 @@ class StoreFile:
             raise UnreadableFileError(f"the row that begins in line {line:,}: {_explain(error)}") from error
 
     def _first_missing(self, cells: list[str]) -> str | None:
-        return self._header[len(cells)] if len(cells) < len(self._header) else None
+        return self.header[len(cells)] if len(cells) < len(self.header) else None
 
-    def _reject(self, line: int, column: str | None, reason: str) -> None:
+    def _reject(self, rejection: Rejection) -> Rejection:
         self.rejected_rows += 1
         if len(self.rejected) < MAX_LISTED:
-            self.rejected.append(Rejection(line, column, reason))
+            self.rejected.append(rejection)
+        return rejection
 
     def _note_mended(self, line: int, before: str, after: str) -> None:
         self.mended_names += 1

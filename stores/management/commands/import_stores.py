@@ -4,8 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,12 @@ from django.core.management.base import BaseCommand, CommandError
 from rich import progress as bars
 from rich.console import Console
 
-from stores.importer import ImportReport, Progress, import_stores
+from stores.importer import ChangedStore, ImportReport, Progress, import_stores
 from stores.reader import UnreadableFileError
+from stores.rejects import rejects_csv
 
+# Stores that a dry run shows as new, as changed and as missing; the JSON report holds more.
+SHOWN_STORES = 10
 REJECTED = 1
 UNREADABLE = 2
 
@@ -31,6 +33,9 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, store nothing")
         parser.add_argument("--encoding", help="of the file; without it UTF-8, or cp1252 where the file is not UTF-8")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="of the report")
+        parser.add_argument(
+            "--rejects", type=Path, metavar="FILE", help="write all rejected rows there, to mend and import again"
+        )
         rest = parser.add_mutually_exclusive_group()
         rest.add_argument("--prune", action="store_true", help="delete the stores missing from the file")
         rest.add_argument("--skip-rejected", action="store_true", help="store the other rows all the same")
@@ -42,12 +47,19 @@ class Command(BaseCommand):
         dry_run: bool,
         encoding: str | None,
         format: str,  # noqa: A002 - named as the option is
+        rejects: Path | None,
         prune: bool,
         skip_rejected: bool,
         **options: Any,
     ) -> None:
         try:
-            with file.open("rb") as opened, progress_bar(file.stat().st_size) as progress:
+            if rejects is not None and rejects.exists() and rejects.samefile(file):
+                raise CommandError("--rejects would overwrite the file itself.", returncode=UNREADABLE)
+            with (
+                file.open("rb") as opened,
+                nullcontext() if rejects is None else rejects.open("wb") as written,
+                progress_bar(file.stat().st_size) as progress,
+            ):
                 report = import_stores(
                     opened,
                     encoding=encoding,
@@ -56,12 +68,14 @@ class Command(BaseCommand):
                     skip_rejected=skip_rejected,
                     progress=progress,
                 )
+                if written is not None:
+                    written.writelines(rejects_csv(opened, encoding))
         except UnreadableFileError as error:
             raise CommandError(f"{file}: {error}", returncode=UNREADABLE) from error
         except OSError as error:
-            raise CommandError(f"{file}: {error.strerror or error}", returncode=UNREADABLE) from error
+            raise CommandError(f"{error.filename or file}: {error.strerror or error}", returncode=UNREADABLE) from error
         if format == "json":
-            self.stdout.write(json.dumps(asdict(report), ensure_ascii=False, indent=2))
+            self.stdout.write(json.dumps(report.as_json(), ensure_ascii=False, indent=2))
         else:
             for line in details(report):
                 self.stdout.write(line)
@@ -90,6 +104,28 @@ def details(report: ImportReport) -> Iterator[str]:
         lines = ", ".join(f"{line:,}" for line in duplicate.lines)
         yield f"store id {duplicate.store_id!r} stands in lines {lines}"
     yield from _more(report.duplicate_ids - len(report.duplicates), "duplicate ids")
+    if report.dry_run:
+        yield from difference(report)
+
+
+def difference(report: ImportReport) -> Iterator[str]:
+    """What would change, in at most SHOWN_STORES lines of each kind and one that counts the others."""
+    for new in report.new_stores[:SHOWN_STORES]:
+        yield f"line {new.line:,}: new {new.store_id!r}: {new.name!r}, area {new.area_code!r}"
+    yield from _more(report.new - len(report.new_stores[:SHOWN_STORES]), "new")
+    for changed in report.changed_stores[:SHOWN_STORES]:
+        yield f"line {changed.line:,}: changed {changed.store_id!r}: {', '.join(_changes(changed))}"
+    yield from _more(report.changed - len(report.changed_stores[:SHOWN_STORES]), "changed")
+    for missing in report.missing_stores[:SHOWN_STORES]:
+        yield f"missing {missing.store_id!r}: {missing.name!r}, area {missing.area_code!r}"
+    yield from _more(report.missing - len(report.missing_stores[:SHOWN_STORES]), "missing")
+
+
+def _changes(store: ChangedStore) -> Iterator[str]:
+    if store.before.name != store.after.name:
+        yield f"name {store.before.name!r} to {store.after.name!r}"
+    if store.before.area_code != store.after.area_code:
+        yield f"area {store.before.area_code!r} to {store.after.area_code!r}"
 
 
 def _more(number: int, what: str) -> Iterator[str]:
