@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.db import models
+from django.db import connections, models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
@@ -18,6 +18,26 @@ class StoreQuerySet(models.QuerySet["Store"]):
         """Those of `store_ids` that the store master holds, in one query."""
         # One array instead of a parameter for each: a submission may name a hundred thousand.
         return self.filter(store_id__in=RawSQL("SELECT unnest(%s::text[])", [list(set(store_ids))]))
+
+    def first_areas(self, number: int) -> list[str]:
+        """The first `number` area codes of the whole store master in their order, in one query.
+
+        Leaps along the index from one area to the next: DISTINCT would read a million stores for two areas.
+        """
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(
+                """
+                WITH RECURSIVE area (code) AS (
+                    (SELECT min(area_code) FROM stores_store)
+                    UNION ALL
+                    SELECT (SELECT min(area_code) FROM stores_store WHERE area_code > area.code)
+                    FROM area WHERE area.code IS NOT NULL
+                )
+                SELECT code FROM area WHERE code IS NOT NULL LIMIT %s
+                """,
+                [number],
+            )
+            return [code for (code,) in cursor.fetchall()]
 
 
 class Store(models.Model):
