@@ -4,7 +4,7 @@ import pytest
 
 from jobs import errors, queue
 from jobs.models import ImageResult, Job, Visit
-from stores import admin as stores_admin
+from stores.admin import areas
 from stores.models import Store
 from tests.admin.conftest import list_page, listed
 from tests.factories import failure, make_worker, submit_visits
@@ -28,7 +28,7 @@ def test_visits_and_images_are_filtered_by_the_area_of_their_store(admin_client,
 
 
 def test_the_area_filter_offers_only_so_many_areas_and_takes_any(admin_client, two_areas, monkeypatch):
-    monkeypatch.setattr(stores_admin, "MOST_AREAS", 2)
+    monkeypatch.setattr(areas, "MOST_AREAS", 2)
     page = admin_client.get(list_page(Visit)).text
     assert "?area=A-1" in page
     assert "?area=HILL" in page
@@ -40,7 +40,7 @@ def test_the_area_filter_offers_only_so_many_areas_and_takes_any(admin_client, t
 
 
 def test_the_area_filter_is_silent_about_a_limit_that_is_not_passed(admin_client, two_areas, monkeypatch):
-    monkeypatch.setattr(stores_admin, "MOST_AREAS", 3)
+    monkeypatch.setattr(areas, "MOST_AREAS", 3)
     page = admin_client.get(list_page(Visit)).text
     assert "?area=VALE" in page
     assert "the first" not in page

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.admin import site
 from django.urls import NoReverseMatch, reverse
 
-from stores.admin import StoreAdmin
+from stores.admin.store import StoreAdmin
 from stores.models import Store
 
 pytestmark = pytest.mark.django_db
@@ -75,5 +75,5 @@ def test_without_a_page_of_visits_there_is_no_link(stores, monkeypatch):
     def reverse_nothing(name, current_app):
         raise NoReverseMatch(name)
 
-    monkeypatch.setattr("stores.admin.reverse", reverse_nothing)
+    monkeypatch.setattr("stores.admin.store.reverse", reverse_nothing)
     assert StoreAdmin(Store, site).visits(stores[0]) == "-"
