@@ -51,9 +51,10 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # as above
 
     @cached_property
     def estimate(self) -> int:
-        """About how many rows there are, as PostgreSQL's planner guesses from its statistics; for capped lists."""
+        """About how many rows there are, to two digits, as PostgreSQL's planner guesses; for capped lists."""
         plan = json.loads(self._rows.explain(format="json"))
-        return max(self._counted, int(plan[0]["Plan"]["Plan Rows"]))
+        rows = max(self._counted, int(plan[0]["Plan"]["Plan Rows"]))
+        return round(rows, 2 - len(str(rows)))
 
     @cached_property
     def _counted(self) -> int:

@@ -86,7 +86,7 @@ def _rejected(stores: StoreFile, notes: IO[str]) -> Iterator[tuple[int, list[str
     doubled = _next_note(notes)
     for line, cells, verdict in stores.judged():
         if isinstance(verdict, Rejection):
-            place = f"{verdict.column} " if verdict.column is not None else ""
+            place = f"{verdict.column}: " if verdict.column is not None else ""
             yield line, cells, f"{place}{verdict.reason}"
         elif doubled is not None and doubled[0] == line:
             yield line, cells, doubled[1]

@@ -48,8 +48,10 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         """Takes a file and rehearses it; the rehearsal's page goes on from there."""
         if not imports.may_import(request.user):
             raise PermissionDenied
-        form = UploadForm(request.user, request.POST or None, request.FILES or None)
-        if request.method == "POST" and form.is_valid():
+        # An empty form too is one that was sent.
+        sent = [request.POST, request.FILES] if request.method == "POST" else []
+        form = UploadForm(request.user, *sent)
+        if form.is_valid():
             file = form.cleaned_data.pop("file")
             try:
                 rehearsal = imports.rehearse(file, file.name, request.user, **form.cleaned_data)

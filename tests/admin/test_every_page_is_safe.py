@@ -31,9 +31,9 @@ def break_down(monkeypatch: pytest.MonkeyPatch) -> None:
 # A path, and the status that it answers with.
 PAGES = [
     ("/admin/login/", 200), ("/admin/", 200), ("/admin/jobs/job/", 200), ("/admin/jobs/imageresult/", 200),
-    ("/admin/stores/store/add/", 200), ("/admin/access/apikey/", 200), ("/admin/auth/user/", 200),
-    ("/admin/password_change/", 200), ("/admin/nothing/", 404), ("/nothing", 404), ("/", 404),
-    ("/api/status?jobid=1", 401), ("/api/visits", 401), ("/api/nothing", 404), ("/api/submit", 401),
+    ("/admin/stores/store/add/", 200), ("/admin/stores/store/import/", 200), ("/admin/access/apikey/", 200),
+    ("/admin/auth/user/", 200), ("/admin/password_change/", 200), ("/admin/nothing/", 404), ("/nothing", 404),
+    ("/", 404), ("/api/status?jobid=1", 401), ("/api/visits", 401), ("/api/nothing", 404), ("/api/submit", 401),
     ("/static/admin/css/base.css", 200), ("/static/admin/img/icon-yes.svg", 200), ("/static/nothing.css", 404),
 ]  # fmt: skip
 

@@ -177,3 +177,56 @@ def test_a_real_process_on_a_terminal_shows_a_bar_and_ends_with_the_code(write):
     )
     assert "storing" in shown
     assert "Nothing stored: correct the rejected rows" in shown
+
+
+@pytest.mark.django_db
+def test_a_dry_run_names_what_would_change(write):
+    for store_id in ("X1", "X2", "X3"):
+        Store.objects.create(store_id=store_id, name="OLD", area_code="A")
+    lines, code, _ = run(write("B,ONE,X1", "A,NEW,X2", "A,FOUR,X4"), "--dry-run")
+    assert lines[:-1] == [
+        "line 4: new 'X4': 'FOUR', area 'A'",
+        "line 2: changed 'X1': name 'OLD' to 'ONE', area 'A' to 'B'",
+        "line 3: changed 'X2': name 'OLD' to 'NEW'",
+        "missing 'X3': 'OLD', area 'A'",
+    ]
+    assert code == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("number", "last"), [(10, "line 11: new"), (1_244, "… and 1,234 more new")])
+def test_a_dry_run_is_short_whatever_the_file(write, number, last):
+    lines, _, _ = run(write(*[f"A,SHOP,X{n}" for n in range(number)]), "--dry-run")
+    assert lines[-2].startswith(last)
+    assert len(lines) <= 12
+
+
+@pytest.mark.django_db
+def test_json_holds_the_difference(write):
+    report = json.loads("\n".join(run(write("A,ONE,X1"), "--dry-run", "--format", "json")[0]))
+    assert report["new_stores"] == [{"line": 2, "store_id": "X1", "name": "ONE", "area_code": "A"}]
+    assert report["changed_stores"] == report["missing_stores"] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("options", [[], ["--skip-rejected"], ["--dry-run"]])
+def test_rejected_rows_are_written_to_a_file(write, tmp_path, options):
+    out = tmp_path / "rejects.csv"
+    run(write("A,ONE,X1", "A,,X2", "A,CAFÉ,X3,"), "--rejects", str(out), *options)
+    assert out.read_text("utf-8-sig").splitlines() == [
+        "AreaCode,StoreName,StoreID,Line,Reason",
+        "A,,X2,3,StoreName: is blank",
+        "A,CAFÉ,X3,,4,has 4 cells where the header has 3; a name with a comma must be quoted",
+    ]
+
+
+def test_rejects_never_overwrite_the_file_itself(write):
+    path = write("A,ONE,X1")
+    before = path.read_bytes()
+    assert run(path, "--rejects", str(path))[1:] == (2, "--rejects would overwrite the file itself.")
+    assert path.read_bytes() == before
+
+
+def test_a_place_for_rejects_that_cannot_be_written_is_said_before_anything_is_stored(write, tmp_path):
+    out = tmp_path / "absent" / "rejects.csv"
+    assert run(write("A,ONE,X1"), "--rejects", str(out))[1:] == (2, f"{out}: No such file or directory")
