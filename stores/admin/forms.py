@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.admin.helpers import AdminForm
 from django.contrib.auth.models import AnonymousUser, User
 
 from stores import imports
@@ -29,6 +30,11 @@ class OptionsForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not imports.may_import(user, prune=True):
             del self.fields["prune"]
+
+    def as_admin(self) -> AdminForm:
+        """The fields laid out as the admin lays out those of a model."""
+        # Typed for forms of models; asks nothing of one but its fields.
+        return AdminForm(self, [(None, {"fields": list(self.fields)})], {})  # type: ignore[arg-type]  # see above
 
     def clean(self) -> dict[str, Any]:
         if self.cleaned_data.get("prune") and self.cleaned_data.get("skip_rejected"):
