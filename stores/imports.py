@@ -104,7 +104,7 @@ def apply(store_import: StoreImport, user: Person) -> StoreImport:
         rows = StoreImport.objects.defer(None).select_for_update(of=["self"])
         locked = rows.filter(pk=store_import.pk).first()
         if locked is not None and locked.stored_at is not None:
-            raise AlreadyStored(f"{locked.name} is stored already.")
+            raise AlreadyStored(f"The file {locked.name} is stored already.")
         if locked is None or not locked.content:
             raise _forgotten(store_import)
         if refusal := why_not(locked):
@@ -174,4 +174,4 @@ def _by(user: Person, verb: str) -> dict[str, Any]:
 
 
 def _forgotten(store_import: StoreImport) -> FileForgotten:
-    return FileForgotten(f"{store_import.name} is no longer kept: upload it again.")
+    return FileForgotten(f"The file {store_import.name} is no longer kept: upload it again.")

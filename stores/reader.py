@@ -202,7 +202,7 @@ class StoreFile:
 def _detect_encoding(file: BinaryIO) -> str:
     file.seek(0)
     if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise UnreadableFileError("is UTF-16; pass --encoding utf-16, or save it as UTF-8.")
+        raise UnreadableFileError("is UTF-16; name that encoding (--encoding utf-16), or save it as UTF-8.")
     for encoding in ("utf-8-sig", "cp1252"):
         file.seek(0)
         try:
@@ -211,7 +211,7 @@ def _detect_encoding(file: BinaryIO) -> str:
         except UnicodeDecodeError:
             continue
         return encoding
-    raise UnreadableFileError("is neither UTF-8 nor cp1252; pass the encoding it was saved in by --encoding.")
+    raise UnreadableFileError("is neither UTF-8 nor cp1252; name the encoding it was saved in (--encoding).")
 
 
 def _python_encoding(name: str) -> str:
@@ -235,14 +235,14 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
             # The decoder works in blocks, so the place is known to a few thousand bytes only.
             raise UnreadableFileError(
                 f"line {number:,} or shortly after: not {text.encoding}; "
-                "pass the encoding it was saved in by --encoding."
+                "name the encoding it was saved in (--encoding)."
             ) from None
         if not line:
             return
         if "\0" in line:
             raise UnreadableFileError(
                 f"line {number:,} holds a NUL character: it is damaged, no CSV at all, "
-                "or UTF-16 (then pass --encoding utf-16le or utf-16be)."
+                "or UTF-16 (then name it: --encoding utf-16le or utf-16be)."
             )
         if len(line) == MAX_LINE:
             raise UnreadableFileError(f"line {number:,} is longer than {MAX_LINE - 1:,} characters.")

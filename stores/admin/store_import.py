@@ -104,7 +104,7 @@ class StoreImportAdmin(ReadOnlyAdmin):
         else:
             summary = stored.report["summary"]
             self.log_change(request, stored, f"Stored: {summary}")
-            self.message_user(request, f"{stored.name} is stored: {summary}", messages.SUCCESS)
+            self.message_user(request, f"Stored {stored.name}: {summary}", messages.SUCCESS)
         return self._to_page(pk)
 
     @method_decorator(require_POST)
@@ -120,7 +120,7 @@ class StoreImportAdmin(ReadOnlyAdmin):
             file = imports.kept_file(store_import)
             rehearsal = imports.rehearse(file, store_import.name, request.user, **form.cleaned_data)
         except UnreadableFileError as error:
-            self.message_user(request, f"{store_import.name}: {error}", messages.ERROR)
+            self.message_user(request, f"Could not read {store_import.name}: {error}", messages.ERROR)
         except imports.ImportRefused as refusal:
             self.message_user(request, str(refusal), messages.ERROR)
         else:

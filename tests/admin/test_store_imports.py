@@ -85,7 +85,7 @@ def test_the_confirmation_stores_it_and_leaves_an_entry_in_the_log(admin_client,
     assert 'value="Store this file"' in admin_client.get(page(rehearsal)).text
     response = admin_client.post(apply_page(rehearsal), follow=True)
     summary = "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 0 names mended"
-    assert messages(response) == [f"stores.csv is stored: {summary}"]
+    assert messages(response) == [f"Stored stores.csv: {summary}"]
     assert "stored by admin" in words(response)
     assert Store.objects.get().name == "ONE"
     entry = LogEntry.objects.get()
@@ -102,7 +102,7 @@ def test_a_second_click_is_told_that_it_is_stored_already(admin_client):
     rehearsal = StoreImport.objects.get()
     admin_client.post(apply_page(rehearsal), follow=True)
     response = admin_client.post(apply_page(rehearsal), follow=True)
-    assert messages(response) == ["stores.csv is stored already."]
+    assert messages(response) == ["The file stores.csv is stored already."]
     assert LogEntry.objects.count() == 1
 
 
@@ -206,9 +206,9 @@ def test_who_may_add_and_change_stores_imports_but_does_not_prune():
 def test_who_may_delete_stores_too_may_prune():
     Store.objects.create(store_id="OLD", name="OLD", area_code="A")
     client = staff("add_store", "change_store", "delete_store")
-    assert "1 store missing from the file to be deleted" in words(upload(client, "A,ONE,X1", prune="on"))
+    assert "Stores missing from the file: 1, to be deleted." in words(upload(client, "A,ONE,X1", prune="on"))
     response = client.post(apply_page(StoreImport.objects.get()), follow=True)
-    assert "1 store missing from the file deleted" in words(response)
+    assert "Stores missing from the file: 1, deleted." in words(response)
     assert Store.objects.get().name == "ONE"
 
 

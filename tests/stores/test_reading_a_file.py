@@ -145,16 +145,14 @@ def test_one_late_byte_that_is_not_utf_8_decides_for_the_whole_file():
 
 def test_a_file_in_neither_encoding_is_refused():
     content = store_file("A,CAFÉ,X1").getvalue().replace("É".encode(), b"\x81")
-    assert refusal(BytesIO(content)) == (
-        "is neither UTF-8 nor cp1252; pass the encoding it was saved in by --encoding."
-    )
+    assert refusal(BytesIO(content)) == ("is neither UTF-8 nor cp1252; name the encoding it was saved in (--encoding).")
 
 
 @pytest.mark.parametrize(("encoding", "mark"), [("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE)])
 def test_utf_16_is_refused_with_a_hint(encoding, mark):
     # One of its bytes, 0x81, is none of cp1252.
     bengali = store_file("A,\u099a\u09be\u0981,X1", encoding=encoding).getvalue()
-    assert refusal(BytesIO(mark + bengali)) == "is UTF-16; pass --encoding utf-16, or save it as UTF-8."
+    assert refusal(BytesIO(mark + bengali)) == "is UTF-16; name that encoding (--encoding utf-16), or save it as UTF-8."
     english = store_file("A,SHOP,X1", encoding=encoding).getvalue()
     assert "--encoding utf-16" in refusal(BytesIO(english))
 
