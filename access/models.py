@@ -35,6 +35,10 @@ class Scope(models.TextChoices):
 
     SUBMIT = "submit"
     READ = "read"
+    # Acts on jobs: cancel, pause, resume, prioritize, retry.
+    MANAGE = "manage"
+    # Imports stores, where its user may.
+    STORES = "stores"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):

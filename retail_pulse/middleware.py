@@ -11,6 +11,7 @@ from rest_framework.renderers import JSONRenderer
 
 from access.throttles import TooOften
 from jobs.api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
+from jobs.api.v1 import problems
 
 
 class APIAnswers:
@@ -22,18 +23,20 @@ class APIAnswers:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if _is_api(request):
-            if response.status_code >= 400 and response["Content-Type"] != "application/json":
-                _turn_into_json(response)
+            is_v1 = f"{request.path_info}/".startswith("/api/v1/")
+            kind = problems.MEDIA_TYPE if is_v1 else "application/json"
+            if response.status_code >= 400 and response["Content-Type"] != kind:
+                _turn_into_json(response, kind, is_v1)
             response["Cache-Control"] = "no-store"
         return response
 
 
-def _turn_into_json(response: HttpResponse) -> None:
+def _turn_into_json(response: HttpResponse, kind: str, is_v1: bool) -> None:
     """In place, because the other middleware's headers are to stay."""
     status = response.status_code
     error = SENTENCES.get(status, f"{HTTPStatus(status).phrase}.")
-    response.content = JSONRenderer().render({"error": error})
-    response["Content-Type"] = "application/json"
+    response.content = JSONRenderer().render(problems.body_for_status(status) if is_v1 else {"error": error})
+    response["Content-Type"] = kind
     response["Content-Length"] = str(len(response.content))
 
 

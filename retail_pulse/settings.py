@@ -292,6 +292,28 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.api.negotiation.AlwaysJSON",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "jobs.api.problems.answer",
+    "DEFAULT_SCHEMA_CLASS": "jobs.api.v1.documentation.Operation",
+}
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Retail Pulse",
+    "VERSION": "1.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "SCHEMA_PATH_PREFIX": r"/api(/v1)?",
+    "PREPROCESSING_HOOKS": ["jobs.api.v1.documentation.choose_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "jobs.api.v1.documentation.finish",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # From this service's own files: it works where no other host can be reached.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Without the badge of a validator elsewhere.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 # People's tokens, see access/tokens.py; only a new password or a deactivated user ends them sooner.
 JWT_ACCESS_SECONDS = _integer("JWT_ACCESS_SECONDS", 900, 10, 86_400)

@@ -28,7 +28,7 @@ class Page[Row: Model]:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page a client asks for: up to `limit` rows after the one with the id `after`."""
+    """Which page a client asks for: up to `limit` rows behind the one with the id `after`."""
 
     after: int = 0
     limit: int = DEFAULT_LIMIT
@@ -37,18 +37,22 @@ class PageRequest:
     def read(cls, parameters: Mapping[str, str]) -> Self:
         """From the query parameters `cursor` and `limit`; without them, the first page. Raises ParseError."""
         return cls(
-            _read_cursor(parameters["cursor"]) if "cursor" in parameters else 0,
-            _read_limit(parameters["limit"]) if "limit" in parameters else DEFAULT_LIMIT,
+            read_cursor(parameters["cursor"]) if "cursor" in parameters else 0,
+            read_limit(parameters["limit"]) if "limit" in parameters else DEFAULT_LIMIT,
         )
 
-    def of[Row: Model](self, rows: QuerySet[Row]) -> Page[Row]:
+    def of[Row: Model](self, rows: QuerySet[Row], *, newest_first: bool = False) -> Page[Row]:
         """The page of `rows`, by one query."""
-        found = list(rows.filter(pk__gt=self.after).order_by("pk")[: self.limit + 1])
+        if newest_first:
+            ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
+        else:
+            ordered = rows.filter(pk__gt=self.after).order_by("pk")
+        found = list(ordered[: self.limit + 1])
         page = found[: self.limit]
         return Page(page, _write_cursor(page[-1].pk) if len(found) > len(page) else None)
 
 
-def _read_limit(text: str) -> int:
+def read_limit(text: str) -> int:
     if not _LIMIT.fullmatch(text) or int(text) > MAX_LIMIT:
         raise ParseError(f"limit must be a whole number from 1 to {MAX_LIMIT:,}.")
     return int(text)
@@ -58,7 +62,7 @@ def _write_cursor(row_id: int) -> str:
     return base64.urlsafe_b64encode(struct.pack(">Q", row_id)).decode().rstrip("=")
 
 
-def _read_cursor(text: str) -> int:
+def read_cursor(text: str) -> int:
     try:
         row_id: int = struct.unpack(">Q", base64.urlsafe_b64decode(f"{text}="))[0]
     except (ValueError, struct.error):

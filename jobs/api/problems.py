@@ -32,7 +32,7 @@ PENDING_RETRY_AFTER_SECONDS = 60
 # PostgreSQL, appendix A: a standby's answer to a write during a failover. The other errors of the moment (lost
 # connections, deadlocks, timeouts, full disks, too many clients) are OperationalErrors.
 _READ_ONLY_TRANSACTION = "25006"
-_DISK_FULL = "53100"
+DISK_FULL = "53100"
 
 
 class KeyTaken(APIException):
@@ -66,10 +66,10 @@ def is_database_away(error: BaseException | None) -> bool:
     """Whether the database is why a request failed, so that the same request may succeed in a moment."""
     if isinstance(error, (OperationalError, InterfaceError)):
         return True
-    return error is not None and _sqlstate(error) == _READ_ONLY_TRANSACTION
+    return error is not None and sqlstate(error) == _READ_ONLY_TRANSACTION
 
 
-def _sqlstate(error: BaseException) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
@@ -81,7 +81,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         error = ParseError("The body ended before its Content-Length.")
     elif is_database_away(error):
         logger.warning("database not available", extra={"error": str(error).strip()})
-        error = _DiskFull() if _sqlstate(error) == _DISK_FULL else _DatabaseAway()
+        error = _DiskFull() if sqlstate(error) == DISK_FULL else _DatabaseAway()
     response = exception_handler(error, context)
     if response is not None:
         # The framework's own sentences for these two repeat what the client sent.

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -12,15 +11,15 @@ from rest_framework.views import APIView
 from access.models import Scope
 from jobs import submission
 from jobs.api import answers, visits
+from jobs.api.idempotency import read_idempotency_token
 from jobs.api.pages import PageRequest
 from jobs.api.problems import KeyTaken, TooManyPending
 from jobs.models import Job
 from jobs.payload import parse_submission
-from jobs.submission import IdempotencyToken, KeyReused
+from jobs.submission import KeyReused
 
 # As this service writes them; for a number beyond every id the ORM finds nothing.
 _JOB_ID = re.compile(r"[1-9][0-9]{0,18}")
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 
 class Submit(APIView):
@@ -34,7 +33,7 @@ class Submit(APIView):
                 payload.visits,
                 owner=request.user if request.user.is_authenticated else None,
                 on_error=payload.on_error,
-                idempotency=_read_idempotency_token(request),
+                idempotency=read_idempotency_token(request),
             )
         except KeyReused:
             raise KeyTaken from None
@@ -86,12 +85,3 @@ def _read_parameters(request: Request) -> Mapping[str, str]:
     if any("\0" in value for value in parameters.values()):
         raise ParseError("A query parameter holds a NUL character.")
     return parameters
-
-
-def _read_idempotency_token(request: Request) -> IdempotencyToken | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
-        raise ParseError("Idempotency-Key must be 1 to 255 visible ASCII characters.")
-    return IdempotencyToken(key, sha256(request.body).hexdigest())

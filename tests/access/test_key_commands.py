@@ -50,9 +50,9 @@ def test_with_a_user_the_key_is_theirs(person):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["till", "--scope", "write"], "knows submit and read, .*not 'write'"),
-        (["till", "--scope", ""], "knows submit and read"),
-        (["till", "--scope", "submit,"], "knows submit and read"),
+        (["till", "--scope", "write"], "knows submit, read, manage and stores, .*not 'write'"),
+        (["till", "--scope", ""], "knows submit, read, manage and stores"),
+        (["till", "--scope", "submit,"], "knows submit, read, manage and stores"),
         (["", "--scope", "read"], "1 to 100 printable"),
         (["x" * 101, "--scope", "read"], "1 to 100 printable"),
         (["a\nb", "--scope", "read"], "1 to 100 printable"),

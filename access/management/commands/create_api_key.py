@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -14,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the key is for, such as till-42")
-        parser.add_argument("--scope", required=True, help=f"what it may do: {','.join(Scope.values)}, or one of them")
+        parser.add_argument("--scope", required=True, help=f"what it may do: {','.join(Scope.values)}, or some of them")
         parser.add_argument(
             "--user",
             metavar="USERNAME",
@@ -33,15 +34,19 @@ class Command(BaseCommand):
             key, text = ApiKey.objects.create_for(owner, name, scopes, expires_days)
         self.stdout.write(text)
         self.stderr.write(
-            f"Key {key.prefix} of {owner.get_username()}, for {' and '.join(key.scopes)}. Keep it now: it is shown "
+            f"Key {key.prefix} of {owner.get_username()}, for {_list(key.scopes)}. Keep it now: it is shown "
             f"this once. To end it: ./run manage revoke_api_key {key.prefix}"
         )
+
+
+def _list(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def read_scopes(text: str) -> set[Scope]:
     words = {word.strip() for word in text.split(",")}
     if unknown := sorted(words - set(Scope.values)):
-        raise CommandError(f"--scope knows {' and '.join(Scope.values)}, separated by a comma, but not {unknown[0]!r}.")
+        raise CommandError(f"--scope knows {_list(Scope.values)}, separated by commas, but not {unknown[0]!r}.")
     return {Scope(word) for word in words}
 
 

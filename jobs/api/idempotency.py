@@ -1,0 +1,21 @@
+"""A client's own name for its submission, as the header says it."""
+
+import re
+from hashlib import sha256
+
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+
+from jobs.submission import IdempotencyToken
+
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+def read_idempotency_token(request: Request) -> IdempotencyToken | None:
+    """The key with what it stands for; None where none was sent. Raises ParseError."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise ParseError("Idempotency-Key must be 1 to 255 visible ASCII characters.")
+    return IdempotencyToken(key, sha256(request.body).hexdigest())

@@ -1,0 +1,137 @@
+"""What people do to a job: cancel, pause, resume, retry. Each leaves a line in the job's history."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.models import Scope
+from jobs import actions
+from jobs.api.v1 import bodies, pages, parameters
+from jobs.api.v1.job_answers import Acted, Action, JobDetail, detail_of
+from jobs.api.v1.views import JobView
+from jobs.models import ImageFilter
+from jobs.models.image_result import MAX_HOST
+from jobs.payload import MAX_STORE_ID
+
+
+class _Act(JobView):
+    http_method_names = ["post"]
+    scopes = {"POST": Scope.MANAGE}
+    refusals = {"POST": (409,)}
+    act: ClassVar[Callable[..., int]]
+
+    def post(self, request: Request, job_id: str) -> Response:
+        bodies.read_nothing(request.data)
+        images = type(self).act(self.find_job(job_id).pk, request.user)
+        return Response({"images": images, "job": detail_of(self.find_job(job_id))})
+
+
+class Cancel(_Act):
+    act = actions.cancel
+
+    @extend_schema(summary="Cancel a job", request=None, responses=Acted)
+    def post(self, request: Request, job_id: str) -> Response:
+        """Its pending images end as `canceled`, those in hand finish, results stay. 409 where it has ended."""
+        return super().post(request, job_id)
+
+
+class Pause(_Act):
+    act = actions.pause
+
+    @extend_schema(summary="Pause a job", request=None, responses=Acted)
+    def post(self, request: Request, job_id: str) -> Response:
+        """Images in hand finish, no others begin. 409 where it has ended or is being canceled."""
+        return super().post(request, job_id)
+
+
+class Resume(_Act):
+    act = actions.resume
+
+    @extend_schema(summary="Resume a paused job", request=None, responses=Acted)
+    def post(self, request: Request, job_id: str) -> Response:
+        """It goes on where it stood in the queue when it was paused. 409 where it is not paused."""
+        return super().post(request, job_id)
+
+
+class RetryPreview(serializers.Serializer[Any]):
+    """What a retry would meet: `matching` is the sum of the three others."""
+
+    matching = serializers.IntegerField(min_value=0, help_text="Failed images that match.")
+    retryable = serializers.IntegerField(min_value=0, help_text="Another attempt may help.")
+    permanent = serializers.IntegerField(min_value=0, help_text="Only once the cause is mended.")
+    unknown_store = serializers.IntegerField(
+        min_value=0, help_text="Not before the store is imported; never reopened till then."
+    )
+
+
+class Retried(serializers.Serializer[Any]):
+    """What a retry came to."""
+
+    reopened = serializers.IntegerField(min_value=0)
+    still_unknown = serializers.IntegerField(min_value=0, help_text="Left as they are: their store is not known.")
+    job = JobDetail()
+
+
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "code": bodies.text(32),
+    "host": bodies.text(MAX_HOST),
+    "store": bodies.text(MAX_STORE_ID),
+    "area": bodies.text(64),
+    "only_retryable": bodies.boolean,
+}
+_BODY = {
+    "type": "object",
+    "description": "Which failed images; without any filter, all of them.",
+    "properties": {
+        **{each.name: {**each.schema, "description": each.description} for each in parameters.FAILED_IMAGES},
+        "only_retryable": {"type": "boolean", "default": False, "description": "Only those that it may help."},
+    },
+    "additionalProperties": False,
+}
+
+
+class Retry(JobView):
+    scopes = {"POST": Scope.MANAGE}
+    parameters = {"GET": parameters.FAILED_IMAGES}
+
+    @extend_schema(summary="Preview a retry", responses=RetryPreview)
+    def get(self, request: Request, job_id: str) -> Response:
+        """What a retry by this filter would meet; nothing is changed."""
+        preview = actions.preview_retry(self.find_job(job_id).pk, parameters.filter_of(self.asked))
+        return Response(RetryPreview(preview).data)
+
+    @extend_schema(
+        summary="Retry failed images",
+        request={"application/json": _BODY},
+        responses=Retried,
+        examples=[
+            OpenApiExample("What may help", {"only_retryable": True}, request_only=True),
+            OpenApiExample("Timeouts of a host", {"code": "read_timeout", "host": "images.test"}, request_only=True),
+        ],
+    )
+    def post(self, request: Request, job_id: str) -> Response:
+        """Reopens the job's failed images that match, and the job with them."""
+        values = bodies.read_object(request.data, _FIELDS)
+        only = values.pop("only_retryable", False)
+        retried = actions.retry(self.find_job(job_id).pk, request.user, ImageFilter(**values), only_promising=only)
+        return Response(
+            {
+                "reopened": retried.reopened,
+                "still_unknown": retried.still_unknown,
+                "job": detail_of(self.find_job(job_id)),
+            }
+        )
+
+
+class Actions(JobView):
+    parameters = {"GET": parameters.PAGE}
+
+    @extend_schema(summary="Read a job's history", responses=pages.page_of(Action))
+    def get(self, request: Request, job_id: str) -> Response:
+        """What people did to the job after its submission, in that order."""
+        page = parameters.page_of(self.asked).of(self.find_job(job_id).actions.all())
+        return Response(pages.answer(Action, page))

@@ -1,0 +1,70 @@
+"""Bodies of v1's own: strict where a submission is lenient, because a misspelt key would change what is acted on."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobs.payload import InvalidPayload, Problem
+from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+
+# As many faults as one answer lists, and as much of a key that nobody knows.
+MOST_PROBLEMS = 100
+LONGEST_KEY = 64
+
+
+class Unacceptable(Exception):
+    """What is wrong with a value, in words that follow its place."""
+
+
+def read_object(
+    data: Any, fields: Mapping[str, Callable[[Any], Any]], required: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The values of a JSON object with these keys and no others. Raises InvalidPayload with every fault."""
+    if not isinstance(data, dict):
+        raise InvalidPayload([Problem((), "must be a JSON object")])
+    problems = [Problem((key,), "is missing") for key in required if key not in data]
+    values = {}
+    for key, value in data.items():
+        try:
+            values[key] = _reader(fields, key)(value)
+        except Unacceptable as fault:
+            problems.append(Problem((key[:LONGEST_KEY],), str(fault)))
+            if len(problems) == MOST_PROBLEMS:
+                break
+    if problems:
+        raise InvalidPayload(problems)
+    return values
+
+
+def _reader(fields: Mapping[str, Callable[[Any], Any]], key: str) -> Callable[[Any], Any]:
+    if key not in fields:
+        known = f"known are {', '.join(fields)}" if fields else "none is"
+        raise Unacceptable(f"is no key here; {known}")
+    return fields[key]
+
+
+def priority(value: Any) -> int:
+    # A bool is an int to isinstance.
+    if type(value) is not int or not LOWEST_PRIORITY <= value <= HIGHEST_PRIORITY:
+        raise Unacceptable(f"must be an integer from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
+    return value
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Unacceptable("must be true or false")
+    return value
+
+
+def text(longest: int) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > longest:
+            raise Unacceptable(f"must be a string of at most {longest} characters")
+        return value
+
+    return read
+
+
+def read_nothing(data: Any) -> None:
+    """For acts that need no body: none, or an empty object. Raises InvalidPayload."""
+    if data:
+        read_object(data, {})

@@ -1,0 +1,183 @@
+"""What the OpenAPI document says of each operation beyond its view: parameters, and every refusal with its form."""
+
+import re
+from copy import deepcopy
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import OpenApiParameter
+
+from jobs.api.problems import SENTENCES
+from jobs.api.v1 import older  # noqa: F401 - describes the older endpoints by being imported
+from jobs.api.v1.problem_types import Problem
+from jobs.api.v1.problems import MEDIA_TYPE
+
+# What every operation can answer, whatever is asked.
+_ALWAYS = (400, 401, 403, 429, 500, 503)
+_WITH_BODY = (411, 413, 415)
+PREFIX = "/api/v1/"
+
+DESCRIPTION = """
+Submit the photos of store visits, watch them being measured, see why some fail, and retry the right ones.
+
+**Credentials.** `Authorization: Bearer …` with an API key (`rp_…`) or a token of `/api/token/`, or the session of
+`/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key goes as far as its scopes:
+`submit`, `read`, `manage` (acts on jobs), `stores` (imports). Somebody else's job answers exactly like one that does
+not exist.
+
+**Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. What comes in meanwhile shifts nothing.
+
+**Problems** are `application/problem+json` (RFC 9457). `type` leads to an explanation and is stable: branch on it.
+`errors` lists every fault of the request at once, by JSON Pointer into the body or by the query parameter's name. A
+parameter that a path does not know is an error: a misspelt filter never widens anything.
+
+**Paths** answer with and without a trailing slash.
+
+The operations under *assignment* and *tokens* are older; they answer errors as `{"error": "<one sentence>"}`.
+"""
+TAGS = {
+    "jobs": "Submit a job, watch it, act on it.",
+    "images": "What became of each image, and why it failed.",
+    "visits": "Visits and how their images fared.",
+    "stores": "The store master, and imports into it.",
+    "schemas": "What a submission looks like, and this document.",
+    "assignment": "The three endpoints that every older client knows.",
+    "tokens": "Tokens for people, by name and password.",
+}
+_TEXT = {"type": "string"}
+_PROBLEM = {
+    "type": "object",
+    "description": "Why a request was refused (RFC 9457).",
+    "properties": {
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "enum": [*(problem.value.uri for problem in Problem), "about:blank"],
+        },
+        "title": _TEXT,
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {**_TEXT, "description": "What happened this time, in one sentence."},
+        "errors": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "properties": {
+                    "pointer": {**_TEXT, "description": "A JSON Pointer into the body, such as `#/visits/3/store_id`."},
+                    "parameter": {**_TEXT, "description": "The name of a query parameter."},
+                    "detail": _TEXT,
+                },
+                "required": ["detail"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail"],
+    "additionalProperties": False,
+}
+_ERROR = {
+    "type": "object",
+    "description": "Why a request was refused, in one sentence.",
+    "properties": {"error": _TEXT},
+    "additionalProperties": False,
+}
+# Untyped, as the library has it.
+_component: Any = ResolvedComponent
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until it may go better."}}
+
+
+class Operation(AutoSchema):
+    """The framework's way to document every view; those of v1 add what they declare, see `views.V1View`."""
+
+    @property
+    def _is_v1(self) -> bool:
+        return self.path.startswith(PREFIX)
+
+    def get_override_parameters(self) -> list[Any]:
+        declared = getattr(self.view, "parameters", {}).get(self.method, ())
+        query = [
+            OpenApiParameter(each.name, each.schema, description=each.description, required=False) for each in declared
+        ]
+        return [*getattr(self.view, "path_parameters", ()), *query]
+
+    def get_tags(self) -> list[str]:
+        return [getattr(self.view, "tag", "assignment")]
+
+    def get_operation_id(self) -> str:
+        """By the view's name: `get_one_job`, `assignment_get_status`."""
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self.view).__name__).lower()
+        return "_".join([*([] if self._is_v1 else self.get_tags()), self.method.lower(), name])
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._refusals():
+            bodies.setdefault(str(status), self._refusal(status))
+        return dict(sorted(bodies.items()))
+
+    def _refusals(self) -> set[int]:
+        statuses = {*_ALWAYS, *getattr(self.view, "refusals", {}).get(self.method, ())}
+        if "{" in self.path:
+            statuses.add(404)
+        if self.method in ("POST", "PATCH"):
+            statuses.update(_WITH_BODY)
+        if not self.view.get_authenticators():
+            statuses -= {403}
+        return statuses
+
+    def _refusal(self, status: int) -> dict[str, Any]:
+        name, schema, kind = ("Problem", _PROBLEM, MEDIA_TYPE) if self._is_v1 else ("Error", _ERROR, "application/json")
+        component: Any = _component(name, ResolvedComponent.SCHEMA, deepcopy(schema), name)
+        self.registry.register_on_missing(component)
+        titles = [problem.value.title for problem in Problem if problem.value.status == status]
+        description = "; or ".join(titles) or SENTENCES.get(status) or HTTPStatus(status).phrase
+        headers = {"headers": _RETRY_AFTER} if status in (429, 503) else {}
+        return {"description": f"{description}.", "content": {kind: {"schema": component.ref}}, **headers}
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
+    target_class = "access.authentication.Bearer"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key (`rp_…`, made by `create_api_key`) or an access token of `/api/token/`.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # as above
+    target_class = "access.authentication.Session"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "Whoever is signed in to this service's pages; `POST` and `PATCH` need `X-CSRFToken` too.",
+        }
+
+
+def choose_paths(endpoints: list[Any]) -> list[Any]:
+    """Before the document is made: every path once, those of v1 without the slash that they may end in."""
+    return [
+        (path.rstrip("/") if path.startswith(PREFIX) else path, regex, method, view)
+        for path, regex, method, view in endpoints
+        if path.startswith("/api/")
+    ]
+
+
+def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """After the document is made: what stands at its beginning."""
+    result["info"]["description"] = DESCRIPTION.strip()
+    result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    # An open API answers without credentials too.
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            if operation.get("security"):
+                operation["security"].append({})
+    return result

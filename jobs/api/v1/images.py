@@ -1,0 +1,107 @@
+"""A job's images: page by page, and one with every failed attempt."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api.v1 import pages, parameters
+from jobs.api.v1.views import JOB_ID, JobView, find_by_id, path_id
+from jobs.models import FailedAttempt, ImageResult
+from jobs.states import ImageState
+
+
+class ImageError(serializers.Serializer[ImageResult]):
+    """Why an image failed."""
+
+    code = serializers.CharField(source="error_code", help_text="Stable: branch on it.")
+    message = serializers.CharField(source="error_message")
+    retryable = serializers.BooleanField(help_text="Whether another attempt may help.")
+
+
+class Timings(serializers.Serializer[ImageResult]):
+    """Of the last attempt, in milliseconds; null for steps that it did not come to."""
+
+    fetch_ms = serializers.IntegerField(allow_null=True)
+    measure_ms = serializers.IntegerField(allow_null=True)
+    gpu_ms = serializers.IntegerField(allow_null=True)
+
+
+class Image(serializers.Serializer[ImageResult]):
+    """One image of a visit."""
+
+    id = serializers.IntegerField(source="pk")
+    store_id = serializers.CharField(source="visit.store_id")
+    visit_time = serializers.CharField(source="visit.visit_time", help_text="As sent.")
+    image_url = serializers.CharField(source="url")
+    host = serializers.CharField(help_text="In lower case, without the port; empty where the URL names none.")
+    state = serializers.ChoiceField(ImageState.choices)
+    width = serializers.IntegerField(allow_null=True, help_text="In pixels, of the image as stored.")
+    height = serializers.IntegerField(allow_null=True)
+    perimeter = serializers.IntegerField(allow_null=True, help_text="2 * (height + width).")
+    format = serializers.SerializerMethodField(help_text="Such as JPEG.")
+    bytes = serializers.IntegerField(allow_null=True)
+    attempts = serializers.IntegerField(min_value=0, help_text="Finished attempts since the last retry.")
+    finished_at = serializers.DateTimeField(allow_null=True)
+    timings = Timings(source="*")
+    gpu_result = serializers.JSONField(allow_null=True, help_text="Whatever the model step answered.")
+    error = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_format(self, image: ImageResult) -> str | None:
+        return image.format or None
+
+    @extend_schema_field(ImageError(allow_null=True))
+    def get_error(self, image: ImageResult) -> Any:
+        return ImageError(image).data if image.state == ImageState.FAILED else None
+
+
+class Attempt(serializers.Serializer[FailedAttempt]):
+    """What was seen during one attempt that failed."""
+
+    claim_no = serializers.IntegerField(help_text="Rises with every attempt, through retries too.")
+    code = serializers.CharField()
+    message = serializers.CharField()
+    http_status = serializers.IntegerField(allow_null=True)
+    redirects = serializers.ListField(child=serializers.CharField(), help_text="The addresses it was sent on to.")
+    address_class = serializers.CharField(help_text="What the last address belongs to; empty where none was reached.")
+    content_type = serializers.CharField(help_text="As the server declared it.")
+    bytes = serializers.IntegerField()
+    elapsed_ms = serializers.IntegerField()
+    failed_at = serializers.DateTimeField()
+
+
+class ImageDetail(Image):
+    """One image with its failed attempts, the first one first."""
+
+    failed_attempts = serializers.SerializerMethodField()
+
+    @extend_schema_field(Attempt(many=True))
+    def get_failed_attempts(self, image: ImageResult) -> Any:
+        return pages.list_of(Attempt, image.failed_attempts.order_by("claim_no"))
+
+
+class Images(JobView):
+    tag = "images"
+    parameters = {"GET": (*parameters.IMAGES, *parameters.PAGE)}
+
+    @extend_schema(summary="List a job's images", responses=pages.page_of(Image))
+    def get(self, request: Request, job_id: str) -> Response:
+        """In submission order; the filters combine."""
+        job = self.find_job(job_id)
+        images = ImageResult.objects.filter(job=job).matching(parameters.filter_of(self.asked)).select_related("visit")
+        page = parameters.page_of(self.asked).of(images)
+        return Response(pages.answer(Image, page))
+
+
+class OneImage(JobView):
+    tag = "images"
+    path_parameters = (JOB_ID, path_id("image_id", "An image's id."))
+
+    @extend_schema(summary="Read an image", responses=ImageDetail)
+    def get(self, request: Request, job_id: str, image_id: str) -> Response:
+        """With every attempt that failed."""
+        images = ImageResult.objects.filter(job=self.find_job(job_id)).select_related("visit")
+        return Response(ImageDetail(find_by_id(images, image_id, "image")).data)

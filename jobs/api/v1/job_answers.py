@@ -1,0 +1,125 @@
+"""What v1 says of jobs."""
+
+from hashlib import sha256
+from typing import Any
+
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.renderers import JSONRenderer
+
+from jobs.models import Job, JobAction
+from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.states import JobOutcome, JobState, OnError
+from jobs.watch.pace import estimates
+
+_LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "events")
+
+
+class Counts(serializers.Serializer[Job]):
+    """How many images stand where: the five always sum to `total`."""
+
+    total = serializers.IntegerField(min_value=1)
+    pending = serializers.IntegerField(min_value=0)
+    running = serializers.IntegerField(min_value=0)
+    completed = serializers.IntegerField(min_value=0)
+    failed = serializers.SerializerMethodField(help_text="Without the canceled ones.")
+    canceled = serializers.IntegerField(min_value=0)
+
+    def get_failed(self, job: Job) -> int:
+        return job.failed - job.canceled
+
+
+class Estimate(serializers.Serializer[Any]):
+    """When the job may end if it goes on as it went of late."""
+
+    images_per_second = serializers.FloatField()
+    earliest = serializers.DateTimeField()
+    latest = serializers.DateTimeField()
+
+
+class JobSummary(serializers.Serializer[Job]):
+    """One job as it stands in lists."""
+
+    id = serializers.IntegerField(source="pk")
+    state = serializers.ChoiceField(JobState.choices, help_text="Where the job stands.")
+    outcome = serializers.ChoiceField(
+        JobOutcome.choices, allow_null=True, help_text="What it ended in, by the worst of its images; null before that."
+    )
+    counts = Counts(source="*")
+    progress = serializers.FloatField(min_value=0, max_value=1, help_text="The share of images with a final outcome.")
+    estimate = serializers.SerializerMethodField(help_text="Null where too little was seen of late to say.")
+    priority = serializers.IntegerField(min_value=LOWEST_PRIORITY, max_value=HIGHEST_PRIORITY)
+    on_error = serializers.ChoiceField(OnError.choices)
+    owner = serializers.SerializerMethodField(help_text="The user who submitted it; null where nobody was signed in.")
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    paused_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    links = serializers.SerializerMethodField()
+
+    @extend_schema_field(Estimate(allow_null=True))
+    def get_estimate(self, job: Job) -> Any:
+        estimate = self.context["estimates"].get(job.pk)
+        return Estimate(estimate).data if estimate else None
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_owner(self, job: Job) -> str | None:
+        return job.owner.get_username() if job.owner else None
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "properties": {name: {"type": "string", "format": "uri-reference"} for name in ("self", *_LINKS)},
+            "required": ["self", *_LINKS],
+        }
+    )
+    def get_links(self, job: Job) -> dict[str, str]:
+        own = path_of(job)
+        return {"self": own, **{name: f"{own}/{name}" for name in _LINKS}}
+
+
+class StoreError(serializers.Serializer[Any]):
+    store_id = serializers.CharField()
+    error = serializers.CharField()
+
+
+class JobDetail(JobSummary):
+    """One job."""
+
+    store_errors = StoreError(
+        many=True, help_text="What went wrong, one sentence for each failed store; empty until the job has ended."
+    )
+
+
+class Acted(serializers.Serializer[Any]):
+    """What an act came to."""
+
+    images = serializers.IntegerField(min_value=0, help_text="How many images it moved.")
+    job = JobDetail()
+
+
+class Action(serializers.Serializer[JobAction]):
+    """What somebody did to a job."""
+
+    id = serializers.IntegerField(source="pk")
+    verb = serializers.ChoiceField(JobAction.Verb.choices)
+    user = serializers.CharField(source="user_name", help_text="Empty where nobody was signed in.")
+    images = serializers.IntegerField(min_value=0)
+    parameters = serializers.DictField()
+    done_at = serializers.DateTimeField()
+
+
+def path_of(job: Job) -> str:
+    return reverse("v1:job", args=[job.pk])
+
+
+def detail_of(job: Job) -> dict[str, Any]:
+    detail: dict[str, Any] = JobDetail(job, context={"estimates": estimates([job])}).data
+    return detail
+
+
+def etag_of(detail: dict[str, Any]) -> str:
+    """Weak, and of all but the estimate, which moves with the clock."""
+    said = {name: value for name, value in detail.items() if name != "estimate"}
+    return f'W/"{sha256(JSONRenderer().render(said)).hexdigest()[:32]}"'

@@ -1,0 +1,144 @@
+"""Jobs: submit, list, read, prioritize."""
+
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from django.utils.http import parse_etags
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.models import Scope
+from jobs import actions, submission
+from jobs.api.idempotency import read_idempotency_token
+from jobs.api.v1 import bodies, pages, parameters, submission_schema
+from jobs.api.v1.job_answers import JobDetail, JobSummary, detail_of, etag_of, path_of
+from jobs.api.v1.views import JobView, V1View
+from jobs.models import Job, Visit
+from jobs.models.job import JobQuerySet
+from jobs.states import JobOutcome, JobState
+from jobs.watch.pace import estimates
+
+_FILTERS = (
+    parameters.choice("state", "Jobs in this state.", JobState.values),
+    parameters.choice("outcome", "Ended jobs with this outcome.", JobOutcome.values),
+    parameters.text("store", "Jobs with a visit of this store.", 64),
+    parameters.text("owner", "Jobs of the user with this name; for staff, who see all.", 150),
+    parameters.since("created_from", "Jobs from this time on: RFC 3339, or a date, which is that day in UTC."),
+    parameters.until("created_to", "Jobs up to this time, inclusive."),
+)
+_LOCATION = OpenApiParameter(
+    "Location", {"type": "string", "format": "uri-reference"}, "header", response=[201], description="The job's path."
+)
+_REPLAYED = OpenApiParameter(
+    "Idempotent-Replayed",
+    {"type": "string", "enum": ["true"]},
+    "header",
+    response=[201],
+    description="The key and the body came before: this is that job, as it is now.",
+)
+_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": r"^[!-~]{1,255}$"},
+    "header",
+    description="The same key and body within 24 hours get the same job again; with another body it is 422.",
+)
+_ETAG = OpenApiParameter(
+    "ETag", {"type": "string"}, "header", response=[200, 304], description="Weak; of all but the estimate."
+)
+_IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", {"type": "string"}, "header", description="The ETag of an earlier answer; the same again is 304."
+)
+_PRIORITY = {
+    "type": "object",
+    "properties": {"priority": submission_schema.PRIORITY},
+    "required": ["priority"],
+    "additionalProperties": False,
+}
+
+
+class Jobs(V1View):
+    scopes = {"POST": Scope.SUBMIT}
+    parameters = {"GET": (*_FILTERS, *parameters.PAGE)}
+    refusals = {"POST": (422,)}
+
+    @extend_schema(summary="List jobs", responses=pages.page_of(JobSummary))
+    def get(self, request: Request) -> Response:
+        """The newest first, of those that you may see."""
+        request_of_page = parameters.page_of(self.asked)
+        visible = Job.objects.with_running().visible_to(request.user).select_related("owner").defer("store_errors")
+        page = request_of_page.of(_narrow(visible, self.asked), newest_first=True)
+        return Response(pages.answer(JobSummary, page, estimates=estimates(page.rows)))
+
+    @extend_schema(
+        summary="Submit a job",
+        parameters=[_KEY, _LOCATION, _REPLAYED],
+        request={"application/json": submission_schema.with_priority()},
+        responses={201: JobDetail},
+        examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
+    )
+    def post(self, request: Request) -> Response:
+        """The job and all its rows are durable before this is answered.
+
+        The body is the assignment's, with an optional `priority`. A store that is not in the store master is no
+        reason to refuse: its images fail as `unknown_store`.
+        """
+        payload, priority = submission_schema.read(request.data)
+        submitted = submission.submit(
+            payload.visits,
+            owner=request.user if request.user.is_authenticated else None,
+            on_error=payload.on_error,
+            priority=priority,
+            idempotency=read_idempotency_token(request),
+        )
+        job = Job.objects.with_running().select_related("owner").get(pk=submitted.job_id)
+        headers = {"Location": path_of(job), **({"Idempotent-Replayed": "true"} if submitted.replayed else {})}
+        return Response(detail_of(job), status=201, headers=headers)
+
+
+class OneJob(JobView):
+    scopes = {"PATCH": Scope.MANAGE}
+    refusals = {"PATCH": (409,)}
+
+    @extend_schema(
+        summary="Read a job",
+        parameters=[_ETAG, _IF_NONE_MATCH],
+        responses={200: JobDetail, 304: OpenApiResponse(description="Nothing but the estimate has changed.")},
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """Where the job stands, by a few rows, whatever its size."""
+        detail = detail_of(self.find_job(job_id))
+        etag = etag_of(detail)
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        # Compared weakly, as RFC 9110, section 13.1.2, has it.
+        if "*" in known or etag in known or etag.removeprefix("W/") in known:
+            return Response(status=304, headers={"ETag": etag})
+        return Response(detail, headers={"ETag": etag})
+
+    @extend_schema(
+        summary="Change a job's priority",
+        request={"application/json": _PRIORITY},
+        responses=JobDetail,
+        examples=[OpenApiExample("Sooner", {"priority": 3}, request_only=True)],
+    )
+    def patch(self, request: Request, job_id: str) -> Response:
+        """Moves its unfinished images in the queue, an hour for each step; a higher one is sooner."""
+        values = bodies.read_object(request.data, {"priority": bodies.priority}, ("priority",))
+        actions.prioritize(self.find_job(job_id).pk, values["priority"], request.user)
+        return Response(detail_of(self.find_job(job_id)))
+
+
+def _narrow(jobs: JobQuerySet, asked: dict[str, Any]) -> JobQuerySet:
+    if "state" in asked:
+        jobs = jobs.in_state(JobState(asked["state"]))
+    if "outcome" in asked:
+        jobs = jobs.with_outcome(JobOutcome(asked["outcome"]))
+    if "store" in asked:
+        jobs = jobs.filter(pk__in=Visit.objects.filter(store_id=asked["store"]).values("job"))
+    if "owner" in asked:
+        jobs = jobs.filter(owner__username=asked["owner"])
+    if "created_from" in asked:
+        jobs = jobs.filter(created_at__gte=asked["created_from"])
+    if "created_to" in asked:
+        jobs = jobs.filter(created_at__lt=asked["created_to"])
+    return jobs

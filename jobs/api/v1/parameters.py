@@ -1,0 +1,159 @@
+"""Query parameters: what each is called, how it is read, and what the documentation says of it.
+
+A parameter that a path does not know is an error and never passed over: a misspelt filter would widen a retry or an
+export to everything.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework.exceptions import ParseError
+
+from jobs.api.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor, read_limit
+from jobs.api.v1.problems import invalid_parameters
+from jobs.instants import read_period
+from jobs.models import ImageFilter
+from jobs.models.image_result import MAX_HOST
+from jobs.payload import MAX_STORE_ID
+from jobs.states import ImageState
+
+# As many unknown names as one answer lists, and as much of each.
+MOST_NAMES = 20
+LONGEST_NAME = 64
+
+
+class Unreadable(Exception):
+    """What is wrong with a value, in words that follow the parameter's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`read` turns the text into a value, or raises Unreadable; `schema` says the same in JSON Schema."""
+
+    name: str
+    description: str
+    read: Callable[[str], Any]
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+def read_all(query: QueryDict, known: Sequence[Parameter]) -> dict[str, Any]:
+    """The values of the parameters that were given, by name. Raises a Refusal that lists every fault."""
+    by_name = {parameter.name: parameter for parameter in known}
+    errors = _unknown(query.keys() - by_name.keys(), by_name)
+    values = {}
+    for name in query.keys() & by_name.keys():
+        texts = query.getlist(name)
+        try:
+            if len(texts) > 1:
+                raise Unreadable("may be given once")
+            if "\0" in texts[0]:
+                raise Unreadable("holds a NUL character")
+            values[name] = by_name[name].read(texts[0])
+        except Unreadable as fault:
+            errors.append((name, f"{name} {fault}."))
+    if errors:
+        raise invalid_parameters(sorted(errors))
+    return values
+
+
+def page_of(values: dict[str, Any]) -> PageRequest:
+    """Takes CURSOR and LIMIT out of `values`."""
+    return PageRequest(values.pop("cursor", 0), values.pop("limit", DEFAULT_LIMIT))
+
+
+def _unknown(names: Collection[str], known: Collection[str]) -> list[tuple[str, str]]:
+    knows = f"this path knows {', '.join(known)}" if known else "this path knows none"
+    return [
+        (name[:LONGEST_NAME], f"{name[:LONGEST_NAME]} is no parameter here; {knows}.")
+        for name in sorted(names)[:MOST_NAMES]
+    ]
+
+
+def text(name: str, description: str, longest: int, *, shortest: int = 0) -> Parameter:
+    def read(value: str) -> str:
+        if not shortest <= len(value) <= longest:
+            least = f"{shortest} to" if shortest else "at most"
+            raise Unreadable(f"must have {least} {longest} characters")
+        return value
+
+    schema = {"type": "string", "minLength": shortest, "maxLength": longest, "pattern": r"^[^\u0000]*$"}
+    return Parameter(name, description, read, schema)
+
+
+def choice(name: str, description: str, values: Iterable[str]) -> Parameter:
+    allowed = list(values)
+
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise Unreadable(f"must be {', '.join(allowed[:-1])} or {allowed[-1]}")
+        return value
+
+    return Parameter(name, description, read, {"type": "string", "enum": allowed})
+
+
+def boolean(name: str, description: str) -> Parameter:
+    def read(value: str) -> bool:
+        if value not in ("true", "false"):
+            raise Unreadable("must be true or false")
+        return value == "true"
+
+    return Parameter(name, description, read, {"type": "boolean", "default": False})
+
+
+def since(name: str, description: str) -> Parameter:
+    return _instant(name, description, lambda period: period[0])
+
+
+def until(name: str, description: str) -> Parameter:
+    """Inclusive: the value is the first instant that is too late."""
+    return _instant(name, description, lambda period: period[1])
+
+
+def _instant(name: str, description: str, pick: Callable[[tuple[datetime, datetime]], datetime]) -> Parameter:
+    def read(value: str) -> datetime:
+        period = read_period(value)
+        if period is None:
+            raise Unreadable(
+                "must be a date such as 2026-01-31 or an RFC 3339 time such as 2026-01-31T17:00:00Z "
+                "(in a URL, the + of an offset is written %2B)"
+            )
+        return pick(period)
+
+    return Parameter(name, description, read)
+
+
+def _complaining(read: Callable[[str], int]) -> Callable[[str], int]:
+    def complain(value: str) -> int:
+        try:
+            return read(value)
+        except ParseError as error:
+            raise Unreadable(re.sub(r"^\w+ |\.$", "", str(error.detail))) from None
+
+    return complain
+
+
+CURSOR = Parameter("cursor", "The `next_cursor` of the page before.", _complaining(read_cursor))
+LIMIT = Parameter(
+    "limit",
+    "Rows of one page.",
+    _complaining(read_limit),
+    {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
+)
+PAGE = (CURSOR, LIMIT)
+
+STATE = choice("state", "Images in this state.", ImageState.values)
+CODE = text("code", "Failed images with this error code, such as `http_404`.", 32)
+HOST = text("host", "Images from this host, in lower case; empty: those whose URL names none.", MAX_HOST)
+STORE = text("store", "Images of this store, by its id as sent.", MAX_STORE_ID)
+AREA = text("area", "Images of stores in this area; empty: of stores that the store master does not hold.", 64)
+IMAGES = (STATE, CODE, HOST, STORE, AREA)
+FAILED_IMAGES = (CODE, HOST, STORE, AREA)
+
+
+def filter_of(values: dict[str, Any]) -> ImageFilter:
+    """Of whichever of IMAGES are among `values`."""
+    return ImageFilter(**{parameter.name: values.get(parameter.name) for parameter in IMAGES})

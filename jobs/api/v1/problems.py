@@ -1,0 +1,159 @@
+"""What goes wrong under /api/v1/, as `application/problem+json` (RFC 9457).
+
+`errors` lists every fault of a request at once: in the body by JSON Pointer (RFC 6901, as a URI fragment), in the
+query by the parameter's name.
+"""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, UnreadablePostError
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, ParseError, PermissionDenied
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from jobs import submission
+from jobs.api.problems import DISK_FULL, PENDING_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS, SENTENCES, is_database_away
+from jobs.api.problems import sqlstate as sqlstate_of
+from jobs.api.v1.problem_types import Problem
+from jobs.payload import InvalidPayload, Path
+from jobs.queue import NotPossible
+from jobs.submission import KeyReused
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_BY_STATUS = {
+    400: Problem.INVALID_REQUEST,
+    401: Problem.NOT_SIGNED_IN,
+    403: Problem.NOT_ALLOWED,
+    404: Problem.NOT_FOUND,
+    405: Problem.METHOD_NOT_ALLOWED,
+    409: Problem.CONFLICT,
+    411: Problem.LENGTH_REQUIRED,
+    413: Problem.TOO_LARGE,
+    415: Problem.WRONG_MEDIA_TYPE,
+    422: Problem.IDEMPOTENCY_KEY_REUSED,
+    429: Problem.TOO_OFTEN,
+    500: Problem.INTERNAL,
+    503: Problem.UNAVAILABLE,
+}
+
+
+class Refusal(APIException):
+    """A request that is answered with this problem; `wait` seconds from now it may go better."""
+
+    def __init__(
+        self, problem: Problem, detail: str, *, errors: Sequence[dict[str, str]] = (), wait: int | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.status_code = problem.value.status
+        self.errors = errors
+        if wait is not None:
+            # The framework's name for what becomes Retry-After.
+            self.wait = wait
+
+
+def not_found(what: str) -> Refusal:
+    """The same for what does not exist and for what is somebody else's; `what` as in `job 17`."""
+    return Refusal(Problem.NOT_FOUND, f"There is no {what} that you may see.")
+
+
+def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Refusal:
+    """`errors` are names of query parameters, each with a sentence."""
+    told = [{"parameter": name, "detail": sentence} for name, sentence in errors]
+    return Refusal(Problem.INVALID_REQUEST, _first_of([sentence for _, sentence in errors]), errors=told)
+
+
+def pointer(path: Path) -> str:
+    """The place as a JSON Pointer in a URI fragment (RFC 6901, section 6): `#/visits/3/store_id`."""
+    parts = (str(key).replace("~", "~0").replace("/", "~1") for key in path)
+    return "".join(["#", *(f"/{quote(part, safe='~')}" for part in parts)])
+
+
+def body(problem: Problem, detail: str, errors: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
+    kind = problem.value
+    told: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+    return {**told, "errors": list(errors)} if errors else told
+
+
+def body_for_status(status: int) -> dict[str, Any]:
+    """For answers that no view gave; a status without a type of its own says `about:blank`, as RFC 9457 has it."""
+    if status in _BY_STATUS:
+        return body(_BY_STATUS[status], SENTENCES.get(status, _BY_STATUS[status].value.explanation))
+    phrase = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": phrase, "status": status, "detail": f"{phrase}."}
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The views' exception handler; None where nobody foresaw the error: it is logged, and a 500."""
+    refusal = _refusal(error)
+    if refusal is None:
+        return None
+    response = exception_handler(refusal, context)
+    assert response is not None  # the framework answers every APIException
+    response.data = body(refusal.problem, str(refusal.detail), refusal.errors)
+    response.content_type = MEDIA_TYPE
+    return response
+
+
+def _refusal(error: Exception) -> Refusal | None:
+    match error:
+        case Refusal():
+            return error
+        case InvalidPayload():
+            errors = [{"pointer": pointer(each.path), "detail": f"{each.sentence}."} for each in error.problems]
+            return Refusal(Problem.INVALID_SUBMISSION, str(error.detail), errors=errors)
+        case UnreadablePostError():
+            return Refusal(Problem.INVALID_SUBMISSION, "The body ended before its Content-Length.")
+        case RequestDataTooBig():
+            return Refusal(Problem.TOO_LARGE, SENTENCES[413])
+        case ParseError():
+            return Refusal(Problem.INVALID_SUBMISSION, str(error.detail))
+        case NotPossible():
+            return Refusal(Problem.CONFLICT, str(error))
+        case KeyReused():
+            return Refusal(Problem.IDEMPOTENCY_KEY_REUSED, Problem.IDEMPOTENCY_KEY_REUSED.value.explanation)
+        case submission.TooManyPending():
+            return Refusal(Problem.TOO_MANY_PENDING, str(error), wait=PENDING_RETRY_AFTER_SECONDS)
+        case Http404():
+            return Refusal(Problem.NOT_FOUND, SENTENCES[404])
+        case DjangoPermissionDenied():
+            return Refusal(Problem.NOT_ALLOWED, SENTENCES[403])
+        case APIException():
+            return _of_the_framework(error)
+    if not is_database_away(error):
+        return None
+    logger.warning("database not available", extra={"error": str(error).strip()})
+    if sqlstate_of(error) == DISK_FULL:
+        sentence = "The database's disk is full: nothing was stored; try again once its operator has made room."
+        return Refusal(Problem.UNAVAILABLE, sentence, wait=PENDING_RETRY_AFTER_SECONDS)
+    return Refusal(Problem.UNAVAILABLE, SENTENCES[503], wait=RETRY_AFTER_SECONDS)
+
+
+def _of_the_framework(error: APIException) -> Refusal:
+    says_something = isinstance(error, (AuthenticationFailed, NotAuthenticated, PermissionDenied))
+    sentence = str(error.detail)
+    if not says_something and error.status_code != 429:
+        # The framework's own sentences for these repeat what the client sent.
+        sentence = SENTENCES.get(error.status_code, sentence)
+    refusal = Refusal(_BY_STATUS.get(error.status_code, Problem.INVALID_REQUEST), sentence)
+    for name in ("wait", "auth_header"):
+        if hasattr(error, name):
+            setattr(refusal, name, getattr(error, name))
+    return refusal
+
+
+def _first_of(sentences: Sequence[str]) -> str:
+    more = len(sentences) - 1
+    if not more:
+        return sentences[0]
+    noun = "problem" if more == 1 else "problems"
+    return f"{sentences[0].removesuffix('.')} (and {more} more {noun})."

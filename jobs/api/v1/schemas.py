@@ -1,0 +1,53 @@
+"""What machines read to learn this API: the JSON Schema of a submission, and the OpenAPI document."""
+
+from functools import cache
+from typing import Any
+
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api.v1 import submission_schema
+from jobs.api.v1.views import V1View
+
+SCHEMA_MEDIA_TYPE = "application/schema+json"
+
+
+class _SchemaRenderer(JSONRenderer):
+    media_type = SCHEMA_MEDIA_TYPE
+
+
+class _Public(V1View):
+    """For everybody: it says nothing that the source does not."""
+
+    tag = "schemas"
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class SubmissionSchema(_Public):
+    renderer_classes = (_SchemaRenderer,)
+
+    @extend_schema(summary="Read the JSON Schema of a submission", responses={200: {"type": "object"}})
+    def get(self, request: Request) -> Response:
+        """JSON Schema 2020-12 of what `POST /api/v1/jobs` takes, as far as a schema can say it."""
+        head: dict[str, Any] = {"$schema": submission_schema.DIALECT, "title": "A submission"}
+        return Response({**head, **submission_schema.with_priority()})
+
+
+class Document(_Public):
+    renderer_classes = (OpenApiJsonRenderer, JSONRenderer)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        return Response(_document())
+
+
+@cache
+def _document() -> dict[str, Any]:
+    """The same for everybody; half a second of CPU, once in a process."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return document

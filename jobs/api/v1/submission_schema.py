@@ -1,0 +1,109 @@
+"""The published JSON Schema of a submission, and how v1 reads one.
+
+`jobs/payload.py` decides; the schema says the same as far as JSON Schema can. It cannot say that `count` is the number
+of visits, that a number written `1.0` is no integer here, and how many images all visits may have together.
+"""
+
+from typing import Any
+
+from jobs.api.v1 import bodies
+from jobs.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, InvalidPayload, Problem, Submission, parse_submission
+from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.states import OnError
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+PRIORITY = {
+    "type": "integer",
+    "minimum": LOWEST_PRIORITY,
+    "maximum": HIGHEST_PRIORITY,
+    "description": "Each step is worth an hour of waiting; a higher one is sooner.",
+}
+EXAMPLE = {
+    "count": 2,
+    "visits": [
+        {
+            "store_id": "S00339218",
+            "image_url": ["https://www.gstatic.com/webp/gallery/2.jpg", "https://www.gstatic.com/webp/gallery/3.jpg"],
+            "visit_time": "2026-01-31T17:00:00Z",
+        },
+        {
+            "store_id": "S01408764",
+            "image_url": ["https://www.gstatic.com/webp/gallery/3.jpg"],
+            "visit_time": "time of store visit",
+        },
+    ],
+}
+
+
+def submission() -> dict[str, Any]:
+    """The schema of a body to `/api/submit/`; unknown keys are allowed, as they are ignored."""
+    return {
+        "type": "object",
+        "properties": {
+            "count": {"type": "integer", "minimum": 1, "description": "The number of visits."},
+            "visits": {"type": "array", "minItems": 1, "items": _visit()},
+            "on_error": {
+                "enum": OnError.values,
+                "default": str(OnError.CONTINUE),
+                "description": "What a final failure of one image does to the store's other images in the job.",
+            },
+        },
+        "required": ["count", "visits"],
+    }
+
+
+def with_priority() -> dict[str, Any]:
+    """The same of a body to `/api/v1/jobs`."""
+    schema = submission()
+    return {**schema, "properties": {**schema["properties"], "priority": {**PRIORITY, "default": 0}}}
+
+
+def _visit() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "store_id": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_STORE_ID,
+                "description": "Whether the store exists is found out by the job.",
+            },
+            "image_url": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": MAX_URL,
+                    "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+                    "description": "Without control characters; anything else about a URL is that image's failure.",
+                },
+            },
+            "visit_time": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_VISIT_TIME,
+                "description": "Kept as sent; ISO 8601 and RFC 3339 are read as an instant.",
+            },
+        },
+        "required": ["store_id", "image_url", "visit_time"],
+    }
+
+
+def read(data: Any) -> tuple[Submission, int]:
+    """The submission and its priority. Raises InvalidPayload with the faults of both."""
+    faults: list[Problem] = []
+    priority = 0
+    try:
+        if isinstance(data, dict) and "priority" in data:
+            priority = bodies.priority(data["priority"])
+    except bodies.Unacceptable as fault:
+        faults.append(Problem(("priority",), str(fault)))
+    try:
+        payload = parse_submission(data)
+    except InvalidPayload as error:
+        raise InvalidPayload([*error.problems, *faults]) from None
+    if faults:
+        raise InvalidPayload(faults)
+    return payload, priority

@@ -1,0 +1,33 @@
+"""The paths of v1, each with and without its trailing slash: a redirect would lose a POST's body.
+
+A store's id is opaque text and may hold slashes, which a web server decodes before anybody here sees them; so it takes
+whatever stands between its neighbours.
+"""
+
+from django.urls import re_path
+
+from jobs.api.v1 import acts, images, jobs, progress, schemas, stores, visits
+
+app_name = "v1"
+
+_JOB = r"^jobs/(?P<job_id>[^/]+)"
+
+urlpatterns = [
+    re_path(r"^jobs/?\Z", jobs.Jobs.as_view(), name="jobs"),
+    re_path(rf"{_JOB}/?\Z", jobs.OneJob.as_view(), name="job"),
+    re_path(rf"{_JOB}/cancel/?\Z", acts.Cancel.as_view(), name="cancel"),
+    re_path(rf"{_JOB}/pause/?\Z", acts.Pause.as_view(), name="pause"),
+    re_path(rf"{_JOB}/resume/?\Z", acts.Resume.as_view(), name="resume"),
+    re_path(rf"{_JOB}/retry/?\Z", acts.Retry.as_view(), name="retry"),
+    re_path(rf"{_JOB}/actions/?\Z", acts.Actions.as_view(), name="actions"),
+    re_path(rf"{_JOB}/failures/?\Z", progress.Failures.as_view(), name="failures"),
+    re_path(rf"{_JOB}/throughput/?\Z", progress.Throughput.as_view(), name="throughput"),
+    re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/?\Z", images.OneImage.as_view(), name="image"),
+    re_path(r"^stores/?\Z", stores.Stores.as_view(), name="stores"),
+    re_path(r"^stores/(?P<store_id>[\s\S]+?)/visits/?\Z", visits.VisitsOfStore.as_view(), name="store-visits"),
+    re_path(r"^stores/(?P<store_id>[\s\S]+?)/?\Z", stores.OneStore.as_view(), name="store"),
+    re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
+    re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
+    re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),
+]

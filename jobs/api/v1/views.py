@@ -1,0 +1,76 @@
+"""What all endpoints of v1 have in common."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from access.models import Scope
+from jobs.api.v1 import problems
+from jobs.api.v1.parameters import Parameter, read_all
+from jobs.models import Job
+
+# As this service writes them; for a number beyond every id the ORM finds nothing.
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+
+
+def path_id(name: str, description: str) -> OpenApiParameter:
+    return OpenApiParameter(name, {"type": "integer", "minimum": 1}, "path", required=True, description=description)
+
+
+JOB_ID = path_id("job_id", "A job's id.")
+
+
+class V1View(APIView):
+    """Each method of a view names its scope and its query parameters; without them it asks for READ, and knows none.
+
+    `asked` holds the parameters' values, by name. `refusals` are statuses of a method besides those that every
+    operation may answer: they, `tag` and `path_parameters` are for the documentation alone.
+    """
+
+    http_method_names = ["get", "head", "post", "patch"]
+    scopes: ClassVar[Mapping[str, Scope]] = {}
+    parameters: ClassVar[Mapping[str, Sequence[Parameter]]] = {}
+    refusals: ClassVar[Mapping[str, Sequence[int]]] = {}
+    path_parameters: ClassVar[Sequence[OpenApiParameter]] = ()
+    tag: ClassVar[str] = "jobs"
+
+    asked: dict[str, Any]
+
+    @property
+    def scope(self) -> Scope:
+        return self.scopes.get(self.request.method or "", Scope.READ)
+
+    def get_exception_handler(self) -> Callable[..., Any]:
+        return problems.answer
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        if method in self.allowed_methods:
+            self.asked = read_all(request.query_params, self.parameters.get(method, ()))
+
+
+class JobView(V1View):
+    """A view of one job, or of something that belongs to it."""
+
+    path_parameters: ClassVar[Sequence[OpenApiParameter]] = (JOB_ID,)
+
+    def find_job(self, job_id: str) -> Job:
+        """`with_running`. Raises a Refusal that is the same for a job that is not there and for somebody else's."""
+        jobs = Job.objects.with_running().visible_to(self.request.user).select_related("owner")
+        job = jobs.filter(pk=job_id).first() if _ID.fullmatch(job_id) else None
+        if job is None:
+            raise problems.not_found(f"job {job_id[:20]}")
+        return job
+
+
+def find_by_id[Row: Any](rows: Any, row_id: str, what: str) -> Any:
+    """The one of `rows`, a queryset, with this id. Raises a Refusal."""
+    row = rows.filter(pk=row_id).first() if _ID.fullmatch(row_id) else None
+    if row is None:
+        raise problems.not_found(f"{what} {row_id[:20]}")
+    return row

@@ -1,0 +1,103 @@
+"""Visits and how their images fared."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import Count
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.api.v1 import pages, parameters
+from jobs.api.v1.stores import STORE_ID, StoreView
+from jobs.api.v1.views import V1View
+from jobs.models import ImageResult, Job, Visit
+from jobs.models.visit import VisitQuerySet
+from jobs.payload import MAX_STORE_ID
+from jobs.states import ImageState
+from stores.models import Store
+
+_PERIOD = (
+    parameters.since("from", "Visits from this time on, by their `visited_at`: RFC 3339, or a date, a day in UTC."),
+    parameters.until("to", "Visits up to this time, inclusive."),
+)
+_STORE = parameters.text("store", "Visits of this store, by its id as sent.", MAX_STORE_ID)
+
+
+class VisitCounts(serializers.Serializer[Any]):
+    """How many of the visit's images stand where: the four others always sum to `total`."""
+
+    total = serializers.IntegerField(min_value=0)
+    pending = serializers.IntegerField(min_value=0)
+    running = serializers.IntegerField(min_value=0)
+    completed = serializers.IntegerField(min_value=0)
+    failed = serializers.IntegerField(min_value=0)
+
+
+class VisitRow(serializers.Serializer[Any]):
+    """One visit."""
+
+    id = serializers.IntegerField(source="pk")
+    job_id = serializers.IntegerField()
+    store_id = serializers.CharField()
+    visit_time = serializers.CharField(help_text="As sent.")
+    visited_at = serializers.DateTimeField(allow_null=True, help_text="Null where the time could not be read.")
+    counts = serializers.SerializerMethodField()
+
+    def get_counts(self, visit: Visit) -> VisitCounts:
+        counts: Any = self.context["counts"][visit.pk]
+        return counts  # type: ignore[no-any-return]  # the annotation is for the documentation
+
+
+VisitPage = pages.page_of(VisitRow)
+
+
+class Visits(V1View):
+    tag = "visits"
+    parameters = {"GET": (_STORE, parameters.AREA, *_PERIOD, *parameters.PAGE)}
+
+    @extend_schema(summary="List visits", responses=VisitPage)
+    def get(self, request: Request) -> Response:
+        """In order of their submission; the filters combine. A visit whose time could not be read has no date."""
+        return Response(_page(self, Visit.objects.all()))
+
+
+class VisitsOfStore(StoreView):
+    tag = "visits"
+    path_parameters = (STORE_ID,)
+    parameters = {"GET": (*_PERIOD, *parameters.PAGE)}
+
+    @extend_schema(summary="List a store's visits", responses=VisitPage)
+    def get(self, request: Request, store_id: str) -> Response:
+        """In order of their submission."""
+        store = self.find_store(store_id)
+        return Response(_page(self, Visit.objects.filter(store_id=store.store_id)))
+
+
+def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
+    asked = view.asked
+    visits = visits.filter(job__in=Job.objects.visible_to(view.request.user))
+    if "store" in asked:
+        visits = visits.filter(store_id=asked["store"])
+    if (area := asked.get("area")) is not None:
+        known = (Store.objects.in_area(area) if area else Store.objects.all()).values("store_id")
+        visits = visits.filter(store_id__in=known) if area else visits.exclude(store_id__in=known)
+    if "from" in asked:
+        visits = visits.since(asked["from"])
+    if "to" in asked:
+        visits = visits.before(asked["to"])
+    page = parameters.page_of(asked).of(visits)
+    return pages.answer(VisitRow, page, counts=_counts(page.rows))
+
+
+def _counts(visits: Sequence[Visit]) -> dict[int, dict[str, int]]:
+    """Of each visit's images, by state; one query."""
+    counts: dict[int, dict[str, int]] = {
+        visit.pk: {"total": 0, **dict.fromkeys(ImageState.values, 0)} for visit in visits
+    }
+    found = ImageResult.objects.filter(visit__in=visits).order_by()
+    for visit_id, state, images in found.values_list("visit_id", "state").annotate(n=Count("pk")):
+        counts[visit_id][state] = images
+        counts[visit_id]["total"] += images
+    return counts
