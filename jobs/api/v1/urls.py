@@ -6,7 +6,7 @@ whatever stands between its neighbours.
 
 from django.urls import re_path
 
-from jobs.api.v1 import acts, images, jobs, progress, schemas, stores, visits
+from jobs.api.v1 import acts, events, images, jobs, progress, schemas, stores, visits
 
 app_name = "v1"
 
@@ -14,12 +14,14 @@ _JOB = r"^jobs/(?P<job_id>[^/]+)"
 
 urlpatterns = [
     re_path(r"^jobs/?\Z", jobs.Jobs.as_view(), name="jobs"),
+    re_path(r"^jobs/events/?\Z", events.JobsEvents.as_view(), name="jobs-events"),
     re_path(rf"{_JOB}/?\Z", jobs.OneJob.as_view(), name="job"),
     re_path(rf"{_JOB}/cancel/?\Z", acts.Cancel.as_view(), name="cancel"),
     re_path(rf"{_JOB}/pause/?\Z", acts.Pause.as_view(), name="pause"),
     re_path(rf"{_JOB}/resume/?\Z", acts.Resume.as_view(), name="resume"),
     re_path(rf"{_JOB}/retry/?\Z", acts.Retry.as_view(), name="retry"),
     re_path(rf"{_JOB}/actions/?\Z", acts.Actions.as_view(), name="actions"),
+    re_path(rf"{_JOB}/events/?\Z", events.JobEvents.as_view(), name="events"),
     re_path(rf"{_JOB}/failures/?\Z", progress.Failures.as_view(), name="failures"),
     re_path(rf"{_JOB}/throughput/?\Z", progress.Throughput.as_view(), name="throughput"),
     re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),

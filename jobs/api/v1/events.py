@@ -1,0 +1,67 @@
+"""Server-sent events of one job, and of all jobs; what a stream says and holds stands in `streams.py`."""
+
+from django.http import HttpResponseBase
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.request import Request
+
+from jobs.api.v1 import problems
+from jobs.api.v1.problem_types import Problem
+from jobs.api.v1.streams import NoStreamFree, stream
+from jobs.api.v1.views import JobView, V1View
+from jobs.models import Job
+
+POLL_SECONDS = 5
+
+_LAST_EVENT_ID = OpenApiParameter(
+    "Last-Event-ID", {"type": "string"}, "header", description="The id of the last event that was seen."
+)
+
+
+class JobEvents(JobView):
+    http_method_names = ["get"]
+
+    @extend_schema(
+        summary="Watch a job",
+        parameters=[_LAST_EVENT_ID],
+        responses={
+            (200, "text/event-stream"): {
+                "type": "string",
+                "description": "Events `change` and at last `end`, each with the job's state and counts as JSON.",
+            },
+            204: OpenApiResponse(description="The job has ended, and the client has seen its end: do not come back."),
+        },
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        """Server-sent events. A stream ends after a while: come back with `Last-Event-ID`, as browsers do.
+
+        503 where no further stream is to be had: then ask for the job every few seconds.
+        """
+        return _open(self.find_job(job_id), request)
+
+
+class JobsEvents(V1View):
+    http_method_names = ["get"]
+
+    @extend_schema(
+        summary="Watch all jobs",
+        responses={
+            (200, "text/event-stream"): {
+                "type": "string",
+                "description": "An event `change` whenever some job has moved; it does not say which.",
+            }
+        },
+    )
+    def get(self, request: Request) -> HttpResponseBase:
+        """Server-sent events, to know when a list of jobs is worth asking for again."""
+        return _open(None, request)
+
+
+def _open(job: Job | None, request: Request) -> HttpResponseBase:
+    try:
+        return stream(job, request.headers.get("Last-Event-ID", ""))
+    except NoStreamFree:
+        raise problems.Refusal(
+            Problem.UNAVAILABLE,
+            f"No further stream of events is to be had now; ask for the job every {POLL_SECONDS} s instead.",
+            wait=POLL_SECONDS,
+        ) from None
