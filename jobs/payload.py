@@ -24,6 +24,7 @@ from jobs.submission import VisitPayload
 MAX_STORE_ID = 64
 MAX_VISIT_TIME = 200
 MAX_URL = 2048
+URL_RULE = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
 # Enough to mend a client by; listing every fault of a large body would cost more than reading it.
 MAX_PROBLEMS = 100
 
@@ -52,7 +53,7 @@ class StrictJSONParser(JSONParser):
         charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
         if charset.lower() not in {"utf-8", "utf8"}:
             raise ParseError("The body must be UTF-8; its Content-Type names another charset.")
-        return _load(stream.read())
+        return load_json(stream.read())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,24 @@ class Problem:
     @property
     def sentence(self) -> str:
         """Such as `visits[3].store_id is missing`, without a full stop."""
-        place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
-        return f"{place.removeprefix('.') or 'The body'} {self.complaint}"
+        return f"{place_of(self.path)} {self.complaint}"
+
+
+def place_of(path: Path) -> str:
+    """The path for people: `visits[3].store_id`."""
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
+    return place.removeprefix(".") or "The body"
 
 
 class InvalidPayload(ParseError):
-    """The body is JSON, but no submission; `problems` holds its faults, the first MAX_PROBLEMS at most."""
+    """The body is JSON, but no submission; `problems` holds its faults, the first MAX_PROBLEMS at most.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    `sound` holds the visits that nothing is wrong with, by their place among the visits, as far as the body was read.
+    """
+
+    def __init__(self, problems: Sequence[Problem], sound: Mapping[int, VisitPayload] | None = None) -> None:
         self.problems = problems
+        self.sound = sound or {}
         more = len(problems) - 1
         least = "at least " if len(problems) >= MAX_PROBLEMS else ""
         noun = "problem" if more == 1 else "problems"
@@ -106,34 +116,34 @@ def parse_submission(data: Any) -> Submission:
     on_error = data.get("on_error", OnError.CONTINUE)
     if on_error not in OnError.values:
         problems.add((), "on_error", f"must be {' or '.join(OnError.values)}", data)
-    visits = []
     if isinstance(raw_visits, list) and raw_visits:
-        visits = _parse_visits(raw_visits, problems)
+        _parse_visits(raw_visits, problems)
     else:
         problems.add((), "visits", "must be a list of at least one visit", data)
     if problems.found:
-        raise InvalidPayload(problems.found)
-    return Submission(visits, OnError(on_error))
+        raise InvalidPayload(problems.found, problems.sound)
+    return Submission(list(problems.sound.values()), OnError(on_error))
 
 
 class _Problems:
-    """Collects problems, and raises InvalidPayload as soon as there are enough of them."""
+    """Collects problems beside what is sound, and raises InvalidPayload as soon as there are enough of them."""
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
+        self.sound: dict[int, VisitPayload] = {}
 
     def add(self, path: Path, key: str | int, complaint: str, holder: Mapping[str, Any] | None = None) -> None:
         """`holder` is the object that should have `key`: where it has not, that is the complaint."""
         missing = holder is not None and key not in holder
         self.found.append(Problem((*path, key), "is missing" if missing else complaint))
         if len(self.found) >= MAX_PROBLEMS:
-            raise InvalidPayload(self.found)
+            raise InvalidPayload(self.found, self.sound)
 
 
-def _parse_visits(raw_visits: list[Any], problems: _Problems) -> list[VisitPayload]:
-    visits = []
+def _parse_visits(raw_visits: list[Any], problems: _Problems) -> None:
     images = 0
     for number, raw in enumerate(raw_visits):
+        before = len(problems.found)
         if not isinstance(raw, dict):
             problems.add(("visits",), number, "must be an object with store_id, image_url and visit_time")
             continue
@@ -141,19 +151,19 @@ def _parse_visits(raw_visits: list[Any], problems: _Problems) -> list[VisitPaylo
         store_id = _parse_text(raw, path, "store_id", MAX_STORE_ID, problems)
         image_urls = _parse_urls(raw, path, problems)
         visit_time = _parse_text(raw, path, "visit_time", MAX_VISIT_TIME, problems)
-        visits.append(VisitPayload(store_id, visit_time, read_instant(visit_time), image_urls))
         images += len(image_urls)
         if images > settings.MAX_IMAGES_PER_JOB:
             problems.add((), "visits", f"must hold at most {settings.MAX_IMAGES_PER_JOB:,} images in all")
             break
-    return visits
+        if len(problems.found) == before:
+            problems.sound[number] = VisitPayload(store_id, visit_time, read_instant(visit_time), image_urls)
 
 
 def _parse_text(raw: dict[str, Any], path: Path, key: str, longest: int, problems: _Problems) -> str:
     text = raw.get(key)
     if isinstance(text, str) and 1 <= len(text) <= longest:
         return text
-    problems.add(path, key, f"must be a string of 1 to {longest} characters", raw)
+    problems.add(path, key, text_rule(longest), raw)
     return ""
 
 
@@ -163,17 +173,21 @@ def _parse_urls(raw: dict[str, Any], path: Path, problems: _Problems) -> list[st
         problems.add(path, "image_url", "must be a list of at least one URL", raw)
         return []
     for number, url in enumerate(urls):
-        if not isinstance(url, str) or not 1 <= len(url) <= MAX_URL or _has_control_characters(url):
-            complaint = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
-            problems.add((*path, "image_url"), number, complaint)
+        if not isinstance(url, str) or not is_url_text(url):
+            problems.add((*path, "image_url"), number, URL_RULE)
     return urls
 
 
-def _has_control_characters(text: str) -> bool:
-    return not text.isprintable() and _CONTROL_CHARACTER.search(text) is not None
+def text_rule(longest: int) -> str:
+    return f"must be a string of 1 to {longest} characters"
 
 
-def _load(body: bytes) -> Any:
+def is_url_text(url: str) -> bool:
+    """Whether this may stand in `image_url`: URL_RULE. Whether it is a URL is found out by the fetch."""
+    return 1 <= len(url) <= MAX_URL and (url.isprintable() or _CONTROL_CHARACTER.search(url) is None)
+
+
+def load_json(body: bytes) -> Any:
     """The JSON value in `body`. Raises ParseError."""
     try:
         text = body.decode()

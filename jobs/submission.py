@@ -71,7 +71,7 @@ def submit(
     known = set(Store.objects.known(visit.store_id for visit in visits).values_list("store_id", flat=True))
     total = sum(len(visit.image_urls) for visit in visits)
     unknown = sum(len(visit.image_urls) for visit in visits if visit.store_id not in known)
-    if refusal := _too_many_pending(owner, total - unknown):
+    if refusal := too_many_pending(owner, total - unknown):
         # What was accepted before needs no room.
         if idempotency is not None and (first := _find(idempotency, owner)) is not None:
             return first
@@ -101,7 +101,7 @@ def submit(
     return Submitted(job.pk, replayed=False)
 
 
-def _too_many_pending(owner: User | None, more: int) -> TooManyPending | None:
+def too_many_pending(owner: User | None, more: int) -> TooManyPending | None:
     """Why `more` images of this owner do not fit beside the unfinished ones.
 
     Asked before storing and not locked: submissions at the same moment may together pass the limit by what they hold.

@@ -1,0 +1,233 @@
+"""What would happen if this were submitted?"""
+
+import ipaddress
+import json
+import socket
+from dataclasses import asdict
+
+import pytest
+from django.contrib.auth.models import User
+
+from jobs.models import ImageResult, Job
+from jobs.payload import MAX_PROBLEMS
+from jobs.rehearsal import MAX_LISTED, MAX_PLACES, rehearse
+from jobs.submission import VisitPayload, submit
+from tests.factories import KNOWN_STORE, make_stores, make_worker, submit_job
+
+pytestmark = pytest.mark.django_db
+
+DATE = "2026-11-25"
+
+
+@pytest.fixture(autouse=True)
+def _stores(settings):
+    make_stores(KNOWN_STORE)
+    settings.FETCH_ALLOW_CIDRS = []
+    settings.FETCH_ALLOW_PORTS = [range(80, 81), range(443, 444)]
+
+
+def body(*visits, **more):
+    return {"count": len(visits), "visits": list(visits), **more}
+
+
+def visit(*urls, store_id=KNOWN_STORE, time=DATE, **more):
+    return {"store_id": store_id, "visit_time": time, "image_url": list(urls) or ["http://a.test/1.jpg"], **more}
+
+
+def warned(rehearsal):
+    return [warning.code for warning in rehearsal.warnings]
+
+
+def listed(groups):
+    return [(group.subject, group.count, group.places) for group in groups.listed]
+
+
+def test_a_good_body_is_accepted_without_a_word():
+    make_worker()
+    found = rehearse(body(visit("http://a.test/1", "https://b.test/2"), visit(time="2026-11-26")), None)
+    assert (found.accepted, found.errors, found.warnings) == (True, [], [])
+    assert asdict(found.numbers) == {"visits": 2, "images": 3, "stores": 1, "hosts": 2}
+
+
+def test_nothing_is_stored():
+    rehearse(body(visit(), visit(store_id="nowhere")), None)
+    assert not Job.objects.exists()
+    assert not ImageResult.objects.exists()
+
+
+def test_every_error_is_told_at_once_with_its_place_and_the_rest_is_rehearsed_all_the_same():
+    data = {"count": 4, "visits": [visit(), {"store_id": ""}, visit(store_id="nowhere"), 7]}
+    found = rehearse(data, None)
+    assert not found.accepted
+    assert [(error.code, error.path) for error in found.errors] == [
+        ("invalid", ("visits", 1, "store_id")),
+        ("invalid", ("visits", 1, "image_url")),
+        ("invalid", ("visits", 1, "visit_time")),
+        ("invalid", ("visits", 3)),
+    ]
+    assert found.errors[1].message == "visits[1].image_url is missing."
+    assert (found.numbers.visits, found.numbers.images) == (2, 2)
+    assert listed(found.unknown_stores) == [("nowhere", 1, ["visits[2]"])]
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 7, {}, {"visits": "x"}, {"visits": []}, {"visits": [[]]}])
+def test_whatever_the_body_is_it_is_told_what_is_wrong(data):
+    found = rehearse(data, None)
+    assert found.errors
+    assert found.numbers.images == 0
+
+
+def test_no_more_errors_are_listed_than_a_person_mends():
+    wrong = [{}] * MAX_PROBLEMS
+    found = rehearse(body(visit(), *wrong, visit()), None)
+    assert len(found.errors) == MAX_PROBLEMS
+    assert found.numbers.visits == 1
+
+
+def test_unknown_stores_are_listed_with_their_images_the_most_first():
+    found = rehearse(
+        body(visit(store_id="few"), visit("http://a.test/1", "http://a.test/2", store_id="many"), visit()), None
+    )
+    assert listed(found.unknown_stores) == [("many", 2, ["visits[1]"]), ("few", 1, ["visits[0]"])]
+    assert (found.unknown_stores.total, found.unknown_stores.count) == (2, 3)
+    assert "unknown_stores" in warned(found)
+    assert found.accepted
+
+
+def test_a_long_list_is_cut_and_counted_in_full():
+    stores = [visit(store_id=f"X{number}") for number in range(MAX_LISTED + 1)]
+    found = rehearse(body(*stores), None).unknown_stores
+    assert (len(found.listed), found.total, found.count) == (MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1)
+
+
+def test_a_url_that_stands_twice_is_told_with_its_places():
+    found = rehearse(
+        body(visit("http://a.test/1", "http://a.test/2"), visit("http://a.test/1", time="2026-11-26")), None
+    )
+    places = ["visits[0].image_url[0]", "visits[1].image_url[0]"]
+    assert listed(found.repeated_urls) == [("http://a.test/1", 2, places)]
+    assert "repeated_urls" in warned(found)
+
+
+def test_only_the_first_places_are_told():
+    found = rehearse(body(visit(*["http://a.test/1"] * (MAX_PLACES + 1))), None).repeated_urls
+    assert (found.listed[0].count, len(found.listed[0].places)) == (MAX_PLACES + 1, MAX_PLACES)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (DATE, DATE, True),
+        ("2026-11-25T10:00:00Z", "2026-11-25T12:00:00+02:00", True),
+        (DATE, "2026-11-26", False),
+        ("noon", "noon", True),
+        ("noon", "Noon", False),
+    ],
+)
+def test_a_visit_is_the_same_by_its_store_and_instant(first, second, same):
+    found = rehearse(body(visit("http://a.test/1", time=first), visit("http://a.test/2", time=second)), None)
+    assert ("repeated_visits" in warned(found)) is same
+    assert found.repeated_visits.count == (2 if same else 0)
+    if same:
+        assert listed(found.repeated_visits) == [(f"{KNOWN_STORE} at {first}", 2, ["visits[0]", "visits[1]"])]
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("ftp://a.test/", "Only http and https URLs are fetched."),
+        ("a.test/1.jpg", "The URL does not begin with http:// or https://."),
+        ("http://a.test:8080/", "Port 8080 is not one that this service fetches from."),
+        ("http://10.1.2.3/", "10.1.2.3 is at an address that this service does not fetch from."),
+        ("http://[::1]/", "::1 is at an address that this service does not fetch from."),
+        ("http://169.254.169.254/", "169.254.169.254 is at an address that this service does not fetch from."),
+    ],
+)
+def test_a_url_that_is_refused_without_a_fetch_is_told_by_the_guards_own_sentence(url, sentence):
+    found = rehearse(body(visit("http://a.test/1", url)), None)
+    assert listed(found.refused_urls) == [(sentence, 1, ["visits[0].image_url[1]"])]
+    assert "refused_urls" in warned(found)
+    assert (found.accepted, found.numbers.hosts) == (True, 1)
+
+
+def test_an_address_that_the_settings_open_is_not_refused(settings):
+    settings.FETCH_ALLOW_CIDRS = [ipaddress.ip_network("10.0.0.0/8")]
+    assert rehearse(body(visit("http://10.1.2.3/", "http://8.8.8.8/")), None).refused_urls.count == 0
+
+
+def test_a_name_is_not_resolved(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: pytest.fail("resolved"))
+    assert rehearse(body(visit("http://localhost/")), None).refused_urls.count == 0
+
+
+def test_the_pending_limit_is_that_of_the_submission(settings):
+    settings.MAX_PENDING_IMAGES = 3
+    submit_job(2)
+    owner = User.objects.create(username="anna")
+    two = body(visit("http://a.test/1", "http://a.test/2"), visit(store_id="nowhere"))
+    [error] = rehearse(two, None).errors
+    assert error.code == "too_many_pending"
+    assert "2 of your images are still pending and this job has 2" in error.message
+    assert rehearse(two, owner).accepted
+    one = body(visit(), visit(store_id="nowhere"))
+    assert rehearse(one, None).accepted
+    submit([VisitPayload(KNOWN_STORE, DATE, None, ["http://a.test/1"])])
+
+
+def test_how_long_it_takes_is_told_where_a_worker_is_alive(settings):
+    settings.GPU_MIN_SECONDS = settings.GPU_MAX_SECONDS = 0.3
+    eight = body(visit(*[f"http://a.test/{number}" for number in range(8)], "ftp://a.test"), visit(store_id="nowhere"))
+    found = rehearse(eight, None)
+    assert found.seconds is None
+    assert "no_worker" in warned(found)
+    make_worker()
+    found = rehearse(eight, None)
+    # 4 seats, 0.3 s of the model and 0.1 s of a download.
+    assert found.seconds == pytest.approx(0.8)
+    assert "no_worker" not in warned(found)
+
+
+def test_a_time_that_is_no_date_is_told():
+    found = rehearse(body(visit(time="time of store visit"), visit()), None)
+    assert listed(found.undated_visits) == [("time of store visit", 1, ["visits[0].visit_time"])]
+    assert "undated_visits" in warned(found)
+
+
+@pytest.mark.parametrize(
+    ("more", "in_visit", "sentence"),
+    [
+        ({"onError": "stop_store"}, {}, "onError is ignored; did you mean on_error?"),
+        ({}, {"storeid": "x"}, "visits[0].storeid is ignored; did you mean store_id?"),
+        ({}, {"image_urls": []}, "visits[0].image_urls is ignored; did you mean image_url?"),
+        ({}, {"VISIT-TIME": ""}, "visits[0].VISIT-TIME is ignored; did you mean visit_time?"),
+    ],
+)
+def test_a_key_that_looks_like_one_of_ours_is_a_warning(more, in_visit, sentence):
+    found = rehearse(body(visit(**in_visit), **more), None)
+    assert [warning.message for warning in found.warnings if warning.code == "misspelled_key"] == [sentence]
+    assert found.accepted
+
+
+@pytest.mark.parametrize("key", ["note", "client", "x", "s" * 100, "photographer", ""])
+def test_a_key_of_somebody_elses_is_not(key):
+    assert rehearse(body(visit(**{key: 1}), **{key: 1}), None).misspellings == []
+
+
+def test_a_misspelled_key_in_many_visits_is_told_once():
+    found = rehearse(body(visit(storeid=1), visit(storeid=1)), None)
+    assert [str(each) for each in found.misspellings] == [
+        "visits[0].storeid (in 2 places) is ignored; did you mean store_id?"
+    ]
+
+
+def test_the_answer_is_json():
+    document = json.loads(json.dumps(asdict(rehearse(body(visit("x"), visit(store_id="y"), {}), None))))
+    assert document["errors"][0]["path"] == ["visits", 2, "store_id"]
+    assert document["unknown_stores"]["listed"] == [{"subject": "y", "count": 1, "places": ["visits[1]"]}]
+
+
+def test_it_takes_four_queries_whatever_the_size(django_assert_num_queries):
+    make_worker()
+    data = body(*[visit(f"http://a.test/{n}", store_id=f"X{n % 7}", time=f"day {n % 5}") for n in range(500)])
+    with django_assert_num_queries(4):
+        rehearse(data, None)
