@@ -1,15 +1,23 @@
 """The dashboard's pages."""
 
+from django.contrib.auth.views import LogoutView
+from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
-from dashboard import docs
+from dashboard import appearance, docs
 from dashboard.pages import image, job, jobs, operations, stores
+from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="dashboard:jobs"), name="home"),
+    path("sign-in/", SignIn.as_view(), name="sign_in"),
+    path("sign-out/", LogoutView.as_view(), name="sign_out"),
+    path("appearance/", appearance.choose, name="appearance"),
+    # Browsers ask for it on pages that name no icon, such as the admin's.
+    path("favicon.ico", RedirectView.as_view(url=static("dashboard/favicon.svg"))),
     path("jobs/", jobs.job_list, name="jobs"),
     path("jobs/act/", jobs.act_on_matching, name="act_on_matching"),
     path("jobs/<int:job_id>/", job.job_page, name="job"),

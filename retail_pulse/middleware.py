@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.views import defaults
+from django.shortcuts import render
 from rest_framework.renderers import JSONRenderer
 
 from access.throttles import TooOften
@@ -118,4 +118,4 @@ def server_error(request: HttpRequest) -> HttpResponse:
             content_type="text/plain",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
-    return defaults.server_error(request)
+    return render(request, "500.html", status=500)

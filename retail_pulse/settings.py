@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -181,6 +182,8 @@ STATIC_URL = "static/"
 # WhiteNoise reads each app's own static folder, so that there is no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["access.passwords.ThrottledPasswords"]
+LOGIN_URL = LOGOUT_REDIRECT_URL = "dashboard:sign_in"
+LOGIN_REDIRECT_URL = "dashboard:home"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -16,7 +16,7 @@ LOADERS = [
     ("django.template.loaders.locmem.Loader", {"dashboard/base.html": FRAME}),
     "django.template.loaders.app_directories.Loader",
 ]
-PAGES = [reverse("docs-errors"), reverse("docs-problems")]
+PAGES = [reverse("dashboard:errors_docs"), reverse("dashboard:problems_docs")]
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_it_leads_to_the_other_one(client, page):
 
 
 def test_every_code_has_its_place_with_sentence_and_advice(outline):
-    found = outline(reverse("docs-errors"))
+    found = outline(reverse("dashboard:errors_docs"))
     codes = [error.code for error in all_errors() if error is not HTTPStatus]
     for code in [
         *codes,
@@ -101,7 +101,7 @@ def test_every_code_has_its_place_with_sentence_and_advice(outline):
 @pytest.mark.parametrize("problem", Problem)
 def test_a_problems_uri_leads_to_its_place(outline, problem):
     page, _, anchor = problem.value.uri.partition("#")
-    assert page == PAGE == reverse("docs-problems")
+    assert page == PAGE == reverse("dashboard:problems_docs")
     found = outline(page)
     assert anchor in found.ids
     for text in (problem.value.title, problem.value.explanation, problem.value.advice, str(problem.value.status)):

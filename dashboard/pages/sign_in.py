@@ -1,0 +1,25 @@
+"""The way in for people, by name and password."""
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+
+from access.throttles import TooOften
+
+
+class SignIn(LoginView):
+    """Django's own, which follows `next` only to this host; who has failed too often reads so on the form."""
+
+    template_name = "dashboard/sign_in.html"
+    redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().post(request, *args, **kwargs)
+        except TooOften as refusal:
+            # Not the form as sent: to show its errors would be to try the password again.
+            form = AuthenticationForm(request, initial={"username": request.POST.get("username", "")})
+            context = self.get_context_data(form=form, refusal=str(refusal))
+            return self.render_to_response(context, status=429, headers={"Retry-After": str(refusal.wait)})

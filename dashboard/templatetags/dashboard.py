@@ -1,0 +1,133 @@
+"""What the dashboard's templates are written with: the frame's own tags, and what has a state or a shape.
+
+How times, sizes and addresses are written stands in `dashboard.words`, plots in `dashboard.charts`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard import charts, words
+from dashboard.appearance import APPEARANCES, appearance_of
+from jobs.advice import explain
+from jobs.models import Job
+from jobs.watch.pace import Estimate, Throughput
+
+register = template.Library()
+for _filter in (words.age, words.duration, words.query, words.short_url, words.size, words.thousands):
+    register.filter(_filter.__name__, _filter)
+
+# Name of the path, label, whether for staff only.
+_SECTIONS = (
+    ("dashboard:jobs", "Jobs", False),
+    ("dashboard:submit", "Submit", False),
+    ("dashboard:stores", "Stores", False),
+    ("dashboard:operations", "Operations", True),
+    ("dashboard:api_docs", "API docs", False),
+    ("admin:index", "Admin", True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    url: str
+    label: str
+    current: bool
+
+
+@register.simple_tag(takes_context=True)
+def sections(context: Context) -> list[Section]:
+    """The links of the frame that this user may follow, and which of them leads here."""
+    request = context["request"]
+    links = []
+    for name, label, for_staff in _SECTIONS:
+        if for_staff and not request.user.is_staff:
+            continue
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            continue  # a section that this service does not have
+        links.append(Section(url, label, request.path.startswith(url)))
+    return links
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Context) -> SafeString:
+    """The attribute of `<html>` where somebody chose light or dark."""
+    chosen = appearance_of(context.get("request"))
+    return format_html(' data-theme="{}"', chosen) if chosen != "system" else format_html("")
+
+
+@register.simple_tag(takes_context=True)
+def appearances(context: Context) -> list[dict[str, Any]]:
+    """What can be chosen, and which is."""
+    chosen = appearance_of(context.get("request"))
+    return [{"value": value, "label": label, "current": value == chosen} for value, label in APPEARANCES.items()]
+
+
+@register.simple_tag
+def state(word: str | None) -> SafeString:
+    """A badge with one of the words of jobs/states.py."""
+    return format_html('<span class="state {0}">{0}</span>', str(word)) if word else format_html("")
+
+
+@register.inclusion_tag("dashboard/parts/progress.html")
+def progress(job: Job) -> dict[str, Any]:
+    """How far a job `with_running` is: completed, failed, canceled and in hand, each a part of the bar."""
+    counts = {
+        "completed": job.completed,
+        "failed": job.failed - job.canceled,
+        "canceled": job.canceled,
+        "running": job.running,
+    }
+    parts, at = [], 0.0
+    for name, images in counts.items():
+        width = 100 * images / job.total
+        if images:
+            parts.append({"name": name, "x": f"{at:.3f}", "width": f"{width:.3f}"})
+        at += width
+    said = [f"{images:,} {'in hand' if name == 'running' else name}" for name, images in counts.items() if images]
+    return {"parts": parts, "said": f"{', '.join(said) or 'None finished'} of {job.total:,} images"}
+
+
+@register.inclusion_tag("dashboard/parts/columns.html")
+def chart(told: Throughput | charts.Columns) -> dict[str, Any]:
+    """Images over time, with their table."""
+    return {"chart": charts.throughput(told) if isinstance(told, Throughput) else told}
+
+
+@register.inclusion_tag("dashboard/parts/bars.html")
+def bar_chart(bars: charts.Bars) -> dict[str, Any]:
+    """A few values beside each other; as each says its number, it is its own table."""
+    return {"chart": bars}
+
+
+@register.inclusion_tag("dashboard/parts/sparkline.html")
+def sparkline(line: charts.Sparkline) -> dict[str, Any]:
+    return {"line": line}
+
+
+@register.simple_tag
+def ends(estimates: dict[int, Estimate], job: Job) -> SafeString:
+    """When a job may end; nothing where nobody can know."""
+    found = estimates.get(job.pk)
+    return ends_between(found) if found else format_html('<span class="quiet">not known yet</span>')
+
+
+@register.simple_tag
+def ends_between(estimate: Estimate) -> SafeString:
+    earliest, latest = estimate.earliest, estimate.latest
+    if words.exactly(earliest)[:16] == words.exactly(latest)[:16]:
+        return format_html("about {}", words.clock(latest))
+    return format_html("{} to {}", words.clock(earliest), words.clock(latest))
+
+
+@register.inclusion_tag("dashboard/parts/explanation.html")
+def explanation(code: str) -> dict[str, Any]:
+    """What usually causes an error, what to do, whether a retry can help, and where to read on."""
+    return {"told": explain(code)}
