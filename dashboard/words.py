@@ -39,7 +39,7 @@ def age(moment: datetime | None) -> SafeString:
     By this machine's clock: a second's difference to the database's does not show in words as coarse as these.
     """
     if moment is None:
-        return format_html("")
+        return SafeString("")
     seconds = (timezone.now() - moment).total_seconds()
     if abs(seconds) < 5:
         text = "just now"

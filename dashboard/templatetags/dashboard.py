@@ -60,7 +60,7 @@ def sections(context: Context) -> list[Section]:
 def theme(context: Context) -> SafeString:
     """The attribute of `<html>` where somebody chose light or dark."""
     chosen = appearance_of(context.get("request"))
-    return format_html(' data-theme="{}"', chosen) if chosen != "system" else format_html("")
+    return format_html(' data-theme="{}"', chosen) if chosen != "system" else SafeString("")
 
 
 @register.simple_tag(takes_context=True)
@@ -73,7 +73,7 @@ def appearances(context: Context) -> list[dict[str, Any]]:
 @register.simple_tag
 def state(word: str | None) -> SafeString:
     """A badge with one of the words of jobs/states.py."""
-    return format_html('<span class="state {0}">{0}</span>', str(word)) if word else format_html("")
+    return format_html('<span class="state {0}">{0}</span>', str(word)) if word else SafeString("")
 
 
 @register.inclusion_tag("dashboard/parts/progress.html")

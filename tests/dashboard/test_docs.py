@@ -10,20 +10,7 @@ from jobs.advice import explain
 from jobs.api.v1.problem_types import PAGE, Problem
 from jobs.errors import HTTPStatus, all_errors
 
-# What is asked here is the content: any frame with its block will do.
-FRAME = '<!doctype html><html lang="en"><body><main>{% block content %}{% endblock %}</main></body></html>'
-LOADERS = [
-    ("django.template.loaders.locmem.Loader", {"dashboard/base.html": FRAME}),
-    "django.template.loaders.app_directories.Loader",
-]
 PAGES = [reverse("dashboard:errors_docs"), reverse("dashboard:problems_docs")]
-
-
-@pytest.fixture(autouse=True)
-def frame(settings):
-    (engine,) = settings.TEMPLATES
-    options = {**engine["OPTIONS"], "loaders": LOADERS}
-    settings.TEMPLATES = [{**engine, "APP_DIRS": False, "OPTIONS": options}]
 
 
 class Outline(HTMLParser):
