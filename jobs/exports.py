@@ -1,0 +1,268 @@
+"""A job's image results as a file: CSV for spreadsheets, NDJSON for programs.
+
+One COPY reads all of it, so a file is one moment's truth however long it takes, and neither side holds more than a
+few rows of it. COLUMNS says what stands in it.
+
+CSV is RFC 4180 in UTF-8 with a byte order mark, without which spreadsheets take it for an old code page and spoil
+every name that is not ASCII; a text that a spreadsheet would take for a formula gets a `'` in front (`guard_cell`).
+NDJSON holds every value as it is stored, one object a line.
+
+A file that was cut off must not pass for a whole one, and neither format has an end of its own. Over HTTP the chunked
+encoding has: a stream that fails is closed without its last chunk, and clients report that (`curl` by exit code 18).
+`write` leaves no such file behind, see there.
+"""
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
+
+from django.db import connection
+from django.db.models import BooleanField, Case, F, Func, OuterRef, Subquery, TextField, Value, When
+from django.db.models.expressions import Combinable
+
+from jobs.errors import HTTPStatus, all_errors
+from jobs.models import ImageFilter, ImageResult
+from stores.models import Store
+
+CHUNK_BYTES = 64 * 2**10
+
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @, their full-width twins, and
+# white space that is passed over before them. A text that has such a quote already gets another one, so that
+# `unguard_cell` gives back exactly what was guarded.
+_FORMULA = re.compile("'*[=+@\uff0b\uff0d\uff1d\uff20\t\r\n-]")
+
+
+# What PostgreSQL leaves as it is in JSON.
+_LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+    @property
+    def content_type(self) -> str:
+        return "text/csv; charset=utf-8" if self is ExportFormat.CSV else "application/x-ndjson"
+
+
+def guard_cell(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguard_cell(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _json_text(text: str) -> str:
+    # All but ASCII escaped: U+2028 and others end a line for many a reader of lines.
+    return json.dumps(text)
+
+
+def _json_value(text: str) -> str:
+    return text.translate(_LINE_ENDS)
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _flag(text: str) -> str:
+    return "true" if text == "t" else "false"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How PostgreSQL's text of a value becomes a cell and a JSON value."""
+
+    cell: Callable[[str], str]
+    json: Callable[[str], str]
+
+
+_TEXT = _Kind(guard_cell, _json_text)
+_NUMBER = _Kind(_as_it_is, _as_it_is)
+_INSTANT = _Kind(_as_it_is, _json_text)
+_FLAG = _Kind(_flag, _flag)
+_JSON = _Kind(guard_cell, _json_value)
+
+
+def _instant(field: str) -> Combinable:
+    """RFC 3339 in UTC, always with microseconds."""
+    template = """to_char(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+    return Func(F(field), template=template, output_field=TextField())
+
+
+def _of_store(field: str) -> Combinable:
+    """As the store master has it now; null where it does not hold the store."""
+    return Subquery(Store.objects.filter(store_id=OuterRef("visit__store_id")).values(field)[:1])
+
+
+def _if_any(field: str) -> Combinable:
+    """Null instead of an empty text."""
+    return Func(F(field), Value(""), function="nullif", output_field=TextField())
+
+
+def _retryable() -> Combinable:
+    codes = [error.code for error in all_errors() if error.retryable]
+    codes += [f"http_{status}" for status in sorted(HTTPStatus.RETRYABLE_STATUSES)]
+    failed = When(state="failed", then=Case(When(error_code__in=codes, then=True), default=False))
+    return Case(failed, default=None, output_field=BooleanField())
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    name: str
+    value: Combinable
+    kind: _Kind
+    only_ndjson: bool = False
+
+
+# In submission order, one row an image. An empty cell, or null, is what is not known (yet).
+COLUMNS = (
+    _Column("store_id", F("visit__store_id"), _TEXT),
+    _Column("store_name", _of_store("name"), _TEXT),
+    _Column("area_code", _of_store("area_code"), _TEXT),
+    # As the client sent it, and the instant that was read from it.
+    _Column("visit_time", F("visit__visit_time"), _TEXT),
+    _Column("visited_at", _instant("visit__visited_at"), _INSTANT),
+    _Column("image_url", F("url"), _TEXT),
+    _Column("host", _if_any("host"), _TEXT),
+    # pending, running, completed or failed.
+    _Column("state", F("state"), _TEXT),
+    # Pixels.
+    _Column("width", F("width"), _NUMBER),
+    _Column("height", F("height"), _NUMBER),
+    _Column("perimeter", F("perimeter"), _NUMBER),
+    _Column("format", _if_any("format"), _TEXT),
+    _Column("bytes", F("bytes"), _NUMBER),
+    # Finished ones, see README, "Why an image failed".
+    _Column("attempts", F("attempts"), _NUMBER),
+    _Column("finished_at", _instant("finished_at"), _INSTANT),
+    _Column("fetch_ms", F("fetch_ms"), _NUMBER),
+    _Column("measure_ms", F("measure_ms"), _NUMBER),
+    _Column("gpu_ms", F("gpu_ms"), _NUMBER),
+    _Column("error_code", _if_any("error_code"), _TEXT),
+    _Column("error_message", _if_any("error_message"), _TEXT),
+    # Whether a person's retry may help; of failed ones.
+    _Column("retryable", _retryable(), _FLAG),
+    # What the model returned.
+    _Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
+)
+
+
+def filename(job_id: int, which: ImageFilter, form: ExportFormat) -> str:
+    """Such as `job-7-failed.csv`: names the job, and the state or the code where it is filtered by one."""
+    parts = [part for part in (which.state, which.code) if part]
+    rest = "".join("-" + re.sub(r"[^a-z0-9_]", "", part) for part in parts)
+    return f"job-{job_id}{rest}.{form}"
+
+
+class Export:
+    """The file in chunks of some CHUNK_BYTES, by iterating; ends only after all of it.
+
+    The query is asked, and the first chunk made, at once: whoever makes this is told of a database that is away, and
+    answers nothing yet. The database's connection is held from then on, and given back at the end, at an error, and
+    by `close`, which WSGI servers call when the client has gone. An unknown job is an empty file.
+    """
+
+    def __init__(self, job_id: int, which: ImageFilter, form: ExportFormat) -> None:
+        self._chunks = _chunks(job_id, which, form)
+        self._first: bytes | None = next(self._chunks, b"")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return next(self._chunks)
+
+    def close(self) -> None:
+        self._chunks.close()
+
+
+def write(job_id: int, which: ImageFilter, form: ExportFormat, file: IO[bytes] | Path) -> int:
+    """Export to a file that is open for bytes, or to a path; returns the number of bytes.
+
+    At a path the file appears once it is complete; what stood there before stays until then.
+    """
+    if isinstance(file, Path):
+        return _write_whole(job_id, which, form, file)
+    return sum(file.write(chunk) for chunk in Export(job_id, which, form))
+
+
+def _write_whole(job_id: int, which: ImageFilter, form: ExportFormat, path: Path) -> int:
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            written = write(job_id, which, form, file.file)
+            file.flush()
+            # As any new file has it; a temporary one is its owner's alone.
+            os.chmod(file.name, 0o666 & ~_umask())
+            os.replace(file.name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file.name)
+            raise
+    return written
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _chunks(job_id: int, which: ImageFilter, form: ExportFormat) -> Generator[bytes]:
+    columns = [column for column in COLUMNS if form is ExportFormat.NDJSON or not column.only_ndjson]
+    lines = _csv_lines if form is ExportFormat.CSV else _ndjson_lines
+    try:
+        pending = io.StringIO()
+        for line in lines(columns, _rows(job_id, which, columns)):
+            pending.write(line)
+            if pending.tell() >= CHUNK_BYTES:
+                yield pending.getvalue().encode()
+                pending = io.StringIO()
+        yield pending.getvalue().encode()
+    finally:
+        # Within a transaction the connection belongs to whoever began it.
+        if not connection.in_atomic_block:
+            connection.close()
+
+
+def _rows(job_id: int, which: ImageFilter, columns: Sequence[_Column]) -> Iterator[Sequence[str | None]]:
+    """PostgreSQL's own text of every value, in submission order."""
+    images = ImageResult.objects.filter(job_id=job_id).matching(which).order_by("pk")
+    select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        # COPY takes no parameters: the driver writes them into the statement.
+        statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
+        with cursor.copy(statement) as copy:
+            yield from copy.rows()
+
+
+def _csv_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
+    yield "\ufeff" + ",".join(column.name for column in columns) + "\r\n"
+    line = io.StringIO()
+    writer = csv.writer(line)
+    cells = [column.kind.cell for column in columns]
+    for row in rows:
+        writer.writerow(["" if value is None else cell(value) for cell, value in zip(cells, row, strict=True)])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def _ndjson_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
+    keys = [(_json_text(column.name), column.kind.json) for column in columns]
+    for row in rows:
+        members = ("null" if value is None else to_json(value) for (_, to_json), value in zip(keys, row, strict=True))
+        yield "{" + ",".join(f"{key}:{member}" for (key, _), member in zip(keys, members, strict=True)) + "}\n"
