@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs.advice import explain
 from jobs.api.v1 import pages, parameters
 from jobs.api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.models import FailedAttempt, ImageResult
@@ -80,10 +81,24 @@ class Attempt(serializers.Serializer[FailedAttempt]):
     failed_at = serializers.DateTimeField()
 
 
+class Explanation(serializers.Serializer[Any]):
+    """What an error code means to a person."""
+
+    code = serializers.CharField()
+    sentence = serializers.CharField(help_text="What happened.")
+    advice = serializers.CharField(help_text="What usually causes it, and what to do.")
+    retry = serializers.CharField(source="retry.sentence", help_text="Whether a retry can help.")
+
+
 class ImageDetail(Image):
     """One image with its failed attempts, the first one first."""
 
+    explanation = serializers.SerializerMethodField(help_text="What the error's code means; null without one.")
     failed_attempts = serializers.SerializerMethodField()
+
+    @extend_schema_field(Explanation(allow_null=True))
+    def get_explanation(self, image: ImageResult) -> Any:
+        return Explanation(explain(image.error_code)).data if image.state == ImageState.FAILED else None
 
     @extend_schema_field(Attempt(many=True))
     def get_failed_attempts(self, image: ImageResult) -> Any:

@@ -6,11 +6,12 @@ whatever stands between its neighbours.
 
 from django.urls import re_path
 
-from jobs.api.v1 import acts, events, images, jobs, progress, schemas, stores, visits
+from jobs.api.v1 import acts, events, images, jobs, progress, schemas, store_imports, stores, visits
 
 app_name = "v1"
 
 _JOB = r"^jobs/(?P<job_id>[^/]+)"
+_IMPORT = r"^store-imports/(?P<import_id>[^/]+)"
 
 urlpatterns = [
     re_path(r"^jobs/?\Z", jobs.Jobs.as_view(), name="jobs"),
@@ -29,6 +30,10 @@ urlpatterns = [
     re_path(r"^stores/?\Z", stores.Stores.as_view(), name="stores"),
     re_path(r"^stores/(?P<store_id>[\s\S]+?)/visits/?\Z", visits.VisitsOfStore.as_view(), name="store-visits"),
     re_path(r"^stores/(?P<store_id>[\s\S]+?)/?\Z", stores.OneStore.as_view(), name="store"),
+    re_path(r"^store-imports/?\Z", store_imports.StoreImports.as_view(), name="store-imports"),
+    re_path(rf"{_IMPORT}/?\Z", store_imports.OneStoreImport.as_view(), name="store-import"),
+    re_path(rf"{_IMPORT}/apply/?\Z", store_imports.ApplyStoreImport.as_view(), name="apply-store-import"),
+    re_path(rf"{_IMPORT}/rejects\.csv/?\Z", store_imports.Rejects.as_view(), name="rejects"),
     re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
     re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
     re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),

@@ -25,7 +25,7 @@ class V1:
     def post(self, path: str, body: Any = None, *, method: str = "POST", **headers: str) -> Any:
         """`body` is sent as it is where it is bytes, not at all where it is None, else as JSON."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        kind = {} if body is None else {"content_type": "application/json"}
+        kind: Any = {} if body is None else {"content_type": "application/json"}
         return self.client.generic(method, f"/api/v1/{path}", data, headers=_named(headers), **kind)
 
     def patch(self, path: str, body: Any, **headers: str) -> Any:

@@ -1,0 +1,231 @@
+"""Imports into the store master: rehearse a file, look at what it would do, apply it, fetch what was rejected."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import IO, Any, ClassVar, NoReturn
+
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import NotAuthenticated, ParseError
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.models import Scope
+from jobs.api.v1 import bodies, parameters
+from jobs.api.v1.problem_types import Problem
+from jobs.api.v1.problems import Refusal, invalid_parameters
+from jobs.api.v1.views import V1View, find_by_id, path_id
+from stores import imports
+from stores.imports import ContradictingOptions, FileForgotten, ImportRefused
+from stores.models import StoreImport
+from stores.reader import UnreadableFileError
+
+_OPTIONS = (
+    parameters.text("encoding", "In which the file is to be read; by default it is found out.", 40, shortest=1),
+    parameters.boolean("skip_rejected", "Leave rejected rows out; else a file with any is not stored."),
+    parameters.boolean("prune", "Delete stores that the file does not name; needs that permission too."),
+    parameters.text("name", "What the file is called, for people.", 255),
+)
+_LOCATION = OpenApiParameter(
+    "Location", {"type": "string", "format": "uri-reference"}, "header", response=[201], description="The import."
+)
+
+
+class CSVParser(BaseParser):
+    """The body is the file. `BodyLimits` has looked at its length."""
+
+    media_type = "text/csv"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        return stream.read()
+
+
+class FormParser(MultiPartParser):
+    """Raises ParseError too where Python's own `email` fails on a part's header, as `retail_pulse.handler` has it."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except TypeError as error:
+            raise ParseError("A part's header cannot be read.") from error
+
+
+class ImportRow(serializers.Serializer[StoreImport]):
+    """One uploaded store master, and what importing it would do, or did."""
+
+    id = serializers.IntegerField(source="pk")
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["rehearsed", "stored"])
+    refused = serializers.SerializerMethodField(help_text="Why it cannot be stored as it is; null where it can.")
+    skip_rejected = serializers.BooleanField()
+    prune = serializers.BooleanField()
+    report = serializers.SerializerMethodField()
+    uploaded_by = serializers.CharField(source="uploaded_by_name")
+    uploaded_at = serializers.DateTimeField()
+    stored_by = serializers.CharField(source="stored_by_name", help_text="Empty until it is stored.")
+    stored_at = serializers.DateTimeField(allow_null=True)
+    links = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_refused(self, row: StoreImport) -> str | None:
+        return imports.why_not(row)
+
+    @extend_schema_field(
+        {
+            "type": "object",
+            "description": "Counts of rows (`rows` = `new` + `changed` + `unchanged` + `rejected_rows`), the diff "
+            "(`new_stores`, `changed_stores`, `missing_stores`, the first of each), `rejected` rows with line and "
+            "reason, and a `summary`.",
+            "properties": {
+                "summary": {"type": "string"},
+                **{
+                    name: {"type": "integer", "minimum": 0}
+                    for name in ("rows", "new", "changed", "unchanged", "missing", "pruned", "rejected_rows")
+                },
+                **{
+                    name: {"type": "array", "items": {"type": "object"}}
+                    for name in ("new_stores", "changed_stores", "missing_stores", "rejected", "duplicates", "mended")
+                },
+            },
+            "additionalProperties": True,
+        }
+    )
+    def get_report(self, row: StoreImport) -> Any:
+        return row.report
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string", "format": "uri-reference"}})
+    def get_links(self, row: StoreImport) -> dict[str, str]:
+        own = path_of(row)
+        return {"self": own, "apply": f"{own}/apply", "rejects": f"{own}/rejects.csv"}
+
+
+def path_of(row: StoreImport) -> str:
+    return reverse("v1:store-import", args=[row.pk])
+
+
+class ImportView(V1View):
+    """For signed-in users who may add and change stores, also where the API is open to others."""
+
+    tag = "stores"
+    scopes = {"GET": Scope.STORES, "HEAD": Scope.STORES, "POST": Scope.STORES}
+    path_parameters: ClassVar[Sequence[OpenApiParameter]] = (path_id("import_id", "An import's id."),)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.demand(prune=False)
+
+    def demand(self, *, prune: bool) -> None:
+        """Raises NotAuthenticated and a Refusal."""
+        if not isinstance(self.request.user, User):
+            raise NotAuthenticated("Sign in to import stores, or send an API key or a token as Authorization: Bearer.")
+        if not imports.may_import(self.request.user, prune=prune):
+            verbs = "add, change and delete" if prune else "add and change"
+            raise Refusal(Problem.NOT_ALLOWED, f"Importing needs the permission to {verbs} stores.")
+
+    def find_import(self, import_id: str) -> StoreImport:
+        row: StoreImport = find_by_id(StoreImport.objects.all(), import_id, "store import")
+        return row
+
+
+class StoreImports(ImportView):
+    parser_classes = (CSVParser, FormParser)
+    parameters = {"POST": _OPTIONS}
+    path_parameters = ()
+
+    @extend_schema(
+        summary="Rehearse an import",
+        parameters=[_LOCATION],
+        request={
+            "text/csv": {"type": "string"},
+            "multipart/form-data": {
+                "type": "object",
+                "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+                "required": ["file"],
+            },
+        },
+        responses={201: ImportRow},
+    )
+    def post(self, request: Request) -> Response:
+        """What importing this CSV would do, row by row; the store master stays as it is until the import is applied.
+
+        The body is the file, or a form with one `file`. Its header has `AreaCode`, `StoreName` and `StoreID` in any
+        order. A rehearsal that nobody applies is forgotten after a day.
+        """
+        self.demand(prune=self.asked.get("prune", False))
+        content, name = _read_file(request.data)
+        try:
+            row = imports.rehearse(
+                BytesIO(content),
+                self.asked.get("name") or name,
+                request.user,
+                encoding=self.asked.get("encoding", ""),
+                skip_rejected=self.asked.get("skip_rejected", False),
+                prune=self.asked.get("prune", False),
+            )
+        except UnreadableFileError as error:
+            raise ParseError(f"The file {error}") from None
+        except ContradictingOptions as error:
+            raise invalid_parameters([("prune", str(error)), ("skip_rejected", str(error))]) from None
+        row.refresh_from_db()
+        return Response(ImportRow(row).data, status=201, headers={"Location": path_of(row)})
+
+
+class OneStoreImport(ImportView):
+    @extend_schema(summary="Read an import", responses=ImportRow)
+    def get(self, request: Request, import_id: str) -> Response:
+        """Its report: of the rehearsal, and of the import itself once it is stored."""
+        return Response(ImportRow(self.find_import(import_id)).data)
+
+
+class ApplyStoreImport(ImportView):
+    refusals = {"POST": (409,)}
+
+    @extend_schema(summary="Apply an import", request=None, responses=ImportRow)
+    def post(self, request: Request, import_id: str) -> Response:
+        """Imports the rehearsed file for real, in one transaction. 409 where it is stored already or cannot be."""
+        bodies.read_nothing(request.data)
+        row = self.find_import(import_id)
+        self.demand(prune=row.prune)
+        try:
+            return Response(ImportRow(imports.apply(row, request.user)).data)
+        except ImportRefused as error:
+            _conflict(error)
+
+
+class Rejects(ImportView):
+    refusals = {"GET": (409,)}
+
+    @extend_schema(
+        summary="Fetch an import's rejected rows", responses={(200, "text/csv; charset=utf-8"): {"type": "string"}}
+    )
+    def get(self, request: Request, import_id: str) -> HttpResponseBase:
+        """As a CSV file to mend and upload again, each row with its line and reason. 409 once it is forgotten."""
+        row = self.find_import(import_id)
+        try:
+            blocks = imports.rejects(row)
+        except FileForgotten as error:
+            _conflict(error)
+        headers = {"Content-Disposition": f'attachment; filename="rejects-{row.pk}.csv"'}
+        return StreamingHttpResponse(blocks, content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _conflict(error: ImportRefused) -> NoReturn:
+    raise Refusal(Problem.CONFLICT, str(error)) from None
+
+
+def _read_file(data: Any) -> tuple[bytes, str]:
+    """The file's bytes and its name. Raises ParseError."""
+    if isinstance(data, bytes):
+        return data, "upload.csv"
+    file = data.get("file") if len(data) == 1 else None
+    if not isinstance(file, UploadedFile):
+        raise ParseError("The form must hold one file, called file, and nothing else.")
+    content: bytes = file.read()
+    return content, file.name or ""
