@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import image, job, jobs, operations, stores
+from dashboard.pages import image, job, jobs, operations, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -24,6 +24,7 @@ urlpatterns = [
     path("jobs/<int:job_id>/act/", job.act, name="job_act"),
     path("jobs/<int:job_id>/retry/", job.retry, name="job_retry"),
     path("jobs/<int:job_id>/images/<int:image_id>/", image.image_page, name="image"),
+    path("submit/", submit.submit_page, name="submit"),
     path("stores/", stores.store_list, name="stores"),
     path("stores/<int:pk>/", stores.store_page, name="store"),
     path("stores/import/", stores.import_stores, name="import_stores"),

@@ -90,9 +90,10 @@ class Operations:
 
     @property
     def images_per_second(self) -> float:
-        """Over the last whole minute of the plot."""
-        minute = self.throughput.intervals[-60 // INTERVAL_SECONDS - 1 : -1]
-        return sum(interval.completed + interval.failed for interval in minute) / 60
+        """Over a minute and what has passed of the plot's last interval."""
+        latest = self.throughput.intervals[-60 // INTERVAL_SECONDS - 1 :]
+        seconds = (self.now - latest[0].start).total_seconds()
+        return sum(interval.completed + interval.failed for interval in latest) / seconds
 
 
 def operations() -> Operations:

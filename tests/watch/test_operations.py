@@ -43,6 +43,8 @@ def test_it_tells_how_long_a_fetch_takes_and_which_hosts_fail():
     assert seen.hosts == [HostFailures("a.test", 1, 2, "not_an_image"), HostFailures("b.test", 1, 1, "http_404")]
     assert sum(each.completed for each in seen.throughput.intervals) == 2
     assert sum(each.failed for each in seen.throughput.intervals) == 2
+    # Four images in the minute before, and up to a quarter of one more.
+    assert 4 / 75 <= seen.images_per_second <= 4 / 60
 
 
 def test_it_takes_as_many_queries_as_it_says(django_assert_num_queries):

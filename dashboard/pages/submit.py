@@ -1,0 +1,130 @@
+"""Submit a job: paste JSON, upload a file, or fill a form; what would come of it stands beside it first."""
+
+import json
+import secrets
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from rest_framework.exceptions import ParseError
+
+from jobs import submission
+from jobs.payload import InvalidPayload, StrictJSONParser, parse_submission
+from jobs.rehearsal import rehearse
+from jobs.states import OnError
+from jobs.submission import IdempotencyToken, KeyReused, TooManyPending
+from jobs.visits_csv import UnreadableVisits, read_visits
+
+WAYS = {"form": "Fill a form", "file": "Upload a file", "json": "Paste JSON"}
+# Visits in the form at first, and at most: more of them come as a file.
+VISITS, MOST_VISITS = 1, 50
+# Characters of an uploaded file that are shown to be mended in place; a longer one is chosen again.
+MOST_SHOWN = 200_000
+
+
+@login_required
+def submit_page(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST":
+        way = request.GET.get("way", "form")
+        return _show(request, way if way in WAYS else "form", [_blank() for _ in range(VISITS)])
+    way = request.POST.get("way", "")
+    way = way if way in WAYS else "form"
+    visits = _visits_of(request) if way == "form" else [_blank()]
+    if request.POST.get("act") == "add":
+        return _show(request, way, [*visits, _blank()][:MOST_VISITS])
+    text = request.POST.get("body", "")
+    try:
+        data, text = _read(request, way, visits, text)
+    except UnreadableVisits as error:
+        return _show(request, way, visits, text=text, unreadable=error.sentences)
+    except ParseError as error:
+        return _show(request, way, visits, text=text, unreadable=[str(error.detail)])
+    if request.POST.get("act") == "submit":
+        return _submit(request, way, visits, data, text)
+    return _show(request, way, visits, text=text, rehearsal=rehearse(data, _owner(request)))
+
+
+def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: str) -> tuple[Any, str]:
+    """The decoded body, and its text where it is short enough to be shown. Raises ParseError, UnreadableVisits."""
+    if way == "form":
+        return _body_of(visits, request), text
+    uploaded = request.FILES.get("file") if way == "file" else None
+    if uploaded is not None:
+        data = read_visits(uploaded.file, uploaded.name or "")
+        shown = json.dumps(data, ensure_ascii=False, indent=2)
+        return data, shown if len(shown) <= MOST_SHOWN else ""
+    if not text.strip():
+        raise ParseError("Choose a file." if way == "file" else "Paste the body of a submission, as the API takes it.")
+    return StrictJSONParser().parse(BytesIO(text.encode(errors="replace"))), text
+
+
+def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: Any, text: str) -> HttpResponse:
+    """Once for each key, so that pressing twice submits once."""
+    try:
+        payload = parse_submission(data)
+        told = json.dumps(data, sort_keys=True)
+        submitted = submission.submit(
+            payload.visits,
+            owner=_owner(request),
+            on_error=payload.on_error,
+            idempotency=IdempotencyToken(_key(request), sha256(told.encode()).hexdigest()),
+        )
+    except (InvalidPayload, TooManyPending, KeyReused):
+        # The rehearsal says why; a key is new on every page.
+        return _show(request, way, visits, text=text, rehearsal=rehearse(data, _owner(request)))
+    messages.success(request, f"Job {submitted.job_id} is submitted; nothing of it can get lost from now on.")
+    return redirect("dashboard:job", submitted.job_id)
+
+
+def _show(request: HttpRequest, way: str, visits: list[dict[str, str]], **more: Any) -> HttpResponse:
+    context = {
+        "way": way,
+        "ways": WAYS,
+        "visits": visits,
+        "may_add": len(visits) < MOST_VISITS,
+        "on_error": request.POST.get("on_error", OnError.CONTINUE),
+        "policies": OnError.choices,
+        "key": f"page-{secrets.token_hex(16)}",
+        **more,
+    }
+    return render(request, "dashboard/submit/page.html", context)
+
+
+def _blank() -> dict[str, str]:
+    return {"store_id": "", "visit_time": "", "image_urls": ""}
+
+
+def _visits_of(request: HttpRequest) -> list[dict[str, str]]:
+    """The form's visits as they were filled in, without those left empty; one at least."""
+    columns = [request.POST.getlist(name)[:MOST_VISITS] for name in ("store_id", "visit_time", "image_urls")]
+    visits = [dict(zip(_blank(), row, strict=True)) for row in zip(*columns, strict=False)]
+    return [visit for visit in visits if any(text.strip() for text in visit.values())] or [_blank()]
+
+
+def _body_of(visits: list[dict[str, str]], request: HttpRequest) -> dict[str, Any]:
+    return {
+        "count": len(visits),
+        "on_error": request.POST.get("on_error", OnError.CONTINUE.value),
+        "visits": [
+            {
+                "store_id": visit["store_id"].strip(),
+                "visit_time": visit["visit_time"].strip(),
+                "image_url": visit["image_urls"].split(),
+            }
+            for visit in visits
+        ],
+    }
+
+
+def _key(request: HttpRequest) -> str:
+    key = request.POST.get("key", "")
+    return key if key.startswith("page-") and key.isascii() and len(key) <= 64 else f"page-{secrets.token_hex(16)}"
+
+
+def _owner(request: HttpRequest) -> User | None:
+    return request.user if isinstance(request.user, User) else None
