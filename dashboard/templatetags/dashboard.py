@@ -116,7 +116,7 @@ def sparkline(line: charts.Sparkline) -> dict[str, Any]:
 def ends(estimates: dict[int, Estimate], job: Job) -> SafeString:
     """When a job may end; nothing where nobody can know."""
     found = estimates.get(job.pk)
-    return ends_between(found) if found else format_html('<span class="quiet">not known yet</span>')
+    return ends_between(found) if found else SafeString('<span class="quiet">not known yet</span>')
 
 
 @register.simple_tag
