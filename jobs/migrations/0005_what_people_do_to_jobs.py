@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='imageresult',
-            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], name='image_finished'),
+            index=models.Index(condition=models.Q(('finished_at__isnull', False)), fields=['finished_at'], include=('state', 'error_code'), name='image_finished'),
         ),
         migrations.AddIndex(
             model_name='imageresult',

@@ -158,7 +158,12 @@ class ImageResult(models.Model):
             models.Index(fields=["claimed_by", "id"], condition=Q(state=ImageState.RUNNING), name="image_running"),
             models.Index(fields=["job"], condition=Q(state=ImageState.RUNNING), name="image_running_of_job"),
             # How fast the service, and a job, has been going lately.
-            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="image_finished"),
+            models.Index(
+                fields=["finished_at"],
+                include=["state", "error_code"],
+                condition=Q(finished_at__isnull=False),
+                name="image_finished",
+            ),
             models.Index(
                 fields=["job", "finished_at"],
                 include=["state", "error_code"],

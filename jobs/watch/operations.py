@@ -36,13 +36,13 @@ _LATELY = """
     SELECT date_bin(make_interval(secs => %(width)s), finished_at, to_timestamp(0)),
         count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
     FROM jobs_imageresult
-    WHERE finished_at > clock_timestamp() - make_interval(secs => %(lately)s) AND error_code <> ALL(%(unprocessed)s)
+    WHERE finished_at > statement_timestamp() - make_interval(secs => %(lately)s) AND error_code <> ALL(%(unprocessed)s)
     GROUP BY 1 ORDER BY 1
 """
 _FETCHES = """
     SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY fetch_ms) FROM (
         SELECT fetch_ms FROM jobs_imageresult
-        WHERE finished_at > clock_timestamp() - make_interval(secs => %(lately)s) AND fetch_ms IS NOT NULL
+        WHERE finished_at > statement_timestamp() - make_interval(secs => %(lately)s) AND fetch_ms IS NOT NULL
         ORDER BY finished_at DESC LIMIT %(sample)s
     ) latest
 """
@@ -51,7 +51,7 @@ _HOSTS = """
         mode() WITHIN GROUP (ORDER BY error_code) FILTER (WHERE state = 'failed')
     FROM (
         SELECT host, state, error_code FROM jobs_imageresult
-        WHERE finished_at > clock_timestamp() - make_interval(secs => %(lately)s)
+        WHERE finished_at > statement_timestamp() - make_interval(secs => %(lately)s)
             AND error_code <> ALL(%(unprocessed)s)
         ORDER BY finished_at DESC LIMIT %(sample)s
     ) latest

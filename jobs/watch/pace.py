@@ -25,10 +25,11 @@ WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600,
 # Became final without having been processed; all at once, so they say nothing of the pace.
 UNPROCESSED = (UnknownStore.code, Skipped.code, Canceled.code)
 
+# Not by clock_timestamp(), which moves while a statement runs, so that no index can be asked for it.
 _LATELY = """
     SELECT job_id, count(*), extract(epoch FROM clock_timestamp() - min(finished_at))::float8, clock_timestamp()
     FROM jobs_imageresult
-    WHERE job_id = ANY(%s) AND finished_at > clock_timestamp() - make_interval(secs => %s)
+    WHERE job_id = ANY(%s) AND finished_at > statement_timestamp() - make_interval(secs => %s)
         AND error_code <> ALL(%s)
     GROUP BY job_id
 """
