@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
@@ -71,16 +70,15 @@ def _standing(job: Job) -> dict[str, Any]:
 def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
     """One page, in submission order; read by key, so that page 1,000 costs what the first one does."""
     which = read_image_filter(request.GET.dict())
-    area = Store.objects.filter(store_id=OuterRef("visit__store_id"))
-    images = ImageResult.objects.filter(job=job).matching(which).select_related("visit").defer("gpu_result")
+    images = ImageResult.objects.in_order_of(job.pk).matching(which).select_related("visit").defer("gpu_result")
     after = request.GET.get("after", "")
     if after.isascii() and after.isdecimal() and len(after) < 19:
         images = images.filter(pk__gt=int(after))
-    named = images.annotate(area_code=Subquery(area.values("area_code")), store_name=Subquery(area.values("name")))
-    found = list(named.order_by("pk")[: IMAGES + 1])
+    found = list(images[: IMAGES + 1])
+    stores = {store.store_id: store for store in Store.objects.known(image.visit.store_id for image in found)}
     return {
         "which": which,
-        "images": found[:IMAGES],
+        "images": [(image, stores.get(image.visit.store_id)) for image in found[:IMAGES]],
         "after": after,
         "next": found[IMAGES - 1].pk if len(found) > IMAGES else None,
         "image_states": ImageState.choices,

@@ -38,7 +38,7 @@ def summary(job: Job) -> dict[str, Any]:
 
 def images(job: Job, request: PageRequest) -> dict[str, Any]:
     """`status`, with one page of the job's images in submission order."""
-    page = request.of(ImageResult.objects.filter(job=job).select_related("visit").defer("gpu_result"))
+    page = request.of(ImageResult.objects.in_order_of(job.pk).select_related("visit").defer("gpu_result"))
     return status(job) | {
         "images": [_image(image) for image in page.rows],
         "next_cursor": page.next_cursor,

@@ -42,11 +42,12 @@ class PageRequest:
         )
 
     def of[Row: Model](self, rows: QuerySet[Row], *, newest_first: bool = False) -> Page[Row]:
-        """The page of `rows`, by one query."""
+        """The page of `rows`, by one query; rows that are ordered already, by their ids in the end, stay so."""
         if newest_first:
             ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
         else:
-            ordered = rows.filter(pk__gt=self.after).order_by("pk")
+            following = rows.filter(pk__gt=self.after)
+            ordered = following if rows.ordered else following.order_by("pk")
         found = list(ordered[: self.limit + 1])
         page = found[: self.limit]
         return Page(page, _write_cursor(page[-1].pk) if len(found) > len(page) else None)

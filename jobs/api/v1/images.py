@@ -113,8 +113,8 @@ class Images(JobView):
     def get(self, request: Request, job_id: str) -> Response:
         """In submission order; the filters combine."""
         job = self.find_job(job_id)
-        images = ImageResult.objects.filter(job=job).matching(parameters.filter_of(self.asked)).select_related("visit")
-        page = parameters.page_of(self.asked).of(images)
+        images = ImageResult.objects.in_order_of(job.pk).matching(parameters.filter_of(self.asked))
+        page = parameters.page_of(self.asked).of(images.select_related("visit"))
         return Response(pages.answer(Image, page))
 
 
