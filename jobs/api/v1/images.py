@@ -47,7 +47,7 @@ class Image(serializers.Serializer[ImageResult]):
     attempts = serializers.IntegerField(min_value=0, help_text="Finished attempts since the last retry.")
     finished_at = serializers.DateTimeField(allow_null=True)
     timings = serializers.SerializerMethodField()
-    gpu_result = serializers.JSONField(allow_null=True, help_text="Whatever the model step answered.")
+    gpu_result = serializers.JSONField(help_text="Whatever the model step answered.")
     error = serializers.SerializerMethodField()
 
     @extend_schema_field({"type": ["string", "null"]})

@@ -1,0 +1,125 @@
+"""Is the OpenAPI document valid, and does it say what the service does?"""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from jsonschema import Draft202012Validator
+
+from jobs.api.v1 import urls
+from jobs.api.v1.documentation import TAGS
+from jobs.errors import HTTPStatus
+from tests.api.payloads import submission, visit, work_off
+from tests.factories import make_stores, submit_job
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def document(v1):
+    return v1.get("openapi.json").json()
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def validator(document, operation, status, kind="application/json"):
+    schema = operation["responses"][str(status)]["content"][kind]["schema"]
+    return Draft202012Validator({**schema, "components": document["components"]})
+
+
+def test_it_is_valid_and_made_without_a_warning():
+    out = StringIO()
+    call_command("spectacular", format="openapi-json", validate=True, fail_on_warn=True, stdout=out)
+    assert json.loads(out.getvalue())["openapi"].startswith("3.1")
+
+
+def test_it_is_read_without_signing_in(v1, settings):
+    settings.API_OPEN = False
+    response = v1.get("openapi.json")
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/vnd.oai.openapi+json"
+    assert v1.client.get("/docs/").status_code == 200
+
+
+def test_it_describes_every_path(document):
+    described = {path.replace("{", "(").replace("}", ")") for path in document["paths"]}
+    paths = {f"/api/v1/{pattern}" for pattern in urls.urlpatterns}
+    assert len([path for path in described if path.startswith("/api/v1/")]) == len(paths) - 1  # but itself
+
+
+def test_every_operation_has_a_summary_a_tag_and_documented_refusals(document):
+    assert [tag["name"] for tag in document["tags"]] == list(TAGS)
+    for path, method, operation in operations(document):
+        where = f"{method} {path}"
+        assert operation["summary"], where
+        assert operation["description"], where
+        assert set(operation["tags"]) <= set(TAGS), where
+        statuses = set(operation["responses"])
+        assert {"400", "401", "429", "500", "503"} <= statuses, where
+        if "{" in path:
+            assert "404" in statuses, where
+        if method in ("post", "patch"):
+            assert {"411", "413", "415"} <= statuses, where
+
+
+def test_credentials_are_described(document):
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "session"}
+
+
+def examples(document):
+    for path, method, operation in operations(document):
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+            for name, example in content.get("examples", {}).items():
+                yield path, method, operation, kind, name, example["value"]
+
+
+def test_every_example_runs(v1, document, settings):
+    settings.MAX_ATTEMPTS = 1
+    found = list(examples(document))
+    assert len(found) >= 4
+    for path, method, operation, kind, name, value in found:
+        job = submit_job()
+        body = json.dumps(value)
+        response = v1.client.generic(method.upper(), path.replace("{job_id}", str(job.pk)), body, content_type=kind)
+        assert response.status_code in (200, 201), (path, name, response.content)
+        validator(document, operation, response.status_code).validate(response.json())
+
+
+def test_what_the_service_answers_is_what_the_document_says(v1, document, settings):
+    settings.MAX_ATTEMPTS = 1
+    make_stores("T-1")
+    job = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), visit("gone"))).json()["id"]
+    work_off({"http://a/2": HTTPStatus(404)})
+    v1.post(f"jobs/{job}/retry", {"code": "http_404"})
+    image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
+    asked = 0
+    for path, method, operation in operations(document):
+        if method != "get" or not path.startswith("/api/v1/") or "import" in path:
+            continue
+        url = path.replace("{job_id}", str(job)).replace("{image_id}", str(image)).replace("{store_id}", "T-1")
+        response = v1.client.get(url)
+        assert response.status_code == 200, url
+        validator(document, operation, 200, response["Content-Type"]).validate(response.json())
+        asked += 1
+    assert asked >= 13
+
+
+def test_a_refusal_is_what_the_document_says(v1, document):
+    operation = document["paths"]["/api/v1/jobs"]["post"]
+    problem = v1.post("jobs", submission(count=7)).json()
+    validator(document, operation, 400, "application/problem+json").validate(problem)
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_relaxes_styles_alone(v1):
+    response = v1.client.get("/docs/")
+    policy = response["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "unsafe-eval" not in policy
+    assert b"http" not in response.content.replace(b"http-equiv", b"")
+    assert "'unsafe-inline'" not in v1.client.get("/admin/login/")["Content-Security-Policy"]

@@ -1,0 +1,93 @@
+"""Does the published schema refuse what the parser refuses, and nothing else?"""
+
+import copy
+import random
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from jobs.api.v1 import submission_schema
+from jobs.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, InvalidPayload
+from tests.api.payloads import submission, visit
+
+VALUES = [
+    None, True, False, 0, 1, 2, -9, 9, 10, -10, 1.5, "", "x", "continue", "stop_store", [], ["x"], {}, "\n", "\x9f",
+    "é" * MAX_STORE_ID, "é" * (MAX_STORE_ID + 1), "x" * MAX_VISIT_TIME, "x" * (MAX_VISIT_TIME + 1),
+    ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\u2028"], ["😀" * MAX_URL], [["x"]], [None], [""],
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def validator():
+    schema = {"$schema": submission_schema.DIALECT, **submission_schema.with_priority()}
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def is_read(body):
+    try:
+        submission_schema.read(copy.deepcopy(body))
+    except InvalidPayload:
+        return False
+    return True
+
+
+def agree(validator, body):
+    assert validator.is_valid(body) == is_read(body), body
+
+
+@pytest.mark.parametrize("key", ["count", "visits", "on_error", "priority", "more"])
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
+def test_they_agree_on_every_value_of_every_key(validator, key, value):
+    body = {**submission(), key: value}
+    # No schema can say that count is the number of visits.
+    if key != "count" or type(value) is not int or value <= 1:
+        agree(validator, body)
+
+
+@pytest.mark.parametrize("key", ["store_id", "image_url", "visit_time", "more"])
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
+def test_they_agree_on_every_value_of_a_visit(validator, key, value):
+    agree(validator, submission({**visit(), key: value}))
+
+
+@pytest.mark.parametrize("key", ["count", "visits", "store_id", "image_url", "visit_time"])
+def test_they_agree_on_what_may_be_missing(validator, key):
+    body = submission()
+    body.pop(key, None)
+    body.get("visits", [{}])[0].pop(key, None)
+    agree(validator, body)
+
+
+def test_they_agree_on_random_changes(validator):
+    chance = random.Random(7)
+    for _ in range(2000):
+        body = submission(*(visit() for _ in range(chance.randint(1, 3))))
+        for _ in range(chance.randint(0, 3)):
+            holder = chance.choice([body, *body["visits"]] if isinstance(body.get("visits"), list) else [body])
+            if not isinstance(holder, dict):
+                continue
+            key = chance.choice(["visits", "on_error", "priority", "store_id", "image_url", "visit_time", "x"])
+            holder[key] = copy.deepcopy(chance.choice(VALUES))
+        if isinstance(body["visits"], list) and body["count"] != len(body["visits"]):
+            continue
+        agree(validator, body)
+
+
+def test_what_the_schema_cannot_say_is_said_beside_it(validator):
+    assert validator.is_valid({**submission(), "count": 2})
+    assert validator.is_valid({**submission(), "count": 1.0})
+    assert "cannot say" in submission_schema.__doc__
+
+
+@pytest.mark.parametrize("body", [None, [], "x", 7, True, {}])
+def test_they_agree_on_what_is_no_object(validator, body):
+    agree(validator, body)
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_it_is_published(v1, end):
+    response = v1.get(f"schemas/submission.json{end}")
+    assert response["Content-Type"] == "application/schema+json"
+    assert response.json()["$schema"] == submission_schema.DIALECT
+    assert Draft202012Validator(response.json()).is_valid(submission_schema.EXAMPLE)
