@@ -6,7 +6,19 @@ whatever stands between its neighbours.
 
 from django.urls import re_path
 
-from jobs.api.v1 import acts, events, images, jobs, progress, schemas, store_imports, stores, visits
+from jobs.api.v1 import (
+    acts,
+    events,
+    exports,
+    images,
+    jobs,
+    progress,
+    rehearsals,
+    schemas,
+    store_imports,
+    stores,
+    visits,
+)
 
 app_name = "v1"
 
@@ -15,6 +27,7 @@ _IMPORT = r"^store-imports/(?P<import_id>[^/]+)"
 
 urlpatterns = [
     re_path(r"^jobs/?\Z", jobs.Jobs.as_view(), name="jobs"),
+    re_path(r"^jobs:validate/?\Z", rehearsals.Validate.as_view(), name="validate"),
     re_path(r"^jobs/events/?\Z", events.JobsEvents.as_view(), name="jobs-events"),
     re_path(rf"{_JOB}/?\Z", jobs.OneJob.as_view(), name="job"),
     re_path(rf"{_JOB}/cancel/?\Z", acts.Cancel.as_view(), name="cancel"),
@@ -23,6 +36,7 @@ urlpatterns = [
     re_path(rf"{_JOB}/retry/?\Z", acts.Retry.as_view(), name="retry"),
     re_path(rf"{_JOB}/actions/?\Z", acts.Actions.as_view(), name="actions"),
     re_path(rf"{_JOB}/events/?\Z", events.JobEvents.as_view(), name="events"),
+    re_path(rf"{_JOB}/export/?\Z", exports.Exports.as_view(), name="export"),
     re_path(rf"{_JOB}/failures/?\Z", progress.Failures.as_view(), name="failures"),
     re_path(rf"{_JOB}/throughput/?\Z", progress.Throughput.as_view(), name="throughput"),
     re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),

@@ -99,7 +99,11 @@ def test_what_the_service_answers_is_what_the_document_says(v1, document, settin
     image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
     asked = 0
     for path, method, operation in operations(document):
-        if method != "get" or not path.startswith("/api/v1/") or "import" in path:
+        if (
+            method != "get"
+            or not path.startswith("/api/v1/")
+            or any(word in path for word in ("import", "events", "export"))
+        ):
             continue
         url = path.replace("{job_id}", str(job)).replace("{image_id}", str(image)).replace("{store_id}", "T-1")
         response = v1.client.get(url)

@@ -10,7 +10,7 @@ from jobs.api.v1 import submission_schema
 from jobs.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, InvalidPayload
 from tests.api.payloads import submission, visit
 
-VALUES = [
+VALUES: list = [
     None, True, False, 0, 1, 2, -9, 9, 10, -10, 1.5, "", "x", "continue", "stop_store", [], ["x"], {}, "\n", "\x9f",
     "é" * MAX_STORE_ID, "é" * (MAX_STORE_ID + 1), "x" * MAX_VISIT_TIME, "x" * (MAX_VISIT_TIME + 1),
     ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\u2028"], ["😀" * MAX_URL], [["x"]], [None], [""],

@@ -1,0 +1,39 @@
+"""A job's images as a file; what stands in it stands in `jobs/exports.py`."""
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from jobs.api.v1 import parameters
+from jobs.api.v1.problems import invalid_parameters
+from jobs.api.v1.views import JobView
+from jobs.exports import Export, ExportFormat, filename
+
+_FORMAT = parameters.choice("format", "Required: CSV for spreadsheets, NDJSON for programs.", ExportFormat)
+
+
+class Exports(JobView):
+    # A HEAD would read all of it too.
+    http_method_names = ["get"]
+    tag = "images"
+    parameters = {"GET": (_FORMAT, *parameters.IMAGES)}
+
+    @extend_schema(
+        summary="Export a job's images",
+        responses={
+            (200, ExportFormat.CSV.content_type): {"type": "string"},
+            (200, ExportFormat.NDJSON.content_type): {"type": "string"},
+        },
+    )
+    def get(self, request: Request, job_id: str) -> StreamingHttpResponse:
+        """One moment's truth, streamed, in submission order; the filters combine.
+
+        A stream that fails is cut off without its last chunk, which clients report: then ask for it again.
+        """
+        which = parameters.filter_of(self.asked)
+        if "format" not in self.asked:
+            raise invalid_parameters([("format", "format must be csv or ndjson.")])
+        job, form = self.find_job(job_id), ExportFormat(self.asked["format"])
+        response = StreamingHttpResponse(Export(job.pk, which, form), content_type=form.content_type)
+        response["Content-Disposition"] = f'attachment; filename="{filename(job.pk, which, form)}"'
+        return response
