@@ -28,7 +28,7 @@ _SECTIONS = (
     ("dashboard:submit", "Submit", False),
     ("dashboard:stores", "Stores", False),
     ("dashboard:operations", "Operations", True),
-    ("dashboard:api_docs", "API docs", False),
+    ("api-docs", "API docs", False),
     ("admin:index", "Admin", True),
 )
 
