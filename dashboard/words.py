@@ -21,7 +21,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 0.9995:
         return f"{max(seconds, 0) * 1000:.0f} ms"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s".replace(".0 ", " ")
     left = round(seconds)
     # What is smaller than the second unit would only look exact.
     first = next(at for at, (_, size) in enumerate(_UNITS) if left >= size)

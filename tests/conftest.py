@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,16 @@ import pytest
 from jobs.demo.image_server import ImageServer
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
+BROWSER_TESTS = Path(__file__).resolve().parent / "browser"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+collect_ignore = [] if CHROMIUM else ["browser"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    asked = [Path(argument.partition("::")[0]).absolute() for argument in config.args]
+    if not CHROMIUM and any(path in (BROWSER_TESTS, *BROWSER_TESTS.parents) for path in asked):
+        terminalreporter.write_line("tests/browser was left out: there is no Chromium on this machine.")
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -1,0 +1,90 @@
+"""A page that is open follows what happens, and keeps out of the way of whoever uses it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from jobs import queue
+from tests.factories import make_worker, submit_job, success
+
+
+@pytest.fixture
+def claims(site, anna, sign_in, page):
+    """Three images in hand of a job that anna is looking at."""
+    job = submit_job(3)
+    type(job).objects.filter(pk=job.pk).update(owner=anna)
+    worker = make_worker()
+    claims = queue.claim(worker, limit=3)
+    sign_in(anna)
+    page.goto(f"/jobs/{job.pk}/")
+    return lambda count: queue.record(worker, [success(claims.pop()) for _ in range(count)])
+
+
+@pytest.fixture
+def completed(page):
+    return page.locator("#standing .tiles dd").first
+
+
+def indicator(page):
+    return page.locator("[data-live-indicator]")
+
+
+def test_it_follows_a_job_to_its_end(page, claims, completed):
+    expect(indicator(page)).to_have_text("live")
+    claims(1)
+    expect(completed).to_contain_text("1 of 3")
+    claims(2)
+    expect(page.locator("#standing .state")).to_have_text(["ended", "completed"])
+    expect(indicator(page)).to_have_count(0)
+
+
+def test_it_waits_for_whoever_is_in_a_field_or_has_selected_text(page, claims, completed):
+    expect(indicator(page)).to_have_text("live")
+    page.get_by_label("Error code").fill("http_4")
+    claims(1)
+    expect(indicator(page)).to_have_text("paused")
+    expect(completed).to_contain_text("0 of 3")
+    assert page.get_by_label("Error code").input_value() == "http_4"
+    page.get_by_label("Error code").blur()
+    expect(completed).to_contain_text("1 of 3")
+    expect(indicator(page)).to_have_text("live")
+    page.locator("#failures").evaluate("() => getSelection().selectAllChildren(document.querySelector('#standing'))")
+    claims(1)
+    expect(indicator(page)).to_have_text("paused")
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(completed).to_contain_text("2 of 3")
+
+
+def test_focus_scroll_and_open_details_survive(page, claims, completed):
+    expect(indicator(page)).to_have_text("live")
+    claims(1)
+    page.get_by_text("As a table").click()
+    page.get_by_role("button", name="Pause").focus()
+    page.set_viewport_size({"width": 1280, "height": 300})
+    page.evaluate("scrollTo(0, 120)")
+    claims(1)
+    expect(completed).to_contain_text("2 of 3")
+    expect(page.get_by_role("button", name="Pause")).to_be_focused()
+    expect(page.locator("#throughput-table")).to_have_attribute("open", "")
+    assert page.evaluate("scrollY") == 120
+
+
+def test_without_a_stream_it_asks_every_few_seconds(page, site, anna, sign_in, troubles, settings):
+    settings.LIVE_STREAMS = 0
+    job = submit_job(2)
+    type(job).objects.filter(pk=job.pk).update(owner=anna)
+    worker = make_worker()
+    (claim,) = queue.claim(worker, limit=1)
+    sign_in(anna)
+    page.goto(f"/jobs/{job.pk}/")
+    expect(indicator(page)).to_have_text("polling")
+    queue.record(worker, [success(claim)])
+    expect(page.locator("#standing .tiles dd").first).to_contain_text("1 of 2", timeout=8000)
+    assert all("503" in trouble for trouble in troubles)
+    troubles.clear()
+
+
+def test_whose_session_has_ended_is_led_to_the_form(page, claims, anna):
+    expect(indicator(page)).to_have_text("live")
+    page.context.clear_cookies()
+    claims(1)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -1,0 +1,124 @@
+"""What holds on every page for people: the way in, what may be followed, and what is said when something goes wrong."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+ELSEWHERE = [
+    "https://evil.test/",
+    "//evil.test/",
+    "///evil.test",
+    "/\\evil.test",
+    "javascript:alert(1)",
+    "",
+    "http:evil.test",
+]
+
+
+@pytest.fixture(autouse=True)
+def uncounted():
+    cache.clear()
+
+
+@pytest.fixture
+def anna(db):
+    return User.objects.create_user("anna", password="correct horse")
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+def test_nobody_is_led_to_another_host(client, anna, elsewhere):
+    sent = {"username": "anna", "password": "correct horse", "next": elsewhere}
+    assert client.post("/sign-in/", sent)["Location"] == "/"
+    assert client.get("/sign-in/", {"next": elsewhere})["Location"] == "/"
+    assert client.post("/appearance/", {"theme": "dark", "next": elsewhere})["Location"] == "/"
+    assert client.post("/sign-out/", {"next": elsewhere})["Location"] == "/sign-in/"
+
+
+def test_the_page_asked_for_is_what_comes_after_the_form(client, anna):
+    asked = client.get("/stores/?q=x")
+    assert asked["Location"] == "/sign-in/?next=/stores/%3Fq%3Dx"
+    sent = {"username": "anna", "password": "correct horse", "next": "/stores/?q=x"}
+    assert client.post("/sign-in/", sent)["Location"] == "/stores/?q=x"
+
+
+def test_too_many_attempts_are_said_on_the_form(client, anna, settings):
+    settings.LOGIN_FAILURES = 1
+    wrong = {"username": "anna", "password": "wrong"}
+    assert client.post("/sign-in/", wrong).status_code == 200
+    response = client.post("/sign-in/", wrong)
+    assert response.status_code == 429
+    assert int(response["Retry-After"]) > 0
+    assert "Too many attempts to sign in with this name have failed" in response.text
+    assert 'value="anna"' in response.text
+    assert "wrong" not in response.text.replace('id="wrong"', "")
+
+
+def test_signing_out_is_asked_by_post_alone(client, anna):
+    client.force_login(anna)
+    assert client.get("/sign-out/").status_code == 405
+    assert "_auth_user_id" in client.session
+    client.post("/sign-out/")
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.parametrize("is_staff", [False, True])
+def test_staff_alone_are_shown_what_is_for_staff(client, anna, is_staff):
+    User.objects.update(is_staff=is_staff)
+    client.force_login(anna)
+    shown = client.get("/stores/").text
+    assert ('href="/operations/"' in shown, 'href="/admin/"' in shown) == (is_staff, is_staff)
+    assert '<a href="/stores/" aria-current="page">' in shown
+
+
+@pytest.mark.parametrize(
+    ("cookie", "attribute"), [("dark", ' data-theme="dark"'), ("light", ' data-theme="light"'), ('"><b>', "")]
+)
+def test_the_first_byte_knows_what_was_chosen(client, cookie, attribute):
+    client.cookies["theme"] = cookie
+    for page in ("/docs/errors/", "/nowhere/"):
+        assert f'<html lang="en"{attribute}>' in client.get(page).text
+
+
+def test_pages_are_kept_out_of_search_engines(client):
+    assert '<meta name="robots" content="noindex">' in client.get("/docs/errors/").text
+
+
+def test_browsers_find_an_icon(client):
+    assert client.get("/favicon.ico")["Location"] == "/static/dashboard/favicon.svg"
+
+
+def fail():
+    raise RuntimeError("broken on purpose")
+
+
+@pytest.mark.parametrize(
+    ("ask", "status", "said"),
+    [
+        (lambda client: client.get("/nowhere/"), 404, "There is nothing at this address."),
+        (lambda client: client.get("/docs/errors/", headers={"host": "evil.test"}), 400, "cannot be read"),
+        (lambda client: client.get("/docs/errors/"), 500, "An unexpected error in this service"),
+        (lambda client: client.post("/appearance/", {"theme": "dark"}), 403, "could not be verified"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_the_same_look_without_the_database(monkeypatch, ask, status, said):
+    # Without the mark `db` each question to the database is an error; the session's cookie would lead to one.
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.cookies["sessionid"] = "a" * 32
+    monkeypatch.setattr("dashboard.docs.explanations", fail)
+    response = ask(client)
+    assert response.status_code == status
+    assert said in response.text
+    assert response.text.count("<h1>") == 1
+    assert "data-live" not in response.text
+
+
+def test_a_refusal_with_a_reason_says_it(client, anna):
+    client.force_login(anna)
+    assert "Only staff may see how the whole service is doing." in client.get(reverse("dashboard:operations")).text
+    assert "There is no job 9 that you may see." in client.get("/jobs/9/").text
+
+
+def test_the_paths_of_the_api_stay_json(client):
+    assert client.get("/api/nowhere").json() == {"error": "There is nothing at this path."}
