@@ -133,7 +133,7 @@ class StoreFile:
             else:
                 places[field] = place
         if missing := [title for field, title in _TITLES.items() if field not in places]:
-            raise UnreadableFileError(_missing_columns(header, missing))
+            raise UnreadableFileError(missing_columns(header, missing))
         self.header = header
         self._pick = itemgetter(*(places[field] for field in _TITLES))
         self._columns = [
@@ -182,7 +182,7 @@ class StoreFile:
         try:
             return next(self._reader, None)
         except csv.Error as error:
-            raise UnreadableFileError(f"the row that begins in line {line:,}: {_explain(error)}") from error
+            raise UnreadableFileError(f"the row that begins in line {line:,}: {explain(error)}") from error
 
     def _first_missing(self, cells: list[str]) -> str | None:
         return self.header[len(cells)] if len(cells) < len(self.header) else None
@@ -249,7 +249,8 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _missing_columns(header: list[str], missing: list[str]) -> str:
+def missing_columns(header: list[str], missing: list[str]) -> str:
+    """What is wrong with a header that lacks these columns."""
     for delimiter, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
         if len(header) == 1 and delimiter in header[0]:
             return f"the columns are separated by {word}; save it with commas."
@@ -276,7 +277,8 @@ def _fault(cell: str, column: _Column) -> str | None:
     return None
 
 
-def _explain(error: csv.Error) -> str:
+def explain(error: csv.Error) -> str:
+    """What the strict reader of CSV complains of, in words that follow the place."""
     text = str(error)
     if text.startswith("unexpected end of data"):
         return "a quotation mark is opened and never closed."

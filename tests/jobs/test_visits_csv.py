@@ -1,0 +1,169 @@
+"""Visits from a file: which rows become which visits, and what is said of a file that cannot be read."""
+
+import csv
+import io
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.exports import guard_cell
+from jobs.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
+from jobs.visits_csv import UnreadableVisits, parse_visits_csv, read_visits
+
+HEADER = "store_id,visit_time,image_url"
+
+
+def file(*rows, header=HEADER, end="\n", encoding="utf-8"):
+    return end.join([header, *rows]).encode(encoding)
+
+
+def problems(content):
+    with pytest.raises(UnreadableVisits) as unreadable:
+        parse_visits_csv(content)
+    return [(problem.line, problem.column, problem.complaint) for problem in unreadable.value.problems]
+
+
+def visits(content):
+    body = parse_visits_csv(content)
+    assert body["count"] == len(body["visits"])
+    return [(visit["store_id"], visit["visit_time"], visit["image_url"]) for visit in body["visits"]]
+
+
+def test_rows_of_one_store_and_time_are_one_visit_in_order_of_first_appearance():
+    assert visits(file("s,noon,http://a/1", "t,noon,http://a/2", "s,noon,http://a/3", "s,later,http://a/4")) == [
+        ("s", "noon", ["http://a/1", "http://a/3"]),
+        ("t", "noon", ["http://a/2"]),
+        ("s", "later", ["http://a/4"]),
+    ]
+
+
+@pytest.mark.parametrize("header", ["StoreID,VisitTime,ImageURL", "STORE ID,visit-time,Image_Url", HEADER])
+def test_columns_are_known_by_name_in_any_case(header):
+    assert visits(file("s,noon,http://a/1", header=header)) == [("s", "noon", ["http://a/1"])]
+
+
+def test_columns_may_stand_in_any_order_and_others_are_ignored():
+    content = file("x,http://a/1,y,s,noon", header="state,image_url,host,store_id,visit_time")
+    assert visits(content) == [("s", "noon", ["http://a/1"])]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
+def test_any_line_end_and_the_usual_encodings_are_read(end, encoding):
+    assert visits(file("é,noon,http://a/1", "", '"a,""b""",noon,http://a/2', "", end=end, encoding=encoding)) == [
+        ("é", "noon", ["http://a/1"]),
+        ('a,"b"', "noon", ["http://a/2"]),
+    ]
+
+
+def test_blank_lines_are_passed_over_and_counted():
+    assert problems(b"\n\n" + file("", ",,", "s,noon,")) == [(6, "image_url", "is blank")]
+
+
+def test_every_fault_is_told_with_its_line_and_column():
+    content = file("s,noon", " s,noon,http://a/1", ",noon,x", header="StoreID,visit_time,image_url")
+    assert problems(content) == [
+        (2, None, "has 2 cells where the header has 3"),
+        (3, "StoreID", "begins or ends with white space"),
+        (4, "StoreID", "is blank"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "longest"),
+    [
+        ("store_id", "{},noon,x", MAX_STORE_ID),
+        ("visit_time", "s,{},x", MAX_VISIT_TIME),
+        ("image_url", "s,t,{}", MAX_URL),
+    ],
+)
+def test_both_sides_of_each_length(column, row, longest):
+    parse_submission(parse_visits_csv(file(row.format("x" * longest))))
+    [(line, named, complaint)] = problems(file(row.format("x" * (longest + 1))))
+    assert (line, named) == (2, column)
+    assert f"1 to {longest:,} characters" in complaint
+
+
+def test_a_control_character_in_a_url_is_a_fault():
+    assert problems(file("s,noon,http://a/\x1b[2J"))[0][:2] == (2, "image_url")
+
+
+def test_as_many_problems_as_anybody_mends():
+    assert len(problems(file(*[",,x"] * MAX_PROBLEMS))) == MAX_PROBLEMS
+
+
+def test_a_row_with_line_breaks_is_named_by_the_line_it_begins_in():
+    assert problems(file('s,"a\nb",x', "s,,x")) == [(4, "visit_time", "is blank")]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty; the first line must be store_id,visit_time,image_url"),
+        (b"\n\n", "is empty"),
+        (file(), "has no rows below its header"),
+        (b"store_id,visit_time\ns,noon", "the header lacks image_url"),
+        (b"store_id;visit_time;image_url\ns;t;u", "separated by semicolons; save it with commas"),
+        (file("s,t,u,v", header=HEADER + ",StoreID"), "stands twice in the header"),
+        (file('s,"t,u'), "a quotation mark is opened and never closed"),
+        (file('s,"t"x,u'), "text follows a closing quotation mark"),
+        (file("s,t,u\0"), "holds a NUL character"),
+        (file("s,t,u").decode().encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        (file("s,t,u") + b"\x81\xff", "is neither UTF-8 nor cp1252"),
+        (b"\x89PNG\r\n\x1a\n\x00", "NUL"),
+    ],
+)
+def test_a_file_that_is_no_such_csv_is_told_why(content, said):
+    assert said in problems(content)[-1][2]
+
+
+def test_both_sides_of_the_number_of_images(settings):
+    settings.MAX_IMAGES_PER_JOB = 3
+    assert len(visits(file("s,t,1", "s,t,2", "s,t,3"))[0][2]) == 3
+    assert problems(file("s,t,1", "s,t,2", "s,t,3", "s,t,4")) == [
+        (5, None, "is one image too many; a job has at most 3")
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(*[st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=9)] * 3), min_size=1
+    )
+)
+def test_any_visits_come_back_from_csv_as_they_were_guarded_cells_too(rows):
+    text = io.StringIO()
+    csv.writer(text).writerows([["image_url", "store_id", "visit_time"], *([guard_cell(c) for c in r] for r in rows)])
+    found = [(url, store, time) for store, time, urls in visits(text.getvalue().encode()) for url in urls]
+    assert sorted(found) == sorted(rows)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_answered_by_another_error(content):
+    with suppress(UnreadableVisits):
+        body = read_visits(io.BytesIO(content))
+        assert content.lstrip().startswith((b"{", b"[")) or body["count"] > 0
+
+
+BODY = {"count": 1, "visits": [{"store_id": "s", "visit_time": "noon", "image_url": ["u"]}]}
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n  "])
+def test_json_is_told_from_csv_by_its_content(before):
+    assert read_visits(io.BytesIO(before + json.dumps(BODY).encode()), "visits.csv") == BODY
+    assert read_visits(io.BytesIO(b"\xef\xbb\xbf" + file("s,noon,u")), "visits.json") == BODY
+
+
+def test_json_that_cannot_be_read_names_file_line_and_column():
+    with pytest.raises(UnreadableVisits, match=r"^a\.json: the file cannot be read: The body is not JSON: .*line 2"):
+        read_visits(io.BytesIO(b'{"count": 1,\n]'), "a.json")
+
+
+def test_both_sides_of_the_size(settings):
+    content = file("s,noon,u")
+    settings.MAX_BODY_BYTES = len(content)
+    assert read_visits(io.BytesIO(content)) == BODY
+    with pytest.raises(UnreadableVisits, match="is larger than"):
+        read_visits(io.BytesIO(content + b"\n"))
