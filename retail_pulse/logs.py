@@ -41,14 +41,15 @@ def _hide_secrets(_: Any, __: str, event: Any) -> Any:
 def _escape_control_characters(_: Any, __: str, event: Any) -> Any:
     # A stack has lines of its own, and they are ours.
     return {
-        _escape(name): _escape(value, _CONTROL_WITHIN_LINES if name == "stack" else _CONTROL)
+        escape(name): escape(value, _CONTROL_WITHIN_LINES if name == "stack" else _CONTROL)
         if isinstance(value, str)
         else value
         for name, value in event.items()
     }
 
 
-def _escape(text: str, control: re.Pattern[str] = _CONTROL) -> str:
+def escape(text: str, control: re.Pattern[str] = _CONTROL) -> str:
+    """The text as a terminal may show it: control characters as `\\x1b`."""
     return control.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
@@ -56,7 +57,7 @@ def _write_traceback(stream: Any, exc_info: Any) -> None:
     """Plain: the decorated ones show local variables, which may hold secrets, and take seconds each."""
     text = StringIO()
     structlog.dev.plain_traceback(text, exc_info)
-    stream.write(_escape(without_secrets(text.getvalue()), _CONTROL_WITHIN_LINES))
+    stream.write(escape(without_secrets(text.getvalue()), _CONTROL_WITHIN_LINES))
 
 
 _SHARED: list[Any] = [

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from jobs.exports import ExportFormat, write
+from jobs.models import ImageFilter, Job
+from jobs.states import ImageState
+
+
+class Command(BaseCommand):
+    help = (
+        "Export a job's images as CSV or NDJSON to FILE, which appears once it is complete, or to standard output. "
+        "Exit code 0: done; 1: there is no such job, or the file could not be written to its end."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("job", type=int, help="the job's id")
+        parser.add_argument("file", type=Path, nargs="?", help="without it, or as -, standard output")
+        parser.add_argument("--format", choices=[*ExportFormat], help="without it by FILE's ending, else csv")
+        parser.add_argument("--state", choices=ImageState.values, help="only images in this state")
+        parser.add_argument("--code", help="only images that failed with this code, such as http_404")
+        parser.add_argument("--host", help="only images of this host")
+        parser.add_argument("--store", help="only images of the store with this id")
+        parser.add_argument("--area", help="only images of stores in this area; '' for unknown stores")
+
+    def handle(
+        self,
+        *,
+        job: int,
+        file: Path | None,
+        format: str | None,  # noqa: A002 - named as the option is
+        state: str | None,
+        code: str | None,
+        host: str | None,
+        store: str | None,
+        area: str | None,
+        **options: Any,
+    ) -> None:
+        if not Job.objects.filter(pk=job).exists():
+            raise CommandError(f"There is no job {job}.")
+        if file == Path("-"):
+            file = None
+        ending = ExportFormat.NDJSON if file and file.suffix in (".ndjson", ".jsonl") else ExportFormat.CSV
+        which = ImageFilter(state=state, code=code, host=host, store=store, area=area)
+        try:
+            written = write(job, which, ExportFormat(format) if format else ending, file or sys.stdout.buffer)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever reads has read enough. Or the interpreter would try once more to write, at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except (OSError, DatabaseError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip()
+            raise CommandError(f"{file or 'standard output'}: {reason}; what was written is incomplete.") from error
+        if file:
+            self.stdout.write(f"{file}: {written:,} bytes")

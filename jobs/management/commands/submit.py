@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from jobs import submission
+from jobs.management.watching import in_words, watch
+from jobs.models import Job
+from jobs.payload import parse_submission
+from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.rehearsal import Groups, Rehearsal, rehearse
+from jobs.states import JobOutcome, OnError
+from jobs.visits_csv import UnreadableVisits, read_visits
+from jobs.watch.failures import Failures, failures
+from retail_pulse.logs import escape
+
+REFUSED = 2
+INTERRUPTED = 130
+OUTCOMES = {JobOutcome.COMPLETED: 0, JobOutcome.FAILED: 1, JobOutcome.CANCELED: 3}
+# Lines of one kind; beyond, they are counted.
+MOST_LINES = 10
+
+
+class Command(BaseCommand):
+    help = (
+        "Submit the visits of FILE as a job: JSON as the API takes it, or CSV with the columns store_id, visit_time "
+        "and image_url, a row an image. Exit code 0: submitted, or with --watch completed; 1: the job failed; 2: the "
+        "file cannot be read or was refused, nothing is submitted; 3: the job was canceled; 130: Ctrl-C, "
+        "the job goes on."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", help="- is standard input")
+        parser.add_argument("--watch", action="store_true", help="show the job on standard error until it ends")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen, submit nothing")
+        parser.add_argument("--on-error", choices=OnError.values, help="goes before what FILE says")
+        parser.add_argument(
+            "--priority",
+            type=int,
+            default=0,
+            choices=range(LOWEST_PRIORITY, HIGHEST_PRIORITY + 1),
+            metavar="N",
+            help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}; each step is an hour's advance in the queue",
+        )
+        parser.add_argument("--user", help="whose job it is; without it nobody's")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="of what is printed at the end")
+
+    def handle(
+        self,
+        *,
+        file: str,
+        watch: bool,
+        dry_run: bool,
+        on_error: str | None,
+        priority: int,
+        user: str | None,
+        format: str,  # noqa: A002 - named as the option is
+        **options: Any,
+    ) -> None:
+        self.is_text = format == "text"
+        self.document: dict[str, Any] = {"job_id": None}
+        owner = self.find_user(user)
+        data = self.read(file)
+        rehearsal = rehearse(data, owner)
+        self.document["rehearsal"] = asdict(rehearsal)
+        self.print(described(rehearsal))
+        if not rehearsal.accepted:
+            self.refuse(f"{file}: nothing is submitted.")
+        if dry_run:
+            self.print(["dry run, nothing submitted"])
+            self.finish()
+            return
+        payload = parse_submission(data)
+        try:
+            submitted = submission.submit(
+                payload.visits,
+                owner=owner,
+                on_error=OnError(on_error) if on_error else payload.on_error,
+                priority=priority,
+            )
+        except submission.TooManyPending as error:
+            # Between the rehearsal and now somebody else was faster.
+            self.refuse(str(error))
+        job_id = self.document["job_id"] = submitted.job_id
+        export = f"./run manage export {job_id}"
+        self.print([f"job {job_id} submitted; results: {export}; failures: {export} --state failed"])
+        code = self.follow(job_id) if watch else 0
+        self.finish()
+        if code:
+            sys.exit(code)
+
+    def find_user(self, name: str | None) -> User | None:
+        if name is None:
+            return None
+        try:
+            return User.objects.get_by_natural_key(name)
+        except User.DoesNotExist:
+            raise CommandError(f"There is no user {name!r}.", returncode=REFUSED) from None
+
+    def read(self, file: str) -> Any:
+        try:
+            if file == "-":
+                return read_visits(sys.stdin.buffer, "standard input")
+            with open(file, "rb") as opened:
+                return read_visits(opened, file)
+        except UnreadableVisits as unreadable:
+            self.document["errors"] = [asdict(problem) for problem in unreadable.problems]
+            self.print(f"{problem.sentence}." for problem in unreadable.problems)
+            self.refuse(f"{file}: nothing is submitted.")
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror or error}", returncode=REFUSED) from error
+
+    def follow(self, job_id: int) -> int:
+        """Watch the job to its end, tell what failed, and return the code to end with."""
+        try:
+            job = watch(job_id)
+        except KeyboardInterrupt:
+            self.stderr.write(f"Job {job_id} goes on; look at it with ./run manage export {job_id}.")
+            return INTERRUPTED
+        except Job.DoesNotExist:
+            raise CommandError(f"Job {job_id} was deleted meanwhile.") from None
+        assert job.outcome is not None
+        failed = failures(job_id)
+        self.document |= {
+            "outcome": job.outcome,
+            "counts": {"total": job.total, "completed": job.completed, "failed": job.failed},
+            "failures": [asdict(group) for group in failed.groups],
+            "store_errors": job.store_errors,
+        }
+        self.print(told(job, failed))
+        return OUTCOMES[job.outcome]
+
+    def print(self, lines: Iterator[str] | list[str]) -> None:
+        for line in lines if self.is_text else ():
+            # What stands in a file must not steer a terminal.
+            self.stdout.write(escape(line))
+
+    def refuse(self, sentence: str) -> NoReturn:
+        self.finish()
+        raise CommandError(escape(sentence), returncode=REFUSED)
+
+    def finish(self) -> None:
+        if not self.is_text:
+            self.stdout.write(json.dumps(self.document, ensure_ascii=False, indent=2))
+
+
+def described(rehearsal: Rehearsal) -> Iterator[str]:
+    """What a rehearsal found, in lines."""
+    for error in rehearsal.errors:
+        yield f"error: {error.message}"
+    details: dict[str, Groups] = {
+        "unknown_stores": rehearsal.unknown_stores,
+        "repeated_urls": rehearsal.repeated_urls,
+        "repeated_visits": rehearsal.repeated_visits,
+        "refused_urls": rehearsal.refused_urls,
+        "undated_visits": rehearsal.undated_visits,
+    }
+    for warning in rehearsal.warnings:
+        yield f"warning: {warning.message}"
+        if (groups := details.get(warning.code)) is None:
+            continue
+        for group in groups.listed[:MOST_LINES]:
+            places = ", ".join(group.places) + (", …" if group.count > len(group.places) else "")
+            yield f"  {group.count:,} x {group.subject} ({places})"
+        yield from _more(groups.total - min(len(groups.listed), MOST_LINES), "others")
+    numbers = rehearsal.numbers
+    took = f", about {in_words(rehearsal.seconds)}" if rehearsal.seconds is not None else ""
+    yield (
+        f"{numbers.images:,} image(s) of {numbers.visits:,} visit(s) to {numbers.stores:,} store(s), "
+        f"from {numbers.hosts:,} host(s){took}"
+    )
+
+
+def told(job: Job, failed: Failures) -> Iterator[str]:
+    """What became of a job that has ended, in lines."""
+    yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} images completed, {job.failed:,} failed"
+    for group in failed.groups[:MOST_LINES]:
+        place = ", ".join(part for part in (group.host, group.area and f"area {group.area}") if part)
+        yield f"  {group.images:,} x {group.code}{f' ({place})' if place else ''}: {group.message}"
+    yield from _more(len(failed.groups) - MOST_LINES + failed.more, "groups of failures")
+    for entry in job.store_errors[:MOST_LINES]:
+        yield f"  store {entry['store_id']}: {entry['error']}"
+    yield from _more(len(job.store_errors) - MOST_LINES, "stores")
+
+
+def _more(number: int, what: str) -> Iterator[str]:
+    if number > 0:
+        yield f"  … and {number:,} more {what}"
