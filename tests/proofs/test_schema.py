@@ -1,0 +1,64 @@
+"""Does the API do what its document says? What the proof asks, in small and without the sockets."""
+
+from contextlib import suppress
+
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as drawing
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.generation import GenerationMode
+
+from proofs import schema as proof
+from retail_pulse.handler import Handler
+from tests.access.conftest import make_key
+from tests.api.payloads import work_off
+from tests.factories import submit_job
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES = 8
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_every_operation_answers_as_documented(settings, mode):
+    settings.API_RATE_PER_MINUTE = 0
+    settings.ALLOWED_HOSTS = ["*"]
+    cache.clear()
+    load_all_checks()
+    key = make_key(User.objects.create_superuser("root"))[1]
+    submit_job(3)
+    work_off()
+    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", Handler())
+    asked = set()
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        if operation.path.endswith("/events") or "/token" in operation.path:
+            continue
+
+        _ask(operation.as_strategy(generation_mode=mode), key)
+        asked.add(operation.label)
+    assert len(asked) >= 25
+
+
+def _ask(cases, key):
+    checks = CHECKS.get_by_names([name for name in proof.CHECKS if name != "unsupported_method"])
+
+    @drawing(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases)
+    def ask(case):
+        case.call_and_validate(headers={"Authorization": f"Bearer {key}"}, checks=checks)
+
+    # An operation that takes nothing cannot be asked wrongly.
+    with suppress(Unsatisfiable):
+        ask()
