@@ -12,6 +12,13 @@ from proofs.hostile_requests import Request
 
 # Far beyond the bar of one second: what takes longer counts as no answer.
 PATIENCE_SECONDS = 20.0
+_V1_TYPES = {
+    "application/json",
+    "application/schema+json",
+    "application/vnd.oai.openapi+json",
+    "application/x-ndjson",
+    "text/csv",
+}
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
 
 
@@ -163,6 +170,8 @@ def complaint(request: Request, answer: Answer) -> str:
         return ""
     if is_web_servers_own(answer):
         return ""
+    if request.path.startswith("/api/v1/") or request.path == "/api/v1":
+        return _complaint_of_v1(answer)
     kind = answer.headers.get("content-type", "")
     if kind != "application/json":
         return f"{answer.status} with Content-Type {kind or 'none'}"
@@ -177,6 +186,23 @@ def complaint(request: Request, answer: Answer) -> str:
     if body == {} and answer.status != 400:
         return f"{answer.status} with {{}}"
     return ""
+
+
+def _complaint_of_v1(answer: Answer) -> str:
+    """Problems are RFC 9457's; of other answers, files and schemas have types of their own."""
+    kind = answer.headers.get("content-type", "")
+    if answer.status < 400:
+        is_known = answer.status == 304 or kind.partition(";")[0] in _V1_TYPES
+        return "" if is_known else f"{answer.status} with Content-Type {kind or 'none'}"
+    if kind != "application/problem+json":
+        return f"{answer.status} with Content-Type {kind or 'none'}"
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return f"{answer.status} with a body that is no JSON"
+    if not isinstance(body, dict) or list(body)[:4] != ["type", "title", "status", "detail"]:
+        return f"{answer.status} with a problem without its keys"
+    return "" if body["status"] == answer.status else f"{answer.status} with a problem of {body['status']}"
 
 
 def is_web_servers_own(answer: Answer) -> bool:

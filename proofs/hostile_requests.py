@@ -17,6 +17,12 @@ _VALUE = re.compile(r"[\t -~\x80-\xff]*")
 
 _VIEW = "jobid=1&view=images&cursor=AAAAAAAAAAE&limit=2"
 _SEARCH = "area=K1&storeid=KS0001&startdate=2026-01-01&enddate=2026-12-31T23:59:59%2B05:30&cursor=AAAAAAAAAAE&limit=10"
+_FILTER = "code=http_404&host=a.test&store=KS0001&area=K1"
+_JOBS = (
+    "state=ended&outcome=failed&store=KS0001&owner=x&created_from=2026-01-01&created_to=2026-12-31T23:59:59Z&limit=2"
+)
+_RETRY = b'{"code": "http_404", "host": "a.test", "store": "KS0001", "area": "", "only_retryable": true}'
+_STORES = b"AreaCode,StoreName,StoreID\r\nK1,Corner,KS9999\r\n"
 _LOGIN = b"username=admin&password=x&csrfmiddlewaretoken=" + b"x" * 32 + b"&next=/admin/"
 # The same in parts, whose own headers a mutation can spoil.
 _PART = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
@@ -96,10 +102,40 @@ GOOD = (
     Request("good", "GET", "/readyz"),
     Request("good", "GET", "/static/admin/css/base.css"),
     Request("good", "GET", "/none"),
+    Request("good", "GET", "/docs/"),
+    Request(
+        "good",
+        "POST",
+        "/api/v1/jobs",
+        headers={"Content-Type": JSON, "Idempotency-Key": "v1"},
+        body=corpus.VALID.encode(),
+    ),
+    Request("good", "POST", "/api/v1/jobs:validate", headers={"Content-Type": JSON}, body=corpus.VALID.encode()),
+    Request("good", "PATCH", "/api/v1/jobs/1", headers={"Content-Type": JSON}, body=b'{"priority": 3}'),
+    Request("good", "POST", "/api/v1/jobs/1/retry", headers={"Content-Type": JSON}, body=_RETRY),
+    Request("good", "POST", "/api/v1/jobs/1/pause", headers={"Content-Type": JSON}, body=b"{}"),
+    Request("good", "POST", "/api/v1/jobs/1/resume", headers={"Content-Type": JSON}),
+    Request("good", "POST", "/api/v1/jobs/2/cancel", headers={"Content-Type": JSON}),
+    Request("good", "POST", "/api/v1/store-imports", headers={"Content-Type": "text/csv"}, body=_STORES),
+    Request("good", "GET", "/api/v1/jobs", _JOBS),
+    Request("good", "GET", "/api/v1/jobs/1", headers={"If-None-Match": 'W/"0123", "x"'}),
+    Request("good", "GET", "/api/v1/jobs/1/images", f"{_FILTER}&state=failed&cursor=AAAAAAAAAAE&limit=2"),
+    Request("good", "GET", "/api/v1/jobs/1/images/1"),
+    Request("good", "GET", "/api/v1/jobs/1/export", f"format=ndjson&{_FILTER}"),
+    Request("good", "GET", "/api/v1/jobs/1/retry", _FILTER),
+    Request("good", "GET", "/api/v1/jobs/1/failures"),
+    Request("good", "GET", "/api/v1/jobs/1/throughput"),
+    Request("good", "GET", "/api/v1/jobs/1/actions", "limit=5"),
+    Request("good", "GET", "/api/v1/stores", "area=K1&q=store&store_id=KS0001&limit=3"),
+    Request("good", "GET", "/api/v1/stores/KS0001"),
+    Request("good", "GET", "/api/v1/stores/KS0001/visits", "from=2026-01-01&to=2026-12-31&limit=3"),
+    Request("good", "GET", "/api/v1/visits", "store=KS0001&area=K1&from=2026-01-01&limit=3"),
+    Request("good", "GET", "/api/v1/schemas/submission.json"),
+    Request("good", "GET", "/api/v1/openapi.json"),
 )
 ENDPOINTS = frozenset(good.path for good in GOOD)
 _READERS = [good for good in GOOD if good.method == "GET"]
-_WRITERS = [good for good in GOOD if good.method == "POST"]
+_WRITERS = [good for good in GOOD if good.method in ("POST", "PATCH")]
 
 
 def whole_corpus() -> Iterator[Request]:

@@ -119,6 +119,11 @@ def test_a_refusal_is_what_the_document_says(v1, document):
     validator(document, operation, 400, "application/problem+json").validate(problem)
 
 
+@pytest.mark.parametrize("method", ["OPTIONS", "POST", "PUT", "BREW"])
+def test_the_page_is_only_to_be_read(v1, method):
+    assert v1.client.generic(method, "/docs/").status_code == 405
+
+
 def test_the_page_needs_nothing_from_elsewhere_and_relaxes_styles_alone(v1):
     response = v1.client.get("/docs/")
     policy = response["Content-Security-Policy"]
