@@ -41,7 +41,7 @@ def submit_page(request: HttpRequest) -> HttpResponse:
     try:
         data, text = _read(request, way, visits, text)
     except UnreadableVisits as error:
-        return _show(request, way, visits, text=text, unreadable=error.sentences)
+        return _show(request, way, visits, text=text, unreadable=[f"{problem.sentence}." for problem in error.problems])
     except ParseError as error:
         return _show(request, way, visits, text=text, unreadable=[str(error.detail)])
     if request.POST.get("act") == "submit":
@@ -55,7 +55,7 @@ def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: st
         return _body_of(visits, request), text
     uploaded = request.FILES.get("file") if way == "file" else None
     if uploaded is not None:
-        data = read_visits(uploaded.file, uploaded.name or "")
+        data = read_visits(uploaded)
         shown = json.dumps(data, ensure_ascii=False, indent=2)
         return data, shown if len(shown) <= MOST_SHOWN else ""
     if not text.strip():
