@@ -1,4 +1,4 @@
-"""The demo's three jobs, and what each must end in."""
+"""The demo's jobs: three with what each must end in, one to be paused, and one that runs for a while."""
 
 import csv
 from dataclasses import dataclass, field
@@ -46,10 +46,35 @@ def _outcome(image: dict[str, Any]) -> Any:
     return image["perimeter"] or (image["error"]["code"] if image["error"] else image["state"])
 
 
+# Images of each store in the job that runs while somebody looks: some 29,000, or two minutes at 64 seats.
+LONG_IMAGES = 80
+PAUSED_IMAGES = 200
+
+
+def long_visits(fixtures: Path, server: ImageServer, images: int) -> list[dict[str, Any]]:
+    """A visit of every store of the fixtures, with so many images, some of them missing, late, or busy at first."""
+    names = server.names
+    visits = []
+    for number, store_id in enumerate(_store_ids(fixtures)):
+        urls = [f"{server.url}/{names[image % len(names)]}?store={number}&image={image}" for image in range(images)]
+        if number % 7 == 0:
+            urls[0] = f"{server.url}/404?store={number}"
+        if number % 11 == 0:
+            urls[-1] = f"{server.url}/busy/{names[0]}?store={number}"
+        if number % 31 == 0:
+            urls[images // 2] = f"{server.url}/slow?store={number}"
+        visits.append({"store_id": store_id, "visit_time": VISIT_TIME, "image_url": urls})
+    return visits
+
+
+def _store_ids(fixtures: Path) -> list[str]:
+    with (fixtures / "stores.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [row["StoreID"] for row in csv.DictReader(file)]
+
+
 def scenes(fixtures: Path, server: ImageServer) -> list[Scene]:
     """Jobs on the images of `fixtures/images`, for stores of `fixtures/stores.csv`."""
-    with (fixtures / "stores.csv").open(encoding="utf-8-sig", newline="") as file:
-        stores = [row["StoreID"] for row in csv.DictReader(file)][:12]
+    stores = _store_ids(fixtures)[:12]
     perimeters = {}
     for name in server.names:
         with Image.open(fixtures / "images" / name) as image:

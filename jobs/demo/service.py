@@ -120,6 +120,13 @@ class Service:
             raise ServiceFailed(f"The job was refused with {answer.status_code}: {answer.text}")
         return int(answer.json()["job_id"])
 
+    def act(self, job_id: int, verb: str) -> str:
+        """`pause`, `resume` or `cancel` a job; returns the state that it is in then."""
+        answer = self._session.post(f"{self.url}/api/v1/jobs/{job_id}/{verb}", json={}, timeout=30)
+        if not answer.ok:
+            raise ServiceFailed(f"To {verb} job {job_id} was refused with {answer.status_code}: {answer.text}")
+        return str(answer.json()["job"]["state"])
+
     def status(self, job_id: int, **parameters: str | int) -> dict[str, Any]:
         answer = self._session.get(f"{self.url}/api/status", params={"jobid": job_id, **parameters}, timeout=30)
         answer.raise_for_status()

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from jobs.demo.image_server import ImageServer
-from jobs.demo.scenes import Scene, scenes
+from jobs.demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
 from jobs.demo.service import Service, ServiceFailed, free_port
 from retail_pulse.postgres.server import ensure_running
 
@@ -47,6 +47,13 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
             jobs = {service.submit(scene.payload): scene for scene in scenes(checkout / "fixtures", images)}
             _watch(console, service, jobs)
             surprises = _show_results(console, service, jobs)
+            visits = long_visits(checkout / "fixtures", images, PAUSED_IMAGES)[:1]
+            surprises += _show_paused(console, service, visits)
+            if stay:
+                visits = long_visits(checkout / "fixtures", images, LONG_IMAGES)
+                running = service.submit({"count": len(visits), "visits": visits})
+                total = sum(len(visit["image_url"]) for visit in visits)
+                console.print(f"Job {running}, {total:,} images: running, for a minute or two.")
             _show_what_next(console, service, min(jobs), login, password)
             if stay:
                 console.print("\nServing until Ctrl-C.")
@@ -67,6 +74,13 @@ def _show_results(console: Console, service: Service, jobs: dict[int, Scene]) ->
     for surprise in surprises:
         console.print(f"Unexpected: {surprise}", markup=False, style="red")
     return surprises
+
+
+def _show_paused(console: Console, service: Service, visits: list[dict[str, Any]]) -> list[str]:
+    job_id = service.submit({"count": len(visits), "visits": visits})
+    state = service.act(job_id, "pause")
+    console.print(f"Job {job_id}: {state}; it goes on when somebody resumes it.", highlight=False)
+    return [] if state == "paused" else [f"Job {job_id} is {state}, not paused."]
 
 
 def _watch(console: Console, service: Service, jobs: dict[int, Scene]) -> None:
@@ -107,11 +121,18 @@ def _results(title: str, images: list[dict[str, Any]], most: int = 12) -> Table:
 
 
 def _show_what_next(console: Console, service: Service, job_id: int, login: str, password: str) -> None:
-    lines = f"""Try next:
+    lines = f"""
+Look at it, as {login} with the password {password} (of this run alone):
+  {service.url}/              the dashboard: jobs in every state, live; what failed, retry, export; stores; operations
+  {service.url}/docs/         the API, to be tried out
+  {service.url}/admin/        the admin
+
+Or by curl:
   curl -s '{service.url}/api/status?jobid={job_id}'
   curl -s '{service.url}/api/status?jobid={job_id}&view=summary'
   curl -s '{service.url}/api/status?jobid={job_id}&view=images&limit=2'
+  curl -s '{service.url}/api/v1/jobs?outcome=failed'
   curl -s '{service.url}/api/visits?startdate=2026-11-22'
   curl -s -H 'Content-Type: application/json' -d @fixtures/example-request.json {service.url}/api/submit/
-  {service.url}/admin/ as {login} with the password {password}"""
+  curl -sN '{service.url}/api/v1/jobs/events'"""
     console.print(lines, markup=False, highlight=False, soft_wrap=True)
