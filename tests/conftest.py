@@ -11,7 +11,8 @@ FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 BROWSER_TESTS = Path(__file__).resolve().parent / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
-collect_ignore = [] if CHROMIUM else ["browser"]
+# Of the folder named on the command line, too, its files are left out.
+collect_ignore_glob = [] if CHROMIUM else ["browser/*"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

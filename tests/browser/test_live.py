@@ -28,6 +28,18 @@ def indicator(page):
     return page.locator("[data-live-indicator]")
 
 
+def asked_by(page) -> list[str]:
+    """The addresses that the page asks for from now on."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
+def let_it_act(page) -> None:
+    """Until the page has done what it had to do at once."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
 def test_it_follows_a_job_to_its_end(page, claims, completed):
     expect(indicator(page)).to_have_text("live")
     claims(1)
@@ -35,13 +47,21 @@ def test_it_follows_a_job_to_its_end(page, claims, completed):
     claims(2)
     expect(page.locator("#standing .state")).to_have_text(["ended", "completed"])
     expect(indicator(page)).to_have_count(0)
+    asked = asked_by(page)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as if somebody came back to it
+    let_it_act(page)
+    assert asked == []
 
 
 def test_it_waits_for_whoever_is_in_a_field_or_has_selected_text(page, claims, completed):
     expect(indicator(page)).to_have_text("live")
     page.get_by_label("Error code").fill("http_4")
+    page.wait_for_function("performance.now() - performance.getEntriesByType('resource').at(-1).startTime > 1000")
+    asked = asked_by(page)
     claims(1)
     expect(indicator(page)).to_have_text("paused")
+    let_it_act(page)
+    assert asked == []
     expect(completed).to_contain_text("0 of 3")
     assert page.get_by_label("Error code").input_value() == "http_4"
     page.get_by_label("Error code").blur()
