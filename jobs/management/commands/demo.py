@@ -10,7 +10,7 @@ from jobs.demo.tour import tour
 
 
 class Command(BaseCommand):
-    help = "Show the service on sample data: three jobs and their results, then serve until Ctrl-C."
+    help = "Show the service on sample data: jobs in every state and their results, then serve until Ctrl-C."
     # Nothing here touches this process's own database: the demo has a state directory of its own.
     requires_system_checks: list[str] = []
 

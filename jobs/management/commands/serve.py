@@ -11,7 +11,7 @@ from stores.models import Store
 
 
 class Command(BaseCommand):
-    help = "Serve the API and the admin, and work the queue, until SIGTERM or Ctrl-C."
+    help = "Serve the dashboard, the API and the admin, and work the queue, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
