@@ -101,7 +101,11 @@ def _blank() -> dict[str, str]:
 
 def _visits_of(request: HttpRequest) -> list[dict[str, str]]:
     """The form's visits as they were filled in, without those left empty; one at least."""
-    columns = [request.POST.getlist(name)[:MOST_VISITS] for name in ("store_id", "visit_time", "image_urls")]
+    # NULs are no text for PostgreSQL; from JSON, the parser refuses them.
+    columns = [
+        [text.replace("\0", "") for text in request.POST.getlist(name)[:MOST_VISITS]]
+        for name in ("store_id", "visit_time", "image_urls")
+    ]
     visits = [dict(zip(_blank(), row, strict=True)) for row in zip(*columns, strict=False)]
     return [visit for visit in visits if any(text.strip() for text in visit.values())] or [_blank()]
 
