@@ -49,9 +49,12 @@ class Screen:
             self._bar.update(self._task, description=standing(job), split=(job.completed, job.failed, job.total))
             return
         now = time.monotonic()
-        if now - self._shown_at >= LINE_SECONDS or job.state == JobState.ENDED:
-            self._shown_at = now
-            self._write(standing(job))
+        if now - self._shown_at < LINE_SECONDS and job.state != JobState.ENDED:
+            return
+        line = standing(job)
+        if line != self._shown:
+            self._write(line)
+            self._shown, self._shown_at = line, now
 
     def say(self, sentence: str) -> None:
         """Beside the bar, to stay."""
@@ -61,10 +64,8 @@ class Screen:
             self._write(sentence)
 
     def _write(self, line: str) -> None:
-        if line != self._shown:
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-            self._shown = line
+        self._stream.write(f"{line}\n")
+        self._stream.flush()
 
 
 class _SplitBar(bars.ProgressColumn):

@@ -79,3 +79,8 @@ def test_standard_output_holds_the_file_alone_and_may_be_closed_early():
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
         assert process.wait() == 1
+    few = [*command[:-2], "--state", "pending", "--host", "nowhere"]
+    with subprocess.Popen(few, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert b"BrokenPipe" not in process.stderr.read()
+        assert process.wait() == 1

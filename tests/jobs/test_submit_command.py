@@ -17,7 +17,7 @@ from jobs import queue
 from jobs.management import watching
 from jobs.management.commands import submit as command
 from jobs.management.watching import in_words, standing
-from jobs.models import ImageResult, Job
+from jobs.models import ImageResult, Job, Worker
 from tests.engine.conftest import start_engine  # noqa: F401 - a fixture
 from tests.factories import KNOWN_STORE, look, make_stores, make_worker, submit_job
 from tests.waiting import wait_for
@@ -147,6 +147,7 @@ def test_json_is_one_document(write):
 
 def test_a_watched_job_that_completes_ends_with_code_0(start_engine, write, images, quick, capsys):  # noqa: F811
     start_engine(THREADS)
+    wait_for(Worker.objects.alive().exists)
     out, code, _ = run(write(body(*(f"{images.url}/{name}" for name in images.names))), "--watch")
     count = len(images.names)
     assert code == 0
@@ -158,6 +159,7 @@ def test_a_watched_job_that_completes_ends_with_code_0(start_engine, write, imag
 
 def test_a_watched_job_that_fails_ends_with_code_1_and_says_why(start_engine, write, images, quick):  # noqa: F811
     start_engine(THREADS)
+    wait_for(Worker.objects.alive().exists)
     out, code, _ = run(write(body(f"{images.url}/404", f"{images.url}/{images.names[0]}")), "--watch")
     assert code == 1
     assert "failed: 1 of 2 images completed, 1 failed" in out
@@ -197,10 +199,13 @@ def test_without_a_worker_it_says_so_once_and_goes_on_waiting_and_a_canceled_job
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ctrl_c_leaves_the_job_running(write, quick):
-    thread = beside(lambda job: os.kill(os.getpid(), signal.SIGINT))
+def test_ctrl_c_leaves_the_job_running(write, monkeypatch):
+    def interrupted(job_id):
+        os.kill(os.getpid(), signal.SIGINT)
+        return watching.watch(job_id)
+
+    monkeypatch.setattr(command, "watch", interrupted)
     _, code, _ = run(write(body()), "--watch")
-    thread.join()
     assert code == 130
     assert ImageResult.objects.pending().count() == 1
 

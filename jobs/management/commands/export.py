@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,8 +51,7 @@ class Command(BaseCommand):
             written = write(job, which, ExportFormat(format) if format else ending, file or sys.stdout.buffer)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever reads has read enough. Or the interpreter would try once more to write, at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever reads has read enough, and need not be told.
             sys.exit(1)
         except (OSError, DatabaseError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip()
