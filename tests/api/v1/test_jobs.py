@@ -214,6 +214,8 @@ def test_the_list_is_narrowed_by_time_inclusively(v1):
     assert ids(v1.get("jobs", {"created_from": exact, "created_to": exact})) == [job.pk]
     assert ids(v1.get("jobs", {"created_from": date, "created_to": date})) == [job.pk]
     assert ids(v1.get("jobs", {"created_from": later})) == []
+    Job.objects.update(created_at=day + timedelta(microseconds=1))
+    assert ids(v1.get("jobs", {"created_to": exact})) == []
     assert ids(v1.get("jobs", {"created_to": "2020-01-01"})) == []
 
 
@@ -231,6 +233,16 @@ def test_the_etag_changes_with_the_job_and_not_with_the_clock(v1):
 
     work_off()
     assert v1.get(f"jobs/{job.pk}", if_none_match=etag).status_code == 200
+
+
+def test_the_etag_passes_over_the_estimate(v1):
+    job = submit_job(50)
+    worker = make_worker()
+    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=25)])
+    first, second = v1.get(f"jobs/{job.pk}"), v1.get(f"jobs/{job.pk}")
+
+    assert first.json()["estimate"] != second.json()["estimate"]
+    assert first["ETag"] == second["ETag"]
 
 
 def test_head_answers_like_get_without_a_body(v1):
