@@ -27,6 +27,7 @@ _LOGIN = b"username=admin&password=x&csrfmiddlewaretoken=" + b"x" * 32 + b"&next
 # The same in parts, whose own headers a mutation can spoil.
 _PART = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
 _LOGIN_IN_PARTS = b"".join(_PART % tuple(pair.split(b"=")) for pair in _LOGIN.split(b"&")) + b"--x--"
+_THEME = b"theme=dark&csrfmiddlewaretoken=" + b"x" * 32 + b"&next=/jobs/"
 # With it the form is read; without it the request is refused before.
 _CSRF_COOKIE = "csrftoken=" + "x" * 32
 _NUMBERS = (b"0", b"-0", b"-1", b"1.0", b"1e400", b"9" * 30, b"2147483648", b"9223372036854775808", b"NaN", b"1e-400")
@@ -98,6 +99,11 @@ GOOD = (
         body=_LOGIN_IN_PARTS,
     ),
     Request("good", "GET", "/admin/"),
+    Request("good", "GET", "/sign-in/", "next=/jobs/"),
+    Request("good", "POST", "/sign-in/", headers={"Content-Type": FORM, "Cookie": _CSRF_COOKIE}, body=_LOGIN),
+    Request("good", "GET", "/jobs/", "stage=failed&q=KS0001&before=9"),
+    Request("good", "POST", "/appearance/", headers={"Content-Type": FORM, "Cookie": _CSRF_COOKIE}, body=_THEME),
+    Request("good", "GET", "/docs/errors/"),
     Request("good", "GET", "/livez"),
     Request("good", "GET", "/readyz"),
     Request("good", "GET", "/static/admin/css/base.css"),

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.filters import read_image_filter
 from jobs import actions
@@ -116,6 +116,7 @@ def _prioritize(job: Job, request: HttpRequest) -> str:
     return f"Priority {text}: {images:,} image{pluralize(images)} moved in the queue."
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def retry(request: HttpRequest, job_id: int) -> HttpResponse:
     """First what a retry by this filter would meet; sent from there, the retry."""

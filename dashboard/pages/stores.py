@@ -9,7 +9,7 @@ from django.db.models import Prefetch, Q
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from jobs.models import ImageResult, Job, Visit
 from stores import imports
@@ -68,6 +68,7 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "dashboard/stores/page.html", context)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def import_stores(request: HttpRequest) -> HttpResponse:
     """The upload, which is only rehearsed, and the imports of late."""

@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ParseError
 
 from jobs import submission
@@ -27,6 +28,7 @@ VISITS, MOST_VISITS = 1, 50
 MOST_SHOWN = 200_000
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def submit_page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
