@@ -131,11 +131,12 @@ class Load(threading.Thread):
         pending = "SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'running')"
         waiting, running = self._eyes.see(f"{pending} FROM jobs_imageresult WHERE state IN ('pending', 'running')")[0]
         self.idle += bool(self.orders) and not running
-        while waiting < LEAST_WAITING:
+        # A time that is over in the midst of it leaves nothing unsent.
+        while waiting < LEAST_WAITING and not self.stopping.is_set():
             new = order(self._rng, self._images, f"job{len(self.orders)}", IMAGES_PER_JOB)
-            self.orders.append(new)
             begun = time.monotonic()
-            self._client.submit(new, self.stopping)
+            self._client.submit(new, threading.Event())
+            self.orders.append(new)
             self.submits.append(time.monotonic() - begun)
             waiting += IMAGES_PER_JOB
 

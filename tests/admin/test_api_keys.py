@@ -26,7 +26,7 @@ def test_pages_show_what_a_key_may_do_and_neither_secret_nor_hash(admin_client, 
     for page in (LIST, f"{LIST}{key.pk}/change/"):
         text = admin_client.get(page).text
         assert "till 42" in text
-        assert "read, submit" in text
+        assert "manage, read, stores, submit" in text
         assert key.secret_sha256 not in text
 
 
