@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+from django.contrib.auth.models import User
+
 from jobs.errors import ImageError
 from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Job, Worker
@@ -26,17 +28,23 @@ def submit_job(
     store_id: str = KNOWN_STORE,
     on_error: OnError = OnError.CONTINUE,
     priority: int = 0,
+    owner: User | None = None,
 ) -> Job:
     """A job of one visit, with these URLs or so many invented ones."""
     if isinstance(urls, int):
         urls = [f"http://images.test/{number}.jpg" for number in range(urls)]
-    return submit_visits((store_id, urls), on_error=on_error, priority=priority)
+    return submit_visits((store_id, urls), on_error=on_error, priority=priority, owner=owner)
 
 
-def submit_visits(*visits: tuple[str, Sequence[str]], on_error: OnError = OnError.CONTINUE, priority: int = 0) -> Job:
+def submit_visits(
+    *visits: tuple[str, Sequence[str]],
+    on_error: OnError = OnError.CONTINUE,
+    priority: int = 0,
+    owner: User | None = None,
+) -> Job:
     make_stores(KNOWN_STORE)
     payload = [VisitPayload(store_id, "time of store visit", None, urls) for store_id, urls in visits]
-    return Job.objects.get(pk=submit(payload, on_error=on_error, priority=priority).job_id)
+    return Job.objects.get(pk=submit(payload, on_error=on_error, priority=priority, owner=owner).job_id)
 
 
 def make_worker() -> int:

@@ -1,14 +1,19 @@
 """The pages in a real browser, on the service over a real socket; both share the test's database."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
+from jobs.api.v1 import streams
+from jobs.engine import base
+from jobs.engine.base import Engine
 from jobs.watch.live import listener
 from tests.conftest import CHROMIUM
 from tests.waiting import wait_for
@@ -19,6 +24,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+STREAMS = 50
 PATIENCE_MS = 10_000
 TELL_OF_VIOLATIONS = """
     addEventListener("securitypolicyviolation", (event) =>
@@ -47,8 +53,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(live_server) -> Iterator[str]:
-    """The service's address. Its streams of events are ended with the test."""
+def site(live_server, monkeypatch) -> Iterator[str]:
+    """The service's address. Its streams of events are ended with the test.
+
+    There are more of them than in the service: tests leave pages faster than people do, and that a page has been left
+    is noticed only seconds later.
+    """
+    monkeypatch.setattr(streams, "_free", threading.BoundedSemaphore(STREAMS))
     yield live_server.url
     listener.close()
     wait_for(lambda: not listener.watchers and listener._thread is None)
@@ -56,8 +67,16 @@ def site(live_server) -> Iterator[str]:
 
 
 @pytest.fixture
-def context(chromium, site) -> Iterator[BrowserContext]:
-    context = chromium.new_context(base_url=site, color_scheme="light", viewport={"width": 1280, "height": 900})
+def context_options() -> dict[str, Any]:
+    """What a file's browser has of its own."""
+    return {}
+
+
+@pytest.fixture
+def context(chromium, site, context_options) -> Iterator[BrowserContext]:
+    context = chromium.new_context(
+        base_url=site, color_scheme="light", viewport={"width": 1280, "height": 900}, **context_options
+    )
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(TELL_OF_VIOLATIONS)
     yield context
@@ -120,3 +139,16 @@ def sign_in(context, site) -> Callable[[User], None]:
         context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}])
 
     return sign_in
+
+
+@pytest.fixture
+def engine(settings, site) -> Iterator[Engine]:
+    """The service's engine, not yet started; stopped with the test, and started again as often as it likes."""
+    settings.ENGINE = "jobs.engine.threads.ThreadEngine"
+    settings.WORKER_THREADS = 4
+    settings.SHUTDOWN_SECONDS = 5
+    base.forget_engine()
+    engine = base.get_engine()
+    yield engine
+    engine.stop()
+    base.forget_engine()

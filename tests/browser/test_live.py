@@ -11,8 +11,7 @@ from tests.waiting import wait_for
 @pytest.fixture
 def claims(site, anna, sign_in, page):
     """Three images in hand of a job that anna is looking at."""
-    job = submit_job(3)
-    type(job).objects.filter(pk=job.pk).update(owner=anna)
+    job = submit_job(3, owner=anna)
     worker = make_worker()
     claims = queue.claim(worker, limit=3)
     sign_in(anna)
@@ -100,8 +99,7 @@ def test_focus_scroll_and_open_details_survive(page, claims, completed):
 
 def test_without_a_stream_it_asks_every_few_seconds(page, site, anna, sign_in, troubles, settings):
     settings.LIVE_STREAMS = 0
-    job = submit_job(2)
-    type(job).objects.filter(pk=job.pk).update(owner=anna)
+    job = submit_job(2, owner=anna)
     worker = make_worker()
     (claim,) = queue.claim(worker, limit=1)
     sign_in(anna)

@@ -24,7 +24,8 @@ def test_a_wrong_password_is_said_on_the_form(page, anna):
 
 def test_it_is_done_by_keyboard_alone_and_leads_to_the_page_asked_for(page, anna):
     page.goto("/stores/")
-    page.keyboard.type("anna")  # the first field has focus
+    expect(page.get_by_label("Username")).to_be_focused()
+    page.keyboard.type("anna")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
