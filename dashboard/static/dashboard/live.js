@@ -120,9 +120,11 @@
   }
 
   // What a swap would lose: focus, how far things are scrolled, which details are open.
-  const named = (element) => element.id || [element.tagName, element.getAttribute("href"), element.getAttribute("aria-label"), element.name, element.value, element.textContent.trim()].join();
+  // A label or an address tells an element better than its text, which may be a number that has just changed.
+  const named = (element) => element.id || [element.tagName, element.getAttribute("href"), element.getAttribute("aria-label"), element.name, element.value, element.hasAttribute("aria-label") || element.textContent.trim()].join();
+  const leadsWhere = (element) => element.hasAttribute("href") && element.getAttribute("href");
   function remember(part) {
-    const focused = part.contains(document.activeElement) ? named(document.activeElement) : null;
+    const focused = part.contains(document.activeElement) ? document.activeElement : null;
     const scrolled = [...part.querySelectorAll(".table")].map((table) => [named(table), table.scrollLeft, table.scrollTop]);
     const open = [...part.querySelectorAll("details[open][id]")].map((details) => details.id);
     const { scrollX, scrollY } = window;
@@ -130,10 +132,15 @@
       for (const id of open) document.getElementById(id)?.setAttribute("open", "");
       const now = [...document.querySelectorAll(`#${CSS.escape(part.id)} :is(a, button, summary, [tabindex])`)];
       for (const [name, left, top] of scrolled) now.find((table) => sameTable(table, name))?.scrollTo(left, top);
-      if (focused !== null) now.find((element) => named(element) === focused)?.focus({ preventScroll: true });
+      if (focused) {
+        const again = now.find((element) => named(element) === named(focused)) ?? now.find((element) => leadsWhere(focused) && leadsWhere(element) === leadsWhere(focused));
+        // What is gone leaves its place, so that the next Tab does not begin at the top of the page.
+        (again ?? placeOf(part.id)).focus({ preventScroll: true });
+      }
       window.scrollTo(scrollX, scrollY);
     };
   }
+  const placeOf = (id) => Object.assign(document.getElementById(id), { tabIndex: -1 });
   const sameTable = (element, name) => element.matches(".table") && named(element) === name;
 
   const restore = new WeakMap();
