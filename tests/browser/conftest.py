@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
 from jobs.api.v1 import streams
 from jobs.engine import base
@@ -24,6 +24,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+DESK = ViewportSize(width=1280, height=900)
 STREAMS = 50
 PATIENCE_MS = 10_000
 TELL_OF_VIOLATIONS = """
@@ -74,9 +75,7 @@ def context_options() -> dict[str, Any]:
 
 @pytest.fixture
 def context(chromium, site, context_options) -> Iterator[BrowserContext]:
-    context = chromium.new_context(
-        base_url=site, color_scheme="light", viewport={"width": 1280, "height": 900}, **context_options
-    )
+    context = chromium.new_context(base_url=site, color_scheme="light", viewport=DESK, **context_options)
     context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(TELL_OF_VIOLATIONS)
     yield context

@@ -1,0 +1,168 @@
+"""What holds on every page: accessible in both schemes, as wide as a phone, quiet in the console, within the policy."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import expect
+
+from jobs import actions, queue
+from jobs.errors import HTTPStatus, NotAnImage, Truncated
+from jobs.imaging.outcome import Evidence, Outcome
+from jobs.models import ImageResult, Job
+from stores import imports
+from stores.models import Store, StoreImport
+from tests.browser.accessible import assert_accessible, assert_fits_a_phone
+from tests.browser.conftest import DESK
+from tests.factories import KNOWN_STORE, failure, make_worker, submit_job, submit_visits, success
+from tests.stores.files import store_file
+
+LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
+
+
+@dataclass
+class Shown:
+    """What there is to look at: a job in each state, a store, and an import with rejects."""
+
+    queued: Job
+    running: Job
+    paused: Job
+    ended: Job
+    failed: ImageResult
+    completed: ImageResult
+    store: Store
+    store_import: StoreImport
+
+
+@pytest.fixture
+def shown(anna, sign_in) -> Shown:
+    User.objects.filter(pk=anna.pk).update(is_staff=True, is_superuser=True)
+    anna.refresh_from_db()
+    worker = make_worker()
+    urls = [LONG, *(f"http://{host}.test/{host}.jpg" for host in ("good", "gone", "page", "short"))]
+    ended = submit_visits((KNOWN_STORE, urls), ("N-1", ["http://good.test/1.jpg"]), owner=anna)
+    long, good, gone, page, short = queue.claim(worker, limit=5)
+    seen = Evidence(http_status=404, redirects=[LONG, "http://gone.test/"], bytes=321, content_type="text/html")
+    late = Truncated()
+    late.retryable = False
+    queue.record(
+        worker,
+        [
+            success(long), success(good), Outcome(gone, seen, error=HTTPStatus(404)),
+            failure(page, NotAnImage()), failure(short, late),
+        ],
+    )  # fmt: skip
+    running = submit_job(3, owner=anna)
+    first, *_ = queue.claim(worker, limit=2)
+    queue.record(worker, [success(first)])
+    paused = submit_job(2, owner=anna)
+    actions.pause(paused.pk, anna)
+    sign_in(anna)
+    images = ImageResult.objects.filter(job=ended).order_by("pk")
+    rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
+    return Shown(
+        submit_job(2, owner=anna), running, paused, ended, images[2], images[0], Store.objects.get(),
+        imports.rehearse(store_file(*rows), "stores of november.csv", anna),
+    )  # fmt: skip
+
+
+PAGES = {
+    "jobs": ["/jobs/", "/jobs/?q=nobody", "/jobs/{queued.pk}/", "/jobs/{running.pk}/", "/jobs/{paused.pk}/"],
+    "an ended job": [
+        "/jobs/{ended.pk}/",
+        "/jobs/{ended.pk}/?state=failed&host=gone.test&area=A-1",
+        "/jobs/{ended.pk}/?code=nothing",
+        "/jobs/{ended.pk}/images/{failed.pk}/",
+        "/jobs/{ended.pk}/images/{completed.pk}/",
+        "/jobs/{ended.pk}/retry/",
+        "/jobs/{ended.pk}/retry/?code=http_404&host=gone.test&area=A-1",
+    ],
+    "stores": [
+        "/stores/",
+        "/stores/?q=nothing",
+        "/stores/{store.pk}/",
+        "/stores/import/",
+        "/stores/import/{store_import.pk}/",
+    ],
+    "the rest": [
+        "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/docs/errors/", "/docs/problems/"
+    ],
+}  # fmt: skip
+
+
+def assert_well_made(page):
+    expect(page.get_by_role("heading", level=1)).to_have_count(1)
+    page.set_viewport_size(DESK)
+    assert_accessible(page)
+    assert_fits_a_phone(page)
+
+
+@pytest.mark.parametrize("addresses", PAGES.values(), ids=PAGES)
+def test_every_page_is_well_made(page, shown, troubles, subtests, addresses):
+    for address in addresses:
+        with subtests.test(address):
+            assert page.goto(address.format(**vars(shown))).status == 200
+            assert_well_made(page)
+            assert not troubles
+
+
+def test_there_is_something_to_see_before_the_first_job_and_store(page, anna, sign_in):
+    User.objects.filter(pk=anna.pk).update(is_staff=True)
+    sign_in(anna)
+    for address in ("/jobs/", "/stores/", "/operations/"):
+        page.goto(address)
+        assert_well_made(page)
+
+
+def test_what_asks_for_confirmation_is_well_made(page, shown):
+    page.goto(f"/jobs/{shown.running.pk}/")
+    page.get_by_role("button", name="Cancel …").click()
+    assert_well_made(page)
+    page.goto("/jobs/?stage=running")
+    page.get_by_role("button", name="Count them …").click()
+    assert_well_made(page)
+
+
+def check(page, way, body):
+    """Have a body of one visit rehearsed, sent in one of the three ways."""
+    page.goto(f"/submit/?way={way}")
+    (visit,) = body["visits"]
+    if way == "form":
+        page.get_by_label("Store id").fill(visit["store_id"])
+        page.get_by_label("Time of the visit").fill(visit["visit_time"])
+        page.get_by_label("Image URLs").fill("\n".join(visit["image_url"]))
+    elif way == "file":
+        file = {"name": "visits.json", "mimeType": "application/json", "buffer": json.dumps(body).encode()}
+        page.get_by_label("File").set_input_files(file)
+    else:
+        page.get_by_label("Body of the submission").fill(json.dumps(body))
+    page.get_by_role("button", name="Check it first").click()
+    return page.get_by_role("region", name="What would come of it")
+
+
+@pytest.mark.parametrize("way", ["form", "file", "json"])
+def test_what_a_rehearsal_says_is_well_made(page, shown, way):
+    visit = {"store_id": "N-1", "visit_time": "now", "image_url": [LONG, LONG, "http://10.0.0.1/x"]}
+    expect(check(page, way, {"count": 1, "visits": [visit]})).to_contain_text("This would be accepted.")
+    assert_well_made(page)
+    visit["image_url"] = []
+    expect(check(page, way, {"count": 1, "visits": [visit]})).to_contain_text("This would be refused")
+    assert_well_made(page)
+
+
+@pytest.mark.parametrize(("address", "status"), [("/nowhere/", 404), ("/jobs/987654/", 404), ("/operations/", 403)])
+def test_a_refusal_is_a_page_as_well_made_as_others(page, anna, sign_in, troubles, address, status):
+    sign_in(anna)
+    assert page.goto(address).status == status
+    assert_well_made(page)
+    assert all(str(status) in trouble for trouble in troubles)
+    troubles.clear()
+
+
+def test_the_page_of_the_api_is_quiet_and_within_the_policy(page, shown):
+    """Its own markup is Swagger UI's."""
+    page.goto("/docs/")
+    expect(page.locator(".opblock").first).to_be_visible()
+    page.locator(".opblock-summary-control").first.click()
+    expect(page.locator(".opblock-body").first).to_be_visible()
