@@ -101,12 +101,23 @@ def test_without_a_stream_it_asks_every_few_seconds(page, site, anna, sign_in, t
     settings.LIVE_STREAMS = 0
     job = submit_job(2, owner=anna)
     worker = make_worker()
-    (claim,) = queue.claim(worker, limit=1)
+    claims = queue.claim(worker, limit=2)
     sign_in(anna)
     page.goto(f"/jobs/{job.pk}/")
+    completed = page.locator("#standing .tiles dd").first
     expect(indicator(page)).to_have_text("polling")
-    queue.record(worker, [success(claim)])
-    expect(page.locator("#standing .tiles dd").first).to_contain_text("1 of 2", timeout=8000)
+    page.evaluate("window.isStillHere = true")
+    queue.record(worker, [success(claims.pop())])
+    expect(completed).to_contain_text("1 of 2", timeout=8000)
+    expect(indicator(page)).to_have_text("polling")
+
+    page.get_by_label("Error code").fill("http_4")
+    queue.record(worker, [success(claims.pop())])
+    expect(indicator(page)).to_have_text("paused", timeout=8000)
+    expect(completed).to_contain_text("1 of 2")
+    page.get_by_label("Error code").blur()
+    expect(completed).to_contain_text("2 of 2")
+    assert page.evaluate("window.isStillHere")
     assert all("503" in trouble for trouble in troubles)
     troubles.clear()
 
