@@ -22,8 +22,12 @@ from jobs.watch.live import Watcher, listener
 
 # Between two events of a stream; what happens meanwhile is told together.
 PAUSE_SECONDS = 0.5
-# A notification may be lost: so often the row is looked at without one. It also finds clients that have gone.
+# A notification may be lost: so often the row is looked at without one.
 LOOK_SECONDS = 5.0
+# How often something is sent all the same: that a client has gone is found out by sending to it, and until then its
+# place is taken.
+BEAT_SECONDS = 1.0
+_BEAT = b":\n\n"
 # How long a stream lasts, unless the web server would cut it off sooner.
 STREAM_SECONDS = 50.0
 # After which a browser comes back whose stream has ended.
@@ -62,23 +66,27 @@ class _Stream:
     def _tell(self) -> Iterator[bytes]:
         end = monotonic() + min(STREAM_SECONDS, settings.WEB_REQUEST_SECONDS - 1)
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
-        moved = True
+        moved, look_at = True, 0.0
         while not listener.closing:
-            try:
-                event, ended = self._look(moved)
-            except DatabaseError:
-                return  # the client comes back, and is answered 503 or 200
+            if moved or monotonic() >= look_at:
+                try:
+                    event, ended = self._look(moved)
+                except DatabaseError:
+                    return  # the client comes back, and is answered 503 or 200
+                look_at = monotonic() + LOOK_SECONDS
+            else:
+                event, ended = _BEAT, False
             yield event
             if ended or monotonic() >= end:
                 return
-            moved = self._watcher.wait(min(LOOK_SECONDS, max(end - monotonic(), 0.1)))
+            moved = self._watcher.wait(min(BEAT_SECONDS, max(end - monotonic(), 0.1)))
             if moved and not listener.closing:
                 threading.Event().wait(PAUSE_SECONDS)
 
     def _look(self, moved: bool) -> tuple[bytes, bool]:
         """What is to be said now, and whether it is the last thing."""
         if self._job_id is None:
-            return (_event("change", {}) if moved else b":\n\n"), False
+            return (_event("change", {}) if moved else _BEAT), False
         try:
             job = Job.objects.with_running().filter(pk=self._job_id).first()
         finally:
@@ -87,7 +95,7 @@ class _Stream:
             return _event("end", {}), True
         ended = job.state == JobState.ENDED
         if job.revision == self._seen and not ended:
-            return b":\n\n", False
+            return _BEAT, False
         self._seen = job.revision
         return _event("end" if ended else "change", standing(job), job.revision), ended
 
