@@ -22,8 +22,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three for two processors: many tests wait for other processes."""
-    return max(1, (os.cpu_count() or 1) * 3 // 2)
+    """Two for each processor: many tests wait for other processes, or for a browser."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")

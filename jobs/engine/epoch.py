@@ -122,9 +122,12 @@ class Epoch:
                 raise self._lost
             room = min(self._seats.room, self._seats.size + MOST_UNRECORDED - len(self.in_hand))
             if room >= self._seats.refill_at and not self._queue_is_empty:
+                # Said before the queue is asked: a wake-up that comes meanwhile must be the last word.
+                self._queue_is_empty = True
                 claims = self._claim(room)
                 failpoints.hit("claim.after_commit", claims)
-                self._queue_is_empty = len(claims) < room
+                if len(claims) == room:
+                    self._queue_is_empty = False
                 self._hand_out(claims)
                 continue
             if monotonic() >= deadline:

@@ -225,6 +225,24 @@ def test_a_job_submitted_while_idle_starts_without_waiting_for_the_poll(start_en
     engine.stop()
 
 
+def test_a_wake_up_that_comes_while_the_queue_is_asked_is_not_forgotten(start_engine, images, monkeypatch):
+    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 60.0)
+    claim, jobs = queue.claim, []
+
+    def claim_and_be_late(*args, **kwargs):
+        claims = claim(*args, **kwargs)
+        if not jobs:
+            jobs.append(submit_job(urls(images, 3)))
+            wait_for(lambda: engine._epoch.stir.is_set())
+        return claims
+
+    monkeypatch.setattr("jobs.queue.claim", claim_and_be_late)
+    engine = start_engine(THREADS)
+    wait_for(lambda: jobs)
+    assert finished(jobs[0]).status == "completed"
+    engine.stop()
+
+
 @pytest.fixture
 def recorder():
     lost = []
