@@ -107,7 +107,8 @@ class _Status(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # as abov
                     OpenApiParameter("jobid", {"type": "integer", "minimum": 1}, required=True),
                     _query("view", "More of it.", {"type": "string", "enum": ["summary", "images"]}),
                     _query("cursor", "Of `view=images`."),
-                    _query("limit", "Of `view=images`.", _LIMIT),
+                    # No number by its type: without that view nobody looks at it.
+                    _query("limit", f"Of `view=images`: 1 to {MAX_LIMIT:,}; {DEFAULT_LIMIT} without it."),
                 ],
                 responses={200: _STATUS},
             )
