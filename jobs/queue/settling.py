@@ -147,13 +147,14 @@ def _advance_stores(completed: Iterable[Row], failed: Iterable[Row]) -> Counter[
     skipped: Counter[int] = Counter()
     for row in completed:
         if row.on_error == OnError.STOP_STORE:
-            following = _rest_of_store(row).filter(job__paused_at=None).select_for_update(of=("self",), no_key=True)[:1]
-            ImageResult.objects.filter(pk__in=following.values("pk")).update(held=False)
+            rest = _rest_of_store(row).filter(job__paused_at=None).select_for_update(of=("self",), no_key=True)
+            # Read first: within the UPDATE the planner may ask for "the next one" again and again, and let all go.
+            ImageResult.objects.filter(pk__in=list(rest.values_list("pk", flat=True)[:1])).update(held=False)
     for row in failed:
         if row.on_error == OnError.STOP_STORE:
-            rest = list(_rest_of_store(row).select_for_update(no_key=True).values_list("pk", flat=True))
-            fail_unfetched(ImageResult.objects.filter(pk__in=rest), Skipped)
-            skipped[row.job_id] += len(rest)
+            left = list(_rest_of_store(row).select_for_update(no_key=True).values_list("pk", flat=True))
+            fail_unfetched(ImageResult.objects.filter(pk__in=left), Skipped)
+            skipped[row.job_id] += len(left)
     return skipped
 
 
