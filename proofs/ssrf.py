@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from jobs.imaging.connect import DNS_SECONDS
+from jobs.imaging.resolver import DNS_SECONDS
 from proofs.report import CannotProve, Report
 from proofs.ssrf_addresses import STRICTER, compare
 

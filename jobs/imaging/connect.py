@@ -5,81 +5,17 @@ an earlier DNS answer leaves a second look-up in between.
 """
 
 import errno
-import queue
 import socket
-import threading
-from collections.abc import Callable, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from jobs import errors
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import NOT_PUBLIC, Guard, address_class
+from jobs.imaging.resolver import Resolver
 
-DNS_SECONDS = 5.0  # getaddrinfo has no timeout of its own
-DNS_THREADS = 16
 CONNECT_SECONDS = 5.0  # for each address
 CONNECT_TRIES = 4  # a name with many dead addresses must not use up the deadline
 READ_SECONDS = 10.0  # of silence
-
-# What socket.getaddrinfo answers: family, type, protocol, canonical name, (address, port, …).
-type AddressInfo = tuple[Any, ...]
-type Lookup = Callable[..., Sequence[AddressInfo]]
-
-
-class Resolver:
-    """Name look-ups that end in time: each in a thread of its own, which a hung look-up may keep.
-
-    At most `threads` of them at once. The threads are daemons, so that none can delay the end of the process.
-    """
-
-    def __init__(
-        self, lookup: Lookup = socket.getaddrinfo, seconds: float = DNS_SECONDS, threads: int = DNS_THREADS
-    ) -> None:
-        self._lookup = lookup
-        self._seconds = seconds
-        self._free = threading.BoundedSemaphore(threads)
-
-    def resolve(self, host: str, port: int, deadline: Deadline) -> Sequence[AddressInfo]:
-        """Every address of `host`, at least one; raises DNSNotFound, DNSTimeout."""
-        if _is_literal(host):
-            return self._lookup(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        seconds = min(self._seconds, deadline.remaining)
-        if not self._free.acquire(timeout=max(seconds, 0)):
-            raise errors.DNSTimeout
-        answers: queue.SimpleQueue[Sequence[AddressInfo] | Exception] = queue.SimpleQueue()
-        look_up = threading.Thread(target=self._look_up, args=(host, port, answers), name="dns", daemon=True)
-        try:
-            look_up.start()
-        except RuntimeError:  # no thread to be had: the place must not be lost with it
-            self._free.release()
-            raise
-        try:
-            answer = answers.get(timeout=max(min(seconds, deadline.remaining), 0))
-        except queue.Empty:
-            raise errors.DNSTimeout from None
-        if isinstance(answer, socket.gaierror) and answer.errno == socket.EAI_AGAIN:
-            # The resolver itself waited in vain for its name servers.
-            raise errors.DNSTimeout from None
-        if isinstance(answer, Exception) or not answer:
-            raise errors.DNSNotFound from None
-        return answer
-
-    def _look_up(self, host: str, port: int, answers: queue.SimpleQueue[Sequence[AddressInfo] | Exception]) -> None:
-        try:
-            answers.put(self._lookup(host, port, type=socket.SOCK_STREAM))
-        except Exception as error:  # noqa: BLE001 - the waiting thread raises what it means
-            answers.put(error)
-        finally:
-            self._free.release()
-
-
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 class Connector:

@@ -20,10 +20,11 @@ from django.conf import settings
 from jobs import errors
 from jobs.imaging import failures
 from jobs.imaging.body import Body, Room
-from jobs.imaging.connect import CONNECT_SECONDS, READ_SECONDS, Connector, Resolver
+from jobs.imaging.connect import CONNECT_SECONDS, READ_SECONDS, Connector
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
 from jobs.imaging.outcome import Evidence
+from jobs.imaging.resolver import Resolver
 from jobs.imaging.transport import GuardedResponse, GuardedSession, tls_context
 from jobs.imaging.turns import HostTurns
 
@@ -115,7 +116,7 @@ class Fetcher:
         with self._watchdog.deadline() as deadline:
             for _ in range(self._max_redirects + 1):
                 with (
-                    self._turns.turn(target.host, deadline),
+                    self._turns.turn(f"{target.host}:{target.port}"),
                     closing(self._open(target.url, deadline, evidence)) as response,
                 ):
                     # A socket shut by the watchdog looks like the end of the header, too.

@@ -9,10 +9,10 @@ import pytest
 
 from jobs import errors
 from jobs.imaging import connect
-from jobs.imaging.connect import Resolver
 from jobs.imaging.guard import NOT_PUBLIC, Guard, address_class
 from jobs.imaging.outcome import Claim
 from jobs.imaging.pipeline import Pipeline
+from jobs.imaging.resolver import Resolver
 from proofs.world.fault_server import FaultServer, closing, response, silent
 from tests.imaging.conftest import ALL_PORTS, LOOPBACK
 

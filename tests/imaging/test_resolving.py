@@ -7,9 +7,9 @@ import time
 import pytest
 
 from jobs import errors
-from jobs.imaging.connect import Resolver
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.outcome import Evidence
+from jobs.imaging.resolver import Resolver
 from proofs.world.fault_server import closing, response
 from tests.waiting import wait_for
 
@@ -65,30 +65,122 @@ def test_a_hung_look_up_is_left_behind(make_fetcher, evidence, seconds, deadline
     hanging.set()
 
 
-def test_hung_look_ups_are_bounded_and_their_places_come_back():
-    hanging, started = threading.Event(), []
+class Hanging:
+    """A name server that answers nothing for names that begin with "hung", until it is let go."""
 
-    def look_up(host, port, **_):
-        started.append(host)
-        hanging.wait(10)
-        return socket.getaddrinfo("127.0.0.1", port)
+    def __init__(self):
+        self.asked: list[str] = []
+        self.let_go = threading.Event()
 
-    resolver = Resolver(look_up, seconds=0.1, threads=2)
-    for _ in range(4):
+    def __call__(self, host, port, **_):
+        self.asked.append(host)
+        if host.startswith("hung"):
+            self.let_go.wait(20)
+        return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+
+
+@pytest.fixture
+def hanging():
+    names = Hanging()
+    yield names
+    names.let_go.set()
+
+
+def test_a_hung_name_has_one_look_up_however_many_ask(hanging):
+    resolver = Resolver(hanging, seconds=0.3)
+
+    def ask(port):
         with pytest.raises(errors.DNSTimeout):
-            resolver.resolve("images.example", 80, Deadline(5))
-    assert len(started) == 2
-    hanging.set()
-    wait_for(lambda: resolver._free._value == 2)
+            resolver.resolve("hung.example", port, Deadline(5))
+
+    threads = [threading.Thread(target=ask, args=[80 + n % 2]) for n in range(20)]
+    started = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert time.monotonic() - started < 3
+    ask(80)
+    assert hanging.asked == ["hung.example"]
+
+
+def test_who_shares_a_look_up_gets_an_address_with_the_port_that_it_asked_for(hanging):
+    resolver = Resolver(hanging)
+    ports = []
+    threads = [
+        threading.Thread(target=lambda p=port: ports.append((p, resolver.resolve("hung.example", p, Deadline(5)))))
+        for port in (80, 8080)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: hanging.asked)
+    hanging.let_go.set()
+    for thread in threads:
+        thread.join(10)
+    assert {port: info[-1][1] for port, infos in ports for info in infos} == {80: 80, 8080: 8080}
+
+
+def test_a_name_that_did_not_answer_is_left_alone_for_a_moment_and_then_asked_again(hanging, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.resolver.NEGATIVE_SECONDS", 0.3)
+    resolver = Resolver(hanging, seconds=0.1)
+    with pytest.raises(errors.DNSTimeout):
+        resolver.resolve("hung.example", 80, Deadline(5))
+    hanging.let_go.set()
+    wait_for(lambda: not resolver._alive)
+    # Its late answer says that it is back: nobody need wait for the moment to pass.
+    assert resolver.resolve("hung.example", 80, Deadline(5))
+
+
+def test_no_name_waits_for_another_ones_hung_look_up(hanging):
+    resolver = Resolver(hanging, seconds=0.05)
+    for n in range(100):
+        with pytest.raises(errors.DNSTimeout):
+            resolver.resolve(f"hung{n}.example", 80, Deadline(0.001))
+    started = time.monotonic()
     assert resolver.resolve("images.example", 80, Deadline(5))
+    assert time.monotonic() - started < 1
 
 
-def test_the_wait_for_a_place_ends_at_the_deadline():
-    resolver = Resolver(seconds=60, threads=1)
-    resolver._free.acquire()
+def test_hung_look_ups_are_bounded_and_a_name_that_answered_before_is_found_all_the_same(hanging):
+    resolver = Resolver(hanging, seconds=0.05, threads=3)
+    known = resolver.resolve("images.example", 80, Deadline(5))
+    wait_for(lambda: not resolver._alive)
+    for n in range(5):
+        with pytest.raises(errors.DNSTimeout):
+            resolver.resolve(f"hung{n}.example", 80, Deadline(5))
+    assert hanging.asked == ["images.example", "hung0.example", "hung1.example", "hung2.example"]
+    assert resolver.resolve("images.example", 80, Deadline(5)) == known
+    with pytest.raises(errors.DNSTimeout):
+        resolver.resolve("unknown.example", 80, Deadline(5))
+    hanging.let_go.set()
+    wait_for(lambda: not resolver._alive)
+    assert resolver.resolve("unknown.example", 80, Deadline(5))
+
+
+def test_a_name_whose_look_up_is_lost_gets_another(hanging, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.resolver.LOST_SECONDS", 0.05)
+    monkeypatch.setattr("jobs.imaging.resolver.NEGATIVE_SECONDS", 0.0)
+    resolver = Resolver(hanging, seconds=0.05)
+    for _ in range(2):
+        with pytest.raises(errors.DNSTimeout):
+            resolver.resolve("hung.example", 80, Deadline(5))
+    assert hanging.asked == ["hung.example"] * 2
+
+
+def test_what_is_remembered_of_names_is_bounded(hanging, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.resolver.MOST_KNOWN", 10)
+    resolver = Resolver(hanging)
+    for n in range(50):
+        resolver.resolve(f"images{n}.example", 80, Deadline(5))
+    wait_for(lambda: not resolver._alive)
+    assert (len(resolver._known), resolver._running, resolver._silent) == (10, {}, {})
+
+
+def test_the_wait_for_a_look_up_ends_at_the_deadline(hanging):
+    resolver = Resolver(hanging, seconds=60)
     started = time.monotonic()
     with pytest.raises(errors.DNSTimeout):
-        resolver.resolve("images.example", 80, Deadline(0.05))
+        resolver.resolve("hung.example", 80, Deadline(0.05))
     assert time.monotonic() - started < 3
 
 
@@ -101,6 +193,7 @@ def test_a_look_up_that_finds_no_thread_keeps_no_place(monkeypatch):
     for _ in range(2):
         with pytest.raises(RuntimeError):
             resolver.resolve("images.example", 80, Deadline(5))
+    assert (resolver._alive, resolver._running) == (0, {})
 
 
 def test_one_look_up_serves_all_requests_on_a_connection(make_fetcher, server):
@@ -114,8 +207,7 @@ def test_one_look_up_serves_all_requests_on_a_connection(make_fetcher, server):
 
 
 def test_an_address_is_asked_for_without_a_look_up_thread(make_fetcher, server, evidence, monkeypatch):
-    resolver = Resolver(threads=1)
-    resolver._free.acquire()  # as if a hung look-up held the only place
+    resolver = Resolver(threads=0)
     make_fetcher(resolver=resolver).fetch(server.at("/", response(b"x")), evidence).file.close()
 
 

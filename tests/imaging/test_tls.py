@@ -6,7 +6,7 @@ import time
 import pytest
 
 from jobs import errors
-from jobs.imaging.connect import Resolver
+from jobs.imaging.resolver import Resolver
 from proofs.world.authority import DAY, Authority
 from proofs.world.fault_server import FaultServer, response
 
