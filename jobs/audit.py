@@ -106,7 +106,8 @@ CHECKS = (
             'image %s is %s at claim %s, with %s attempts, %s crashes and %s failed attempts kept',
             image.id, image.state, image.claim_no, image.attempts, image.crashes, coalesce(evidence.total, 0))
         FROM jobs_imageresult image LEFT JOIN (
-            SELECT image_id, count(*) AS total, max(claim_no) AS last FROM jobs_failedattempt GROUP BY image_id
+            SELECT image_id, count(*) FILTER (WHERE counted) AS total, max(claim_no) AS last
+            FROM jobs_failedattempt GROUP BY image_id
         ) evidence ON evidence.image_id = image.id
         WHERE image.attempts + image.crashes > image.claim_no
             OR evidence.last > image.claim_no
@@ -123,6 +124,21 @@ CHECKS = (
         FROM jobs_imageresult
         WHERE (state = 'running' AND (claimed_by IS NULL OR held OR run_after IS NOT NULL))
             OR (state = 'pending' AND claimed_by IS NOT NULL)
+        """,
+    ),
+    Check(
+        "waits",
+        "Only a pending image waits for a host, for nothing else beside it, and for the host of its own URL",
+        # Names beyond ASCII and addresses in brackets are spelt otherwise in a URL than where it leads to.
+        """
+        SELECT id, format('image %s of job %s is %s and waits for "%s", run after %s',
+            id, job_id, state, waits_for, coalesce(run_after::text, 'nothing'))
+        FROM jobs_imageresult
+        WHERE waits_for <> '' AND (state <> 'pending' OR run_after IS NOT NULL
+            OR (waits_for <> '*' || job_id AND NOT CASE WHEN host ~ '^[a-z0-9._-]+$'
+                THEN waits_for ~ ':[0-9]{1,5}$' AND left(waits_for, -1 - length(split_part(waits_for, ':', -1)))
+                    = rtrim(host, '.')
+                ELSE waits_for ~ '^[^*].*:[0-9]{1,5}$' END))
         """,
     ),
     Check(

@@ -44,13 +44,16 @@ class ImageError(Exception):
     """One image's attempt failed, or never took place.
 
     `retryable` says whether another attempt can help; `max_attempts` lowers MAX_ATTEMPTS for errors that
-    rarely heal; `retry_after` holds the seconds a server asked for.
+    rarely heal; `retry_after` holds the seconds a server asked for. `is_refusal` says that the server is, for the
+    moment, not able or not willing to serve, whatever it is asked for; `is_answer` that it served what it was asked.
     """
 
     code: str
     sentence: ClassVar[str]
     retryable: bool = False
     max_attempts: ClassVar[int | None] = None
+    is_refusal: bool = False
+    is_answer: bool = False
 
     def __init__(self, message: str | None = None, *, retry_after: float | None = None) -> None:
         super().__init__(message or self.sentence)
@@ -88,12 +91,14 @@ class DNSTimeout(FetchError):
     code = "dns_timeout"
     sentence = "The host name could not be resolved in time."
     retryable = True
+    is_refusal = True
 
 
 class ConnectionFailed(FetchError):
     code = "connection"
     sentence = "The connection to the server failed."
     retryable = True
+    is_refusal = True
 
 
 class TLSFailed(FetchError):
@@ -107,12 +112,14 @@ class ReadTimeout(FetchError):
     code = "read_timeout"
     sentence = "The server stopped sending."
     retryable = True
+    is_refusal = True
 
 
 class DeadlineExceeded(FetchError):
     code = "deadline"
     sentence = "The download did not finish within the time allowed for one image."
     retryable = True
+    is_refusal = True
 
 
 class Truncated(FetchError):
@@ -124,6 +131,7 @@ class Truncated(FetchError):
 class TooLarge(FetchError):
     code = "too_large"
     sentence = "The image is larger than this service downloads."
+    is_answer = True
 
 
 class ProtocolViolation(FetchError):
@@ -136,16 +144,19 @@ class ProtocolViolation(FetchError):
 class ContentEncoding(FetchError):
     code = "content_encoding"
     sentence = "The server compressed the image although it was asked not to."
+    is_answer = True
 
 
 class TooManyRedirects(FetchError):
     code = "too_many_redirects"
     sentence = "The URL redirects too often."
+    is_answer = True
 
 
 class BadRedirect(FetchError):
     code = "bad_redirect"
     sentence = "The URL redirects to an address that cannot be followed."
+    is_answer = True
 
 
 class HTTPStatus(FetchError):
@@ -153,6 +164,8 @@ class HTTPStatus(FetchError):
 
     # RFC 9110 and RFC 8470 name these as worth a second request; every other status would come again.
     RETRYABLE_STATUSES: ClassVar[frozenset[int]] = frozenset({408, 425, 429, 500, 502, 503, 504})
+    # Too many requests, and what a server, or a gateway in front of it, answers that is overloaded or starting anew.
+    REFUSALS: ClassVar[frozenset[int]] = frozenset({429, 502, 503, 504})
     code = "http_<status>"
     sentence = "The server did not answer 200 OK."
 
@@ -161,6 +174,20 @@ class HTTPStatus(FetchError):
         self.status = status
         self.code = f"http_{status}"
         self.retryable = status in self.RETRYABLE_STATUSES
+        # Whoever asks for patience refuses, by whatever status that is worth another request.
+        self.is_refusal = status in self.REFUSALS or (self.retryable and retry_after is not None)
+        self.is_answer = not self.is_refusal
+
+
+class HostPaused(FetchError):
+    """The last request to a paused host was refused: that counts for every image that waits for it, under its code."""
+
+    sentence = "The photo host is not answering."
+    retryable = True
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{message} So it has been for some time; this image was not asked for again.")
+        self.code = code
 
 
 class MeasureError(ImageError):

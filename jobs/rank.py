@@ -3,6 +3,8 @@
 # Between one job's images the turns of other jobs pass: each image queues one second behind the one before it,
 # so ten images sent after ten thousand are done in seconds.
 SECONDS_BETWEEN_IMAGES = 1.0
+# An image that its host has refused goes behind so much of what would have come after it: it may be the image.
+BEHIND_SECONDS = 60.0
 # One step of priority is worth an hour of waiting.
 SECONDS_PER_PRIORITY = 3600.0
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -9, 9

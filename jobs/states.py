@@ -9,6 +9,9 @@ An image result::
 
     pending --cancel, by a person--> failed (canceled)
 
+    pending --its host has no room, or is paused--> pending (waits_for) --it has--> running
+    running --record, refused by a host that is paused--> pending (waits_for)
+
     born final: unknown_store at submit; skipped while held
 
 A job's status is `ongoing` until every image result is final, then `completed`, or `failed` if any of them failed.

@@ -30,11 +30,17 @@ def verdict(outcome: Outcome) -> dict[str, Any]:
         "error_code": "",
         "error_message": "",
     }
-    if error is not None:
+    if error is not None and is_counted(outcome):
         wait = _wait(error, outcome.claim.attempt)
         if wait is None:
             return {**columns, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
         return {**columns, "state": ImageState.PENDING, "wait": wait}
+    if error is not None:
+        assert outcome.refusal is not None
+        columns |= {"attempts": outcome.claim.attempt - 1, "state": ImageState.PENDING, "refused": True}
+        if outcome.refusal.is_paused:
+            return {**columns, "waits_for": outcome.refusal.host}
+        return {**columns, "wait": _backoff(error, outcome.claim.attempt)}
     if measurement is None:
         # Put off: it counts as no attempt.
         wait = random.uniform(*PUT_OFF_SECONDS)  # noqa: S311 - spreads load, protects nothing
@@ -50,6 +56,11 @@ def verdict(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def is_counted(outcome: Outcome) -> bool:
+    """Whether an error costs an attempt: not while its host is to blame, for HOST_PATIENCE_SECONDS."""
+    return outcome.refusal is None or outcome.claim.waited >= settings.HOST_PATIENCE_SECONDS
+
+
 def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> FailedAttempt:
     """The row of evidence that a failed attempt leaves; not saved."""
     seen = outcome.evidence
@@ -58,6 +69,7 @@ def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> Faile
         claim_no=outcome.claim.claim_no,
         code=error.code,
         message=str(error)[:500],
+        counted=is_counted(outcome),
         http_status=seen.http_status,
         redirects=seen.redirects,
         address_class=seen.address_class,
@@ -72,4 +84,8 @@ def _wait(error: ImageError, attempts: int) -> float | None:
     """Seconds until the next attempt; None where there is none."""
     if not error.may_retry(attempts, settings.MAX_ATTEMPTS):
         return None
+    return _backoff(error, attempts)
+
+
+def _backoff(error: ImageError, attempts: int) -> float:
     return full_jitter(attempts, settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS, error.retry_after)

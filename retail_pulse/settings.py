@@ -351,8 +351,10 @@ FETCH_MAX_REDIRECTS = _integer("FETCH_MAX_REDIRECTS", 5, 0, 20)
 # Addresses that are not public but may be fetched from all the same.
 FETCH_ALLOW_CIDRS = _cidrs("FETCH_ALLOW_CIDRS")
 FETCH_ALLOW_PORTS = _ports("FETCH_ALLOW_PORTS", "80,443")
-# Downloads at once from one host, per process; 0 is no cap.
+# Downloads at once from one host, per process, whatever it could bear; 0 is no cap.
 FETCH_PER_HOST = _integer("FETCH_PER_HOST", 0, 0, 1024)
+# For so long the refusals of a host (429, 503, Retry-After, timeouts) cost its images no attempt; 0: every one does.
+HOST_PATIENCE_SECONDS = _seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = _choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = _integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)

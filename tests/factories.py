@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.db.models.functions import Now
 
 from jobs.errors import ImageError
 from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
-from jobs.models import ImageResult, Job, Worker
+from jobs.models import ImageResult, Job, PausedHost, Worker
 from jobs.states import OnError
 from jobs.submission import VisitPayload, submit
 from stores.models import Store
@@ -73,3 +75,18 @@ def ready() -> int:
 def look(job: Job) -> Job:
     """The job as it is now, with how many of its images are in hand."""
     return Job.objects.with_running().get(pk=job.pk)
+
+
+def pause_host(name: str, code: str = "http_503", seconds: float = 30) -> PausedHost:
+    """A host that all processes leave alone for so long; negative where its pause is over."""
+    message = "The server answered 503 instead of 200."
+    span = timedelta(seconds=seconds)
+    PausedHost.objects.create(name=name, code=code, message=message, since=Now(), until=Now() + span)
+    return PausedHost.objects.get(name=name)
+
+
+def defer(job: Job, host: str, count: int | None = None) -> None:
+    """Let so many of the job's ready images, or all of them, wait in the lane of a host."""
+    ready = ImageResult.objects.pending().filter(job=job, waits_for="").order_by("pk")
+    chosen = list(ready.values_list("pk", flat=True)[:count])
+    ImageResult.objects.filter(pk__in=chosen).update(waits_for=host)

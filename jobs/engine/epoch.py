@@ -2,7 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from math import inf
 from time import monotonic
 
 from django.conf import settings
@@ -13,7 +15,8 @@ from jobs.engine.faults import is_transient
 from jobs.engine.keeper import Keeper
 from jobs.engine.recorder import Recorder
 from jobs.engine.seats import Seats
-from jobs.errors import Internal
+from jobs.errors import HostPaused, Internal
+from jobs.imaging.host_limits import STUCK_SECONDS, Pause
 from jobs.imaging.outcome import Claim, Evidence, Outcome
 from jobs.imaging.pipeline import Pipeline
 
@@ -25,6 +28,10 @@ HOUSEKEEPING_SECONDS = 0.5
 LISTEN_SECONDS = 0.25
 # Outcomes that may wait to be recorded: while a lock or a full disk holds up the recorder, so are the seats in the end.
 MOST_UNRECORDED = 500
+# Where images wait for their hosts, so much time lies between two claims: each answer may give room for one more.
+LANE_SECONDS = 0.02
+# Images at a time for which the refusal of their host's probe is counted.
+COUNTED_AT_A_TIME = 250
 # A download ends at its deadline; a seat that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
@@ -36,9 +43,11 @@ class Epoch:
     connections and a new id, so that nothing old can be taken for ours.
     """
 
-    def __init__(self, pipeline: Pipeline, seats: Seats, stopping: threading.Event) -> None:
+    def __init__(self, pipeline: Pipeline, seats: Seats, lanes: queue.Lanes, stopping: threading.Event) -> None:
         self._pipeline = pipeline
         self._seats = seats
+        self._lanes = lanes
+        self._hosts = lanes.limits
         self._stopping = stopping
         self._keeper = Keeper(settings.WORKER_THREADS)
         self.worker_id = self._keeper.worker_id
@@ -49,6 +58,7 @@ class Epoch:
         # Claimed and not yet recorded.
         self.in_hand: set[Claim] = set()
         self._queue_is_empty = False
+        self._claimed_at = 0.0
         self._lost: BaseException | None = None
         self._leaving = threading.Event()
 
@@ -68,7 +78,7 @@ class Epoch:
         finally:
             self._leaving.set()
             # Where the epoch was lost, so is what no seat has begun: somebody will claim it again.
-            self._seats.empty(seconds=0)
+            self._empty_seats(seconds=0)
             self._recorder.close(seconds=0)
             self._keeper_thread.join()
             if drained:
@@ -82,6 +92,7 @@ class Epoch:
         try:
             rescued = queue.rescue()
             promoted = queue.promote()
+            self._agree_on_hosts()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
@@ -99,6 +110,35 @@ class Epoch:
             )
         if rescued.released or promoted:
             self._queue_is_empty = False
+
+    def _share_pauses(self) -> None:
+        """Tell the other processes what has become of hosts here."""
+        if changed := self._hosts.changed_pauses():
+            queue.share_pauses(changed)
+            self._hosts.shared(changed)
+            for host, pause in changed.items():
+                self._log_pause(host, pause)
+
+    def _agree_on_hosts(self) -> None:
+        """Agree with the other processes on which hosts are paused, and see where images wait for theirs."""
+        self._share_pauses()
+        self._hosts.learn_pauses(queue.shared_pauses())
+        self._lanes.look_around()
+
+    def _log_pause(self, host: str, pause: Pause | None) -> None:
+        if pause is None:
+            logger.info("host resumed", extra={"worker": self.worker_id, "host": host})
+        else:
+            logger.warning(
+                "host paused",
+                extra={
+                    "worker": self.worker_id,
+                    "host": host,
+                    "code": pause.code,
+                    "seconds": round(pause.until - monotonic(), 1),
+                    "number": pause.number,
+                },
+            )
 
     def _tell_overdue(self) -> None:
         """Log where a hung seat hangs: nothing can free its thread but the end of the process."""
@@ -121,23 +161,51 @@ class Epoch:
             if self._lost is not None:
                 raise self._lost
             room = min(self._seats.room, self._seats.size + MOST_UNRECORDED - len(self.in_hand))
+            room -= self._count_refusals(room)
             if room >= self._seats.refill_at and not self._queue_is_empty:
                 # Said before the queue is asked: a wake-up that comes meanwhile must be the last word.
                 self._queue_is_empty = True
                 claims = self._claim(room)
-                failpoints.hit("claim.after_commit", claims)
                 if len(claims) == room:
                     self._queue_is_empty = False
                 self._hand_out(claims)
                 continue
             if monotonic() >= deadline:
                 return
-            self.stir.wait(max(0.0, deadline - monotonic()))
+            opening = min(self._hosts.next_opening(), STUCK_SECONDS) if self._lanes.hold_any else inf
+            if not self.stir.wait(max(0.0, min(deadline - monotonic(), opening))) and monotonic() < deadline:
+                self._queue_is_empty = False
             self.stir.clear()
+            if self._lanes.hold_any and (wait := self._claimed_at + LANE_SECONDS - monotonic()) > 0:
+                self._stopping.wait(wait)
+
+    def _count_refusals(self, room: int) -> int:
+        """Where a host's patience is over: let the refusal of its probe count for images that wait; for how many."""
+        exhausted = self._hosts.exhausted()
+        if exhausted is None or room < 1:
+            return 0
+        host, pause = exhausted
+        limit = min(room, COUNTED_AT_A_TIME)
+        claims = self._try_to_claim(lambda: queue.claim_waiting(self.worker_id, host, limit))
+        if len(claims) < limit:
+            self._hosts.counted(host)
+        self.in_hand.update(claims)
+        for claim in claims:
+            self._recorder.put(Outcome(claim, Evidence(), error=HostPaused(pause.code, pause.message)))
+        return len(claims)
 
     def _claim(self, limit: int) -> list[Claim]:
+        self._claimed_at = monotonic()
+
+        def claim() -> list[Claim]:
+            self._share_pauses()
+            return queue.claim(self.worker_id, limit, beside=self.in_hand.copy(), lanes=self._lanes)
+
+        return self._try_to_claim(claim)
+
+    def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim]:
         try:
-            return queue.claim(self.worker_id, limit, beside=self.in_hand.copy())
+            return claim()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
@@ -145,6 +213,12 @@ class Epoch:
             return []
 
     def _hand_out(self, claims: list[Claim]) -> None:
+        try:
+            failpoints.hit("claim.after_commit", claims)
+        except BaseException:
+            for claim in claims:
+                self._hosts.released(claim.host, claim.image_id)
+            raise
         # All of them first: a seat may be done with an image before the next line is reached.
         self.in_hand.update(claims)
         try:
@@ -156,14 +230,34 @@ class Epoch:
     def _work(self, claim: Claim) -> None:
         """What a seat does; touches no database."""
         try:
-            outcome = self._pipeline.process(claim)
+            outcome = self._pipeline.process(claim, fetched=self._fetched)
         except BaseException:
             # Not even a SystemExit from a model may leave the image in hand for ever.
             logger.exception("seat failed", extra={"job": claim.job_id, "image": claim.image_id})
             outcome = Outcome(claim, Evidence(), error=Internal())
-        self._recorder.put(outcome)
+        self._recorder.put(self._tell_host(outcome))
+        if self._lanes.hold_any:
+            self._queue_is_empty = False
         if self._seats.room + 1 >= self._seats.refill_at and not self._queue_is_empty and not self.stir.is_set():
             self.stir.set()
+
+    def _fetched(self, claim: Claim) -> None:
+        self._hosts.fetched(claim.host, claim.image_id)
+        if self._lanes.hold_any:
+            self._queue_is_empty = False
+            self.stir.set()
+
+    def _tell_host(self, outcome: Outcome) -> Outcome:
+        """Report an outcome to the limits of its host, which may take the blame for it."""
+        claim, seen = outcome.claim, outcome.evidence
+        refusal = self._hosts.finished(
+            claim.host,
+            claim.image_id,
+            outcome.error,
+            fetch_seconds=seen.fetch_ms / 1000,
+            model_seconds=(seen.measure_ms + seen.gpu_ms) / 1000,
+        )
+        return outcome if refusal is None else replace(outcome, refusal=refusal)
 
     def _recorded(self, outcomes: Iterable[Outcome]) -> None:
         self.in_hand.difference_update(outcome.claim for outcome in outcomes)
@@ -185,10 +279,14 @@ class Epoch:
         self._lost = error
         self.stir.set()
 
+    def _empty_seats(self, seconds: float) -> None:
+        for claim in self._seats.empty(seconds):
+            self._hosts.released(claim.host, claim.image_id)
+
     def _drain(self) -> None:
         """Let the seats finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
-        self._seats.empty(settings.SHUTDOWN_SECONDS)
+        self._empty_seats(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_hand))
         if released:

@@ -43,6 +43,8 @@ class InlineEngine(Engine):
         keeper = Keeper(seats=1)
         try:
             queue.rescue()
+            # One at a time: no host can be in another's way, so none is limited, and none paused.
+            ImageResult.objects.deferred().update(waits_for="")
             while self._started:
                 queue.promote()
                 claims = queue.claim(keeper.worker_id, limit=1)

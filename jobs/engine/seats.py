@@ -72,11 +72,13 @@ class Seats:
             each.was_told = True
         return late
 
-    def empty(self, seconds: float) -> None:
-        """Forget what waits for a seat, and wait at most `seconds` for what is in one."""
+    def empty(self, seconds: float) -> list[Claim]:
+        """Forget what waits for a seat, and wait at most `seconds` for what is in one. Returns what was forgotten."""
         with self._changed:
+            forgotten = [claim for _, claim in self._waiting]
             self._waiting.clear()
             self._changed.wait_for(lambda: not self._sittings, seconds)
+        return forgotten
 
     def close(self) -> None:
         """Take no more, and forget what has not begun; what has begun ends by itself."""

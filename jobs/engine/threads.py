@@ -16,7 +16,9 @@ from jobs.engine.epoch import Epoch
 from jobs.engine.keeper import notify
 from jobs.engine.memory import limit_arenas
 from jobs.engine.seats import Seats
+from jobs.imaging.host_limits import HostLimits
 from jobs.imaging.pipeline import Pipeline
+from jobs.queue import Lanes
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +73,14 @@ class ThreadEngine(Engine):
 
     def _supervise(self, pipeline: Pipeline) -> None:
         seats = Seats(settings.WORKER_THREADS)
+        # What was learned of hosts outlives an epoch, too.
+        lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, seats.size))
         first_pause, longest_pause = RESTART_SECONDS
         pause = first_pause
         try:
             while not self._stopping.is_set():
                 try:
-                    self._epoch = Epoch(pipeline, seats, self._stopping)
+                    self._epoch = Epoch(pipeline, seats, lanes, self._stopping)
                     pause = first_pause
                     self._epoch.run()
                 except BaseException as error:  # noqa: BLE001 - an engine that gave up would strand every job

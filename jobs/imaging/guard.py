@@ -263,3 +263,18 @@ def _ascii_host(parts: SplitResult) -> str:
     if len(host.removesuffix(".")) > MAX_HOST_LENGTH or not _HOST_NAME.fullmatch(host):
         raise errors.InvalidURL("The URL's host name is not valid.")
     return host
+
+
+def host_of(url: str) -> str:
+    """The host and port that an http or https URL leads to, as "name:port"; empty where it cannot be fetched."""
+    if len(url) > MAX_URL_LENGTH or _FORBIDDEN.search(url):
+        return ""
+    try:
+        parts = urlsplit(url)
+        default = DEFAULT_PORTS.get(parts.scheme)
+        if default is None:
+            return ""
+        host = _ascii_host(parts).removesuffix(".")
+        return f"{f'[{host}]' if ':' in host else host}:{parts.port or default}"
+    except (ValueError, errors.InvalidURL):
+        return ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.errors import ImageError
+from jobs.imaging.host_limits import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,10 @@ class Claim:
     url: str
     crashes: int = 0
     """How many processes have died with the image in hand."""
+    host: str = ""
+    """Whom the URL asks, as "name:port"; empty where it asks nobody."""
+    waited: float = 0.0
+    """Seconds since the host first refused the image at no cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt ended in: `measurement` or `error`; neither where it was put off before it began."""
+    """What one attempt ended in: `measurement` or `error`; neither where it was put off before it began.
+
+    `refusal` says that the error is the host's and not the image's.
+    """
 
     claim: Claim
     evidence: Evidence
@@ -62,3 +70,4 @@ class Outcome:
     error: ImageError | None = None
     gpu_result: dict[str, Any] | None = None
     """What the model said of the image; None from the simulated step."""
+    refusal: Refusal | None = None

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from django.conf import settings
@@ -40,13 +41,17 @@ class Pipeline:
         """Cut the downloads that are running and release all connections."""
         self._fetcher.close()
 
-    def process(self, claim: Claim) -> Outcome:
-        """The outcome of one attempt. Never raises: what nobody foresaw is logged and becomes `internal`."""
+    def process(self, claim: Claim, fetched: Callable[[Claim], None] = lambda _: None) -> Outcome:
+        """The outcome of one attempt; `fetched` is called where the download is complete.
+
+        Never raises: what nobody foresaw is logged and becomes `internal`.
+        """
         evidence = Evidence()
         try:
             with _timed(evidence, "fetch_ms"):
                 download = self._fetcher.fetch(claim.url, evidence)
             with download:
+                fetched(claim)
                 failpoints.hit("measure.before", claim)
                 with _timed(evidence, "measure_ms"):
                     measurement = measure(

@@ -6,7 +6,18 @@ from jobs.models.image_filter import ImageFilter
 from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
 from jobs.models.job_action import JobAction
+from jobs.models.paused_host import PausedHost
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
-__all__ = ["FailedAttempt", "IdempotencyKey", "ImageFilter", "ImageResult", "Job", "JobAction", "Visit", "Worker"]
+__all__ = [
+    "FailedAttempt",
+    "IdempotencyKey",
+    "ImageFilter",
+    "ImageResult",
+    "Job",
+    "JobAction",
+    "PausedHost",
+    "Visit",
+    "Worker",
+]

@@ -19,6 +19,8 @@ class FailedAttempt(models.Model):
     # As the server declared it.
     content_type = models.CharField(max_length=100, default="", blank=True)
     bytes = models.PositiveBigIntegerField()
+    # False where the host was to blame and not the image, see `imaging/host_limits.py`: it cost no attempt.
+    counted = models.BooleanField(default=True, db_default=True)
     elapsed_ms = models.PositiveIntegerField()
     worker_id = models.BigIntegerField()
     failed_at = models.DateTimeField(db_default=Now())

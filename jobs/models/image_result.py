@@ -22,6 +22,10 @@ class ImageResultQuerySet(models.QuerySet["ImageResult"]):
         """Images between two attempts."""
         return self.filter(state=ImageState.PENDING, run_after__isnull=False)
 
+    def deferred(self) -> ImageResultQuerySet:
+        """Images whose turn it is, but for which their host has no room."""
+        return self.filter(state=ImageState.PENDING, held=False).exclude(waits_for="")
+
     def held(self) -> ImageResultQuerySet:
         """Images that wait for another image of their store."""
         return self.filter(state=ImageState.PENDING, held=True)
@@ -101,6 +105,11 @@ class ImageResult(models.Model):
     rank = models.FloatField()
     run_after = models.DateTimeField(null=True, blank=True)
     held = models.BooleanField(default=False)
+    # What a pending image that could not begin waits for: room at its host ("photos.example:443"), or, as "*7", room
+    # for what job 7 asks of hosts that have not answered yet. See `queue/lanes.py`.
+    waits_for = models.CharField(max_length=262, default="", db_default="", blank=True, db_collation="C")
+    # When its host first refused it at no cost; for HOST_PATIENCE_SECONDS from then on, refusals cost no attempt.
+    waits_since = models.DateTimeField(null=True, blank=True)
     claimed_by = models.BigIntegerField(null=True, blank=True)
     claimed_at = models.DateTimeField(null=True, blank=True)
     claim_no = models.PositiveIntegerField(default=0)
@@ -148,13 +157,27 @@ class ImageResult(models.Model):
                 | Q(claimed_by__isnull=False, claimed_at__isnull=False, run_after=None, held=False),
                 name="image_running_is_claimed",
             ),
+            models.CheckConstraint(
+                condition=Q(waits_for="") | Q(state=ImageState.PENDING, run_after=None),
+                name="image_only_ready_ones_wait_for_a_host",
+            ),
         ]
         indexes = [
             models.Index(fields=["job", "id"], name="image_of_job"),
             models.Index(
                 fields=["rank", "id"],
-                condition=Q(state=ImageState.PENDING, run_after=None, held=False),
+                condition=Q(state=ImageState.PENDING, run_after=None, held=False, waits_for=""),
                 name="image_ready",
+            ),
+            models.Index(
+                fields=["waits_for", "rank", "id"],
+                condition=Q(state=ImageState.PENDING, held=False) & ~Q(waits_for=""),
+                name="image_deferred",
+            ),
+            models.Index(
+                fields=["job", "waits_for"],
+                condition=Q(state=ImageState.PENDING, held=False) & ~Q(waits_for=""),
+                name="image_deferred_of_job",
             ),
             models.Index(
                 fields=["run_after"],

@@ -8,11 +8,15 @@ Whoever wants to know whether the fence holds reads this room: a claim raises `c
     working.py    what engines do: claim, record, release, rescue, promote
     asking.py     what people ask for: retry, cancel, pause, resume, prioritize
     settling.py   what both end in: counters, the job's status, held and canceled images
+    lanes.py      which ready images begin, and where the others wait for their host
+    hosts.py      paused hosts, as all processes share them
 
 Locks are taken in one order everywhere: worker row, images by id, jobs by id.
 """
 
 from jobs.queue.asking import NotPossible, Retried, cancel, pause, prioritize, resume, retry
+from jobs.queue.hosts import resume_host, share_pauses, shared_pauses
+from jobs.queue.lanes import Lanes
 from jobs.queue.settling import JOBS_CHANNEL, announce
 from jobs.queue.working import (
     WORKER_LOCK,
@@ -20,6 +24,7 @@ from jobs.queue.working import (
     Rescued,
     WorkerGone,
     claim,
+    claim_waiting,
     database_now,
     promote,
     record,
@@ -30,6 +35,7 @@ from jobs.queue.working import (
 __all__ = [
     "JOBS_CHANNEL",
     "WORKER_LOCK",
+    "Lanes",
     "NotPossible",
     "Recorded",
     "Rescued",
@@ -38,6 +44,7 @@ __all__ = [
     "announce",
     "cancel",
     "claim",
+    "claim_waiting",
     "database_now",
     "pause",
     "prioritize",
@@ -46,5 +53,8 @@ __all__ = [
     "release",
     "rescue",
     "resume",
+    "resume_host",
     "retry",
+    "share_pauses",
+    "shared_pauses",
 ]

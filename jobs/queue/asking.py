@@ -67,6 +67,7 @@ def retry(job_id: int, which: ImageFilter | None = None, *, only_promising: bool
             crashes=0,
             run_after=None,
             held=False,
+            waits_since=None,
             claimed_by=None,
             bytes=None,
             error_code="",

@@ -125,6 +125,7 @@ def fail_unfetched(pending: QuerySet[ImageResult], error: type[ImageError]) -> i
         state=ImageState.FAILED,
         held=False,
         run_after=None,
+        waits_for="",
         error_code=error.code,
         error_message=error.sentence,
         finished_at=Now(),

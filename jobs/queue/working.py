@@ -13,10 +13,14 @@ from django.db.models.functions import Cast, Now
 
 from jobs import failpoints
 from jobs.errors import CrashLoop
+from jobs.imaging.host_limits import NoLimits
 from jobs.imaging.outcome import Claim, Outcome
 from jobs.isolation import company
 from jobs.models import FailedAttempt, ImageResult, Worker
+from jobs.queue.hosts import take_probes
+from jobs.queue.lanes import MOST_PROBES, Choice, Lanes, host_of_url, look_into
 from jobs.queue.settling import Row, execute, obey, settle
+from jobs.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
 from jobs.states import ImageState
 from jobs.verdict import failed_attempt, verdict
 
@@ -24,15 +28,10 @@ from jobs.verdict import failed_attempt, verdict
 WORKER_LOCK = 0x5250
 
 # Plain SQL for what every image passes through: the ORM would take ten times the processor time for it.
-# The first in rank, locked; what others are claiming at this moment is passed over.
-_READY = """
-    SELECT id, job_id, claim_no, attempts, url, crashes FROM jobs_imageresult
-    WHERE state = 'pending' AND run_after IS NULL AND NOT held
-    ORDER BY rank, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-"""
 _CLAIM = """
     UPDATE jobs_imageresult
-    SET state = 'running', claimed_by = %s, claimed_at = statement_timestamp(), claim_no = claim_no + 1
+    SET state = 'running', claimed_by = %s, claimed_at = statement_timestamp(), claim_no = claim_no + 1,
+        waits_for = ''
     WHERE id = ANY(%s)
 """
 # Rows that their worker still holds by the same claim. In id order: all who lock several images do so.
@@ -51,12 +50,19 @@ _RECORD = """
         fetch_ms = new.fetch_ms, measure_ms = new.measure_ms, gpu_ms = new.gpu_ms,
         claimed_by = CASE WHEN new.state = 'pending' THEN NULL ELSE image.claimed_by END,
         run_after = CASE WHEN new.state = 'pending' THEN clock_timestamp() + make_interval(secs => new.wait) END,
+        waits_for = coalesce(new.waits_for, ''),
+        waits_since = CASE WHEN new.refused THEN coalesce(image.waits_since, clock_timestamp())
+                           ELSE image.waits_since END,
+        rank = CASE WHEN new.refused THEN %s + greatest(
+            image.rank,
+            extract(epoch FROM clock_timestamp()) - %s * (SELECT priority FROM jobs_job WHERE id = image.job_id)
+        ) ELSE image.rank END,
         finished_at = CASE WHEN new.state <> 'pending' THEN clock_timestamp() END
     FROM json_to_recordset(%s) AS new (
         id bigint, state text, attempts int, bytes bigint,
         width bigint, height bigint, perimeter bigint, format text,
         gpu_result jsonb, error_code text, error_message text,
-        fetch_ms int, measure_ms int, gpu_ms int, wait float8
+        fetch_ms int, measure_ms int, gpu_ms int, wait float8, waits_for text, refused boolean
     )
     WHERE image.id = new.id
 """
@@ -82,24 +88,43 @@ class Rescued:
     crash_loops: int
 
 
-def claim(worker_id: int, limit: int, beside: Collection[Claim] = ()) -> list[Claim]:
-    """Take up to `limit` ready images in rank order; committed before any byte is fetched.
+def claim(worker_id: int, limit: int, beside: Collection[Claim] = (), lanes: Lanes | None = None) -> list[Claim]:
+    """Take up to `limit` ready images in rank order, as far as their hosts have room.
 
+    Committed before any byte is fetched. `lanes` are what this process knows of hosts; without them, only the common
+    line is looked at, and no host is limited.
     `beside` is what the worker has in hand already: images that were in hand at several crashes are only taken in
     small company, see `isolation.py`; where the first in rank needs a smaller one, none is taken.
     Raises WorkerGone where the worker's row was deleted: the row stays locked until the commit, so that no
     rescue can pass between this look and the claims.
     """
+    if lanes is None:
+        lanes = Lanes(NoLimits())
+    choice = Choice(limit, lanes, lambda crashes: _fit_together(crashes, beside))
+    try:
+        with transaction.atomic():
+            _hold_worker(worker_id)
+            if due := lanes.limits.due(MOST_PROBES):
+                for host in choice.probe(take_probes(worker_id, due)):
+                    lanes.limits.resume(host)
+            choice.make()
+            if choice.begun:
+                execute(_CLAIM, [worker_id, [row.id for row in choice.begun]])
+    except BaseException:
+        for row in choice.begun:
+            lanes.limits.released(host_of_url(row.url), row.id)
+        raise
+    return [row.claim() for row in choice.begun]
+
+
+def claim_waiting(worker_id: int, host: str, limit: int) -> list[Claim]:
+    """Take up to `limit` images out of the lane of a host, not to fetch them, but to record how its probe ended."""
     with transaction.atomic():
         _hold_worker(worker_id)
-        rows = execute(_READY, [limit])
-        rows = rows[: _fit_together([row[5] for row in rows], beside)]
+        rows = look_into({host: limit})
         if rows:
-            execute(_CLAIM, [worker_id, [row[0] for row in rows]])
-    return [
-        Claim(image_id, job_id, claim_no=claim_no + 1, attempt=attempts + 1, url=url, crashes=crashes)
-        for image_id, job_id, claim_no, attempts, url, crashes in rows
-    ]
+            execute(_CLAIM, [worker_id, [row.id for row in rows]])
+    return [row.claim() for row in rows]
 
 
 def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
@@ -114,7 +139,7 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
         ours = [by_fence.pop((row.id, row.claim_no)) for row in rows]
         verdicts = [verdict(outcome) for outcome in ours]
         if verdicts:
-            execute(_RECORD, [json.dumps(verdicts)])
+            execute(_RECORD, [BEHIND_SECONDS, SECONDS_PER_PRIORITY, json.dumps(verdicts)])
         states = [each["state"] for each in verdicts]
         again = [row for row, state in zip(rows, states, strict=True) if state == ImageState.PENDING]
         finished_jobs = settle(rows, states, obey(again))

@@ -128,14 +128,18 @@ class FaultServer:
     """
 
     def __init__(
-        self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", greeting: Part | None = None
+        self,
+        tls: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        greeting: Part | None = None,
+        port: int = 0,
     ) -> None:
         self._tls = tls
         self._greeting = greeting
         self._answers: dict[str, bytes | Part] = {}
         self._stopping = threading.Event()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family)
+        self._listener = socket.create_server((host, port), family=family)
         self._listener.settimeout(0.05)  # a closed listener would not wake a thread in accept()
         self.port: int = self._listener.getsockname()[1]
         self.requests: list[str] = []

@@ -12,7 +12,8 @@ from proofs.world.jobs import Order
 _IMAGES = """
     SELECT image.url, image.job_id, image.state, image.format, image.width, image.height, image.perimeter,
         image.error_code, image.claim_no, image.attempts, image.crashes,
-        (SELECT count(*) FROM jobs_failedattempt attempt WHERE attempt.image_id = image.id)
+        (SELECT count(*) FROM jobs_failedattempt attempt WHERE attempt.image_id = image.id AND attempt.counted),
+        (SELECT count(*) FROM jobs_failedattempt attempt WHERE attempt.image_id = image.id AND NOT attempt.counted)
     FROM jobs_imageresult image
 """
 _JOBS = """
@@ -40,6 +41,9 @@ class Image:
     attempts: int
     crashes: int
     evidence: int
+    """Failed attempts that were kept and counted."""
+    refused: int = 0
+    """Failed attempts that cost none, because the host was to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,9 @@ def compare(cluster: Cluster, orders: Sequence[Order], ledger: Counter[str]) -> 
 
 def check(orders: Sequence[Order], images: Sequence[Image], jobs: Sequence[Job], ledger: Counter[str]) -> Comparison:
     """The comparison itself, of values."""
-    found = Comparison(images=len(images), downloads=ledger.total(), attempts=sum(image.attempts for image in images))
+    found = Comparison(
+        images=len(images), downloads=ledger.total(), attempts=sum(image.attempts + image.refused for image in images)
+    )
     rows = Counter(image.path for image in images)
     job_ids = {job.job_id for job in jobs}
     for order in orders:
@@ -109,10 +115,10 @@ def _check_image(image: Image, unknown: bool, downloads: int, found: Comparison)
     if image.state not in ("completed", "failed"):
         found.lost.append(f"{image.path} is {image.state}")
         return
-    # Every claim ends in one recorded attempt or in one rescue, and every recorded attempt but a good last one has
-    # left evidence.
+    # Every claim ends in one recorded attempt, one refusal that cost none, or one rescue, and every recorded attempt
+    # but a good last one has left evidence.
     claims = (image.claim_no, image.attempts)
-    if claims != (image.attempts + image.crashes, image.evidence + (image.state == "completed")):
+    if claims != (image.attempts + image.refused + image.crashes, image.evidence + (image.state == "completed")):
         found.double.append(
             f"{image.path} is {image.state} at claim {image.claim_no}, with {image.attempts} attempts, "
             f"{image.crashes} crashes and {image.evidence} failed attempts"
@@ -129,5 +135,7 @@ def _check_image(image: Image, unknown: bool, downloads: int, found: Comparison)
     result = (image.state, image.code, image.format, image.width, image.height, image.perimeter)
     if result != expected:
         found.wrong.append(f"{image.path} ended as {result}, not as {expected}")
-    if downloads < image.attempts:
-        found.wrong.append(f"{image.path} has {image.attempts} attempts after {downloads} downloads")
+    if downloads < image.attempts + image.refused:
+        found.wrong.append(
+            f"{image.path} has {image.attempts} attempts and {image.refused} refusals after {downloads} downloads"
+        )

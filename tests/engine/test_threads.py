@@ -99,7 +99,10 @@ def test_a_worker_declared_dead_comes_back_under_a_new_id(start_engine, images):
 
 
 def test_no_more_images_are_in_hand_than_the_seats_and_their_reserve(start_engine, images, gate):
+    gate.opened.set()
     engine = start_engine(THREADS)
+    finished(submit_job(urls(images, 12)))  # what the host may have is known
+    gate.opened.clear()
     job = submit_job(urls(images, 40))
     wait_for(lambda: engine.in_hand == 12)  # 8 seats and half as many more
     wait_for(lambda: Gate.inside == 8)
@@ -153,23 +156,48 @@ def plain_parameters():
     return {key: value for key, value in connection.get_connection_params().items() if key in CONNECT_PARAMETERS}
 
 
-def answer_slowly(stage):
-    stage.pause(0.08)
-    stage.send(response(IMAGE))
-
-
-def test_a_host_that_takes_one_at_a_time_delays_its_images_and_fails_none(start_engine, images, settings, monkeypatch):
-    monkeypatch.setattr("jobs.imaging.turns.TURN_SECONDS", 0.02)
-    monkeypatch.setattr("jobs.verdict.PUT_OFF_SECONDS", (0.01, 0.05))
-    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.05)
+def test_a_person_s_cap_on_a_host_delays_its_images_and_fails_none(start_engine, images, settings):
     settings.FETCH_PER_HOST, settings.FETCH_DEADLINE_SECONDS, settings.MAX_ATTEMPTS = 1, 0.5, 1
+    going_on, most, lock = [0], [0], threading.Lock()
+
+    def answer(stage):
+        with lock:
+            going_on[0] += 1
+            most[0] = max(most[0], going_on[0])
+        stage.pause(0.08)
+        with lock:
+            going_on[0] -= 1
+        stage.send(response(IMAGE))
+
     with FaultServer() as server:
         start_engine(THREADS)
-        slow = submit_job([server.at(f"/{number}", answer_slowly) for number in range(10)])
+        slow = submit_job([server.at(f"/{number}", answer) for number in range(10)])
         assert finished(submit_job(urls(images, 10))).status == "completed"
         assert finished(slow).status == "completed"
-    assert set(ImageResult.objects.filter(job=slow).values_list("attempts", flat=True)) == {1}
-    assert ImageResult.objects.filter(job=slow, claim_no__gt=1).exists()
+    assert most == [1]
+    assert set(ImageResult.objects.filter(job=slow).values_list("attempts", "claim_no")) == {(1, 1)}
+
+
+def test_what_finds_the_cap_of_a_host_only_behind_a_redirect_comes_back_later(
+    start_engine, images, settings, monkeypatch
+):
+    monkeypatch.setattr("jobs.verdict.PUT_OFF_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.05)
+    settings.FETCH_PER_HOST, settings.MAX_ATTEMPTS = 1, 1
+
+    def answer(stage):
+        stage.pause(0.2)
+        stage.send(response(IMAGE))
+
+    with FaultServer() as photos, FaultServer() as front:
+        target = photos.at("/photo", answer)
+        redirect = response(b"", "302 Found", f"Location: {target}")
+        start_engine(THREADS)
+        job = submit_job([target, front.at("/1", redirect), f"{front.url()}1?again"])
+        front.at("/1?again", redirect)
+        assert finished(job).status == "completed"
+    assert set(ImageResult.objects.values_list("attempts", flat=True)) == {1}
+    assert ImageResult.objects.filter(claim_no__gt=1).exists()
 
 
 def test_what_the_model_says_is_stored(start_engine, images, gate):

@@ -11,8 +11,9 @@ from jobs import audit, queue
 from jobs.engine.keeper import Keeper
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
+from jobs.queue.lanes import host_of_url
 from jobs.states import OnError
-from tests.factories import failure, make_stores, make_worker, submit_job, submit_visits, success
+from tests.factories import defer, failure, make_stores, make_worker, submit_job, submit_visits, success
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,6 +118,40 @@ def test_a_retried_job_is_clean():
     (claim,) = queue.claim(worker, limit=1)
     queue.record(worker, [success(claim)])
     assert broken() == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "lane"),
+    [
+        ("https://Photos.test/1", "photos.test:443"),
+        ("http://photos.test:8080/1", "photos.test:8080"),
+        ("http://photos.test./1", "photos.test:80"),
+        ("http://[2001:DB8::0001]/1", "[2001:db8::1]:80"),
+        ("https://b\u00fccher.test/1", "xn--bcher-kva.test:443"),
+        ("https://user@10.0.0.1/1", "10.0.0.1:443"),
+    ],
+)
+def test_an_image_that_waits_for_its_own_host_is_clean(url, lane):
+    job = submit_job([url])
+    assert host_of_url(url) == lane
+    defer(job, lane)
+    assert broken() == {}
+    ImageResult.objects.update(waits_for=f"*{job.pk}")
+    assert broken() == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "waits_for = 'other.test:443'", "waits_for = 'images.test'", "waits_for = '*0'", "waits_for = 'images.test:x'",
+        "waits_for = 'images.test:80', run_after = now()", "waits_for = 'images.test:80', state = 'running',"
+        " claimed_by = 1, claimed_at = now()",
+    ],
+)  # fmt: skip
+def test_an_image_that_waits_for_what_is_not_its_host_is_found(forged, change):
+    submit_job(1)
+    forged(f"UPDATE jobs_imageresult SET {change}")
+    assert broken()["waits"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,314 @@
+"""Which ready images begin where hosts have limits, and where the others wait."""
+
+import pytest
+from django.db import DatabaseError, connection
+
+from jobs import queue
+from jobs.errors import HTTPStatus
+from jobs.imaging.host_limits import HostLimits, Pause
+from jobs.models import ImageResult, PausedHost
+from jobs.queue import Lanes, lanes, working
+from jobs.queue.lanes import host_of_url
+from tests.factories import defer, make_worker, pause_host, submit_job
+
+pytestmark = pytest.mark.django_db
+
+HOST, OTHER = "photos.example:443", "other.example:443"
+FOREVER = 1e9
+
+
+def urls(count, host="photos.example"):
+    return [f"https://{host}/{number}.jpg" for number in range(count)]
+
+
+def limits(*good, slots=16, **options):
+    """Limits of hosts, those of `good` with all they may have."""
+    made = HostLimits(slots, slots * 3 // 2, **options)
+    for host in good:
+        for image in range(-50, 0):
+            made.begin(host, image, 0, leftover=True)
+            made.fetched(host, image)
+            made.finished(host, image, None, fetch_seconds=0.01, model_seconds=0.1)
+    return made
+
+
+def paused(*hosts, good=()):
+    made = limits(*good)
+    until = made._clock() + 60
+    made.learn_pauses({host: Pause(until, until - 60, "http_503", "It refused.") for host in hosts})
+    return made
+
+
+def waiting(**lookup):
+    return list(ImageResult.objects.filter(**lookup).order_by("rank", "id").values_list("waits_for", flat=True))
+
+
+@pytest.fixture
+def worker():
+    return make_worker()
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://photos.example/a.jpg", "photos.example:443"),
+        ("http://photos.example/a.jpg", "photos.example:80"),
+        ("http://photos.example:8080?a", "photos.example:8080"),
+        ("http://photos.example", "photos.example:80"),
+        ("HTTPS://PHOTOS.example./a", "photos.example:443"),
+        ("https://bücher.example/a", "xn--bcher-kva.example:443"),
+        ("http://[::1]:81/a", "[::1]:81"),
+        ("http://127.0.0.1/", "127.0.0.1:80"),
+        ("ftp://photos.example/a", ""),
+        ("nonsense", ""),
+        ("", ""),
+        ("http://", ""),
+        ("http://user:secret@photos.example/a", "photos.example:80"),
+        ("http://photos.example:99999/a", ""),
+        ("http://" + "a" * 2000, ""),
+        ("http://[::1", ""),
+        ("http://a b/", ""),
+    ],
+)
+def test_a_host_is_a_name_and_a_port(url, host):
+    assert host_of_url(url) == host
+    assert len(host) <= ImageResult._meta.get_field("waits_for").max_length
+
+
+def test_images_of_a_paused_host_wait_in_its_lane_and_those_behind_them_begin(worker):
+    first = submit_job(urls(20))
+    second = submit_job(urls(5, "other.example"))
+    claims = queue.claim(worker, 8, lanes=Lanes(paused(HOST, good=[OTHER])))
+    assert {claim.job_id for claim in claims} == {second.pk}
+    assert len(claims) == 5
+    assert waiting(job=first) == [HOST] * 20
+    assert waiting(job=second) == [""] * 5
+
+
+def test_a_deferred_image_loses_neither_claim_nor_attempt(worker):
+    submit_job(urls(3))
+    queue.claim(worker, 8, lanes=Lanes(paused(HOST)))
+    assert set(ImageResult.objects.values_list("state", "claim_no", "attempts", "claimed_by")) == {
+        ("pending", 0, 0, None)
+    }
+
+
+def test_a_lane_keeps_the_order_of_ranks(worker):
+    submit_job(urls(12))
+    mine = Lanes(limits())
+    order = []
+    while claims := queue.claim(worker, 8, lanes=mine):
+        assert len(claims) <= 2 + len(order)
+        order += [claim.image_id for claim in claims]
+        for claim in claims:
+            mine.limits.fetched(claim.host, claim.image_id)
+            mine.limits.finished(claim.host, claim.image_id, None, fetch_seconds=0, model_seconds=0)
+    assert order == sorted(order)
+    assert len(order) == 12
+
+
+def test_who_comes_later_with_a_lower_rank_goes_before_those_in_the_lane(worker):
+    large = submit_job(urls(200))
+    mine = Lanes(paused(HOST))
+    for _ in range(10):
+        queue.claim(worker, 8, lanes=mine)
+    small = submit_job(urls(3))
+    queue.claim(worker, 8, lanes=mine)
+    assert set(waiting(job=small)) == {HOST}
+    mine.limits.learn_pauses({})
+    mine.limits = limits(HOST)
+    claims = queue.claim(worker, 12, lanes=mine)
+    assert [claim.job_id for claim in claims].count(small.pk) == 3
+    assert [claim.job_id for claim in claims].count(large.pk) == 9
+
+
+def test_images_that_the_next_answer_may_let_begin_stay_where_they_are(worker):
+    submit_job(urls(20))
+    mine = Lanes(limits())
+    assert len(queue.claim(worker, 8, lanes=mine)) == 2
+    assert set(waiting()) == {""}
+    assert mine.hold_any
+
+
+def test_images_of_a_host_that_does_not_answer_get_out_of_the_way(worker, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.host_limits.STUCK_SECONDS", -1.0)
+    submit_job(urls(20))
+    assert len(queue.claim(worker, 8, lanes=Lanes(limits()))) == 2
+    assert waiting(state="pending") == [HOST] * 18
+
+
+def test_strangers_of_a_job_wait_together_and_each_job_apart(worker, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.host_limits.STUCK_SECONDS", -1.0)
+    job = submit_job([f"https://s{number}.example/a.jpg" for number in range(20)])
+    other = submit_job([f"https://t{number}.example/a.jpg" for number in range(20)])
+    claims = queue.claim(worker, 24, lanes=Lanes(limits()))
+    begun = [claim.job_id for claim in claims]
+    assert begun.count(job.pk) >= 3
+    assert begun.count(other.pk) >= 3
+    assert len(begun) <= 12
+    assert set(waiting(job=job, state="pending")) == {f"*{job.pk}"}
+    assert set(waiting(job=other, state="pending")) == {f"*{other.pk}"}
+
+
+def test_a_stranger_whose_host_is_busy_moves_into_the_lane_of_its_host(worker):
+    job = submit_job(urls(4))
+    defer(job, f"*{job.pk}")
+    mine = Lanes(limits())
+    mine.look_around()
+    claims = queue.claim(worker, 24, lanes=mine)
+    assert len(claims) == 2
+    assert waiting(job=job, state="pending") == [HOST] * 2
+
+
+def test_a_claim_walks_past_a_bounded_number_of_images_that_cannot_begin(worker):
+    submit_job(urls(500))
+    queue.claim(worker, 8, lanes=Lanes(paused(HOST)))
+    assert ImageResult.objects.exclude(waits_for="").count() == 2 * 8 + lanes.MORE_WALKED
+
+
+def test_lanes_and_the_common_line_share_the_room(worker):
+    old = submit_job(urls(50))
+    defer(old, HOST)
+    new = submit_job(urls(50, "other.example"))
+    mine = Lanes(limits(HOST, OTHER))
+    mine.look_around()
+    begun = [claim.job_id for claim in queue.claim(worker, 8, lanes=mine)]
+    assert (begun.count(old.pk), begun.count(new.pk)) == (4, 4)
+
+
+def test_what_the_common_line_leaves_goes_to_the_lanes(worker):
+    old = submit_job(urls(50))
+    defer(old, HOST)
+    mine = Lanes(limits(HOST))
+    mine.look_around()
+    assert len(queue.claim(worker, 8, lanes=mine)) == 8
+
+
+def test_a_probe_is_one_image_and_every_other_time_the_last_one(worker):
+    job = submit_job(urls(10))
+    defer(job, HOST)
+    pause_host(HOST, seconds=-1)
+    ids = list(ImageResult.objects.order_by("id").values_list("id", flat=True))
+    mine = Lanes(limits())
+    mine.limits.learn_pauses(queue.shared_pauses())
+    (claim,) = queue.claim(worker, 8, lanes=mine)
+    assert claim.image_id == ids[0]
+    assert PausedHost.objects.get().probed_by == worker
+    mine.limits.finished(HOST, claim.image_id, HTTPStatus(503), fetch_seconds=0, model_seconds=0)
+    queue.share_pauses(mine.limits.changed_pauses())
+    mine.limits.shared(mine.limits.changed_pauses())
+    host = PausedHost.objects.get()
+    assert (host.number, host.probed_by) == (2, None)
+    PausedHost.objects.update(until=host.since)
+    mine.limits.learn_pauses(queue.shared_pauses())
+    (claim,) = queue.claim(worker, 8, lanes=mine)
+    assert claim.image_id == ids[-1]
+
+
+def test_no_other_worker_probes_while_the_first_one_lives(worker):
+    defer(submit_job(urls(10)), HOST)
+    pause_host(HOST, seconds=-1)
+    claims = []
+    for each in (worker, make_worker()):
+        mine = Lanes(limits())
+        mine.limits.learn_pauses(queue.shared_pauses())
+        claims.append(len(queue.claim(each, 8, lanes=mine)))
+    assert claims == [1, 0]
+    PausedHost.objects.update(probed_by=10**9)  # a worker that is gone
+    mine = Lanes(limits())
+    mine.limits.learn_pauses(queue.shared_pauses())
+    assert len(queue.claim(make_worker(), 8, lanes=mine)) == 1
+
+
+def test_a_pause_for_which_nothing_waits_ends(worker):
+    pause_host(HOST, seconds=-1)
+    mine = Lanes(limits())
+    mine.limits.learn_pauses(queue.shared_pauses())
+    assert queue.claim(worker, 8, lanes=mine) == []
+    queue.share_pauses(mine.limits.changed_pauses())
+    assert not PausedHost.objects.exists()
+
+
+def test_a_claim_that_fails_keeps_no_place_at_a_host(worker, monkeypatch):
+    submit_job(urls(5))
+    mine = Lanes(limits())
+    monkeypatch.setattr(working, "_CLAIM", "SELECT 1 / 0, %s, %s")
+    with pytest.raises(DatabaseError):
+        queue.claim(worker, 8, lanes=mine)
+    assert not mine.limits._hosts[HOST].flights
+
+
+def test_accused_images_are_tried_in_small_company_from_lanes_too(worker, settings):
+    settings.WORKER_THREADS = 16
+    job = submit_job(urls(6))
+    defer(job, HOST)
+    ImageResult.objects.update(crashes=5)
+    mine = Lanes(limits(HOST))
+    mine.look_around()
+    (claim,) = queue.claim(worker, 8, lanes=mine)
+    assert queue.claim(worker, 8, beside=[claim], lanes=mine) == []
+    assert len(mine.limits._hosts[HOST].flights) == 1
+
+
+def test_held_images_are_in_no_lane(worker):
+    job = submit_job(urls(6))
+    defer(job, HOST)
+    ImageResult.objects.update(held=True)
+    mine = Lanes(limits(HOST))
+    mine.look_around()
+    assert not mine.hold_any
+    mine.add([HOST])
+    assert queue.claim(worker, 8, lanes=mine) == []
+
+
+@pytest.mark.parametrize("count", [3, 1_000])
+def test_a_claim_takes_a_bounded_number_of_statements(worker, count, django_assert_max_num_queries):
+    """However many hosts there are, each with images of its own, and however many of them are paused."""
+    job = submit_job([f"https://s{number}.example/a.jpg" for number in range(count)])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs_imageresult SET waits_for = host || ':443' WHERE id % 2 = 0")
+    mine = Lanes(limits())
+    for number in range(0, count, 3):
+        pause_host(f"s{number}.example:443", seconds=-1)
+    mine.limits.learn_pauses(queue.shared_pauses())
+    mine.look_around()
+    with django_assert_max_num_queries(13):
+        queue.claim(worker, 24, lanes=mine)
+    assert job.total == count
+
+
+def test_lanes_are_found_some_at_a_time_all_in_turn(monkeypatch):
+    submit_job([f"https://s{number:03}.example/a.jpg" for number in range(25)])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jobs_imageresult SET waits_for = host || ':443'")
+    monkeypatch.setattr(lanes, "LANES_AT_A_TIME", 10)
+    mine = Lanes(limits())
+    found = []
+    for _ in range(4):
+        mine.look_around()
+        found.append(len(mine._names))
+    assert found == [10, 20, 25, 25]
+
+
+def test_lanes_kept_in_mind_are_bounded(monkeypatch):
+    monkeypatch.setattr(lanes, "MOST_KNOWN", 10)
+    mine = Lanes(limits())
+    mine.add(f"s{number}.example:80" for number in range(1000))
+    assert len(mine._names) == 10
+
+
+def test_queries_go_by_their_indexes_whatever_the_planner_believes(worker):
+    job = submit_job(urls(2_000))
+    defer(job, HOST)
+    submit_job(urls(100, "other.example"))
+    with connection.cursor() as cursor:
+        for sql, parameters, index in (
+            (lanes._FIRST_OF_LANES, [[HOST], [8], []], "image_deferred"),
+            (lanes._LAST_OF_LANES, [[HOST], [8], []], "image_deferred"),
+            (lanes._NAMES, ["", 256], "image_deferred"),
+            (lanes._READY, [float("-inf"), 0, 8], "image_ready"),
+        ):
+            cursor.execute(f"EXPLAIN {sql}", parameters)
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+            assert f"using {index} " in plan, plan
+            assert "Seq Scan on jobs_imageresult" not in plan
