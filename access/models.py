@@ -35,7 +35,7 @@ class Scope(models.TextChoices):
 
     SUBMIT = "submit"
     READ = "read"
-    # Acts on jobs: cancel, pause, resume, prioritize, retry.
+    # Acts on jobs (cancel, pause, resume, prioritize, retry) and on paused hosts.
     MANAGE = "manage"
     # Imports stores, where its user may.
     STORES = "stores"

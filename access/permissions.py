@@ -43,6 +43,19 @@ class SignedInOrOpen(BasePermission):
         return True
 
 
+class Staff(BasePermission):
+    """People who run the service, by whatever credentials. Raises NotAuthenticated or PermissionDenied."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if not request.user.is_authenticated:
+            raise NotAuthenticated(
+                "This is for staff; sign in, or send an API key or a token as Authorization: Bearer."
+            )
+        if not request.user.is_staff:
+            raise PermissionDenied("This is for staff.")
+        return True
+
+
 class WithinScope(BasePermission):
     """A key goes as far as its scopes; sessions and tokens are a person's, who may do everything that is theirs.
 

@@ -22,6 +22,7 @@ urlpatterns = [
     path("jobs/act/", jobs.act_on_matching, name="act_on_matching"),
     path("jobs/<int:job_id>/", job.job_page, name="job"),
     path("jobs/<int:job_id>/act/", job.act, name="job_act"),
+    path("jobs/<int:job_id>/resume-host/", job.resume_host, name="job_resume_host"),
     path("jobs/<int:job_id>/retry/", job.retry, name="job_retry"),
     path("jobs/<int:job_id>/images/<int:image_id>/", image.image_page, name="image"),
     path("submit/", submit.submit_page, name="submit"),
@@ -33,6 +34,7 @@ urlpatterns = [
     path("stores/import/<int:pk>/apply/", stores.apply_import, name="apply_import"),
     path("stores/import/<int:pk>/rejects.csv", stores.rejects, name="import_rejects"),
     path("operations/", operations.operations_page, name="operations"),
+    path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),
     path("docs/problems/", docs.problems_page, name="problems_docs"),
 ]

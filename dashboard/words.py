@@ -60,6 +60,11 @@ def clock(moment: datetime) -> SafeString:
     return _time(moment, f"{moment:{pattern}}")
 
 
+def soon(moment: datetime) -> SafeString:
+    """`<time>` with the time of day to the second; what lies so near that the minute says little. UTC."""
+    return _time(moment, f"{moment:%H:%M:%S}")
+
+
 def _time(moment: datetime, text: str) -> SafeString:
     return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), exactly(moment), text)
 

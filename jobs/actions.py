@@ -3,6 +3,7 @@
 Whoever lets people act calls this: the API, the dashboard, the admin, the commands.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -15,6 +16,8 @@ from jobs import queue
 from jobs.engine.base import wake_up
 from jobs.models import ImageFilter, ImageResult, Job, JobAction
 from jobs.queue import NotPossible, Retried
+
+logger = logging.getLogger(__name__)
 
 Verb = JobAction.Verb
 # An act on many jobs ends after so long, and says how many are left: a browser waits no longer.
@@ -76,6 +79,19 @@ def retry(job_id: int, by: Person, which: ImageFilter | None = None, *, only_pro
             parameters = {**which.parts, **({"only_promising": True} if only_promising else {})}
             _note(job_id, Verb.RETRY, by, retried.reopened, parameters)
     return retried
+
+
+def resume_host(name: str, by: Person) -> bool:
+    """Have a paused host ("photos.example:443") tried again at once. Returns whether it was paused.
+
+    It belongs to no job, so the log alone remembers who did it.
+    """
+    resumed = queue.resume_host(name)
+    if resumed:
+        user = by.get_username() if isinstance(by, User) else ""
+        logger.info("host resumed", extra={"host": name, "by": user})
+        transaction.on_commit(wake_up, robust=True)
+    return resumed
 
 
 def preview_retry(job_id: int, which: ImageFilter | None = None) -> RetryPreview:

@@ -67,24 +67,24 @@ ADVICE: dict[type[ImageError], str] = {
         "it and submit the visit again, or retry once the name is back."
     ),
     errors.DNSTimeout: (
-        "The name servers did not answer, the photo host's or our own, which mostly passes: retry later. Where many "
-        "hosts fail like this, this service's operator has to look at its DNS."
+        "The name servers, the photo host's or our own, did not answer for minutes, while the photos waited: retry "
+        "later. Where many hosts fail like this, this service's operator has to look at its DNS."
     ),
     errors.ConnectionFailed: (
-        "The photo host is down or overloaded, or a firewall turns us away. Retry later; if a browser opens the URL "
-        "all the same, ask the host's operator to let this service in."
+        "The photo host was down for longer than photos wait for it (HOST_PATIENCE_SECONDS), or a firewall turns us "
+        "away. Retry later; if a browser opens the URL all the same, ask the host's operator to let this service in."
     ),
     errors.TLSFailed: (
         "The photo host's certificate has expired, or is for another name, or is signed by nobody we know. Its "
         "operator has to renew it; retry then."
     ),
     errors.ReadTimeout: (
-        "The photo host is overloaded, or its line is bad. Retry at a quieter hour; this service's operator can ask it "
-        "for fewer photos at once (FETCH_PER_HOST)."
+        "The photo host is overloaded, or its line is bad. This service slowed down by itself and waited for it "
+        "(HOST_PATIENCE_SECONDS) before attempts counted: retry at a quieter hour, or tell the host's operator."
     ),
     errors.DeadlineExceeded: (
-        "A slow photo host, or very large photos. Retry at a quieter hour; where it is always the same host, send "
-        "smaller photos, or have this service's operator allow more time (FETCH_DEADLINE_SECONDS)."
+        "A very slow photo host, although it was asked for fewer photos at once, or very large photos. Retry at a "
+        "quieter hour, send smaller photos, or have this service's operator allow more time (FETCH_DEADLINE_SECONDS)."
     ),
     errors.Truncated: (
         "The connection broke, or the file at the host is shorter than it should be. Retry; if it ends like this "
@@ -156,6 +156,8 @@ ADVICE: dict[type[ImageError], str] = {
     errors.Canceled: "Somebody canceled the job. If the photos are wanted after all, a retry takes them up.",
 }
 
+# As `errors.HTTPStatus` has it, a host that is for the moment not able to serve.
+_UNAVAILABLE = (502, 503, 504)
 _OTHER = Family(
     "Any other status",
     "The photo host answered with something other than the photo. Open the URL in a private browser window; if the "
@@ -171,7 +173,7 @@ _SERVER = Family(
     "The photo host is broken or overloaded, which often passes: retry later. If it lasts, its operator has to look "
     "into it.",
     (
-        *(status.value for status in http.HTTPStatus if status.value >= 500),
+        *(status.value for status in http.HTTPStatus if status.value >= 500 and status.value not in _UNAVAILABLE),
         # Cloudflare's own, which stands in front of many photo hosts: it could not reach the host behind it.
         *range(520, 528),
         530,
@@ -192,9 +194,15 @@ FAMILIES = (
     ),
     Family(
         "429: we ask too often",
-        "The photo host limits how often it may be asked. Retry later; this service's operator can ask for fewer "
-        "photos at once (FETCH_PER_HOST), or the host's can allow more.",
+        "The photo host limits how often it may be asked. This service slowed down by itself and waited for it "
+        "(HOST_PATIENCE_SECONDS) before attempts counted: retry later, or ask the host's operator to allow more.",
         (429,),
+    ),
+    Family(
+        "502, 503 and 504: the photo host cannot serve now",
+        "The photo host, or what stands behind it, was overloaded or down for longer than photos wait for it "
+        "(HOST_PATIENCE_SECONDS): retry later. If it lasts, its operator has to look into it.",
+        _UNAVAILABLE,
     ),
     _SERVER,
     _OTHER,

@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard.pages.job import find_job
-from jobs.models import ImageFilter, ImageResult
+from jobs.models import ImageFilter, ImageResult, PausedHost
 from stores.models import Store
 
 
@@ -22,6 +22,7 @@ def image_page(request: HttpRequest, job_id: int, image_id: int) -> HttpResponse
         "image": image,
         "store": Store.objects.filter(store_id=image.visit.store_id).first(),
         "attempts": image.failed_attempts.order_by("claim_no"),
+        "paused": PausedHost.objects.filter(name=image.waits_for).first() if image.waits_for else None,
         "alike": ImageFilter(code=image.error_code, host=image.host),
     }
     return render(request, "dashboard/image/page.html", context)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dashboard.filters import read_image_filter
+from dashboard.pages import paused_hosts
 from jobs import actions
 from jobs.actions import ACTS
 from jobs.models import ImageResult, Job
@@ -18,6 +19,7 @@ from jobs.queue import NotPossible
 from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import ImageState, JobState
 from jobs.watch.failures import failures
+from jobs.watch.hosts import NONE, waits
 from jobs.watch.pace import estimates, throughput
 from stores.models import Store
 
@@ -64,7 +66,13 @@ def _standing(job: Job) -> dict[str, Any]:
         "cancel": job.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
         "prioritize": job.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
     }
-    return {"estimate": estimates([job]).get(job.pk), "throughput": throughput(job.pk), "may": may}
+    waiting = waits([job])
+    return {
+        "waits": waiting.get(job.pk, NONE),
+        "estimate": estimates([job], waiting).get(job.pk),
+        "throughput": throughput(job.pk),
+        "may": may,
+    }
 
 
 def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
@@ -105,6 +113,19 @@ def act(request: HttpRequest, job_id: int) -> HttpResponse:
     except NotPossible as error:
         messages.warning(request, str(error))
     return redirect(page)
+
+
+@require_POST
+@login_required
+def resume_host(request: HttpRequest, job_id: int) -> HttpResponse:
+    """Try a host again that images of this job wait for; it may do others good as well, and nobody harm."""
+    job = find_job(request, job_id)
+    host = request.POST.get("host", "")
+    if "\0" not in host and ImageResult.objects.deferred().filter(job=job, waits_for=host).exists():
+        paused_hosts.resume(request)
+    else:
+        messages.warning(request, "No image of this job waits for that host any more.")
+    return redirect("dashboard:job", job.pk)
 
 
 def _prioritize(job: Job, request: HttpRequest) -> str:

@@ -12,6 +12,7 @@ from dashboard.filters import JobFilter
 from jobs import actions
 from jobs.actions import ACTS
 from jobs.states import JobOutcome, JobState
+from jobs.watch.hosts import waits
 from jobs.watch.pace import estimates
 
 ROWS = 50
@@ -30,11 +31,13 @@ def job_list(request: HttpRequest) -> HttpResponse:
         jobs = jobs.filter(pk__lt=int(before))
     found = list(jobs[: ROWS + 1])
     rows = found[:ROWS]
+    waiting = waits(rows)
     context = {
         "asked": asked,
         "stages": [*JobState.choices[:-1], *JobOutcome.choices],
         "jobs": rows,
-        "estimates": estimates(rows),
+        "waits": waiting,
+        "estimates": estimates(rows, waiting),
         "before": before,
         "next": rows[-1].pk if len(found) > len(rows) else None,
         "acts": ACTS.values(),

@@ -3,9 +3,11 @@
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
+from dashboard.pages.paused_hosts import resume
+from jobs.watch import hosts
 from jobs.watch.operations import MOST_COUNTED, operations
 
 
@@ -15,6 +17,16 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     """Of everybody's jobs, so for staff only; a fragment alone where the page asks for it again."""
     if not request.user.is_staff:
         raise PermissionDenied("Only staff may see how the whole service is doing.")
-    context = {"now": operations(), "most": MOST_COUNTED}
+    context = {"now": operations(), "most": MOST_COUNTED, "most_of_host": hosts.MOST_COUNTED}
     fragment = request.headers.get("HX-Request") == "true"
     return render(request, f"dashboard/operations/{'glance' if fragment else 'page'}.html", context)
+
+
+@require_POST
+@login_required
+def resume_host(request: HttpRequest) -> HttpResponse:
+    """Try a paused host again at once."""
+    if not request.user.is_staff:
+        raise PermissionDenied("Only staff may have a host tried again for everybody.")
+    resume(request)
+    return redirect("dashboard:operations")

@@ -4,11 +4,13 @@ How times, sizes and addresses are written stands in `dashboard.words`, plots in
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.template import Context
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -16,10 +18,13 @@ from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
 from jobs.advice import explain
 from jobs.models import Job
+from jobs.watch.hosts import Waits, displayed, reason
 from jobs.watch.pace import Estimate, Throughput
 
 register = template.Library()
-for _filter in (words.age, words.duration, words.query, words.short_url, words.size, words.thousands):
+for _filter in (
+    words.age, words.duration, words.query, words.short_url, words.size, words.thousands, displayed, reason
+):  # fmt: skip
     register.filter(_filter.__name__, _filter)
 
 # Name of the path, label, whether for staff only.
@@ -113,10 +118,29 @@ def sparkline(line: charts.Sparkline) -> dict[str, Any]:
 
 
 @register.simple_tag
-def ends(estimates: dict[int, Estimate], job: Job) -> SafeString:
-    """When a job may end; nothing where nobody can know."""
-    found = estimates.get(job.pk)
-    return ends_between(found) if found else SafeString('<span class="quiet">not known yet</span>')
+def ends(estimates: dict[int, Estimate], waits: dict[int, Waits], job: Job) -> SafeString:
+    """When a job may end; where nobody can know, why."""
+    if found := estimates.get(job.pk):
+        return ends_between(found)
+    waiting = waits.get(job.pk)
+    if waiting is None or not waiting.is_all:
+        return SafeString('<span class="quiet">not known yet</span>')
+    first, *others = waiting.hosts
+    more = f" and {len(others) + waiting.more:,} more" if others else ""
+    return format_html('<span><span class="quiet">waits for</span> {}{}</span>', first.name, more)
+
+
+@register.simple_tag
+def until(moment: datetime, *, bare: bool = False) -> SafeString:
+    """How long a pause lasts: "until 12:04:30", or `bare`, for a table, with how far that is away.
+
+    One that is over has somebody trying, or nobody working.
+    """
+    if moment <= timezone.now():
+        return SafeString("being tried" if bare else "until it answers; it is being tried")
+    if bare:
+        return format_html('{} <span class="quiet nowrap">{}</span>', words.soon(moment), words.age(moment))
+    return format_html("until {}", words.soon(moment))
 
 
 @register.simple_tag

@@ -1,10 +1,11 @@
-"""The admin's pages of jobs, visits, images and workers, one module a page. They show rows; the queue moves them."""
+"""The admin's pages of jobs, visits, images, workers and paused hosts, one module a page. They show
+rows; the queue moves them."""
 
 from django.contrib import admin
 
-from jobs.admin import image_result, job, visit, worker
+from jobs.admin import image_result, job, paused_host, visit, worker
 
-__all__ = ["image_result", "job", "visit", "worker"]
+__all__ = ["image_result", "job", "paused_host", "visit", "worker"]
 
 admin.site.site_header = "Retail Pulse"
 admin.site.site_title = "Retail Pulse"

@@ -23,6 +23,7 @@ class FailedAttempts(admin.TabularInline):  # type: ignore[type-arg]  # generic 
         "failed_at",
         "code",
         "message",
+        "counted",
         "http_status",
         "redirected_to",
         "address_class",
@@ -71,6 +72,7 @@ class ImageResultAdmin(ReadOnlyAdmin):
                     ("fetch_ms", "measure_ms", "gpu_ms"),
                     ("claim_no", "worker", "claimed_at"),
                     ("turn", "run_after", "finished_at"),
+                    ("waits_for", "waits_since"),
                 ]
             },
         ),
@@ -113,7 +115,13 @@ class ImageResultAdmin(ReadOnlyAdmin):
             return "-"
         if image.held:
             return "held, until the store's image before it has finished"
-        return "ready" if image.run_after is None else "waiting for its next attempt"
+        if image.run_after is not None:
+            return "waiting for its next attempt"
+        if not image.waits_for:
+            return "ready"
+        # What begins with an asterisk is no host.
+        whose = "a host that has not answered yet" if image.waits_for.startswith("*") else image.waits_for
+        return f"waiting for room at {whose}"
 
     @admin.display(description="error")
     def error(self, image: ImageResult) -> str:

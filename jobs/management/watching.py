@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jobs.models import Job, Worker
 from jobs.states import JobState
+from jobs.watch.hosts import NONE, Waits, waits
 from jobs.watch.pace import estimates
 
 LOOK_SECONDS = 0.5
@@ -82,13 +83,24 @@ class _SplitBar(bars.ProgressColumn):
 
 
 def standing(job: Job) -> str:
-    """One line on a job read `with_running`; one query where it is running."""
+    """One line on a job read `with_running`; two queries where it is running."""
     counts = f"{job.finished:,} of {job.total:,}, {job.completed:,} completed, {job.failed:,} failed"
     line = f"job {job.pk} {job.state}: {counts}"
-    if estimate := estimates([job]).get(job.pk):
+    waiting = waits([job])
+    if estimate := estimates([job], waiting).get(job.pk):
         left = (job.total - job.finished) / estimate.images_per_second
         line += f", {estimate.images_per_second:.1f} images/s, about {in_words(left)} left"
-    return line
+    return line + _waits_in_words(waiting.get(job.pk, NONE))
+
+
+def _waits_in_words(waiting: Waits) -> str:
+    if not waiting.hosts:
+        return ""
+    first = waiting.hosts[0]
+    others = len(waiting.hosts) + waiting.more - 1
+    more = f" and {others:,} more" if others else ""
+    how_many = "all of them wait" if waiting.is_all else f"{waiting.images:,} wait"
+    return f", {how_many} for {first.name}{more}: {first.reason}"
 
 
 def in_words(seconds: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from jobs.models import Worker
+from jobs.watch.hosts import PausedHosts, paused_hosts
 from jobs.watch.pace import UNPROCESSED, Interval, Throughput
 
 # What is said "of late" is of so many seconds.
@@ -17,6 +18,8 @@ INTERVAL_SECONDS = 15
 # So many of the latest images tell what a fetch takes: reading all of a busy quarter of an hour would take a second.
 SAMPLE = 5_000
 MOST_HOSTS = 10
+# Paused hosts that are shown.
+MOST_PAUSED = 20
 
 # The backlog is counted in the queue's own small indexes; beyond this it is only "more than".
 MOST_COUNTED = 100_000
@@ -24,12 +27,14 @@ MOST_COUNTED = 100_000
 _BACKLOG = """
     SELECT
         (SELECT count(*) FROM (SELECT FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NULL AND NOT held LIMIT %(most)s) ready),
+            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = '' LIMIT %(most)s) ready),
         (SELECT count(*) FROM (SELECT FROM jobs_imageresult
             WHERE state = 'pending' AND run_after IS NOT NULL LIMIT %(most)s) waiting),
+        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
+            WHERE state = 'pending' AND NOT held AND waits_for <> '' LIMIT %(most)s) deferred),
         (SELECT count(*) FROM jobs_imageresult WHERE state = 'running'),
         (SELECT extract(epoch FROM clock_timestamp())::float8 - min(rank) FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NULL AND NOT held),
+            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''),
         clock_timestamp()
 """
 _LATELY = """
@@ -72,11 +77,15 @@ class HostFailures:
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """`ready` and `waiting` are counted up to MOST_COUNTED. `oldest_seconds`: for how long the first in rank has had
-    its turn; None where nothing is ready. `fetch_p50_ms` and `fetch_p95_ms` are of the latest `fetches`."""
+    """`ready`, `waiting` (for another attempt) and `deferred` (until their host has room): counted up to MOST_COUNTED.
+
+    `oldest_seconds`: for how long the first in rank has had its turn; None where nothing is ready. `fetch_p50_ms` and
+    `fetch_p95_ms` are of the latest `fetches`. `paused` are the hosts that get no request for a while.
+    """
 
     ready: int
     waiting: int
+    deferred: int
     running: int
     oldest_seconds: float | None
     seats: int
@@ -86,6 +95,7 @@ class Operations:
     fetch_p50_ms: float | None
     fetch_p95_ms: float | None
     hosts: Sequence[HostFailures]
+    paused: PausedHosts
     now: datetime
 
     @property
@@ -97,7 +107,7 @@ class Operations:
 
 
 def operations() -> Operations:
-    """Five queries on small indexes, whatever the number of rows."""
+    """Six queries on small indexes, whatever the number of rows."""
     parameters: dict[str, Any] = {
         "most": MOST_COUNTED,
         "width": INTERVAL_SECONDS,
@@ -108,7 +118,7 @@ def operations() -> Operations:
     }
     with connection.cursor() as cursor:
         cursor.execute(_BACKLOG, parameters)
-        ready, waiting, running, oldest, now = cursor.fetchone()
+        ready, waiting, deferred, running, oldest, now = cursor.fetchone()
         cursor.execute(_LATELY, parameters)
         found = {start.timestamp(): (completed, failed) for start, completed, failed in cursor.fetchall()}
         cursor.execute(_FETCHES, parameters)
@@ -120,6 +130,7 @@ def operations() -> Operations:
     return Operations(
         ready=ready,
         waiting=waiting,
+        deferred=deferred,
         running=running,
         # Later images of a job have their turn in the future.
         oldest_seconds=None if oldest is None else max(0.0, oldest),
@@ -130,6 +141,7 @@ def operations() -> Operations:
         fetch_p50_ms=p50,
         fetch_p95_ms=p95,
         hosts=hosts,
+        paused=paused_hosts(MOST_PAUSED),
         now=now,
     )
 

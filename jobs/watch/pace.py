@@ -1,7 +1,7 @@
 """How fast jobs go: their pace of late, when they may end, and their images over time."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,7 @@ from django.db.models import Sum
 from jobs.errors import Canceled, Skipped, UnknownStore
 from jobs.models import ImageResult, Job, Worker
 from jobs.states import JobState
+from jobs.watch.hosts import Waits
 
 # The pace of late is that of so many seconds, and says nothing before so many images.
 WINDOW_SECONDS = 60
@@ -72,13 +73,17 @@ class Throughput:
     intervals: Sequence[Interval]
 
 
-def estimates(jobs: Iterable[Job]) -> dict[int, Estimate]:
+def estimates(jobs: Iterable[Job], waits: Mapping[int, Waits]) -> dict[int, Estimate]:
     """By id, for the running ones among `jobs` (read `with_running`) of which enough was seen of late. One query.
+
+    `waits` are what `watch.hosts` says of the same jobs: where everything waits for its host, nobody knows the end.
 
     The range is what chance alone makes of so few images: two standard deviations of a Poisson count. It knows
     nothing of what else may slow the job down, so it is hidden below FEWEST_IMAGES instead of guessed.
     """
-    running = {job.pk: job for job in jobs if job.state == JobState.RUNNING}
+    running = {
+        job.pk: job for job in jobs if job.state == JobState.RUNNING and not (job.pk in waits and waits[job.pk].is_all)
+    }
     if not running:
         return {}
     with connection.cursor() as cursor:

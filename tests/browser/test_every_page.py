@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,7 +16,7 @@ from stores import imports
 from stores.models import Store, StoreImport
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK
-from tests.factories import KNOWN_STORE, failure, make_worker, submit_job, submit_visits, success
+from tests.factories import KNOWN_STORE, defer, failure, make_worker, pause_host, submit_job, submit_visits, success
 from tests.stores.files import store_file
 
 LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
@@ -29,6 +30,8 @@ class Shown:
     running: Job
     paused: Job
     ended: Job
+    waiting: Job
+    deferred: ImageResult
     failed: ImageResult
     completed: ImageResult
     store: Store
@@ -58,17 +61,23 @@ def shown(anna, sign_in) -> Shown:
     queue.record(worker, [success(first)])
     paused = submit_job(2, owner=anna)
     actions.pause(paused.pk, anna)
+    waiting = submit_job(4, owner=anna)
+    for host, count in ((urlsplit(LONG).netloc + ":443", 3), ("photos.test:8080", 1)):
+        pause_host(host)
+        defer(waiting, host, count)
     sign_in(anna)
     images = ImageResult.objects.filter(job=ended).order_by("pk")
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
     return Shown(
-        submit_job(2, owner=anna), running, paused, ended, images[2], images[0], Store.objects.get(),
+        submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
+        Store.objects.get(),
         imports.rehearse(store_file(*rows), "stores of november.csv", anna),
     )  # fmt: skip
 
 
 PAGES = {
     "jobs": ["/jobs/", "/jobs/?q=nobody", "/jobs/{queued.pk}/", "/jobs/{running.pk}/", "/jobs/{paused.pk}/"],
+    "a job that waits for its hosts": ["/jobs/{waiting.pk}/", "/jobs/{waiting.pk}/images/{deferred.pk}/"],
     "an ended job": [
         "/jobs/{ended.pk}/",
         "/jobs/{ended.pk}/?state=failed&host=gone.test&area=A-1",

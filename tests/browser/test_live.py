@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from jobs import queue
-from tests.factories import make_worker, submit_job, success
+from jobs.models import Job, PausedHost
+from tests.factories import defer, make_worker, pause_host, submit_job, success
 from tests.waiting import wait_for
 
 
@@ -127,3 +128,17 @@ def test_whose_session_has_ended_is_led_to_the_form(page, claims, anna):
     page.context.clear_cookies()
     claims(1)
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_it_follows_the_hosts_that_a_job_waits_for(page, site, anna, sign_in):
+    job = submit_job(2, owner=anna)
+    sign_in(anna)
+    page.goto(f"/jobs/{job.pk}/")
+    expect(indicator(page)).to_have_text("live")
+    pause_host("photos.test:443")
+    defer(Job.objects.get(), "photos.test:443")
+    expect(page.locator("#standing")).to_contain_text("All images that are left wait for their host.")
+    page.get_by_role("button", name="Try again now for photos.test").click()
+    expect(page.get_by_role("status").first).to_contain_text("photos.test is tried again now.")
+    expect(page.locator("#standing .waits")).to_have_count(0)
+    assert not PausedHost.objects.exists()

@@ -1,12 +1,13 @@
 """Nothing that must be read or done depends on a script."""
 
 import pytest
+from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
 from jobs import queue
 from jobs.errors import HTTPStatus, Truncated
-from jobs.models import Job
-from tests.factories import failure, make_worker, states, submit_job, success
+from jobs.models import Job, PausedHost
+from tests.factories import defer, failure, make_worker, pause_host, states, submit_job, success
 
 
 @pytest.fixture
@@ -68,3 +69,20 @@ def test_a_submission_of_two_visits_is_checked_and_sent(page, job):
     page.get_by_role("button", name="Submit 2 images").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Job {job.pk + 1}")
     assert Job.objects.get(pk=job.pk + 1).total == 2
+
+
+def test_a_paused_host_is_tried_again_from_the_job_and_from_the_overview(page, anna, job):
+    waiting = submit_job(2, owner=anna)
+    defer(waiting, "photos.test:443")
+    pause_host("photos.test:443")
+    page.goto(f"/jobs/{waiting.pk}/")
+    expect(page.locator("#standing")).to_contain_text("2 images wait for photos.test until")
+    page.get_by_role("button", name="Try again now for photos.test").click()
+    expect(page.get_by_role("status").first).to_contain_text("photos.test is tried again now.")
+    assert not PausedHost.objects.exists()
+    pause_host("photos.test:443")
+    User.objects.filter(pk=anna.pk).update(is_staff=True)
+    page.goto("/operations/")
+    page.get_by_role("button", name="Try again now for photos.test").click()
+    expect(page.get_by_role("status").first).to_contain_text("photos.test is tried again now.")
+    assert not PausedHost.objects.exists()

@@ -85,7 +85,8 @@ def test_an_unknown_store_is_to_be_imported_first():
         ([401, 403], "The photo host wants a sign-in"),
         ([404, 410], "The photo was deleted"),
         ([429], "The photo host limits"),
-        ([500, 501, 502, 503, 504, 511, 521, 530, 599, 999], "The photo host is broken"),
+        ([502, 503, 504], "The photo host, or what stands behind it,"),
+        ([500, 501, 505, 511, 521, 530, 599, 999], "The photo host is broken"),
         ([100, 103, 201, 204, 300, 304, 400, 402, 405, 408, 409, 418, 425, 451, 499], "The photo host answered with"),
     ],
 )

@@ -19,7 +19,7 @@ from jobs.management.commands import submit as command
 from jobs.management.watching import in_words, standing
 from jobs.models import ImageResult, Job, Worker
 from tests.engine.conftest import start_engine  # noqa: F401 - a fixture
-from tests.factories import KNOWN_STORE, look, make_stores, make_worker, submit_job
+from tests.factories import KNOWN_STORE, defer, look, make_stores, make_worker, pause_host, submit_job
 from tests.waiting import wait_for
 
 THREADS = "jobs.engine.threads.ThreadEngine"
@@ -230,11 +230,11 @@ def test_a_database_that_is_away_is_waited_for(quick):
 
 
 @pytest.mark.django_db
-def test_a_standing_takes_one_query_beside_the_job(django_assert_num_queries):
+def test_a_standing_takes_two_queries_beside_the_job(django_assert_num_queries):
     job = submit_job(1)
     assert queue.claim(make_worker(), limit=1)
     job = look(job)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert standing(job) == f"job {job.pk} running: 0 of 1, 0 completed, 0 failed"
 
 
@@ -258,3 +258,15 @@ def test_on_a_terminal_there_is_a_bar_of_completed_and_failed(quick):
 )
 def test_durations_are_said_in_few_words(seconds, words):
     assert in_words(seconds) == words
+
+
+@pytest.mark.django_db
+def test_a_job_that_waits_for_a_host_says_so():
+    job = submit_job(3)
+    assert "wait" not in standing(look(job))
+    pause_host("photos.test:443")
+    defer(job, "photos.test:443", 2)
+    assert standing(look(job)).endswith("0 failed, 2 wait for photos.test: it answered 503")
+    pause_host("other.test:80")
+    defer(job, "other.test:80")
+    assert standing(look(job)).endswith(", all of them wait for photos.test and 1 more: it answered 503")

@@ -49,5 +49,5 @@ def test_it_tells_how_long_a_fetch_takes_and_which_hosts_fail():
 
 def test_it_takes_as_many_queries_as_it_says(django_assert_num_queries):
     make_worker()
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         operations()

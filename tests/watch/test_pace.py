@@ -37,9 +37,9 @@ def back_date(images, seconds):
 def test_an_end_is_in_sight_once_enough_was_seen():
     job = submit_job(FEWEST_IMAGES + 20)
     finish(FEWEST_IMAGES - 1)
-    assert estimates([look(job)]) == {}
+    assert estimates([look(job)], {}) == {}
     back_date(finish(1), 10)
-    estimate = estimates([look(job)])[job.pk]
+    estimate = estimates([look(job)], {})[job.pk]
     assert estimate.images_per_second == pytest.approx(2.0, rel=0.1)
     # 20 images are left, at two a second.
     assert estimate.earliest < estimate.latest
@@ -53,19 +53,19 @@ def test_a_job_that_does_not_go_on_has_no_end_in_sight(ask):
     job = submit_job(FEWEST_IMAGES + 20)
     finish(FEWEST_IMAGES)
     ask(job.pk)
-    assert estimates([look(job)]) == {}
+    assert estimates([look(job)], {}) == {}
 
 
 def test_what_finished_long_ago_says_nothing():
     job = submit_job(FEWEST_IMAGES + 20)
     back_date(finish(FEWEST_IMAGES), 120)
-    assert estimates([look(job)]) == {}
+    assert estimates([look(job)], {}) == {}
 
 
 def test_images_that_were_never_tried_are_no_pace():
     job = submit_visits(("nowhere", [f"http://n/{n}" for n in range(30)]), (KNOWN_STORE, ["http://k/1", "http://k/2"]))
     finish(1)
-    assert estimates([look(job)]) == {}
+    assert estimates([look(job)], {}) == {}
     assert sum(each.failed for each in throughput(job.pk).intervals) == 0
 
 
@@ -75,7 +75,7 @@ def test_many_jobs_take_one_query(django_assert_num_queries):
     finish(3)
     jobs = list(Job.objects.with_running())
     with django_assert_num_queries(1):
-        estimates(jobs)
+        estimates(jobs, {})
 
 
 def test_a_job_that_was_not_begun_has_no_throughput():

@@ -25,8 +25,8 @@ Submit the photos of store visits, watch them being measured, see why some fail,
 
 **Credentials.** `Authorization: Bearer …` with an API key (`rp_…`) or a token of `/api/token/`, or the session of
 `/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key goes as far as its scopes:
-`submit`, `read`, `manage` (acts on jobs), `stores` (imports). Somebody else's job answers exactly like one that does
-not exist.
+`submit`, `read`, `manage` (acts on jobs and paused hosts), `stores` (imports). Somebody else's job answers exactly
+like one that does not exist.
 
 **Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. What comes in meanwhile shifts nothing.
 
@@ -42,6 +42,7 @@ TAGS = {
     "jobs": "Submit a job, watch it, act on it.",
     "images": "What became of each image, and why it failed.",
     "visits": "Visits and how their images fared.",
+    "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints that every older client knows.",

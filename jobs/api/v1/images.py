@@ -45,6 +45,9 @@ class Image(serializers.Serializer[ImageResult]):
     format = serializers.SerializerMethodField(help_text="Such as JPEG.")
     bytes = serializers.IntegerField(allow_null=True)
     attempts = serializers.IntegerField(min_value=0, help_text="Finished attempts since the last retry.")
+    waits_for = serializers.SerializerMethodField(
+        help_text="The host, as name:port, that a pending image waits for: it has no room, or is paused. Else null."
+    )
     finished_at = serializers.DateTimeField(allow_null=True)
     timings = serializers.SerializerMethodField()
     gpu_result = serializers.JSONField(help_text="Whatever the model step answered.")
@@ -53,6 +56,11 @@ class Image(serializers.Serializer[ImageResult]):
     @extend_schema_field({"type": ["string", "null"]})
     def get_format(self, image: ImageResult) -> str | None:
         return image.format or None
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_waits_for(self, image: ImageResult) -> str | None:
+        # What begins with an asterisk is no host: the image waits for its turn among those that have not answered yet.
+        return None if image.waits_for.startswith("*") else image.waits_for or None
 
     # Written by hand, as is the next: nested serializers would take half the time of a page of a thousand.
     @extend_schema_field(Timings)
@@ -72,6 +80,9 @@ class Attempt(serializers.Serializer[FailedAttempt]):
     claim_no = serializers.IntegerField(help_text="Rises with every attempt, through retries too.")
     code = serializers.CharField()
     message = serializers.CharField()
+    counted = serializers.BooleanField(
+        help_text="False where it cost no attempt, because its host refused other images, too."
+    )
     http_status = serializers.IntegerField(allow_null=True)
     redirects = serializers.ListField(child=serializers.CharField(), help_text="The addresses it was sent on to.")
     address_class = serializers.CharField(help_text="What the last address belongs to; empty where none was reached.")

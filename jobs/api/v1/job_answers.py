@@ -1,5 +1,6 @@
 """What v1 says of jobs."""
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -8,9 +9,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 
+from jobs.api.v1.pages import list_of
 from jobs.models import Job, JobAction
 from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import JobOutcome, JobState, OnError
+from jobs.watch.hosts import MOST_OF_JOB, NONE, waits
 from jobs.watch.pace import estimates
 
 _LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "events")
@@ -38,6 +41,17 @@ class Estimate(serializers.Serializer[Any]):
     latest = serializers.DateTimeField()
 
 
+class WaitingFor(serializers.Serializer[Any]):
+    """A paused host: it gets no request for a while, and some of the job's images wait for it."""
+
+    host = serializers.CharField(help_text="As name:port.")
+    code = serializers.CharField(help_text="Of its last refusal, as an image would fail with it.")
+    message = serializers.CharField()
+    since = serializers.DateTimeField(help_text="When it refused for the first time since its last answer.")
+    until = serializers.DateTimeField(help_text="Then one image tries whether it has recovered.")
+    images = serializers.IntegerField(min_value=1, help_text="Those of this job that wait for it.")
+
+
 class JobSummary(serializers.Serializer[Job]):
     """One job as it stands in lists."""
 
@@ -48,7 +62,15 @@ class JobSummary(serializers.Serializer[Job]):
     )
     counts = Counts(source="*")
     progress = serializers.FloatField(min_value=0, max_value=1, help_text="The share of images with a final outcome.")
-    estimate = serializers.SerializerMethodField(help_text="Null where too little was seen of late to say.")
+    estimate = serializers.SerializerMethodField(
+        help_text="Null where too little was seen of late to say, and where all that is left waits for its host."
+    )
+    waiting_for = serializers.SerializerMethodField(
+        help_text=f"Paused hosts that images of the job wait for: at most {MOST_OF_JOB}, those with the most."
+    )
+    all_waiting = serializers.SerializerMethodField(
+        help_text="Whether nothing of the job is to be done before one of these hosts answers."
+    )
     priority = serializers.IntegerField(min_value=LOWEST_PRIORITY, max_value=HIGHEST_PRIORITY)
     on_error = serializers.ChoiceField(OnError.choices)
     owner = serializers.SerializerMethodField(help_text="The user who submitted it; null where nobody was signed in.")
@@ -62,6 +84,14 @@ class JobSummary(serializers.Serializer[Job]):
     def get_estimate(self, job: Job) -> Any:
         estimate = self.context["estimates"].get(job.pk)
         return Estimate(estimate).data if estimate else None
+
+    @extend_schema_field(WaitingFor(many=True))
+    def get_waiting_for(self, job: Job) -> Any:
+        return list_of(WaitingFor, self.context["waits"].get(job.pk, NONE).hosts)
+
+    def get_all_waiting(self, job: Job) -> bool:
+        is_all: bool = self.context["waits"].get(job.pk, NONE).is_all
+        return is_all
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_owner(self, job: Job) -> str | None:
@@ -114,8 +144,14 @@ def path_of(job: Job) -> str:
     return reverse("v1:job", args=[job.pk])
 
 
+def context_of(jobs: Sequence[Job]) -> dict[str, Any]:
+    """What their answers need beyond the rows, which are read `with_running`; two queries."""
+    waiting = waits(jobs)
+    return {"waits": waiting, "estimates": estimates(jobs, waiting)}
+
+
 def detail_of(job: Job) -> dict[str, Any]:
-    detail: dict[str, Any] = JobDetail(job, context={"estimates": estimates([job])}).data
+    detail: dict[str, Any] = JobDetail(job, context=context_of([job])).data
     return detail
 
 

@@ -12,12 +12,11 @@ from access.models import Scope
 from jobs import actions, submission
 from jobs.api.idempotency import read_idempotency_token
 from jobs.api.v1 import bodies, pages, parameters, submission_schema
-from jobs.api.v1.job_answers import JobDetail, JobSummary, detail_of, etag_of, path_of
+from jobs.api.v1.job_answers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
 from jobs.api.v1.views import JobView, V1View
 from jobs.models import Job, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import JobOutcome, JobState
-from jobs.watch.pace import estimates
 
 _FILTERS = (
     parameters.choice("state", "Jobs in this state.", JobState.values),
@@ -68,7 +67,7 @@ class Jobs(V1View):
         request_of_page = parameters.page_of(self.asked)
         visible = Job.objects.with_running().visible_to(request.user).select_related("owner").defer("store_errors")
         page = request_of_page.of(_narrow(visible, self.asked), newest_first=True)
-        return Response(pages.answer(JobSummary, page, estimates=estimates(page.rows)))
+        return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
     @extend_schema(
         summary="Submit a job",

@@ -18,6 +18,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from jobs.models import Job
 from jobs.states import JobState
+from jobs.watch.hosts import NONE, waits
 from jobs.watch.live import Watcher, listener
 
 # Between two events of a stream; what happens meanwhile is told together.
@@ -89,15 +90,21 @@ class _Stream:
             return (_event("change", {}) if moved else _BEAT), False
         try:
             job = Job.objects.with_running().filter(pk=self._job_id).first()
+            revision = _revision(job) if job else ""
         finally:
             connection.close()
         if job is None:
             return _event("end", {}), True
         ended = job.state == JobState.ENDED
-        if job.revision == self._seen and not ended:
+        if revision == self._seen and not ended:
             return _BEAT, False
-        self._seen = job.revision
-        return _event("end" if ended else "change", standing(job), job.revision), ended
+        self._seen = revision
+        return _event("end" if ended else "change", standing(job), revision), ended
+
+
+def _revision(job: Job) -> str:
+    """Another text whenever anything has changed that is said of the job or of the hosts that it waits for."""
+    return job.revision + waits([job]).get(job.pk, NONE).revision
 
 
 def standing(job: Job) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def test_an_image_says_all_that_is_known_of_it(v1):
         "format": "JPEG",
         "bytes": 1000,
         "attempts": 1,
+        "waits_for": None,
         "finished_at": good.finished_at.isoformat().replace("+00:00", "Z"),
         "timings": {"fetch_ms": good.fetch_ms, "measure_ms": good.measure_ms, "gpu_ms": good.gpu_ms},
         "gpu_result": None,

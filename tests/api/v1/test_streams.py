@@ -10,8 +10,9 @@ from django.db import connection
 from jobs import queue
 from jobs.api.v1 import streams
 from jobs.api.v1.streams import NoStreamFree, stream
+from jobs.models import PausedHost
 from jobs.watch import live
-from tests.factories import look, make_worker, submit_job, success
+from tests.factories import defer, look, make_worker, pause_host, submit_job, success
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,6 +70,21 @@ def test_the_first_event_says_where_the_job_stands():
     assert event["data"]["counts"] == {
         "total": 2, "pending": 2, "running": 0, "completed": 0, "failed": 0, "canceled": 0,
     }  # fmt: skip
+
+
+def test_it_is_told_when_the_hosts_that_a_job_waits_for_change(monkeypatch):
+    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.01)
+    job = submit_job(2)
+    with Opened(look(job)) as opened:
+        first = opened.event()
+        pause_host("images.test:80")
+        defer(job, "images.test:80")
+        second = opened.event()
+        PausedHost.objects.all().delete()
+        third = opened.event()
+    assert first["id"] == third["id"] != second["id"]
+    assert first["data"] == second["data"]
 
 
 def test_each_move_is_told_and_the_last_one_ends_the_stream():

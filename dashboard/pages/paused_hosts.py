@@ -1,0 +1,16 @@
+"""The button that has a paused host tried again, wherever it stands."""
+
+from django.contrib import messages
+from django.http import HttpRequest
+
+from jobs import actions
+from jobs.watch.hosts import displayed
+
+
+def resume(request: HttpRequest) -> None:
+    """Do it for the host that the form names, and say what came of it."""
+    host = request.POST.get("host", "")
+    if "\0" not in host and actions.resume_host(host, request.user):
+        messages.success(request, f"{displayed(host)} is tried again now.")
+    else:
+        messages.warning(request, "The host is not paused any more.")

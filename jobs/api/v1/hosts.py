@@ -1,0 +1,84 @@
+"""Paused photo hosts: which, why, until when, what waits for them; and to try one again at once."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access.models import Scope
+from access.permissions import SignedInOrOpen, Staff, WithinScope
+from jobs import actions
+from jobs.api.v1 import bodies, pages, parameters, problems
+from jobs.api.v1.views import V1View
+from jobs.models import PausedHost
+from jobs.watch.hosts import MOST_COUNTED, waiting_images
+
+MAX_NAME = 262
+HOST = OpenApiParameter(
+    "host",
+    {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
+    "path",
+    required=True,
+    description="A paused host, as name:port.",
+)
+
+
+class Host(serializers.Serializer[PausedHost]):
+    """A host that refused several images in a row: it gets no request for a while, and its images wait."""
+
+    host = serializers.CharField(source="name", help_text="As name:port.")
+    code = serializers.CharField(help_text="Of its last refusal, as an image would fail with it.")
+    message = serializers.CharField()
+    since = serializers.DateTimeField(help_text="When it refused for the first time since its last answer.")
+    until = serializers.DateTimeField(help_text="Then one image tries whether it has recovered.")
+    pauses = serializers.IntegerField(source="number", min_value=1, help_text="In a row, this one included.")
+    waiting_images = serializers.SerializerMethodField(
+        help_text=f"Images of all jobs that wait for it, counted up to {MOST_COUNTED:,}."
+    )
+
+    def get_waiting_images(self, host: PausedHost) -> int:
+        images: int = self.context["images"][host.name]
+        return images
+
+
+class Resumed(serializers.Serializer[Any]):
+    """A host that is tried again now."""
+
+    host = serializers.CharField()
+    waiting_images = serializers.IntegerField(min_value=0, help_text=f"Counted up to {MOST_COUNTED:,}.")
+
+
+class _HostView(V1View):
+    """About everybody's jobs, so for staff alone."""
+
+    tag = "hosts"
+    permission_classes: tuple[type[BasePermission], ...] = (SignedInOrOpen, WithinScope, Staff)
+
+
+class Hosts(_HostView):
+    parameters = {"GET": parameters.PAGE}
+
+    @extend_schema(summary="List paused hosts", responses=pages.page_of(Host))
+    def get(self, request: Request) -> Response:
+        """For staff. In the order in which they were paused."""
+        page = parameters.page_of(self.asked).of(PausedHost.objects.all())
+        images = waiting_images(host.name for host in page.rows) if page.rows else {}
+        return Response(pages.answer(Host, page, images=images))
+
+
+class ResumeHost(_HostView):
+    http_method_names = ["post"]
+    scopes = {"POST": Scope.MANAGE}
+    path_parameters = (HOST,)
+
+    @extend_schema(summary="Try a paused host again", request=None, responses=Resumed)
+    def post(self, request: Request, host: str) -> Response:
+        """For staff. Its images are asked for again at once; should it refuse them, it is paused anew."""
+        bodies.read_nothing(request.data)
+        images = 0 if "\0" in host else waiting_images([host])[host]
+        if "\0" in host or not actions.resume_host(host, request.user):
+            raise problems.not_found("paused host with this name")
+        return Response({"host": host, "waiting_images": images})

@@ -1,0 +1,262 @@
+"""Which hosts are paused, what waits for them, and whether a job can go on without them."""
+
+import pytest
+from django.db import connection
+
+from jobs import queue
+from jobs.models import ImageResult, PausedHost
+from jobs.watch import hosts
+from jobs.watch.hosts import MOST_COUNTED, MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
+from jobs.watch.operations import operations
+from jobs.watch.pace import FEWEST_IMAGES, estimates
+from tests.factories import defer, look, make_worker, pause_host, submit_job, success
+
+pytestmark = pytest.mark.django_db
+
+HOST = "photos.test:443"
+
+
+def of(job):
+    return waits([look(job)]).get(job.pk, NONE)
+
+
+def test_where_nothing_is_paused_nothing_waits_for_a_host():
+    job = submit_job(3)
+    defer(job, HOST)
+    assert of(job) == NONE
+    assert paused_hosts(20).hosts == []
+
+
+def test_a_paused_host_says_why_until_when_and_how_many_images_wait():
+    paused = pause_host(HOST)
+    defer(submit_job(5), HOST, 3)
+    defer(submit_job(2), HOST)
+    (host,) = paused_hosts(20).hosts
+    assert (host.host, host.name, host.code, host.images) == (HOST, "photos.test", "http_503", 5)
+    assert (host.since, host.until, host.number) == (paused.since, paused.until, 1)
+    assert host.reason == "it answered 503"
+
+
+def test_held_images_wait_for_no_host():
+    pause_host(HOST)
+    job = submit_job(2)
+    defer(job, HOST)
+    queue.pause(job.pk)
+    assert of(job) == NONE
+    assert waiting_images([HOST]) == {HOST: 0}
+
+
+def test_those_in_trouble_for_the_longest_come_first_and_the_others_are_counted():
+    for number in range(5):
+        pause_host(f"{number}.test:443")
+    seen = paused_hosts(2)
+    assert [host.name for host in seen.hosts] == ["0.test", "1.test"]
+    assert seen.more == 3
+
+
+def test_what_waits_for_room_alone_is_ordinary_work():
+    pause_host(HOST)
+    job = submit_job(4)
+    defer(job, HOST, 1)
+    defer(job, "busy.test:443", 1)
+    defer(job, f"*{job.pk}", 1)
+    found = of(job)
+    assert (found.images, [host.host for host in found.hosts], found.is_all) == (1, [HOST], False)
+
+
+def test_a_job_whose_images_all_wait_says_so():
+    pause_host(HOST)
+    pause_host("other.test:80")
+    job = submit_job(5)
+    defer(job, HOST, 2)
+    defer(job, "other.test:80", 2)
+    assert not of(job).is_all
+    defer(job, HOST)
+    found = of(job)
+    assert [(host.name, host.images) for host in found.hosts] == [("photos.test", 3), ("other.test:80", 2)]
+    assert (found.images, found.more, found.is_all) == (5, 0, True)
+
+
+def test_the_one_image_that_tries_the_host_changes_nothing():
+    pause_host(HOST)
+    job = submit_job(3)
+    worker = make_worker()
+    queue.claim(worker, limit=1)
+    defer(job, HOST)
+    assert not of(job).is_all
+    PausedHost.objects.update(probed_by=worker)
+    assert of(job).is_all
+
+
+def test_a_job_that_has_other_images_in_hand_goes_on():
+    pause_host(HOST)
+    job = submit_job(4)
+    worker = make_worker()
+    queue.claim(worker, limit=2)
+    PausedHost.objects.update(probed_by=worker)
+    defer(job, HOST)
+    assert not of(job).is_all
+
+
+@pytest.mark.parametrize("ask", [queue.pause, queue.cancel])
+def test_a_job_that_does_not_go_on_waits_for_nobody(ask):
+    pause_host(HOST)
+    job = submit_job(3)
+    defer(job, HOST)
+    ask(job.pk)
+    assert of(job) == NONE
+
+
+def test_only_the_hosts_with_the_most_images_are_named_and_all_are_counted():
+    job = submit_job(MOST_OF_JOB + 3)
+    for number in range(MOST_OF_JOB + 2):
+        pause_host(f"h{number:02}.test:443")
+        defer(job, f"h{number:02}.test:443", 1)
+    defer(job, "h21.test:443")
+    found = of(job)
+    assert (len(found.hosts), found.more, found.images, found.is_all) == (MOST_OF_JOB, 2, MOST_OF_JOB + 3, True)
+    assert (found.hosts[0].host, found.hosts[0].images) == ("h21.test:443", 2)
+
+
+def test_many_jobs_take_one_query(django_assert_num_queries):
+    pause_host(HOST)
+    jobs = [submit_job(2) for _ in range(3)]
+    for job in jobs:
+        defer(job, HOST)
+    looked = [look(job) for job in jobs]
+    with django_assert_num_queries(1):
+        assert len(waits(looked)) == 3
+
+
+def test_the_revision_changes_with_whatever_is_said():
+    job = submit_job(3)
+    assert of(job).revision == ""
+    pause_host(HOST)
+    defer(job, HOST, 1)
+    one = of(job).revision
+    defer(job, HOST, 1)
+    two = of(job).revision
+    PausedHost.objects.update(code="http_429")
+    assert len({"", one, two, of(job).revision}) == 4
+    assert of(job).revision == of(job).revision
+
+
+def test_the_end_of_a_job_that_only_waits_is_not_in_sight():
+    job = submit_job(FEWEST_IMAGES + 3)
+    worker = make_worker()
+    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=FEWEST_IMAGES)])
+    pause_host(HOST)
+    defer(job, HOST, 2)
+    assert job.pk in estimates([look(job)], waits([look(job)]))
+    defer(job, HOST)
+    assert estimates([look(job)], waits([look(job)])) == {}
+
+
+def test_the_overview_counts_apart_what_waits_for_its_host():
+    job = submit_job(6)
+    defer(job, HOST, 2)
+    defer(job, f"*{job.pk}", 1)
+    seen = operations()
+    assert (seen.ready, seen.deferred, seen.waiting) == (3, 3, 0)
+    defer(job, HOST)
+    assert (operations().ready, operations().oldest_seconds) == (0, None)
+
+
+def test_the_overview_takes_as_many_queries_where_a_host_is_paused(django_assert_num_queries):
+    pause_host(HOST)
+    with django_assert_num_queries(6):
+        assert operations().paused.hosts[0].host == HOST
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("http_429", "it answered 429"),
+        ("read_timeout", "it stopped sending"),
+        ("connection", "connections to it failed"),
+        ("odd_one", "its last request failed as odd_one"),
+    ],
+)
+def test_the_reason_is_half_a_sentence(code, said):
+    assert reason(code) == said
+
+
+def test_every_refusal_has_a_reason_of_its_own():
+    from jobs.errors import HTTPStatus, all_errors
+
+    codes = [error.code for error in all_errors() if error is not HTTPStatus and error.is_refusal]
+    assert codes
+    assert not [code for code in codes if reason(code).startswith("its last")]
+
+
+@pytest.mark.parametrize(
+    ("host", "said"), [("a.test:443", "a.test"), ("a.test:80", "a.test:80"), ("[2001:db8::1]:443", "[2001:db8::1]")]
+)
+def test_a_host_is_said_without_the_port_of_https(host, said):
+    assert displayed(host) == said
+
+
+@pytest.fixture
+def crowded():
+    """200,000 deferred images, half of them of one job, and 1,000 paused hosts; yields that job and another."""
+    large, other = submit_job(1), submit_job(1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO jobs_pausedhost (name, code, message, since, until, number, changed_at)"
+            " SELECT 'h' || n || '.test:443', 'http_503', 'no', now(), now() + interval '30 s', 1, now()"
+            " FROM generate_series(0, 999) n"
+        )
+        for job in (large, other):
+            image = ImageResult.objects.get(job=job)
+            cursor.execute(
+                "INSERT INTO jobs_imageresult"
+                " (job_id, visit_id, url, rank, state, held, waits_for, claim_no, attempts, crashes, generation,"
+                " format, error_code, error_message)"
+                " SELECT %s, %s, 'https://h' || n %% 1000 || '.test/' || n, n, 'pending', false,"
+                " 'h' || CASE WHEN n %% 2 = 0 THEN 0 ELSE n %% 1000 END || '.test:443', 0, 0, 0, 0, '', '', ''"
+                " FROM generate_series(1, 100000) n",
+                [job.pk, image.visit_id],
+            )
+            cursor.execute("UPDATE jobs_job SET total = 100001 WHERE id = %s", [job.pk])
+        cursor.execute("ANALYZE jobs_imageresult, jobs_pausedhost")
+    return large, other
+
+
+def plan_of(statement, parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT json) {statement}", parameters)
+        ((plan,),) = cursor.fetchall()
+    return str(plan), plan[0]["Execution Time"]
+
+
+def test_two_hundred_thousand_waiting_images_are_counted_in_their_own_indexes(crowded):
+    """The bounds are ten times what it takes on a machine with nothing else to do."""
+    large, other = crowded
+    small = submit_job(2)
+    defer(small, "h7.test:443")
+    plan, took = plan_of(hosts._OF_JOBS, [[small.pk], MOST_OF_JOB])
+    assert "image_deferred_of_job" in plan
+    assert took < 50
+    plan, took = plan_of(hosts._OF_JOBS, [[large.pk, other.pk], MOST_OF_JOB])
+    assert took < 1000
+    plan, took = plan_of(hosts._LANES, [MOST_COUNTED, [f"h{n}.test:443" for n in range(1000)]])
+    assert "image_deferred" in plan
+    assert "Seq Scan" not in plan
+    assert took < 1000
+
+
+def test_a_crowd_is_told_in_bounded_words(crowded):
+    large, _ = crowded
+    found = of(large)
+    assert (len(found.hosts), found.images, found.is_all) == (MOST_OF_JOB, 100_000, False)
+    assert (found.hosts[0].host, found.hosts[0].images) == ("h0.test:443", 50_000)
+    shown = paused_hosts(20)
+    assert (len(shown.hosts), shown.more) == (20, 980)
+    assert waiting_images(["h0.test:443"]) == {"h0.test:443": MOST_COUNTED}
+
+
+def test_where_no_host_is_paused_the_waiting_images_are_not_looked_at(crowded):
+    large, _ = crowded
+    PausedHost.objects.all().delete()
+    plan, _ = plan_of(hosts._OF_JOBS, [[large.pk], MOST_OF_JOB])
+    assert "'Actual Rows': 100000" not in plan
