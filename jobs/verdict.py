@@ -30,17 +30,14 @@ def verdict(outcome: Outcome) -> dict[str, Any]:
         "error_code": "",
         "error_message": "",
     }
-    if error is not None and is_counted(outcome):
+    if error is not None and not is_refused(outcome):
         wait = _wait(error, outcome.claim.attempt)
         if wait is None:
             return {**columns, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
         return {**columns, "state": ImageState.PENDING, "wait": wait}
     if error is not None:
-        assert outcome.refusal is not None
-        columns |= {"attempts": outcome.claim.attempt - 1, "state": ImageState.PENDING, "refused": True}
-        if outcome.refusal.is_paused:
-            return {**columns, "waits_for": outcome.refusal.host}
-        return {**columns, "wait": _backoff(error, outcome.claim.attempt)}
+        columns |= {"attempts": outcome.claim.attempt - 1, "state": ImageState.PENDING}
+        return columns if lane_of(outcome) else {**columns, "wait": _backoff(error, outcome.claim.attempt)}
     if measurement is None:
         # Put off: it counts as no attempt.
         wait = random.uniform(*PUT_OFF_SECONDS)  # noqa: S311 - spreads load, protects nothing
@@ -56,9 +53,14 @@ def verdict(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def is_counted(outcome: Outcome) -> bool:
-    """Whether an error costs an attempt: not while its host is to blame, for HOST_PATIENCE_SECONDS."""
-    return outcome.refusal is None or outcome.claim.waited >= settings.HOST_PATIENCE_SECONDS
+def is_refused(outcome: Outcome) -> bool:
+    """Whether the host is to blame, so that it costs no attempt: for HOST_PATIENCE_SECONDS."""
+    return outcome.refusal is not None and outcome.claim.waited < settings.HOST_PATIENCE_SECONDS
+
+
+def lane_of(outcome: Outcome) -> str:
+    """Where a refused image waits: in the lane of its host if that is paused, else nowhere, for its next attempt."""
+    return outcome.refusal.host if outcome.refusal is not None and outcome.refusal.is_paused else ""
 
 
 def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> FailedAttempt:
@@ -69,7 +71,7 @@ def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> Faile
         claim_no=outcome.claim.claim_no,
         code=error.code,
         message=str(error)[:500],
-        counted=is_counted(outcome),
+        counted=not is_refused(outcome),
         http_status=seen.http_status,
         redirects=seen.redirects,
         address_class=seen.address_class,

@@ -53,6 +53,8 @@ RECENT_SECONDS = 10.0
 SLOW_SECONDS = 1.0
 # Faster than this is no faster: where there is no model step, noise would decide.
 LEAST_SECONDS = 0.05
+# A share holds for so long where nothing happens.
+SHARE_SECONDS = 0.005
 # What one measurement weighs against all before it.
 SMOOTHING = 0.1
 # Hosts remembered at most; idle ones are forgotten first.
@@ -140,6 +142,8 @@ class _Host:
     retry_at: float = -inf
     """The latest moment that a Retry-After since the last answer has asked for."""
     pause: Pause | None = None
+    most: dict[bool, tuple[int, float, float]] = field(default_factory=dict)
+    """What it may have in flight, beyond its share and within: after how many events and when that was found out."""
 
     def seconds(self, now: float) -> float:
         """What a download takes; that of silent ones shows before they end."""
@@ -178,6 +182,8 @@ class HostLimits:
         # Images in flight whose host had not answered when they began, by job.
         self._strangers: Counter[int] = Counter()
         self._model_seconds = 0.0
+        # Counts what may change a share.
+        self._events = 0
         # Hosts whose pauses have begun, grown or ended here, and that the other processes do not know of.
         self._changed: set[str] = set()
         # Hosts whose probe was refused after their patience had ended: that refusal counts for all that wait.
@@ -330,6 +336,7 @@ class HostLimits:
                 entry.fetch_seconds = _smooth(entry.fetch_seconds, fetch_seconds)
                 entry.flights.pop(image, None)
                 entry.used = self._clock()
+                self._events += 1
                 return None
         with self._lock:
             entry = self._hosts.get(host)
@@ -404,9 +411,17 @@ class HostLimits:
             return 0
         most = min(entry.window, self._per_host)
         if entry.has_answered:
-            most = min(most, self._leftover(entry, now) if leftover else self._share(entry, now))
+            most = min(most, self._most(entry, leftover, now))
         room = int(most + 1e-9) - len(entry.flights)
         return room if self._paced_until(entry) == -inf else min(room, 1)
+
+    def _most(self, entry: _Host, leftover: bool, now: float) -> float:
+        """The host's share, or what is left over; one claim asks for it again and again."""
+        events, at, most = entry.most.get(leftover, (-1, 0.0, 0.0))
+        if events != self._events or now - at > SHARE_SECONDS:
+            most = self._leftover(entry, now) if leftover else self._share(entry, now)
+            entry.most[leftover] = self._events, now, most
+        return most
 
     def _paced_until(self, entry: _Host) -> float:
         """Until when the host is given no further image, so that a window's images are spread over one round."""
@@ -479,12 +494,15 @@ class HostLimits:
 
     def _begin(self, entry: _Host, image: int, job: int) -> None:
         now = self._clock()
+        if not entry.flights:
+            self._events += 1
         flight = entry.flights[image] = _Flight(job, now, self._is_stranger(entry))
         entry.unanswered[image] = entry.used = entry.began = now
         if flight.is_stranger:
             self._strangers[job] += 1
 
     def _end(self, entry: _Host, image: int) -> None:
+        self._events += 1
         self._stranger_no_more(entry.flights.pop(image))
         entry.unanswered.pop(image, None)
         entry.used = self._clock()
@@ -499,6 +517,7 @@ class HostLimits:
                 del self._strangers[flight.job]
 
     def _answered(self, name: str, entry: _Host, image: int, flight: _Flight) -> None:
+        self._events += 1
         entry.unanswered.pop(image, None)
         self._stranger_no_more(flight)
         entry.answers += 1

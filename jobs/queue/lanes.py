@@ -74,8 +74,8 @@ class ReadyRow(NamedTuple):
     waits_for: str
     waited: float
 
-    def claim(self) -> Claim:
-        """What becomes of the row once it is claimed."""
+    def claim(self, host: str) -> Claim:
+        """What becomes of the row once it is claimed; `host` is that of its URL."""
         return Claim(
             self.id,
             self.job_id,
@@ -83,7 +83,7 @@ class ReadyRow(NamedTuple):
             attempt=self.attempts + 1,
             url=self.url,
             crashes=self.crashes,
-            host=host_of_url(self.url),
+            host=host,
             waited=self.waited,
         )
 
@@ -184,7 +184,8 @@ class Choice:
     """
 
     def __init__(self, room: int, lanes: Lanes, fit: Callable[[Sequence[int]], int]) -> None:
-        self.begun: list[ReadyRow] = []
+        self.begun: list[tuple[ReadyRow, str]] = []
+        """With their hosts."""
         self.deferred: dict[int, str] = {}
         self._room = room
         self._lanes = lanes
@@ -220,7 +221,7 @@ class Choice:
         for row in self._fitting(rows):
             if self._left:
                 self._limits.begin_probe(row.waits_for, row.id, row.job_id)
-                self.begun.append(row)
+                self.begun.append((row, row.waits_for))
         return [host for host in hosts if host not in {row.waits_for for row in rows}]
 
     def _from_lanes(self, most: int, *, leftover: bool = False) -> None:
@@ -230,7 +231,7 @@ class Choice:
         rooms = self._lanes.with_room(most, leftover=leftover)
         if not rooms:
             return
-        rows = look_into(rooms, without=[row.id for row in self.begun])
+        rows = look_into(rooms, without=[row.id for row, _ in self.begun])
         rows.sort(key=lambda row: (row.rank, row.id))
         for name, room in rooms.items():
             if sum(row.waits_for == name for row in rows) < room:
@@ -269,7 +270,8 @@ class Choice:
 
     def _fitting(self, rows: Sequence[ReadyRow]) -> Iterator[ReadyRow]:
         """Those of the rows, from the first on, that may join what is in flight; behind another one, nothing may."""
-        fitting = max(0, self._fit([row.crashes for row in (*self.begun, *rows)]) - len(self.begun))
+        crashes = [row.crashes for row, _ in self.begun] + [row.crashes for row in rows]
+        fitting = max(0, self._fit(crashes) - len(self.begun))
         yield from rows[:fitting]
         if fitting < len(rows):
             self._is_full = True
@@ -281,7 +283,7 @@ class Choice:
     def _offer(self, row: ReadyRow, host: str, *, leftover: bool = False) -> Verdict:
         verdict = self._limits.begin(host, row.id, row.job_id, leftover=leftover)
         if verdict is Verdict.BEGINS:
-            self.begun.append(row)
+            self.begun.append((row, host))
         return verdict
 
     def _defer(self, row: ReadyRow, host: str, verdict: Verdict) -> None:

@@ -18,11 +18,11 @@ from jobs.imaging.outcome import Claim, Outcome
 from jobs.isolation import company
 from jobs.models import FailedAttempt, ImageResult, Worker
 from jobs.queue.hosts import take_probes
-from jobs.queue.lanes import MOST_PROBES, Choice, Lanes, host_of_url, look_into
+from jobs.queue.lanes import MOST_PROBES, Choice, Lanes, look_into
 from jobs.queue.settling import Row, execute, obey, settle
 from jobs.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
 from jobs.states import ImageState
-from jobs.verdict import failed_attempt, verdict
+from jobs.verdict import failed_attempt, is_refused, lane_of, verdict
 
 # The first half of the advisory lock that a living worker's keeper holds; the second half is the worker's id.
 WORKER_LOCK = 0x5250
@@ -50,21 +50,23 @@ _RECORD = """
         fetch_ms = new.fetch_ms, measure_ms = new.measure_ms, gpu_ms = new.gpu_ms,
         claimed_by = CASE WHEN new.state = 'pending' THEN NULL ELSE image.claimed_by END,
         run_after = CASE WHEN new.state = 'pending' THEN clock_timestamp() + make_interval(secs => new.wait) END,
-        waits_for = coalesce(new.waits_for, ''),
-        waits_since = CASE WHEN new.refused THEN coalesce(image.waits_since, clock_timestamp())
-                           ELSE image.waits_since END,
-        rank = CASE WHEN new.refused THEN %s + greatest(
-            image.rank,
-            extract(epoch FROM clock_timestamp()) - %s * (SELECT priority FROM jobs_job WHERE id = image.job_id)
-        ) ELSE image.rank END,
         finished_at = CASE WHEN new.state <> 'pending' THEN clock_timestamp() END
     FROM json_to_recordset(%s) AS new (
         id bigint, state text, attempts int, bytes bigint,
         width bigint, height bigint, perimeter bigint, format text,
         gpu_result jsonb, error_code text, error_message text,
-        fetch_ms int, measure_ms int, gpu_ms int, wait float8, waits_for text, refused boolean
+        fetch_ms int, measure_ms int, gpu_ms int, wait float8
     )
     WHERE image.id = new.id
+"""
+# What images become besides whose host is to blame: where it is paused they wait in its lane.
+_REFUSED = """
+    UPDATE jobs_imageresult image SET
+        waits_for = new.lane,
+        waits_since = coalesce(image.waits_since, clock_timestamp()),
+        rank = %s + greatest(image.rank, extract(epoch FROM clock_timestamp()) - %s * job.priority)
+    FROM unnest(%s::bigint[], %s::text[]) AS new (id, lane), jobs_job job
+    WHERE image.id = new.id AND job.id = image.job_id
 """
 
 
@@ -109,12 +111,12 @@ def claim(worker_id: int, limit: int, beside: Collection[Claim] = (), lanes: Lan
                     lanes.limits.resume(host)
             choice.make()
             if choice.begun:
-                execute(_CLAIM, [worker_id, [row.id for row in choice.begun]])
+                execute(_CLAIM, [worker_id, [row.id for row, _ in choice.begun]])
     except BaseException:
-        for row in choice.begun:
-            lanes.limits.released(host_of_url(row.url), row.id)
+        for row, host in choice.begun:
+            lanes.limits.released(host, row.id)
         raise
-    return [row.claim() for row in choice.begun]
+    return [row.claim(host) for row, host in choice.begun]
 
 
 def claim_waiting(worker_id: int, host: str, limit: int) -> list[Claim]:
@@ -124,7 +126,7 @@ def claim_waiting(worker_id: int, host: str, limit: int) -> list[Claim]:
         rows = look_into({host: limit})
         if rows:
             execute(_CLAIM, [worker_id, [row.id for row in rows]])
-    return [row.claim() for row in rows]
+    return [row.claim(host) for row in rows]
 
 
 def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
@@ -139,7 +141,9 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
         ours = [by_fence.pop((row.id, row.claim_no)) for row in rows]
         verdicts = [verdict(outcome) for outcome in ours]
         if verdicts:
-            execute(_RECORD, [BEHIND_SECONDS, SECONDS_PER_PRIORITY, json.dumps(verdicts)])
+            execute(_RECORD, [json.dumps(verdicts)])
+        if refused := {outcome.claim.image_id: lane_of(outcome) for outcome in ours if is_refused(outcome)}:
+            execute(_REFUSED, [BEHIND_SECONDS, SECONDS_PER_PRIORITY, list(refused), list(refused.values())])
         states = [each["state"] for each in verdicts]
         again = [row for row, state in zip(rows, states, strict=True) if state == ImageState.PENDING]
         finished_jobs = settle(rows, states, obey(again))
