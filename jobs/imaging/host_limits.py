@@ -105,12 +105,17 @@ class _Flight:
 
 @dataclass(slots=True)
 class _Offence:
-    """An image's last refusal: when, after how many answers and refusals of its host, and how often it was alone."""
+    """An image's last refusal: when, after how many answers and refusals of its host.
+
+    `repeats` is how often the host had answered many others since the refusal before.
+    """
 
     at: float
     answers: int
     refusals: int
     repeats: int = 0
+    is_alone: bool = False
+    """Whether no other image was refused since its last refusal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -564,7 +569,8 @@ class HostLimits:
             self._pause(name, entry, now, error, 1)
         if entry.pause is not None:
             return Refusal(name, is_paused=True) if now - entry.pause.since < self._patience else None
-        return Refusal(name, is_paused=False) if len(entry.refused) >= SEVERAL else None
+        is_host_s = len(entry.refused) >= SEVERAL and not offence.is_alone
+        return Refusal(name, is_paused=False) if is_host_s else None
 
     def _offence(self, entry: _Host, image: int, now: float) -> _Offence:
         """Remember a refusal; those of long ago are forgotten."""
@@ -573,8 +579,8 @@ class HostLimits:
         entry.all_refusals += 1
         if before is not None:
             answers, others = entry.answers - before.answers, offence.refusals - before.refusals - 1
-            is_alone = answers >= max(ANSWERS_BETWEEN, ANSWERS_PER_REFUSAL * others)
-            offence.repeats = before.repeats + is_alone
+            offence.is_alone = not others
+            offence.repeats = before.repeats + (answers >= max(ANSWERS_BETWEEN, ANSWERS_PER_REFUSAL * others))
         entry.refused[image] = offence
         while (oldest := next(iter(entry.refused))) != image and now - entry.refused[oldest].at > REMEMBERED_SECONDS:
             del entry.refused[oldest]

@@ -287,6 +287,18 @@ def test_a_single_url_that_always_refuses_fails_after_its_attempts_within_second
     assert process.now < 10
 
 
+def test_what_others_have_met_before_does_not_excuse_a_url_that_fails_alone():
+    """Three images are refused within the same half minute, each once; one of them goes on for ever."""
+    process = Process()
+    once = [iter([refusing]), iter([refusing])]
+    others = [(HOST, lambda now, turns=turns: next(turns, good)(now)) for turns in once]
+    stuck = (HOST, lambda _: (2.0, errors.DeadlineExceeded()))
+    pictures = process.submit(1, *[(HOST, good)] * 10, *others, stuck)
+    process.play(pictures=pictures)
+    assert [picture.code for picture in pictures] == [None] * 12 + ["deadline"]
+    assert process.now < 4 * 2 + 10
+
+
 @pytest.mark.parametrize("bad", [3, 10])
 def test_several_urls_that_always_refuse_do_not_hold_up_their_host(bad):
     process = Process()
