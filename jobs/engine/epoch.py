@@ -166,7 +166,7 @@ class Epoch:
                 # Said before the queue is asked: a wake-up that comes meanwhile must be the last word.
                 self._queue_is_empty = True
                 claims = self._claim(room)
-                if len(claims) == room:
+                if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
                     self._queue_is_empty = False
                 self._hand_out(claims)
                 continue

@@ -189,6 +189,8 @@ class HostLimits:
         self._model_seconds = 0.0
         # Counts what may change a share.
         self._events = 0
+        # Hosts known to have images that wait; whoever keeps lanes puts its own mapping here.
+        self.waiting: Mapping[str, None] = {}
         # Hosts whose pauses have begun, grown or ended here, and that the other processes do not know of.
         self._changed: set[str] = set()
         # Hosts whose probe was refused after their patience had ended: that refusal counts for all that wait.
@@ -222,6 +224,15 @@ class HostLimits:
             entry = self._hosts.get(host)
             return self._few if entry is None else self._room(entry, leftover)
 
+    def load(self, host: str, more: int = 0) -> float:
+        """How much of its share a host has in flight, with so many `more`: who has least of it comes first."""
+        with self._lock:
+            entry = self._hosts.get(host)
+            if entry is None:
+                return float(more)
+            share = self._most(entry, False, self._clock()) if entry.has_answered else self._few
+            return (len(entry.flights) + more) / max(share, 1.0)
+
     def room_for_strangers(self, job: int) -> int:
         """How many images of this job could begin now whose hosts have not answered."""
         with self._lock:
@@ -244,10 +255,12 @@ class HostLimits:
                     for flight in list(entry.flights.values())
                 )
             entry = self._hosts.get(host)
+            # Where the host has never refused, the next answer raises its window.
             return entry is not None and (
                 entry.pause is not None
-                or entry.refusals > 0
-                or len(entry.flights) < int(min(entry.window, self._per_host))
+                or entry.threshold < inf
+                or len(entry.flights) < int(entry.window)
+                or len(entry.flights) >= self._per_host
                 or any(now - began > STUCK_SECONDS for began in list(entry.unanswered.values()))
             )
 
@@ -458,7 +471,11 @@ class HostLimits:
 
     def _share(self, entry: _Host, now: float) -> float:
         """The host's part of what may be in flight, at least 1: max-min fair by weight, no window exceeded."""
-        working = [each for each in self._hosts.values() if each.has_answered and (each.flights or each is entry)]
+        working = [
+            each
+            for name, each in self._hosts.items()
+            if each.has_answered and (each.flights or each is entry or name in self.waiting)
+        ]
         if len(working) == 1:
             return self._leftover(entry, now)
         weights = {id(each): (self._model_seconds + max(each.seconds(now), LEAST_SECONDS)) ** -2 for each in working}

@@ -5,6 +5,7 @@ of its host, or that of its job where the host has not answered yet. A lane keep
 decides; here is what it takes to ask it in a bounded number of statements, whatever waits.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +24,7 @@ LANES_AT_A_TIME, MOST_KNOWN = 256, 4_096
 # Hosts that one claim probes.
 MOST_PROBES = 16
 # Beyond twice what it has room for, a claim walks past so many ready images that cannot begin.
-MORE_WALKED = 32
+MORE_WALKED = 256
 
 _COLUMNS = """id, job_id, claim_no, attempts, url, crashes, rank, waits_for,
     coalesce(extract(epoch FROM statement_timestamp() - waits_since), 0)::float8"""
@@ -122,10 +123,13 @@ class Lanes:
         self.limits = limits
         # In the order in which they were last looked into.
         self._names: dict[str, None] = {}
+        limits.waiting = self._names
         self._after = ""
         self._is_odd = False
         self.are_limited = False
         """Whether the last claim met images that could not begin."""
+        self.has_more = False
+        """Whether the last claim has put so many out of the way that it did not get to the others."""
 
     @property
     def hold_any(self) -> bool:
@@ -192,6 +196,7 @@ class Choice:
         self._limits = lanes.limits
         self._fit = fit
         self._is_full = False
+        self._line_has_ended = False
         self._aside: list[_Aside] = []
 
     @property
@@ -204,12 +209,14 @@ class Choice:
         self._from_the_line()
         self._from_lanes(self._left)
         self._from_lanes(self._left, leftover=True)
-        for each in self._aside:
+        for each in sorted(self._aside, key=lambda each: self._limits.load(each.host)):
             if each.verdict is Verdict.HOST_BUSY and self._begins_at_last(each):
                 continue
             if self._limits.is_stuck(each.host, each.verdict):
                 self._defer(each.row, each.host, each.verdict)
         self._lanes.are_limited = bool(self._aside)
+        # Whatever lies behind those that had to get out of the way has not been seen yet.
+        self._lanes.has_more = bool(self.deferred) and not self._line_has_ended and self._left > 0
         if self.deferred:
             execute(_DEFER, [list(self.deferred), list(self.deferred.values())])
             self._lanes.add(dict.fromkeys(self.deferred.values()))
@@ -232,18 +239,31 @@ class Choice:
         if not rooms:
             return
         rows = look_into(rooms, without=[row.id for row, _ in self.begun])
-        rows.sort(key=lambda row: (row.rank, row.id))
         for name, room in rooms.items():
             if sum(row.waits_for == name for row in rows) < room:
                 self._lanes.discard(name)
-        for row in self._fitting(rows):
+        for row in self._fitting(self._fairly(rows)):
             if len(self.begun) == end:
-                return
+                # Not all of them began, so it is known where some still wait.
+                self._lanes.add([row.waits_for])
+                continue
             host = host_of_url(row.url)
             verdict = self._offer(row, host, leftover=leftover)
+            if verdict is not Verdict.BEGINS:
+                self._lanes.add([row.waits_for])
             # A stranger's host that has all it may have is no stranger here: its image waits for it.
             if verdict is Verdict.HOST_BUSY and row.waits_for != host:
                 self._defer(row, host, verdict)
+
+    def _fairly(self, rows: Sequence[ReadyRow]) -> list[ReadyRow]:
+        """The rows in the order in which to begin: each host's by rank, and the hosts by what they have of their share."""
+        turns: Counter[str] = Counter()
+        order = []
+        for row in sorted(rows, key=lambda row: (row.rank, row.id)):
+            host = host_of_url(row.url)
+            order.append((self._limits.load(host, turns[host]), row.rank, row.id, row))
+            turns[host] += 1
+        return [row for *_, row in sorted(order)]
 
     def _from_the_line(self) -> None:
         """Walk along the ready images in rank order until the room is filled, but not for ever."""
@@ -258,6 +278,7 @@ class Choice:
                     return
                 self._meet(row)
             if len(rows) < wanted:
+                self._line_has_ended = True
                 return
             after = rows[-1].rank, rows[-1].id
 
