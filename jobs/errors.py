@@ -94,6 +94,12 @@ class DNSTimeout(FetchError):
     is_refusal = True
 
 
+class TooManyLookUps(DNSTimeout):
+    """So many look-ups hang in this process that it could not begin another: that is no fault of the host's."""
+
+    is_refusal = False
+
+
 class ConnectionFailed(FetchError):
     code = "connection"
     sentence = "The connection to the server failed."
@@ -186,7 +192,7 @@ class HostPaused(FetchError):
     retryable = True
 
     def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{message} So it has been for some time; this image was not asked for again.")
+        super().__init__(f"{message} The host has been refusing for some time, so this image was not requested again.")
         self.code = code
 
 

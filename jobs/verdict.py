@@ -55,12 +55,12 @@ def verdict(outcome: Outcome) -> dict[str, Any]:
 
 def is_refused(outcome: Outcome) -> bool:
     """Whether the host is to blame, so that it costs no attempt: for HOST_PATIENCE_SECONDS."""
-    return outcome.refusal is not None and outcome.claim.waited < settings.HOST_PATIENCE_SECONDS
+    return outcome.blame is not None and outcome.claim.waited < settings.HOST_PATIENCE_SECONDS
 
 
 def lane_of(outcome: Outcome) -> str:
     """Where a refused image waits: in the lane of its host if that is paused, else nowhere, for its next attempt."""
-    return outcome.refusal.host if outcome.refusal is not None and outcome.refusal.is_paused else ""
+    return outcome.blame.host if outcome.blame is not None and outcome.blame.is_paused else ""
 
 
 def failed_attempt(outcome: Outcome, error: ImageError, worker_id: int) -> FailedAttempt:

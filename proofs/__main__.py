@@ -14,7 +14,7 @@ from rich.console import Console
 
 from proofs.report import CannotProve
 
-NAMES = ("kill", "faults", "images", "hostile", "schema", "ssrf", "soak")
+NAMES = ("kill", "faults", "images", "hostile", "schema", "ssrf", "soak", "hosts")
 CANNOT_PROVE = 3
 
 

@@ -1,5 +1,6 @@
 """One worker id's life: claim, hand out, record, and leave in order."""
 
+import http
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -15,8 +16,10 @@ from jobs.engine.faults import is_transient
 from jobs.engine.keeper import Keeper
 from jobs.engine.recorder import Recorder
 from jobs.engine.seats import Seats
-from jobs.errors import HostPaused, Internal
-from jobs.imaging.host_limits import STUCK_SECONDS, Pause
+from jobs.errors import HostPaused, HTTPStatus, Internal
+from jobs.imaging.guard import host_of
+from jobs.imaging.host import Pause
+from jobs.imaging.host_limits import STUCK_SECONDS
 from jobs.imaging.outcome import Claim, Evidence, Outcome
 from jobs.imaging.pipeline import Pipeline
 
@@ -32,6 +35,8 @@ MOST_UNRECORDED = 500
 LANE_SECONDS = 0.02
 # Images at a time for which the refusal of their host's probe is counted.
 COUNTED_AT_A_TIME = 250
+# What the first host of a redirect has answered.
+REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
 # A download ends at its deadline; a seat that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
@@ -122,7 +127,7 @@ class Epoch:
     def _agree_on_hosts(self) -> None:
         """Agree with the other processes on which hosts are paused, and see where images wait for theirs."""
         self._share_pauses()
-        self._hosts.learn_pauses(queue.shared_pauses())
+        self._hosts.learn_pauses(*queue.shared_pauses())
         self._lanes.look_around()
 
     def _log_pause(self, host: str, pause: Pause | None) -> None:
@@ -160,8 +165,8 @@ class Epoch:
         while not self._stopping.is_set():
             if self._lost is not None:
                 raise self._lost
+            self._count_refusals(MOST_UNRECORDED - len(self.in_hand))
             room = min(self._seats.room, self._seats.size + MOST_UNRECORDED - len(self.in_hand))
-            room -= self._count_refusals(room)
             if room >= self._seats.refill_at and not self._queue_is_empty:
                 # Said before the queue is asked: a wake-up that comes meanwhile must be the last word.
                 self._queue_is_empty = True
@@ -179,20 +184,20 @@ class Epoch:
             if self._lanes.hold_any and (wait := self._claimed_at + LANE_SECONDS - monotonic()) > 0:
                 self._stopping.wait(wait)
 
-    def _count_refusals(self, room: int) -> int:
-        """Where a host's patience is over: let the refusal of its probe count for images that wait; for how many."""
+    def _count_refusals(self, room: int) -> None:
+        """Where a host's patience is over: let the refusal of its probe count for images that wait, some at a time."""
         exhausted = self._hosts.exhausted()
-        if exhausted is None or room < 1:
-            return 0
+        if exhausted is None or room < COUNTED_AT_A_TIME:
+            return
         host, pause = exhausted
-        limit = min(room, COUNTED_AT_A_TIME)
-        claims = self._try_to_claim(lambda: queue.claim_waiting(self.worker_id, host, limit))
-        if len(claims) < limit:
+        claims = self._try_to_claim(lambda: queue.claim_waiting(self.worker_id, host, COUNTED_AT_A_TIME))
+        if claims is None:
+            return
+        if len(claims) < COUNTED_AT_A_TIME:
             self._hosts.counted(host)
         self.in_hand.update(claims)
         for claim in claims:
             self._recorder.put(Outcome(claim, Evidence(), error=HostPaused(pause.code, pause.message)))
-        return len(claims)
 
     def _claim(self, limit: int) -> list[Claim]:
         self._claimed_at = monotonic()
@@ -201,16 +206,17 @@ class Epoch:
             self._share_pauses()
             return queue.claim(self.worker_id, limit, beside=self.in_hand.copy(), lanes=self._lanes)
 
-        return self._try_to_claim(claim)
+        return self._try_to_claim(claim) or []
 
-    def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim]:
+    def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim] | None:
+        """What was claimed; None where the moment was wrong."""
         try:
             return claim()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
             logger.warning("claiming again", extra={"worker": self.worker_id, "error": str(error).strip()})
-            return []
+            return None
 
     def _hand_out(self, claims: list[Claim]) -> None:
         try:
@@ -249,15 +255,19 @@ class Epoch:
 
     def _tell_host(self, outcome: Outcome) -> Outcome:
         """Report an outcome to the limits of its host, which may take the blame for it."""
-        claim, seen = outcome.claim, outcome.evidence
-        refusal = self._hosts.finished(
+        claim, seen, error = outcome.claim, outcome.evidence, outcome.error
+        if error is not None and error.is_refusal and seen.redirects and host_of(seen.redirects[-1]) != claim.host:
+            # It is another host that refuses; this one has answered.
+            error = REDIRECTED
+        blame = self._hosts.finished(
             claim.host,
             claim.image_id,
-            outcome.error,
+            error,
+            url=claim.url,
             fetch_seconds=seen.fetch_ms / 1000,
             model_seconds=(seen.measure_ms + seen.gpu_ms) / 1000,
         )
-        return outcome if refusal is None else replace(outcome, refusal=refusal)
+        return outcome if blame is None else replace(outcome, blame=blame)
 
     def _recorded(self, outcomes: Iterable[Outcome]) -> None:
         self.in_hand.difference_update(outcome.claim for outcome in outcomes)

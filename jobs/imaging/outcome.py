@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.errors import ImageError
-from jobs.imaging.host_limits import Refusal
+from jobs.imaging.host import Blame
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Evidence:
 class Outcome:
     """What one attempt ended in: `measurement` or `error`; neither where it was put off before it began.
 
-    `refusal` says that the error is the host's and not the image's.
+    `blame` says that the error is the host's and not the image's.
     """
 
     claim: Claim
@@ -70,4 +70,4 @@ class Outcome:
     error: ImageError | None = None
     gpu_result: dict[str, Any] | None = None
     """What the model said of the image; None from the simulated step."""
-    refusal: Refusal | None = None
+    blame: Blame | None = None

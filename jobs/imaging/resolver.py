@@ -60,8 +60,8 @@ class Resolver:
         if _is_literal(host):
             return self._lookup(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         look_up = self._join(host, port)
-        if look_up is None:
-            infos = self._known[host]
+        if not isinstance(look_up, _LookUp):
+            infos = look_up
         else:
             left = min(look_up.began + self._seconds - monotonic(), deadline.remaining)
             if not look_up.has_ended.wait(max(left, 0)):
@@ -77,8 +77,8 @@ class Resolver:
             raise errors.DNSNotFound
         return [(*info, (address[0], port, *address[2:])) for *info, address in infos]
 
-    def _join(self, host: str, port: int) -> _LookUp | None:
-        """The name's look-up, begun where there is none; None where it cannot be, but its addresses are known."""
+    def _join(self, host: str, port: int) -> _LookUp | Sequence[AddressInfo]:
+        """The name's look-up, begun where there is none; its last addresses where it cannot be."""
         with self._lock:
             now = monotonic()
             if self._silent.get(host, now) > now:
@@ -88,8 +88,8 @@ class Resolver:
                 return running
             if self._alive >= self._threads:
                 if host in self._known:
-                    return None
-                raise errors.DNSTimeout
+                    return self._known[host]
+                raise errors.TooManyLookUps
             look_up = _LookUp()
             thread = threading.Thread(target=self._look_up, args=(host, port, look_up), name="dns", daemon=True)
             thread.start()  # where the system has no thread left, nothing has changed yet
@@ -118,6 +118,7 @@ class Resolver:
     def _fell_silent(self, host: str) -> None:
         with self._lock:
             now = monotonic()
+            self._silent.pop(host, None)
             self._silent[host] = now + NEGATIVE_SECONDS
             # In the order in which they were put there; those whose time is over go first.
             while self._silent and (self._silent[oldest := next(iter(self._silent))] <= now):

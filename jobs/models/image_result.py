@@ -175,6 +175,11 @@ class ImageResult(models.Model):
                 name="image_deferred",
             ),
             models.Index(
+                fields=["waits_for", "job", "rank"],
+                condition=Q(state=ImageState.PENDING, held=False) & ~Q(waits_for=""),
+                name="image_deferred_by_job",
+            ),
+            models.Index(
                 fields=["job", "waits_for"],
                 condition=Q(state=ImageState.PENDING, held=False) & ~Q(waits_for=""),
                 name="image_deferred_of_job",

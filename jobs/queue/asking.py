@@ -141,7 +141,13 @@ def resume(job_id: int) -> int:
         if job.paused_at is None:
             raise NotPossible(f"Job {job_id} is not paused.")
         # Without its pause the job would pass everything that was submitted meanwhile.
-        pending.update(held=False, rank=F("rank") + Extract(Now() - Value(job.paused_at), "epoch"))
+        paused_for = Now() - Value(job.paused_at)
+        pending.update(
+            held=False,
+            rank=F("rank") + Extract(paused_for, "epoch"),
+            # Its host's patience does not pass while nobody asks it.
+            waits_since=F("waits_since") + paused_for,
+        )
         if job.on_error == OnError.STOP_STORE:
             images = ImageResult.objects.filter(job_id=job_id)
             hold_all_but_first(images.unfinished().order_by("id").values_list("id", "visit__store_id"))

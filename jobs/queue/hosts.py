@@ -9,11 +9,11 @@ from time import monotonic
 
 from django.db import transaction
 
-from jobs.imaging.host_limits import LONGEST_PAUSE_SECONDS, Pause
+from jobs.imaging.host import Pause
 from jobs.models import PausedHost
 from jobs.queue.settling import execute
 
-# More than anybody would read; the hosts beyond are paused by each process for itself.
+# As many as a process reads; of the others it knows those that it has paused itself.
 MOST_SHARED = 1_000
 
 # In the order of the names: all who lock several rows do so.
@@ -53,11 +53,13 @@ def share_pauses(changed: Mapping[str, Pause | None]) -> None:
     """Tell the other processes of the pauses that began or grew here, and of those that ended."""
     now = monotonic()
     pauses = {name: pause for name, pause in changed.items() if pause is not None}
-    with transaction.atomic():
-        if ended := sorted(changed.keys() - pauses.keys()):
+    # Two transactions, so that each locks in the order of the names.
+    if ended := sorted(changed.keys() - pauses.keys()):
+        with transaction.atomic():
             locked = PausedHost.objects.filter(name__in=ended).order_by("name").select_for_update()
             PausedHost.objects.filter(pk__in=list(locked.values_list("pk", flat=True))).delete()
-        if pauses:
+    if pauses:
+        with transaction.atomic():
             execute(
                 _PAUSE,
                 [
@@ -71,15 +73,18 @@ def share_pauses(changed: Mapping[str, Pause | None]) -> None:
             )
 
 
-def shared_pauses() -> dict[str, Pause]:
-    """The hosts that are paused for all, by name; their moments are those of this process's monotonic clock."""
+def shared_pauses() -> tuple[dict[str, Pause], str | None]:
+    """The hosts that are paused for all, by name; their moments are those of this process's monotonic clock.
+
+    Where there are more than MOST_SHARED, the first ones, and the last name among them; else None in its place.
+    """
     rows = execute(_READ, [MOST_SHARED])
     now = monotonic()
-    # Intervals that the database's clock was set within: bounded, as everything that is waited for.
-    return {
-        name: Pause(now + min(wait, LONGEST_PAUSE_SECONDS), now - max(age, 0.0), code, message, number, is_shared=True)
+    pauses = {
+        name: Pause(now + wait, now - max(age, 0.0), code, message, number)
         for name, code, message, number, wait, age in rows
     }
+    return pauses, rows[-1][0] if len(rows) == MOST_SHARED else None
 
 
 def take_probes(worker_id: int, hosts: Sequence[str]) -> list[str]:

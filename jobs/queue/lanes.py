@@ -1,10 +1,11 @@
 """Which of the ready images begin, and where the others wait for their host.
 
-A ready image whose host has no room leaves the common line, so that it is in nobody's way, and waits in a lane: that
-of its host, or that of its job where the host has not answered yet. A lane keeps the order of ranks. `HostLimits`
-decides; here is what it takes to ask it in a bounded number of statements, whatever waits.
+A ready image that cannot begin leaves the common line, so that it is in nobody's way, and waits in a lane: that of its
+host, or that of its job where the host has not answered yet. A lane keeps the order of ranks. `HostLimits` decides;
+this module asks it in a bounded number of statements, however much waits.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,17 +14,18 @@ from math import inf
 from typing import NamedTuple
 
 from jobs.imaging.guard import host_of
-from jobs.imaging.host_limits import HostLimits, Verdict
+from jobs.imaging.host_limits import Admission, HostLimits
 from jobs.imaging.outcome import Claim
 from jobs.queue.settling import execute
 
-# Lanes that one claim looks into, and those that are asked whether their hosts have room.
+# How many lanes a claim looks into, and how many it asks for room.
 MOST_LANES, MOST_ASKED = 16, 256
-# Lanes that are looked for at a time, and those that a process keeps in mind.
+# How many lanes are looked for at a time, and how many a process keeps in mind.
 LANES_AT_A_TIME, MOST_KNOWN = 256, 4_096
-# Hosts that one claim probes.
-MOST_PROBES = 16
-# Beyond twice what it has room for, a claim walks past so many ready images that cannot begin.
+# How many images of a job's lane are looked at besides those that there is room for: some of their hosts may have
+# answered by now.
+PEEK = 16
+# How many ready images that cannot begin a claim walks past, besides twice as many as it has room for.
 MORE_WALKED = 256
 
 _COLUMNS = """id, job_id, claim_no, attempts, url, crashes, rank, waits_for,
@@ -34,15 +36,40 @@ _READY = f"""
     WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = '' AND (rank, id) > (%s, %s)
     ORDER BY rank, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
-_FROM_LANES = """
-    SELECT first.* FROM unnest(%s::text[], %s::int[]) AS lane (name, room), LATERAL (
-        SELECT {columns} FROM jobs_imageresult
-        WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = lane.name AND id <> ALL(%s)
-        ORDER BY {order} LIMIT lane.room FOR NO KEY UPDATE SKIP LOCKED
+_FROM_LANES = f"""
+    SELECT first.* FROM unnest(%s::text[], %s::int[], %s::float8[], %s::bigint[]) AS lane (name, room, rank, id),
+    LATERAL (
+        SELECT {_COLUMNS} FROM jobs_imageresult image
+        WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = lane.name
+            AND (image.rank, image.id) > (lane.rank, lane.id) AND image.id <> ALL(%s)
+        ORDER BY image.rank, image.id LIMIT lane.room FOR NO KEY UPDATE SKIP LOCKED
     ) first
+"""  # noqa: S608 - constants
+# An image of the newest job that waits for a host.
+_NEWEST = f"""
+    SELECT {_COLUMNS} FROM jobs_imageresult
+    WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %s
+    ORDER BY job_id DESC, rank DESC LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608 - constants
+# An image from anywhere in a lane.
+_ANYWHERE = f"""
+    WITH ends AS MATERIALIZED (
+        SELECT (SELECT rank FROM jobs_imageresult
+                WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %(lane)s
+                ORDER BY rank LIMIT 1) AS first,
+            (SELECT rank FROM jobs_imageresult
+                WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %(lane)s
+                ORDER BY rank DESC LIMIT 1) AS last
+    )
+    SELECT {_COLUMNS} FROM jobs_imageresult
+    WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %(lane)s
+        AND rank >= (SELECT first + random() * (last - first) FROM ends)
+    ORDER BY rank, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608 - constants
+_HOLDS_ANY = """
+    SELECT 1 FROM jobs_imageresult
+    WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %s ORDER BY rank LIMIT 1
 """
-_FIRST_OF_LANES = _FROM_LANES.format(columns=_COLUMNS, order="rank, id")
-_LAST_OF_LANES = _FROM_LANES.format(columns=_COLUMNS, order="rank DESC, id DESC")
 _DEFER = """
     UPDATE jobs_imageresult image SET waits_for = lane.name
     FROM unnest(%s::bigint[], %s::text[]) AS lane (id, name) WHERE image.id = lane.id
@@ -60,6 +87,13 @@ _NAMES = """
         FROM lane WHERE lane.name IS NOT NULL
     ) SELECT name FROM lane WHERE name IS NOT NULL LIMIT %s
 """
+_BEGINNING = -inf, 0
+
+# Scheme and authority (RFC 3986, section 3.2): what decides on the host.
+_ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
+# The length of a long origin that is remembered: "https://", a host name of 253 characters and a port.
+MOST_ORIGIN = 300
+_remembered_host = lru_cache(maxsize=4_096)(host_of)
 
 
 class ReadyRow(NamedTuple):
@@ -89,31 +123,37 @@ class ReadyRow(NamedTuple):
         )
 
 
-def look_into(rooms: dict[str, int], without: Sequence[int] = ()) -> list[ReadyRow]:
-    """The first images of some lanes, locked: of each as many as it has room for, but `without` those of these ids."""
-    return _look_into(_FIRST_OF_LANES, rooms, without)
+class Look(NamedTuple):
+    """A look into a lane: at most `room` images behind a place in it."""
 
-
-def _look_into(sql: str, rooms: dict[str, int], without: Sequence[int] = ()) -> list[ReadyRow]:
-    if not rooms:
-        return []
-    return [ReadyRow(*row) for row in execute(sql, [list(rooms), list(rooms.values()), list(without)])]
-
-
-# "https://", a host name of 253 characters and a port.
-MOST_ORIGIN = 300
-
-
-@lru_cache(maxsize=4_096)
-def _host(origin: str) -> str:
-    return host_of(origin)
+    lane: str
+    room: int
+    after: tuple[float, int] = _BEGINNING
 
 
 def host_of_url(url: str) -> str:
-    """The host that a URL leads to as "name:port"; empty where it leads to none. Quick for hosts met before."""
-    end = url.find("/", 8)
-    origin = url if end < 0 else url[:end]
-    return _host(origin) if len(origin) <= MOST_ORIGIN else ""
+    """The host that a URL leads to as "name:port"; empty where the guard refuses it. Quick for hosts met before."""
+    found = _ORIGIN.match(url)
+    if found is None or len(found[0]) > MOST_ORIGIN:
+        return host_of(url)
+    return _remembered_host(found[0])
+
+
+def look_into(looks: Sequence[Look], without: Sequence[int] = ()) -> list[ReadyRow]:
+    """What looks into lanes find, locked, each image once; `without` those of these ids."""
+    if not looks:
+        return []
+    rows = execute(
+        _FROM_LANES,
+        [
+            [look.lane for look in looks],
+            [look.room for look in looks],
+            [look.after[0] for look in looks],
+            [look.after[1] for look in looks],
+            list(without),
+        ],
+    )
+    return list({row[0]: ReadyRow(*row) for row in rows}.values())
 
 
 class Lanes:
@@ -124,12 +164,16 @@ class Lanes:
         # In the order in which they were last looked into.
         self._names: dict[str, None] = {}
         limits.waiting = self._names
-        self._after = ""
+        # How far the images of a job's lane have been looked at.
+        self._peeked: dict[str, tuple[float, int]] = {}
+        self._found_up_to = ""
         self._is_odd = False
         self.are_limited = False
         """Whether the last claim met images that could not begin."""
         self.has_more = False
-        """Whether the last claim has put so many out of the way that it did not get to the others."""
+        """Whether the last claim put so many out of the way that it did not get to the others."""
+        self.line_goes_first = False
+        """Whether the first image of the common line waits for fewer images to be in flight, see `isolation.py`."""
 
     @property
     def hold_any(self) -> bool:
@@ -138,47 +182,66 @@ class Lanes:
 
     def add(self, names: Iterable[str]) -> None:
         for name in names:
+            if len(self._names) >= MOST_KNOWN and name not in self._names:
+                if self.limits.is_stranger(name):
+                    continue
+                self.discard(next(iter(self._names)))
             self._names.setdefault(name)
-        while len(self._names) > MOST_KNOWN:
-            self.discard(next(iter(self._names)))
 
     def discard(self, name: str) -> None:
-        """Nothing waits there; should somebody else have put an image there meanwhile, `look_around` finds it."""
+        """Forget a lane that seems empty; if another process has put an image there since, `look_around` finds it."""
         self._names.pop(name, None)
+        self._peeked.pop(name, None)
 
     def look_around(self) -> None:
         """Learn which lanes hold images, LANES_AT_A_TIME of them, in turn: another process may have filled them."""
-        names = [name for (name,) in execute(_NAMES, [self._after, LANES_AT_A_TIME])]
-        self._after = names[-1] if len(names) == LANES_AT_A_TIME else ""
+        names = [name for (name,) in execute(_NAMES, [self._found_up_to, LANES_AT_A_TIME])]
+        self._found_up_to = names[-1] if len(names) == LANES_AT_A_TIME else ""
         self.add(names)
 
-    def part(self, room: int) -> int:
-        """What the lanes may take before the common line is looked at: half, an odd one every other time."""
-        self._is_odd = not self._is_odd
+    def half(self, room: int) -> int:
+        """Half of it, of an odd one the larger half every other time."""
         return (room + self._is_odd) // 2
 
-    def with_room(self, most: int, *, leftover: bool) -> dict[str, int]:
-        """Lanes of which images could begin now, `most` at the most, and how many of each."""
-        found: dict[str, int] = {}
+    def looks(self, most: int, *, leftover: bool = False, in_half: bool = False) -> list[Look]:
+        """Where images may be found that could begin now, some more than `most` in all.
+
+        `leftover` as for `HostLimits.room`. With `in_half`, each host keeps half of its room for the common line.
+        """
+        found: list[Look] = []
+        total = 0
+        self._is_odd = not self._is_odd
         for name in list(self._names)[:MOST_ASKED]:
-            if name.startswith("*"):
-                room = 0 if leftover else self.limits.room_for_strangers(int(name[1:]))
-            else:
-                room = self.limits.room(name, leftover=leftover)
             # Those looked into come last the next time, and so do those without room.
             self._names[name] = self._names.pop(name)
+            if name.startswith("*"):
+                room = 0 if leftover else self.limits.room_for_strangers(int(name[1:]))
+                found.append(Look(name, PEEK, self._peeked.get(name, _BEGINNING)))
+            else:
+                room = self.limits.room(name, leftover=leftover)
+            if in_half:
+                room = self.half(room)
             if room > 0:
-                found[name] = min(room, most)
-                if len(found) == MOST_LANES:
-                    break
+                found.append(Look(name, min(room, most)))
+                total += found[-1].room
+            if len(found) >= MOST_LANES or total >= 2 * most:
+                break
         return found
+
+    def peeked(self, looks: Iterable[Look], rows: Sequence[ReadyRow]) -> None:
+        """Remember how far a job's lane was looked at; from its end it goes on at its beginning."""
+        for look in looks:
+            if look.lane.startswith("*") and look.room == PEEK:
+                seen = [(row.rank, row.id) for row in rows if row.waits_for == look.lane]
+                seen = [place for place in seen if place > look.after]
+                self._peeked[look.lane] = max(seen) if len(seen) >= PEEK else _BEGINNING
 
 
 @dataclass(slots=True)
 class _Aside:
     row: ReadyRow
     host: str
-    verdict: Verdict
+    admission: Admission
 
 
 class Choice:
@@ -205,58 +268,69 @@ class Choice:
 
     def make(self) -> None:
         """Choose, and defer the others that were met. Whatever began must be claimed, or reported as released."""
-        self._from_lanes(self._lanes.part(self._left))
+        if not self._lanes.line_goes_first:
+            self._from_lanes(self._lanes.half(self._left), in_half=True)
         self._from_the_line()
         self._from_lanes(self._left)
         self._from_lanes(self._left, leftover=True)
-        for each in sorted(self._aside, key=lambda each: self._limits.load(each.host)):
-            if each.verdict is Verdict.HOST_BUSY and self._begins_at_last(each):
-                continue
-            if self._limits.is_stuck(each.host, each.verdict):
-                self._defer(each.row, each.host, each.verdict)
-        self._lanes.are_limited = bool(self._aside)
-        # Whatever lies behind those that had to get out of the way has not been seen yet.
-        self._lanes.has_more = bool(self.deferred) and not self._line_has_ended and self._left > 0
+        self._put_aside()
         if self.deferred:
             execute(_DEFER, [list(self.deferred), list(self.deferred.values())])
             self._lanes.add(dict.fromkeys(self.deferred.values()))
+        self._lanes.are_limited = bool(self._aside)
+        # Whatever lies behind those that had to get out of the way has not been seen yet.
+        self._lanes.has_more = bool(self.deferred) and not self._line_has_ended and self._left > 0
 
     def probe(self, hosts: Sequence[str]) -> list[str]:
-        """Let one image of each paused host begin; returns the hosts for which none waits."""
-        last = {host: 1 for host in hosts if self._limits.probes_last(host)}
-        rows = look_into({host: 1 for host in hosts if host not in last}) + _look_into(_LAST_OF_LANES, last)
-        for row in self._fitting(rows):
-            if self._left:
-                self._limits.begin_probe(row.waits_for, row.id, row.job_id)
-                self.begun.append((row, row.waits_for))
-        return [host for host in hosts if host not in {row.waits_for for row in rows}]
+        """Let one image of each paused host begin; returns the hosts for which none waits.
 
-    def _from_lanes(self, most: int, *, leftover: bool = False) -> None:
+        By turns the first one that waits, one from anywhere among them, and one of the newest job: where some images
+        are in trouble themselves, these must not speak for their host for ever.
+        """
+        empty = []
+        for host in hosts:
+            kind = self._limits.pause_number(host) % 3
+            if kind == 1:
+                rows = look_into([Look(host, 1)])
+            elif kind == 2:
+                rows = [ReadyRow(*row) for row in execute(_ANYWHERE, {"lane": host})]
+            else:
+                rows = [ReadyRow(*row) for row in execute(_NEWEST, [host])]
+            for row in self._fitting(rows):
+                if self._left:
+                    self._limits.begin_probe(host, row.id, row.job_id)
+                    self.begun.append((row, host))
+            # Where it only was locked by somebody else at this moment, it is still there.
+            if not rows and not execute(_HOLDS_ANY, [host]):
+                empty.append(host)
+        return empty
+
+    def _from_lanes(self, most: int, *, leftover: bool = False, in_half: bool = False) -> None:
         if most < 1:
             return
-        end = len(self.begun) + most
-        rooms = self._lanes.with_room(most, leftover=leftover)
-        if not rooms:
+        looks = self._lanes.looks(most, leftover=leftover, in_half=in_half)
+        if not looks:
             return
-        rows = look_into(rooms, without=[row.id for row, _ in self.begun])
-        for name, room in rooms.items():
-            if sum(row.waits_for == name for row in rows) < room:
-                self._lanes.discard(name)
+        end = len(self.begun) + most
+        rows = look_into(looks, without=[row.id for row, _ in self.begun])
+        self._lanes.peeked(looks, rows)
+        left_in = {row.waits_for for row in rows}
         for row in self._fitting(self._fairly(rows)):
-            if len(self.begun) == end:
-                # Not all of them began, so it is known where some still wait.
-                self._lanes.add([row.waits_for])
-                continue
             host = host_of_url(row.url)
-            verdict = self._offer(row, host, leftover=leftover)
-            if verdict is not Verdict.BEGINS:
-                self._lanes.add([row.waits_for])
-            # A stranger's host that has all it may have is no stranger here: its image waits for it.
-            if verdict is Verdict.HOST_BUSY and row.waits_for != host:
-                self._defer(row, host, verdict)
+            if row.waits_for != host and not self._limits.is_stranger(host):
+                # Its host has answered since, so that it has its place in the lane of its host.
+                if len(self.begun) == end or self._offer(row, host, leftover=leftover) is not Admission.BEGINS:
+                    self.deferred[row.id] = host
+            elif len(self.begun) < end:
+                admission = self._offer(row, host, leftover=leftover)
+                if admission is Admission.HOST_BUSY and row.waits_for != host:
+                    self.deferred[row.id] = host
+        for look in looks:
+            if look.lane not in left_in:
+                self._lanes.discard(look.lane)
 
     def _fairly(self, rows: Sequence[ReadyRow]) -> list[ReadyRow]:
-        """The rows in the order in which to begin: each host's by rank, and the hosts by what they have of their share."""
+        """The rows in the order in which to begin: each host's by rank, the hosts by what they have of their share."""
         turns: Counter[str] = Counter()
         order = []
         for row in sorted(rows, key=lambda row: (row.rank, row.id)):
@@ -267,7 +341,8 @@ class Choice:
 
     def _from_the_line(self) -> None:
         """Walk along the ready images in rank order until the room is filled, but not for ever."""
-        after: tuple[float, int] = (-inf, 0)
+        after: tuple[float, int] = _BEGINNING
+        self._lanes.line_goes_first = False
         # As many as there is room for, and only where not all of them could begin, some more.
         for wanted in (self._left, self._room + MORE_WALKED):
             if not self._left:
@@ -276,18 +351,26 @@ class Choice:
             for row in self._fitting(rows):
                 if not self._left:
                     return
-                self._meet(row)
+                host = host_of_url(row.url)
+                admission = self._offer(row, host)
+                if admission is not Admission.BEGINS:
+                    self._aside.append(_Aside(row, host, admission))
+            self._lanes.line_goes_first = self._is_full
             if len(rows) < wanted:
                 self._line_has_ended = True
                 return
             after = rows[-1].rank, rows[-1].id
 
-    def _meet(self, row: ReadyRow) -> None:
-        """Let an image of the common line begin, or set it aside."""
-        host = host_of_url(row.url)
-        verdict = self._offer(row, host)
-        if verdict is not Verdict.BEGINS:
-            self._aside.append(_Aside(row, host, verdict))
+    def _put_aside(self) -> None:
+        """Of the images met in the line, let begin what nobody else can use the room for; defer what is in the way."""
+        for each in sorted(self._aside, key=lambda each: self._limits.load(each.host)):
+            if each.admission is Admission.HOST_BUSY and self._left:
+                each.admission = self._offer(each.row, each.host, leftover=True)
+            if each.admission is Admission.BEGINS:
+                continue
+            if self._limits.is_stuck(each.host, each.admission):
+                is_stranger = each.admission is Admission.STRANGERS_BUSY
+                self.deferred[each.row.id] = f"*{each.row.job_id}" if is_stranger else each.host
 
     def _fitting(self, rows: Sequence[ReadyRow]) -> Iterator[ReadyRow]:
         """Those of the rows, from the first on, that may join what is in flight; behind another one, nothing may."""
@@ -297,15 +380,8 @@ class Choice:
         if fitting < len(rows):
             self._is_full = True
 
-    def _begins_at_last(self, aside: _Aside) -> bool:
-        """Let an image begin beyond its host's share, where there is room that nobody else can use."""
-        return self._left > 0 and self._offer(aside.row, aside.host, leftover=True) is Verdict.BEGINS
-
-    def _offer(self, row: ReadyRow, host: str, *, leftover: bool = False) -> Verdict:
-        verdict = self._limits.begin(host, row.id, row.job_id, leftover=leftover)
-        if verdict is Verdict.BEGINS:
+    def _offer(self, row: ReadyRow, host: str, *, leftover: bool = False) -> Admission:
+        admission = self._limits.begin(host, row.id, row.job_id, leftover=leftover)
+        if admission is Admission.BEGINS:
             self.begun.append((row, host))
-        return verdict
-
-    def _defer(self, row: ReadyRow, host: str, verdict: Verdict) -> None:
-        self.deferred[row.id] = host if verdict is Verdict.HOST_BUSY else f"*{row.job_id}"
+        return admission

@@ -18,7 +18,7 @@ from jobs.imaging.outcome import Claim, Outcome
 from jobs.isolation import company
 from jobs.models import FailedAttempt, ImageResult, Worker
 from jobs.queue.hosts import take_probes
-from jobs.queue.lanes import MOST_PROBES, Choice, Lanes, look_into
+from jobs.queue.lanes import Choice, Lanes, Look, look_into
 from jobs.queue.settling import Row, execute, obey, settle
 from jobs.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
 from jobs.states import ImageState
@@ -106,7 +106,7 @@ def claim(worker_id: int, limit: int, beside: Collection[Claim] = (), lanes: Lan
     try:
         with transaction.atomic():
             _hold_worker(worker_id)
-            if due := lanes.limits.due(MOST_PROBES):
+            if due := lanes.limits.due(limit):
                 for host in choice.probe(take_probes(worker_id, due)):
                     lanes.limits.resume(host)
             choice.make()
@@ -123,7 +123,7 @@ def claim_waiting(worker_id: int, host: str, limit: int) -> list[Claim]:
     """Take up to `limit` images out of the lane of a host, not to fetch them, but to record how its probe ended."""
     with transaction.atomic():
         _hold_worker(worker_id)
-        rows = look_into({host: limit})
+        rows = look_into([Look(host, limit)])
         if rows:
             execute(_CLAIM, [worker_id, [row.id for row in rows]])
     return [row.claim(host) for row in rows]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from dashboard.templatetags.dashboard import until
 from jobs import queue
 from jobs.errors import HTTPStatus
-from jobs.imaging.host_limits import Refusal
+from jobs.imaging.host import Blame
 from jobs.imaging.outcome import Evidence, Outcome
 from jobs.models import ImageResult, PausedHost
 from jobs.watch.operations import MOST_PAUSED
@@ -193,7 +193,7 @@ def test_an_attempt_that_cost_nothing_says_so(page, anna):
     job = submit_job(1, owner=anna)
     worker = make_worker()
     (claim,) = queue.claim(worker, limit=1)
-    refused = Outcome(claim, Evidence(), error=HTTPStatus(503), refusal=Refusal(HOST, is_paused=True))
+    refused = Outcome(claim, Evidence(), error=HTTPStatus(503), blame=Blame(HOST, is_paused=True))
     queue.record(worker, [refused])
     text = page.get(f"/jobs/{job.pk}/images/{claim.image_id}/").text
     assert "It cost no attempt: its host refused other images, too." in text

@@ -35,8 +35,8 @@ def start(start_engine, settings):
 @pytest.fixture
 def hasty(monkeypatch):
     """Pauses of moments."""
-    monkeypatch.setattr("jobs.imaging.host_limits.PAUSE_SECONDS", (0.1, 0.2))
-    monkeypatch.setattr("jobs.imaging.host_limits.HOLD_SECONDS", (0.01, 0.02))
+    monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (0.1, 0.2))
+    monkeypatch.setattr("jobs.imaging.host.HOLD_SECONDS", (0.01, 0.02))
 
 
 @pytest.fixture
@@ -109,6 +109,29 @@ def test_a_host_that_is_down_for_a_while_fails_no_image(start, server, hasty):
         assert finished(job).status == "completed"
 
 
+def test_a_host_is_not_blamed_for_where_it_redirects_to(start, server, hasty):
+    with FaultServer() as other:
+        target = other.at("/", response(b"", "503 Service Unavailable"))
+        start()
+        redirect = response(b"", "302 Found", f"Location: {target}")
+        job = finished(submit_job(served(server, redirect, 8)))
+    assert set(ImageResult.objects.filter(job=job).values_list("error_code", "attempts")) == {("http_503", 3)}
+    assert not PausedHost.objects.exists()
+
+
+def test_while_refusals_are_counted_for_a_host_other_images_begin(start, server, images, hasty, settings):
+    settings.HOST_PATIENCE_SECONDS = 0.5
+    dead = submit_job(served(server, response(b"", "503 Service Unavailable"), 6_000))
+    defer(dead, names(server))
+    start()
+    # They wait between two attempts once the refusal of the probe has been counted for them.
+    wait_for(lambda: ImageResult.objects.waiting().count() > 1_000)
+    job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(50)])
+    assert finished(job).status == "completed"
+    assert (job.finished_at - job.created_at).total_seconds() < 3
+    queue.cancel(dead.pk)
+
+
 def test_a_single_url_in_trouble_fails_as_ever(start, server, hasty):
     start()
     urls = served(server, GOOD, 40)
@@ -128,7 +151,7 @@ def test_once_patience_has_ended_the_refusal_of_a_probe_counts_for_all(start, se
     assert (job.status, job.failed) == ("failed", 300)
     rows = ImageResult.objects.filter(job=job)
     assert set(rows.values_list("error_code", "attempts")) == {("http_503", 3)}
-    assert rows.filter(error_message__contains="not asked for again").exists()
+    assert rows.filter(error_message__contains="not requested again").exists()
     # Most of them were never asked for again and again.
     assert len(server.requests) < 300
     assert set(FailedAttempt.objects.filter(counted=True).values_list("code", flat=True)) == {"http_503"}
@@ -144,7 +167,7 @@ def test_without_patience_refusals_cost_attempts_as_ever(start, server, settings
 
 
 def test_a_person_resumes_a_host_at_once(start, server, monkeypatch):
-    monkeypatch.setattr("jobs.imaging.host_limits.PAUSE_SECONDS", (60.0, 60.0))
+    monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (60.0, 60.0))
     opened = threading.Event()
     start()
     job = submit_job(served(server, refusing_until(opened), 10))
@@ -166,7 +189,7 @@ def test_a_host_that_another_process_has_paused_is_not_asked(start, server):
 
 
 def test_two_engines_probe_a_host_once_at_a_time(start, server, monkeypatch):
-    monkeypatch.setattr("jobs.imaging.host_limits.PAUSE_SECONDS", (0.3, 0.3))
+    monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (0.3, 0.3))
     asked, most = [0], [0]
     lock = threading.Lock()
     opened = threading.Event()

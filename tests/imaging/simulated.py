@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from jobs import errors
-from jobs.imaging.host_limits import HostLimits, Refusal, Verdict
+from jobs.imaging.host import Blame
+from jobs.imaging.host_limits import Admission, HostLimits
 from jobs.rank import BEHIND_SECONDS
 
 type Answer = tuple[float, errors.ImageError | None]
@@ -119,7 +120,14 @@ class Process:
         self.limits.shared(self.limits.changed_pauses())
         for host in self.limits.due(16):
             if lane := self._lanes.get(host):
-                picture = max(lane) if self.limits.probes_last(host) else lane[0]
+                kind = self.limits.pause_number(host) % 3
+                picture = lane[0]
+                if kind == 2:
+                    first, last = lane[0].rank, max(lane).rank
+                    place = self._random.uniform(first, last)
+                    picture = min(each for each in lane if each.rank >= place)
+                elif kind == 0:
+                    picture = max(lane, key=lambda each: (each.job, each.rank))
                 lane.remove(picture)
                 heapq.heapify(lane)
                 self.limits.begin_probe(host, picture.image, picture.job)
@@ -127,22 +135,22 @@ class Process:
             else:
                 self.limits.resume(host)
         self._from_lanes(begun, (room + 1) // 2)
-        aside: list[tuple[Picture, Verdict]] = []
+        aside: list[tuple[Picture, Admission]] = []
         walk = 2 * room + 32
         while self._ready and len(begun) < room and walk:
             walk -= 1
             picture = heapq.heappop(self._ready)
-            verdict = Verdict.HOST_BUSY
+            admission = Admission.HOST_BUSY
             if not self._lanes.get(picture.host):
-                verdict = self.limits.begin(picture.host, picture.image, picture.job)
-            if verdict is Verdict.BEGINS:
+                admission = self.limits.begin(picture.host, picture.image, picture.job)
+            if admission is Admission.BEGINS:
                 begun.append(picture)
             else:
-                aside.append((picture, verdict))
+                aside.append((picture, admission))
         self._from_lanes(begun, room)
         self._from_lanes(begun, room, leftover=True)
-        for picture, verdict in aside:
-            self._defer(picture, picture.host if verdict is Verdict.HOST_BUSY else f"*{picture.job}")
+        for picture, admission in aside:
+            self._defer(picture, picture.host if admission is Admission.HOST_BUSY else f"*{picture.job}")
         for picture in begun:
             self._in_flight[picture.host] = self._in_flight.get(picture.host, 0) + 1
             self.most_in_flight[picture.host] = max(
@@ -165,10 +173,10 @@ class Process:
                 if len(begun) >= most:
                     break
                 picture = heapq.heappop(lane)
-                verdict = self.limits.begin(picture.host, picture.image, picture.job, leftover=leftover)
-                if verdict is Verdict.BEGINS:
+                admission = self.limits.begin(picture.host, picture.image, picture.job, leftover=leftover)
+                if admission is Admission.BEGINS:
                     begun.append(picture)
-                elif verdict is Verdict.HOST_BUSY and name != picture.host:
+                elif admission is Admission.HOST_BUSY and name != picture.host:
                     self._defer(picture, picture.host)
                 else:
                     back.append(picture)
@@ -200,7 +208,7 @@ class Process:
         self._at(RECORD_SECONDS, lambda: self._recorded(picture, error, refusal))
         self._look()
 
-    def _recorded(self, picture: Picture, error: errors.ImageError | None, refusal: Refusal | None) -> None:
+    def _recorded(self, picture: Picture, error: errors.ImageError | None, refusal: Blame | None) -> None:
         picture.attempts += refusal is None
         if refusal is not None:
             picture.rank = max(picture.rank, self.now) + BEHIND_SECONDS

@@ -5,16 +5,8 @@ import random
 import pytest
 
 from jobs import errors
-from jobs.imaging.host_limits import (
-    HOLD_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-    MOST_HOSTS,
-    PAUSE_SECONDS,
-    SEVERAL,
-    HostLimits,
-    Pause,
-    Verdict,
-)
+from jobs.imaging.host import HOLD_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, SEVERAL, Pause
+from jobs.imaging.host_limits import MOST_HOSTS, Admission, HostLimits
 from tests.imaging.simulated import Bucket, Process, good, refusing, silent
 
 HOST, OTHER = "photos.example:443", "other.example:443"
@@ -32,7 +24,7 @@ class World:
     def begin(self, host: str = HOST, job: int = 1, **options) -> int | None:
         """The image that began; None where none may."""
         self.images += 1
-        began = self.limits.begin(host, self.images, job, **options) is Verdict.BEGINS
+        began = self.limits.begin(host, self.images, job, **options) is Admission.BEGINS
         return self.images if began else None
 
     def begin_all(self, host: str = HOST, job: int = 1, **options) -> list[int]:
@@ -273,7 +265,7 @@ def test_what_one_image_meets_is_its_own_trouble(world):
     image = world.begin()
     assert world.refuse(HOST, image) is None
     world.now += 5
-    assert world.limits.begin(HOST, image, 1) is Verdict.BEGINS
+    assert world.limits.begin(HOST, image, 1) is Admission.BEGINS
     assert world.refuse(HOST, image) is None
     assert world.limits.changed_pauses() == {}
 
@@ -483,7 +475,65 @@ def test_a_person_resumes_a_host_at_once(world):
     assert world.begin() is not None
 
 
+def test_probes_are_few_at_a_time_and_those_overdue_for_longest_come_first(world):
+    pauses = {f"h{n:03}.example:80": Pause(world.now + 300 - n / 10, world.now, "http_503", "") for n in range(300)}
+    world.limits.learn_pauses({name: pause for name, pause in pauses.items() if pause.until <= world.now + 60})
+    world.limits.learn_pauses(
+        {f"h{n:03}.example:80": Pause(world.now - n, world.now, "http_503", "") for n in range(300)}
+    )
+    begun = []
+    while due := world.limits.due(16):
+        world.images += 1
+        world.limits.begin_probe(due[0], world.images, 1)
+        begun.append(due[0])
+    assert begun == ["h299.example:80", "h298.example:80"]
+
+
+def test_an_image_claimed_again_while_its_lost_claim_is_still_in_a_slot_leaks_nothing(world):
+    for _ in range(10):
+        assert world.limits.begin(HOST, 7, 1) is Admission.BEGINS
+    world.limits.released(HOST, 7)
+    world.limits.released(HOST, 7)
+    assert not world.limits._strangers
+    assert len(world.begin_all()) == 2
+
+
+def test_bad_images_before_and_behind_good_ones_do_not_speak_for_their_host():
+    process = Process()
+    bad = [(HOST, refusing)]
+    pictures = process.submit(1, *bad * 12, *[(HOST, good)] * 50, *bad * 6)
+    process.play(pictures=pictures[12:62])
+    assert {picture.code for picture in pictures[12:62]} == {None}
+    assert process.now < 60
+
+
+def test_one_bad_url_sent_several_times_is_one(world):
+    for _ in range(5):
+        world.now += 2
+        image = world.begin()
+        assert image is not None
+        world.limits.finished(HOST, image, REFUSED, fetch_seconds=0, model_seconds=0, url="https://photos.example/a")
+    assert world.limits.changed_pauses() == {}
+
+
 # ---- what the processes share
+
+
+def test_where_only_the_first_pauses_were_read_the_others_have_not_ended(world):
+    world.pause("z.example:80")
+    world.limits.shared(world.limits.changed_pauses())
+    world.limits.learn_pauses({}, up_to="y.example:80")
+    assert world.begin("z.example:80") is None
+    world.limits.learn_pauses({}, up_to="z.example:80")
+    world.now += 0.1
+    assert world.begin("z.example:80") is not None
+
+
+def test_without_patience_pauses_of_others_are_ended():
+    world = World(patience=0)
+    world.limits.learn_pauses({HOST: Pause(world.now + 30, world.now, "http_503", "It refused.")})
+    assert world.begin() is not None
+    assert world.limits.changed_pauses() == {HOST: None}
 
 
 def test_a_pause_of_another_process_holds_here(world):
@@ -515,9 +565,16 @@ def test_what_changes_while_it_is_shared_is_shared_again(world):
 
 
 @pytest.mark.parametrize("jump", [1e9, 1e300, float("inf")])
-def test_a_clock_that_was_set_pauses_nobody_for_longer_than_a_host_may_ask_for(world, jump):
+def test_a_pause_longer_than_a_host_may_ask_for_is_over_because_a_clock_was_set(world, jump):
     world.limits.learn_pauses({HOST: Pause(world.now + jump, world.now - jump, "http_503", "It refused.")})
-    world.now += LONGEST_PAUSE_SECONDS
+    assert world.begin() is not None
+    assert world.limits.changed_pauses() == {HOST: None}
+
+
+def test_a_clock_that_was_set_back_makes_no_pause_longer(world):
+    for _ in range(200):
+        world.limits.learn_pauses({HOST: Pause(world.now + 30, world.now, "http_503", "It refused.")})
+    world.now += 30
     assert world.limits.due(9) == [HOST]
 
 
@@ -618,8 +675,8 @@ def test_whatever_happens_no_place_is_lost_and_no_bound_is_passed():
             for entry in entries.values():
                 assert 1 <= entry.window <= 24
                 assert set(entry.unanswered) <= set(entry.flights)
-                if entry.pause is not None and entry.pause.probe is not None:
-                    assert entry.pause.probe in entry.flights
+                if entry.probe is not None:
+                    assert entry.probe in entry.flights
         for host, image in flights:
             world.limits.released(host, image)
         assert not world.limits._strangers

@@ -5,7 +5,8 @@ from django.db import DatabaseError, connection
 
 from jobs import queue
 from jobs.errors import HTTPStatus
-from jobs.imaging.host_limits import HostLimits, Pause
+from jobs.imaging.host import Pause
+from jobs.imaging.host_limits import HostLimits
 from jobs.models import ImageResult, PausedHost
 from jobs.queue import Lanes, lanes, working
 from jobs.queue.lanes import host_of_url
@@ -66,6 +67,9 @@ def worker():
         ("http://user:secret@photos.example/a", "photos.example:80"),
         ("http://photos.example:99999/a", ""),
         ("http://" + "a" * 2000, ""),
+        ("https://photos.example?" + "a" * 400, "photos.example:443"),
+        ("https://photos.example#" + "a" * 400, "photos.example:443"),
+        ("https://a" + "\u00ad" * 400 + ".example/x", "a.example:443"),
         ("http://[::1", ""),
         ("http://a b/", ""),
     ],
@@ -184,13 +188,15 @@ def test_what_the_common_line_leaves_goes_to_the_lanes(worker):
     assert len(queue.claim(worker, 8, lanes=mine)) == 8
 
 
-def test_a_probe_is_one_image_and_every_other_time_the_last_one(worker):
-    job = submit_job(urls(10))
-    defer(job, HOST)
+def test_a_probe_is_one_image_the_first_one_then_any_then_one_of_the_newest_job(worker):
+    defer(submit_job(urls(10)), HOST)
+    newest = submit_job(urls(3))
+    defer(newest, HOST)
+    ImageResult.objects.filter(job=newest).update(rank=1e12)
     pause_host(HOST, seconds=-1)
     ids = list(ImageResult.objects.order_by("id").values_list("id", flat=True))
     mine = Lanes(limits())
-    mine.limits.learn_pauses(queue.shared_pauses())
+    mine.limits.learn_pauses(*queue.shared_pauses())
     (claim,) = queue.claim(worker, 8, lanes=mine)
     assert claim.image_id == ids[0]
     assert PausedHost.objects.get().probed_by == worker
@@ -200,9 +206,24 @@ def test_a_probe_is_one_image_and_every_other_time_the_last_one(worker):
     host = PausedHost.objects.get()
     assert (host.number, host.probed_by) == (2, None)
     PausedHost.objects.update(until=host.since)
-    mine.limits.learn_pauses(queue.shared_pauses())
+    mine.limits.learn_pauses(*queue.shared_pauses())
     (claim,) = queue.claim(worker, 8, lanes=mine)
-    assert claim.image_id == ids[-1]
+    assert claim.image_id in ids[1:]
+    mine.limits.released(HOST, claim.image_id)
+    PausedHost.objects.update(number=3)
+    mine.limits.learn_pauses(*queue.shared_pauses())
+    (claim,) = queue.claim(worker, 8, lanes=mine)
+    assert claim.job_id == newest.pk
+
+
+def test_an_image_that_is_locked_at_this_moment_still_waits_for_its_host(worker, monkeypatch):
+    defer(submit_job(urls(1)), HOST)
+    pause_host(HOST, seconds=-1)
+    mine = Lanes(limits())
+    mine.limits.learn_pauses(*queue.shared_pauses())
+    monkeypatch.setattr(lanes, "look_into", lambda *_, **__: [])  # as SKIP LOCKED has it
+    assert queue.claim(worker, 8, lanes=mine) == []
+    assert mine.limits.pause_number(HOST) == 1
 
 
 def test_no_other_worker_probes_while_the_first_one_lives(worker):
@@ -211,19 +232,19 @@ def test_no_other_worker_probes_while_the_first_one_lives(worker):
     claims = []
     for each in (worker, make_worker()):
         mine = Lanes(limits())
-        mine.limits.learn_pauses(queue.shared_pauses())
+        mine.limits.learn_pauses(*queue.shared_pauses())
         claims.append(len(queue.claim(each, 8, lanes=mine)))
     assert claims == [1, 0]
     PausedHost.objects.update(probed_by=10**9)  # a worker that is gone
     mine = Lanes(limits())
-    mine.limits.learn_pauses(queue.shared_pauses())
+    mine.limits.learn_pauses(*queue.shared_pauses())
     assert len(queue.claim(make_worker(), 8, lanes=mine)) == 1
 
 
 def test_a_pause_for_which_nothing_waits_ends(worker):
     pause_host(HOST, seconds=-1)
     mine = Lanes(limits())
-    mine.limits.learn_pauses(queue.shared_pauses())
+    mine.limits.learn_pauses(*queue.shared_pauses())
     assert queue.claim(worker, 8, lanes=mine) == []
     queue.share_pauses(mine.limits.changed_pauses())
     assert not PausedHost.objects.exists()
@@ -250,6 +271,57 @@ def test_accused_images_are_tried_in_small_company_from_lanes_too(worker, settin
     assert len(mine.limits._hosts[HOST].flights) == 1
 
 
+def test_an_accused_image_at_the_head_of_the_line_is_not_starved_by_lanes(worker, settings):
+    settings.WORKER_THREADS = 16
+    defer(submit_job(urls(60)), HOST)
+    accused = submit_job(urls(1, "other.example"))
+    ImageResult.objects.filter(job=accused).update(crashes=5, rank=0)
+    mine = Lanes(limits(HOST, OTHER))
+    mine.look_around()
+    hand: list = []
+    for _ in range(10):
+        claims = queue.claim(worker, 8, beside=hand, lanes=mine)
+        if accused.pk in {claim.job_id for claim in claims}:
+            assert (hand, len(claims)) == ([], 1)
+            return
+        hand += claims
+        for claim in hand[:4]:
+            mine.limits.released(claim.host, claim.image_id)
+        del hand[:4]
+    raise AssertionError("the accused image never began")
+
+
+def test_images_of_a_host_that_has_answered_since_are_found_among_strangers(worker):
+    """The first hundred of the job's lane are of silent hosts, whose part of the slots is taken."""
+    job = submit_job([f"https://s{number}.example/a.jpg" for number in range(100)] + urls(20))
+    defer(job, f"*{job.pk}")
+    mine = Lanes(limits(HOST))
+    for number in range(1000, 1100):
+        mine.limits.begin(f"silent{number}.example:80", number, job.pk)
+        mine.limits.begin(f"silent{number}.example:80", -number, number)
+    mine.look_around()
+    begun = []
+    for _ in range(20):
+        begun += [claim.host for claim in queue.claim(worker, 24, lanes=mine)]
+    assert begun.count(HOST) == 20
+
+
+def test_an_urgent_image_of_a_host_with_a_lane_gets_its_turn(worker):
+    large = submit_job(urls(300))
+    defer(large, HOST)
+    mine = Lanes(limits(HOST))
+    mine.look_around()
+    urgent = submit_job(urls(4), priority=9)
+    begun: list = []
+    for _ in range(6):
+        claims = queue.claim(worker, 24, lanes=mine)
+        begun += [claim.job_id for claim in claims]
+        for claim in claims:
+            mine.limits.fetched(claim.host, claim.image_id)
+            mine.limits.finished(claim.host, claim.image_id, None, fetch_seconds=0.01, model_seconds=0.1)
+    assert begun.count(urgent.pk) == 4
+
+
 def test_held_images_are_in_no_lane(worker):
     job = submit_job(urls(6))
     defer(job, HOST)
@@ -270,9 +342,9 @@ def test_a_claim_takes_a_bounded_number_of_statements(worker, count, django_asse
     mine = Lanes(limits())
     for number in range(0, count, 3):
         pause_host(f"s{number}.example:443", seconds=-1)
-    mine.limits.learn_pauses(queue.shared_pauses())
+    mine.limits.learn_pauses(*queue.shared_pauses())
     mine.look_around()
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(16):
         queue.claim(worker, 24, lanes=mine)
     assert job.total == count
 
@@ -303,12 +375,15 @@ def test_queries_go_by_their_indexes_whatever_the_planner_believes(worker):
     submit_job(urls(100, "other.example"))
     with connection.cursor() as cursor:
         for sql, parameters, index in (
-            (lanes._FIRST_OF_LANES, [[HOST], [8], []], "image_deferred"),
-            (lanes._LAST_OF_LANES, [[HOST], [8], []], "image_deferred"),
+            (lanes._FROM_LANES, [[HOST], [8], [float("-inf")], [0], []], "image_deferred"),
+            (lanes._NEWEST, [HOST], "image_deferred_by_job"),
+            (lanes._ANYWHERE, {"lane": HOST}, "image_deferred"),
+            (lanes._HOLDS_ANY, [HOST], "image_deferred"),
             (lanes._NAMES, ["", 256], "image_deferred"),
             (lanes._READY, [float("-inf"), 0, 8], "image_ready"),
         ):
             cursor.execute(f"EXPLAIN {sql}", parameters)
             plan = "\n".join(row[0] for row in cursor.fetchall())
-            assert f"using {index} " in plan, plan
+            # Two indexes begin with the name of the lane.
+            assert f"using {index} " in plan or (sql == lanes._NAMES and "using image_deferred_by_job " in plan), plan
             assert "Seq Scan on jobs_imageresult" not in plan

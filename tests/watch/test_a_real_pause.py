@@ -24,7 +24,7 @@ def test_a_job_says_that_all_waits_and_goes_on_at_once_when_somebody_says_so(
     monkeypatch,
 ):
     # Far longer than this test: it is the button that ends the pause.
-    monkeypatch.setattr("jobs.imaging.host_limits.PAUSE_SECONDS", (50.0, 50.0))
+    monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (50.0, 50.0))
     staff = Client()
     staff.force_login(User.objects.create_user("chief", is_staff=True))
     opened = threading.Event()

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from access.models import Scope
 from jobs import queue
 from jobs.errors import HTTPStatus
-from jobs.imaging.host_limits import Refusal
+from jobs.imaging.host import Blame
 from jobs.imaging.outcome import Evidence, Outcome
 from jobs.models import ImageResult, PausedHost
 from jobs.watch.pace import FEWEST_IMAGES
@@ -163,7 +163,7 @@ def test_an_attempt_that_cost_nothing_says_so(v1):
     job = submit_job(1)
     worker = make_worker()
     (claim,) = queue.claim(worker, limit=1)
-    refused = Outcome(claim, Evidence(), error=HTTPStatus(503), refusal=Refusal(HOST, is_paused=True))
+    refused = Outcome(claim, Evidence(), error=HTTPStatus(503), blame=Blame(HOST, is_paused=True))
     queue.record(worker, [refused])
     image = ImageResult.objects.get()
     answer = v1.get(f"jobs/{job.pk}/images/{image.pk}").json()

@@ -1,0 +1,307 @@
+"""Photo hosts that are silent, slow, overloaded or away hold up no images of other hosts, and fail none of their own.
+
+One server of the service with 16 seats and else its own defaults, a database and photo hosts of every kind run in a
+network of their own (proofs/hosts_world.py), and jobs are submitted over the API. What healthy images take beside the
+others is held against what they take alone. Scenes with names that hang need Linux, and root or unprivileged user
+namespaces; without them the others are played all the same, and the exit code is 3.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from statistics import median
+from typing import Any, Self
+
+from rich.console import Console
+
+from jobs.imaging.connect import READ_SECONDS
+from proofs.report import CannotProve, Report
+from proofs.world.cluster import CHECKOUT
+
+type Found = dict[str, Any]
+
+# Scenes of one group are played one after the other, in a world of their own; those of the first two at the same time,
+# since most of both is waiting. The last is about the processor's time.
+GROUPS = (
+    ("alone", "silent", "dripping", "refusing", "few-names", "many-names", "ahead", "bucket"),
+    ("ailing", "closed", "fallen", "three", "broken"),
+    ("claims",),
+)
+SCENES = tuple(scene for group in GROUPS for scene in group)
+# Whatever happens, a group is ended after so long.
+GROUP_SECONDS = 600
+# What healthy images may take beside others: twice what they take alone, and this.
+SLACK_SECONDS, MANY_HOSTS_SECONDS = 2.0, 6.0
+# The service's own, see its settings.
+HOST_PATIENCE_SECONDS = 120.0
+LAST_ATTEMPTS_SECONDS = 60.0
+ONE_BROKEN_SECONDS = 15.0
+BUCKET_FACTOR, CLAIM_FACTOR, GOOD_SHARE = 1.5, 2.0, 0.9
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scenes", nargs="+", choices=SCENES, default=list(SCENES), metavar="SCENE", help=f"of {', '.join(SCENES)}"
+    )
+    parser.add_argument("--quick", action="store_true", help="few images, and hosts that recover soon")
+    parser.add_argument("--seed", type=int, default=1, help="where chance plays a part (default: 1)")
+
+
+def prove(options: argparse.Namespace) -> Report:
+    # Nearly every bar is a multiple of what the healthy images take alone.
+    wanted = {"alone", *options.scenes}
+    groups = [[scene for scene in group if scene in wanted] for group in GROUPS]
+    found = play(groups[:-1], options) | play(groups[-1:], options)
+    report = Report()
+    judge(report, found)
+    for scene in sorted(wanted - found.keys()):
+        report.bar(f"scene {scene}", "not played to its end in time", "", ok=False)
+    cannot = [what["cannot"] for what in found.values() if "cannot" in what]
+    if cannot and not report.missed:
+        report.show(Console())
+        raise CannotProve(cannot[0])
+    return report
+
+
+def play(groups: Sequence[Sequence[str]], options: argparse.Namespace) -> dict[str, Found]:
+    """What was measured in each scene, every group at the same time in a world of its own.
+
+    There is nothing of the scenes for which the time was too short.
+    """
+    deadline = time.monotonic() + GROUP_SECONDS
+    with ExitStack() as stack:
+        worlds = [stack.enter_context(Playing(scenes, options)) for scenes in groups if scenes]
+        return {scene: found for world in worlds for scene, found in world.result(deadline).items()}
+
+
+class Playing:
+    """proofs/hosts_world.py, at play; what it has started ends with the block."""
+
+    def __init__(self, scenes: Sequence[str], options: argparse.Namespace) -> None:
+        quick = ["--quick"] if options.quick else []
+        # Files take whatever is said, where pipes that nobody reads would hold up the world.
+        self._found = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "proofs.hosts_world", "--scenes", *scenes, "--seed", str(options.seed), *quick],
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": "retail_pulse.settings"},
+            cwd=CHECKOUT,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=self._found,
+            stderr=self._said,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._found.close()
+        self._said.close()
+
+    def result(self, deadline: float) -> dict[str, Found]:
+        """What each scene has found by then. Raises RuntimeError where the world failed."""
+        try:
+            failed = self._process.wait(max(0.0, deadline - time.monotonic())) != 0
+        except subprocess.TimeoutExpired:
+            self._end()
+            failed = False
+        if failed:
+            self._said.seek(0)
+            raise RuntimeError(f"The world of the hosts proof failed:\n{self._said.read()}")
+        self._found.seek(0)
+        return {line["scene"]: line["found"] for line in map(json.loads, self._found)}
+
+    def _end(self) -> None:
+        # Not killed: it has a database and servers to end.
+        self._process.terminate()
+        self._process.wait()
+
+
+def judge(report: Report, found: dict[str, Found]) -> None:
+    """The figures of every scene, and the bars."""
+    by_itself = found["alone"]["seconds"]
+    for scene, what in found.items():
+        if "cannot" not in what:
+            JUDGES[scene](report, what, by_itself)
+    broken = [audit for what in found.values() for audit in _audits(what) if audit]
+    for said in broken:
+        report.table("manage.py audit", "found").add(said, ok=False)
+    report.bar("promises that manage.py audit found broken", len(broken), 0, ok=not broken)
+
+
+def _audits(what: Any) -> list[str]:
+    """Every `audit` in what was measured."""
+    if isinstance(what, list):
+        return [audit for each in what for audit in _audits(each)]
+    if not isinstance(what, dict):
+        return []
+    own = [what["audit"]] if "audit" in what else []
+    return own + [audit for each in what.values() for audit in _audits(each)]
+
+
+def _done(what: Found) -> str:
+    """As "100 of 100 in 2.1 s"; how many failed, if any did."""
+    failed = f", {what['failed']} failed" if what["failed"] else ""
+    seconds = "given up" if what["seconds"] is None else f"in {what['seconds']:.1f} s"
+    return f"{what['completed']:,} of {what['images']:,} {seconds}{failed}"
+
+
+def _is_done(what: Found, limit: float = float("inf")) -> bool:
+    """Whether all of them were completed within `limit` seconds."""
+    return what["seconds"] is not None and what["completed"] == what["images"] and what["seconds"] <= limit
+
+
+def _bar_done(report: Report, what: str, found: Found, limit: float) -> None:
+    report.bar(what, _done(found), f"all in <= {limit:.1f} s", ok=_is_done(found, limit))
+
+
+def judge_alone(report: Report, found: Found, by_itself: float) -> None:
+    table = report.table("Healthy images alone", "images", "seconds")
+    for seconds in found["runs"]:
+        table.add(found["images"], f"{seconds:.2f}", ok=True)
+
+
+def judge_beside(what: str, slack: float = SLACK_SECONDS) -> Callable[[Report, Found, float], None]:
+    """The judge of a scene in which healthy jobs are sent beside one of bad images."""
+
+    def judge(report: Report, found: Found, by_itself: float) -> None:
+        table = report.table(
+            f"Beside {what}",
+            "bad images",
+            "completed",
+            "failed",
+            "requests seen",
+            "open at once",
+            "healthy begin after s",
+        )
+        for job in found["jobs"]:
+            bad, seen = job["bad"], job["seen"]
+            begun = ", ".join("never" if each["begun"] is None else f"{each['begun']:.2f}" for each in job["healthy"])
+            requests = sum(seen["answers"].values())
+            row = (f"{bad['images']:,}", bad["completed"], bad["failed"], requests, seen["most_open"], begun)
+            table.add(*row, ok=bad["images"] == job["number"])
+            for each in job["healthy"]:
+                after = f"{each['after']:.0f} s after {job['number']:,} of {what}"
+                _bar_done(report, f"healthy, {after}", each, 2 * by_itself + slack)
+
+    return judge
+
+
+def judge_bucket(report: Report, found: Found, by_itself: float) -> None:
+    table = report.table("Hosts that serve so many a second", "refusal", "requests by status")
+    for each in found["tries"]:
+        table.add(each["name"], _counts(each["answers"]), ok=True)
+        limit = BUCKET_FACTOR * each["own"]
+        _bar_done(report, f"host with a limit, {each['name']}; its own time {each['own']:.1f} s", each, limit)
+
+
+def _counts(answers: dict[str, int]) -> str:
+    return ", ".join(f"{status}: {number}" for status, number in sorted(answers.items()))
+
+
+def judge_healed(what: str) -> Callable[[Report, Found, float], None]:
+    """The judge of hosts that were bad for a while: no image fails; how soon they are done then is told."""
+
+    def judge(report: Report, found: Found, by_itself: float) -> None:
+        for each in found["hosts"]:
+            name = f"{each['images']} images of a host that {what} for {found['bad_for']:g} s, since then"
+            report.bar(name, _done(each), "none fails", ok=_is_done(each))
+
+    return judge
+
+
+def judge_fallen(report: Report, found: Found, by_itself: float) -> None:
+    first, second = found["healthy"]
+    held, begun = found["held"], first["begun"]
+    report.bar("images in hand of a host that falls silent", held, "every seat's", ok=held >= found["seats"])
+    table = report.table("Of the host that falls silent", "completed", "failed", "requests open at once")
+    table.add(found["bad"]["completed"], found["bad"]["failed"], found["seen"]["most_open"], ok=True)
+    shown = "never" if begun is None else f"{begun:.1f} s"
+    is_soon = begun is not None and begun <= READ_SECONDS
+    report.bar("healthy ones begin beside it", shown, f"<= {READ_SECONDS:g} s", ok=is_soon)
+    limit = 2 * by_itself + SLACK_SECONDS
+    _bar_done(report, "healthy, sent as it fell silent", first, READ_SECONDS + limit)
+    _bar_done(report, "healthy, sent once its downloads have timed out", second, limit)
+
+
+def judge_three(report: Report, found: Found, by_itself: float) -> None:
+    table = report.table("Two good hosts, and a slow third", "third host", "completed", "images/s", "of the third")
+    rate = found["runs"][0]["rate"]
+    for run in found["runs"]:
+        name = "none" if run["slow"] is None else f"{run['slow']:g} s an image"
+        table.add(name, f"{run['completed']:,} of {run['images']:,}", f"{run['rate']:.1f}", run["slow_done"], ok=True)
+    for run in found["runs"][1:]:
+        share = run["rate"] / rate
+        report.bar(
+            f"two good hosts beside one of {run['slow']:g} s an image, of what they do without it",
+            f"{share:.2f}",
+            f">= {GOOD_SHARE:g}",
+            ok=share >= GOOD_SHARE,
+        )
+
+
+def judge_broken(report: Report, found: Found, by_itself: float) -> None:
+    for job in found["jobs"]:
+        good, bad = job["good"], job["bad"]
+        one = job["number"] == 1
+        name = "one URL" if one else f"{job['number']} URLs"
+        _bar_done(
+            report,
+            f"the host's others, where {name} {'is' if one else 'are'} always refused",
+            good,
+            2 * job["alone"] + SLACK_SECONDS,
+        )
+        limit = ONE_BROKEN_SECONDS if one else HOST_PATIENCE_SECONDS + LAST_ATTEMPTS_SECONDS
+        seconds = bad["seconds"]
+        report.bar(
+            f"{name} always refused; requests {_counts(job['answers'])}",
+            f"{bad['failed']} of {bad['images']} failed {'given up' if seconds is None else f'in {seconds:.1f} s'}",
+            f"all in <= {limit:g} s",
+            ok=bad["failed"] == bad["images"] and seconds is not None and seconds <= limit,
+        )
+
+
+def judge_claims(report: Report, found: Found, by_itself: float) -> None:
+    without, waiting = (median(found["claims"][name]) for name in ("without", "waiting"))
+    front = found["in_front"]
+    number = f"{found['waiting']:,}"
+    table = report.table("Claims of 64", "what", "found")
+    for name, figure in (
+        ("no paused host, median ms", f"{1000 * without:.2f}"),
+        (f"{number} wait for one, median ms", f"{1000 * waiting:.2f}"),
+        ("a look at who is paused, and at who waits, median ms", f"{1000 * median(found['rounds']):.2f}"),
+        (f"{number} of one in front of the line: first claim, ms", f"{1000 * front['first']:.1f}"),
+        ("claims until they are out of the way, and their seconds", f"{front['number']:,}, {front['seconds']:.1f}"),
+        ("slowest of these, ms", f"{1000 * front['slowest']:.1f}"),
+        ("claims after that, median ms", f"{1000 * median(front['after']):.2f}"),
+    ):
+        table.add(name, figure, ok=True)
+    factor = waiting / without
+    bar = f"<= {CLAIM_FACTOR:g}x"
+    report.bar(f"a claim while {number} images wait", f"{factor:.2f}x", bar, ok=factor <= CLAIM_FACTOR)
+
+
+JUDGES: dict[str, Callable[[Report, Found, float], None]] = {
+    "alone": judge_alone,
+    "silent": judge_beside("a silent host"),
+    "dripping": judge_beside("a host that drips"),
+    "refusing": judge_beside("a host that answers 503"),
+    "few-names": judge_beside("4 names that hang"),
+    "many-names": judge_beside("400 names that hang", MANY_HOSTS_SECONDS),
+    "ahead": judge_beside("a silent host, all before them in rank", MANY_HOSTS_SECONDS),
+    "bucket": judge_bucket,
+    "ailing": judge_healed("answered 503"),
+    "closed": judge_healed("refused connections"),
+    "fallen": judge_fallen,
+    "three": judge_three,
+    "broken": judge_broken,
+    "claims": judge_claims,
+}

@@ -1,0 +1,413 @@
+"""The scenes of the hosts proof: each takes the world, sizes and a seed, and returns as JSON holds it what it measured.
+
+Seconds are real: from the submission of a job to the last `finished_at` of the images in question.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from statistics import median
+from typing import Any, Self
+
+from jobs.imaging.connect import READ_SECONDS
+from proofs.hosts_claims import SIZE as CLAIM
+from proofs.hosts_servers import Manners
+from proofs.hosts_world import HUNG_NAMES, SEATS, Sent, World
+from proofs.world.cluster import CHECKOUT, DATABASE
+from proofs.world.ports import free_port
+from proofs.world.processes import STORES
+
+# A scene is given up after so long; what was done by then is told.
+PATIENCE_SECONDS = 60.0
+# Images that are always refused are waited for as long as that, since their job was sent.
+BROKEN_SECONDS = 240.0
+DRIP_SECONDS = 1.0
+
+# Hosts of which none is asked: the claims are all that is timed.
+GOOD_HOST, PAUSED_HOST = "good.example:80", "paused.example:80"
+# Before the first claim that counts; and how many pass between two looks at who is paused.
+WARM_UP, CLAIMS_A_ROUND = 3, 10
+# As the service's own submission writes them.
+_FILL = """
+    WITH job AS (
+        INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, canceled, store_errors)
+        VALUES ('ongoing', 'continue', 0, %(number)s, 0, 0, 0, '[]') RETURNING id
+    ), visit AS (
+        INSERT INTO jobs_visit (job_id, store_id, visit_time)
+        SELECT id, %(store)s, 'today' FROM job RETURNING id, job_id
+    )
+    INSERT INTO jobs_imageresult (
+        job_id, visit_id, url, state, rank, waits_for, held, claim_no, attempts, crashes, generation, format,
+        error_code, error_message
+    )
+    SELECT job_id, id, 'http://' || %(host)s || '/ok/' || number || '.jpg', 'pending', %(rank)s + number,
+        %(waits_for)s, false, 0, 0, 0, 0, '', '', ''
+    FROM visit, generate_series(1, %(number)s) AS number
+"""
+_PAUSE = """
+    INSERT INTO jobs_pausedhost (name, code, message, since, until, number, changed_at)
+    VALUES (%s, 'http_503', 'The server answered 503 instead of 200.', now(), now() + interval '1 day', 1, now())
+"""
+
+_AHEAD = "UPDATE jobs_imageresult SET rank = rank - %s WHERE job_id = %s AND state = 'pending'"
+
+SILENT, REFUSING = Manners("silent"), Manners("refuse", status=503)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of each there is, in images, seconds, or times."""
+
+    healthy: int
+    alone: int
+    bad: tuple[int, ...]
+    later: float | None
+    bucket: int
+    rate: float
+    ailing: tuple[int, ...]
+    ailing_seconds: float
+    closed_seconds: float
+    fallen: int
+    each: int
+    broken: tuple[tuple[int, int], ...]
+    waiting: int
+    claims: int
+
+
+LARGE = Sizes(
+    healthy=100,
+    alone=3,
+    bad=(400, 20_000),
+    later=12.0,
+    bucket=200,
+    rate=20.0,
+    ailing=(60, 200),
+    ailing_seconds=30.0,
+    closed_seconds=10.0,
+    fallen=400,
+    each=600,
+    broken=((1, 50), (3, 200), (10, 200)),
+    waiting=200_000,
+    claims=40,
+)
+SMALL = Sizes(
+    healthy=24,
+    alone=1,
+    bad=(60,),
+    later=None,
+    bucket=40,
+    rate=10.0,
+    ailing=(12,),
+    ailing_seconds=2.0,
+    closed_seconds=1.0,
+    fallen=100,
+    each=60,
+    broken=((1, 20),),
+    waiting=2_000,
+    claims=5,
+)
+
+type Found = dict[str, Any]
+
+
+def alone(world: World, sizes: Sizes, seed: int) -> Found:
+    """Healthy images with nobody beside them."""
+    world.start_over()
+    seconds = []
+    for _ in range(sizes.alone):
+        found = _work(world, world.urls(world.open(Manners()), sizes.healthy))
+        seconds.append(found["seconds"])
+    return {"images": sizes.healthy, "runs": seconds, "seconds": median(seconds), "audit": world.audit()}
+
+
+def _work(world: World, urls: list[str], seconds: float = PATIENCE_SECONDS) -> Found:
+    """Submit a job and wait for its end."""
+    job = world.submit(urls)
+    return world.until_final(job, seconds).since(job.at)
+
+
+def silent(world: World, sizes: Sizes, seed: int) -> Found:
+    return _beside(world, sizes, lambda: [world.open(SILENT)])
+
+
+def dripping(world: World, sizes: Sizes, seed: int) -> Found:
+    return _beside(world, sizes, lambda: [world.open(Manners("drip", DRIP_SECONDS))])
+
+
+def refusing(world: World, sizes: Sizes, seed: int) -> Found:
+    return _beside(world, sizes, lambda: [world.open(REFUSING)])
+
+
+def few_names(world: World, sizes: Sizes, seed: int) -> Found:
+    return _beside(world, sizes, lambda: _hung(world, 4), is_named=True)
+
+
+def many_names(world: World, sizes: Sizes, seed: int) -> Found:
+    return _beside(world, sizes, lambda: _hung(world, HUNG_NAMES), is_named=True)
+
+
+def ahead(world: World, sizes: Sizes, seed: int) -> Found:
+    """As `silent`, but that every bad image is before the healthy ones in rank, as those of an older job are."""
+    return _beside(world, sizes, lambda: [world.open(SILENT)], is_ahead=True)
+
+
+def _hung(world: World, names: int) -> list[str]:
+    port = world.open(Manners()).rpartition(":")[2]
+    return [f"http://hung-{number}.example:{port}" for number in range(names)]
+
+
+def _beside(
+    world: World, sizes: Sizes, bad_hosts: Callable[[], list[str]], *, is_named: bool = False, is_ahead: bool = False
+) -> Found:
+    """Healthy jobs beside one of bad images: a second after it, and after the largest one once time-outs have begun."""
+    jobs = []
+    for number in sizes.bad:
+        world.start_over()
+        hosts = bad_hosts()
+        bad = world.submit([f"{hosts[index % len(hosts)]}/ok/{index}.jpg" for index in range(number)])
+        if is_ahead:
+            world.cluster.query(_AHEAD, [number, bad.job_id])
+        healthy = []
+        moments = [1.0] if sizes.later is None or number != sizes.bad[-1] else [1.0, sizes.later]
+        for moment in moments:
+            time.sleep(max(0.0, bad.accepted + moment - time.time()))
+            host = world.open_named() if is_named else world.open(Manners())
+            after = time.time() - bad.accepted
+            healthy.append({"after": after} | _work(world, world.urls(host, sizes.healthy)))
+        jobs.append(
+            {
+                "number": number,
+                "healthy": healthy,
+                "bad": world.progress(bad).since(bad.at),
+                "seen": world.seen_by(hosts[0]),
+                "audit": world.audit(),
+            }
+        )
+    return {"jobs": jobs}
+
+
+def bucket(world: World, sizes: Sizes, seed: int) -> Found:
+    """A host that serves so many requests a second and refuses those beyond."""
+    world.start_over()
+    tries = []
+    for name, status, retry_after in (("429", 429, None), ("429, Retry-After: 1", 429, 1), ("503", 503, None)):
+        manners = Manners("bucket", status=status, retry_after=retry_after, rate=sizes.rate, capacity=sizes.rate)
+        host = world.open(manners)
+        own = (sizes.bucket - manners.capacity) / manners.rate
+        tries.append(
+            {"name": name, "own": own}
+            | _work(world, world.urls(host, sizes.bucket))
+            | {"answers": world.seen_by(host)["answers"]}
+        )
+    return {"tries": tries, "audit": world.audit()}
+
+
+def ailing(world: World, sizes: Sizes, seed: int) -> Found:
+    """Hosts that answer 503 for a while, and are good from then on; all at the same time."""
+    world.start_over()
+    hosts = [world.open(REFUSING) for _ in sizes.ailing]
+    jobs = [world.submit(world.urls(host, number)) for host, number in zip(hosts, sizes.ailing, strict=True)]
+    time.sleep(max(0.0, jobs[0].accepted + sizes.ailing_seconds - time.time()))
+    healed = [world.change(host, Manners()) for host in hosts]
+    return {"bad_for": sizes.ailing_seconds, "hosts": _after(world, jobs, healed), "audit": world.audit()}
+
+
+def closed(world: World, sizes: Sizes, seed: int) -> Found:
+    """A host that refuses connections for a while, and is good from then on."""
+    world.start_over()
+    port = free_port()
+    job = world.submit(world.urls(f"http://127.0.0.1:{port}", sizes.ailing[0]))
+    time.sleep(max(0.0, job.accepted + sizes.closed_seconds - time.time()))
+    world.open(Manners(), port)
+    return {"bad_for": sizes.closed_seconds, "hosts": _after(world, [job], [time.time()]), "audit": world.audit()}
+
+
+def _after(world: World, jobs: Sequence[Sent], healed: Sequence[float]) -> list[Found]:
+    """How the jobs of healed hosts end; their `seconds` are those since their hosts were good again."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    return [world.until_final(job, deadline - time.monotonic()).since(at) for job, at in zip(jobs, healed, strict=True)]
+
+
+def fallen(world: World, sizes: Sizes, seed: int) -> Found:
+    """A good host that falls silent while it holds every seat; healthy jobs after that."""
+    world.start_over()
+    host = world.open(Manners())
+    bad = world.submit(world.urls(host, sizes.fallen))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    most = 0
+    while (running := world.running(bad)) < SEATS and time.monotonic() < deadline:
+        most = max(most, running)
+        time.sleep(0.01)
+    silent_since = world.change(host, SILENT)
+    healthy = []
+    for moment in (0.0, READ_SECONDS + 1):
+        time.sleep(max(0.0, silent_since + moment - time.time()))
+        healthy.append(_work(world, world.urls(world.open(Manners()), sizes.healthy)))
+    return {
+        "seats": SEATS,
+        "held": max(most, running),
+        "healthy": healthy,
+        "bad": world.progress(bad).since(bad.at),
+        "seen": world.seen_by(host),
+        "audit": world.audit(),
+    }
+
+
+def three(world: World, sizes: Sizes, seed: int) -> Found:
+    """Images a second of two good hosts, with and without a slow third one in the same job."""
+    runs = []
+    for slow in (None, 3.0, 0.75):
+        world.start_over()
+        hosts = [world.open(Manners()) for _ in range(2)]
+        if slow is not None:
+            hosts.insert(1, world.open(Manners("slow", slow)))
+        job = world.submit([f"{host}/ok/{index}.jpg" for index in range(sizes.each) for host in hosts])
+        good = [world.until_final(job, PATIENCE_SECONDS, host).since(job.at) for host in (hosts[0], hosts[-1])]
+        seconds = [each["seconds"] for each in good]
+        longest = None if None in seconds else max(seconds)
+        runs.append(
+            {
+                "slow": slow,
+                "images": 2 * sizes.each,
+                "completed": sum(each["completed"] for each in good),
+                "seconds": longest,
+                "rate": sum(each["completed"] for each in good) / (longest or PATIENCE_SECONDS),
+                "slow_done": 0 if slow is None else world.progress(job, hosts[1]).completed,
+                "audit": world.audit(),
+            }
+        )
+    return {"runs": runs}
+
+
+def broken(world: World, sizes: Sizes, seed: int) -> Found:
+    """A few URLs of an otherwise good host that are always refused."""
+    world.start_over()
+    rng = Random(seed)  # noqa: S311 - an order that can be repeated
+    jobs: list[Found] = []
+    pending: list[tuple[Sent, str]] = []
+    for bad, good in sizes.broken:
+        by_itself = _work(world, world.urls(world.open(Manners()), good))["seconds"]
+        host = world.open(Manners())
+        urls = world.urls(host, good) + world.urls(host, bad, "broken")
+        rng.shuffle(urls)
+        job = world.submit(urls)
+        done = world.until_final(job, PATIENCE_SECONDS, f"{host}/ok/").since(job.at)
+        jobs.append({"number": bad, "alone": by_itself, "good": done})
+        pending.append((job, host))
+    for (job, host), found in zip(pending, jobs, strict=True):
+        left = job.at + BROKEN_SECONDS - time.time()
+        found["bad"] = world.until_final(job, left, f"{host}/broken/").since(job.at)
+        found["answers"] = world.seen_by(host)["answers"]
+    return {"jobs": jobs, "audit": world.audit()}
+
+
+class Claimer:
+    """proofs/hosts_claims.py, at work on one database."""
+
+    def __init__(self, world: World, database: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "proofs.hosts_claims", GOOD_HOST],
+            cwd=CHECKOUT,
+            env=world.variables(database),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def do(self, what: str) -> tuple[float, int]:
+        """`claim` or `round`; its seconds, and how many images were claimed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        seconds, number = json.loads(self._process.stdout.readline())
+        return seconds, number
+
+
+def claims(world: World, sizes: Sizes, seed: int) -> Found:
+    """What a claim costs where very many images wait for a paused host, beside the same where none does."""
+    world.stop()
+    databases = ("without", "waiting", "in_front")
+    for database in databases:
+        world.cluster.query(f"CREATE DATABASE {database} TEMPLATE {DATABASE}")
+    _fill(world, "waiting", PAUSED_HOST, sizes.waiting, rank=0, waits_for=PAUSED_HOST)
+    _fill(world, "in_front", PAUSED_HOST, sizes.waiting, rank=0)
+    for database in databases:
+        _fill(world, database, GOOD_HOST, (sizes.claims + WARM_UP) * CLAIM, rank=sizes.waiting)
+        world.cluster.query("VACUUM ANALYZE jobs_imageresult", database=database)
+        if database != "without":
+            world.cluster.query(_PAUSE, [PAUSED_HOST], database)
+    with Claimer(world, "without") as without, Claimer(world, "waiting") as waiting:
+        seconds: dict[str, list[float]] = {"without": [], "waiting": []}
+        rounds: list[float] = []
+        for number in range(sizes.claims + WARM_UP):
+            if number % CLAIMS_A_ROUND == 0:
+                without.do("round")
+                rounds.append(waiting.do("round")[0])
+            for name, claimer in (("without", without), ("waiting", waiting)):
+                took, claimed = claimer.do("claim")
+                assert claimed == CLAIM, f"{claimed} claimed {name}"
+                seconds[name].append(took)
+    return {
+        "waiting": sizes.waiting,
+        "claims": {name: each[WARM_UP:] for name, each in seconds.items()},
+        "rounds": rounds,
+        "in_front": _defer(world, sizes),
+    }
+
+
+def _fill(world: World, database: str, host: str, number: int, *, rank: int, waits_for: str = "") -> None:
+    values = {"number": number, "store": STORES[0], "host": host, "rank": rank, "waits_for": waits_for}
+    world.cluster.query(_FILL, values, database)
+
+
+def _defer(world: World, sizes: Sizes) -> Found:
+    """Claims until every image of a paused host has left the common line, and the first ones after that."""
+    with Claimer(world, "in_front") as claimer:
+        claimer.do("round")
+        seconds: list[float] = []
+        claimed = 0
+        while not claimed:
+            if len(seconds) % CLAIMS_A_ROUND == CLAIMS_A_ROUND - 1:
+                claimer.do("round")
+            took, claimed = claimer.do("claim")
+            seconds.append(took)
+        after = [claimer.do("claim")[0] for _ in range(sizes.claims)]
+    return {
+        "first": seconds[0],
+        "number": len(seconds),
+        "seconds": sum(seconds),
+        "slowest": max(seconds),
+        "after": after,
+    }
+
+
+SCENES: dict[str, Callable[[World, Sizes, int], Found]] = {
+    "alone": alone,
+    "silent": silent,
+    "dripping": dripping,
+    "refusing": refusing,
+    "few-names": few_names,
+    "many-names": many_names,
+    "ahead": ahead,
+    "bucket": bucket,
+    "ailing": ailing,
+    "closed": closed,
+    "fallen": fallen,
+    "three": three,
+    "broken": broken,
+    "claims": claims,
+}
+# These ask a name server that keeps silent.
+NAMED = {"few-names", "many-names"}

@@ -1,0 +1,235 @@
+"""Photo hosts, good and bad, each on a port of its own; a program that is told on standard input what they are to be.
+
+    python -m proofs.hosts_servers
+
+One JSON object a line is asked for, and one is answered. `{"open": MANNERS, "port": 0}` opens a host (0: on any port)
+and answers its port; `{"change": PORT, "to": MANNERS}` gives it other manners from now on, and `{"tell": PORT}`
+answers what it has seen. MANNERS are the fields of `Manners`.
+"""
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from proofs.world.cluster import CHECKOUT
+
+# Whatever the manners of its host, a path that begins so is always refused.
+BROKEN = "/broken/"
+# A body that is sent byte by byte declares more than anybody waits for.
+ENDLESS_BYTES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How a host answers.
+
+    `kind` is `good`, `silent` (accepts, and says nothing), `drip` (a byte of an image every `seconds`, for ever),
+    `slow` (good after `seconds`), `refuse` (`status` at once), or `bucket`: good as long as it has tokens, of which
+    it holds `capacity` and gains `rate` a second, else `status`. `retry_after` is sent with a refusal.
+    """
+
+    kind: str = "good"
+    seconds: float = 0.0
+    status: int = 503
+    retry_after: int | None = None
+    rate: float = 0.0
+    capacity: float = 0.0
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one host has seen: requests by the status of their answer (or `none`), and how many were open at once."""
+
+    answers: dict[str, int] = field(default_factory=dict)
+    open: int = 0
+    most_open: int = 0
+
+    def count(self, status: str) -> None:
+        self.answers[status] = self.answers.get(status, 0) + 1
+
+
+class Servers:
+    """The program as a process of its own, for as long as the `with` block lasts; for one thread."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "proofs.hosts_servers"],
+            cwd=CHECKOUT,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def open(self, manners: Manners, port: int = 0) -> int:
+        """Open a host; returns its port."""
+        opened: int = self._ask(open=asdict(manners), port=port)["port"]
+        return opened
+
+    def change(self, port: int, manners: Manners) -> None:
+        self._ask(change=port, to=asdict(manners))
+
+    def tell(self, port: int) -> dict[str, Any]:
+        """`answers`: how many requests had which status, `open` and `most_open`: how many had none yet."""
+        return self._ask(tell=port)
+
+    def _ask(self, **question: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+class Host:
+    """One port: its manners, and what it has seen."""
+
+    def __init__(self, body: bytes) -> None:
+        self._good = _response(200, body)
+        self.seen = Seen()
+
+    def behave(self, manners: Manners) -> None:
+        self.manners = manners
+        self._tokens = manners.capacity
+        self._counted = time.monotonic()
+
+    def answer(self, path: str) -> tuple[float, bytes | None, str]:
+        """Seconds until the answer, the answer (None where there is none), and its status."""
+        manners = self.manners
+        is_refused = path.startswith(BROKEN) or manners.kind == "refuse"
+        if manners.kind == "silent":
+            return 0.0, None, "none"
+        if manners.kind == "bucket":
+            is_refused = is_refused or not self._has_token()
+        if is_refused:
+            retry = () if manners.retry_after is None else (f"Retry-After: {manners.retry_after}",)
+            return 0.0, _response(manners.status, b"", *retry), str(manners.status)
+        return (manners.seconds if manners.kind == "slow" else 0.0), self._good, "200"
+
+    def _has_token(self) -> bool:
+        now = time.monotonic()
+        self._tokens = min(self.manners.capacity, self._tokens + (now - self._counted) * self.manners.rate)
+        self._counted = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def _response(status: int, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status} .", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+class Answering(asyncio.Protocol):
+    """One connection, kept open between requests."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._pending = b""
+        self._is_waiting = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._end()
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._pending = (self._pending + data).split(b"\r\n\r\n")
+        for head in heads:
+            self._is_waiting = True
+            seen = self._host.seen
+            seen.open += 1
+            seen.most_open = max(seen.most_open, seen.open)
+            path = head.split(b" ", 2)[1].decode("ascii", "replace")
+            if self._host.manners.kind == "drip" and not path.startswith(BROKEN):
+                seen.count("none")
+                self._transport.write(f"HTTP/1.1 200 .\r\nContent-Length: {ENDLESS_BYTES}\r\n\r\n".encode())
+                self._drip()
+                continue
+            seconds, answer, status = self._host.answer(path)
+            seen.count(status)
+            if answer is not None:
+                asyncio.get_running_loop().call_later(seconds, self._send, answer)
+
+    def _send(self, answer: bytes) -> None:
+        self._end()
+        self._transport.write(answer)
+
+    def _drip(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(b"\xff")
+            asyncio.get_running_loop().call_later(self._host.manners.seconds, self._drip)
+
+    def _end(self) -> None:
+        if self._is_waiting:
+            self._is_waiting = False
+            self._host.seen.open -= 1
+
+
+def _draw() -> bytes:
+    # Here, because whoever starts the hosts needs no imaging library.
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40), (40, 90, 160)).save(file, "JPEG")
+    return file.getvalue()
+
+
+class Program:
+    """Answers the questions of standard input until it ends, as it does when whoever started this process is gone."""
+
+    def __init__(self) -> None:
+        self._body = _draw()
+        self._hosts: dict[int, Host] = {}
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        lines: asyncio.Queue[str] = asyncio.Queue()
+        # By a thread of its own: not every standard input is one that an event loop can wait for.
+        threading.Thread(target=_read, args=[loop, lines], daemon=True).start()
+        while line := await lines.get():
+            answer = await self._answer(json.loads(line))
+            sys.stdout.write(json.dumps(answer) + "\n")
+            sys.stdout.flush()
+
+    async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        if "open" in question:
+            host = Host(self._body)
+            host.behave(Manners(**question["open"]))
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(lambda: Answering(host), "127.0.0.1", question["port"], backlog=512)
+            port = server.sockets[0].getsockname()[1]
+            self._hosts[port] = host
+            return {"port": port}
+        if "change" in question:
+            self._hosts[question["change"]].behave(Manners(**question["to"]))
+            return {}
+        return asdict(self._hosts[question["tell"]].seen)
+
+
+def _read(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
+    for line in iter(sys.stdin.readline, ""):
+        loop.call_soon_threadsafe(lines.put_nowait, line)
+    loop.call_soon_threadsafe(lines.put_nowait, "")
+
+
+if __name__ == "__main__":
+    asyncio.run(Program().run())
