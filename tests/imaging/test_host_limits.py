@@ -1,8 +1,8 @@
 """What a host may have: learned from its answers, in simulated time."""
 
-import random
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs import errors
 from jobs.imaging.host import HOLD_SECONDS, LONGEST_PAUSE_SECONDS, PAUSE_SECONDS, SEVERAL, Pause
@@ -639,45 +639,64 @@ def test_hosts_are_remembered_up_to_a_bound_and_those_in_use_first(world):
     assert image in world.limits._hosts["busy.example:80"].flights
 
 
-def test_whatever_happens_no_place_is_lost_and_no_bound_is_passed():
-    """Ten thousand random events, and after each what must hold."""
-    for seed in range(5):
-        dice = random.Random(seed)
-        world = World()
-        hosts = [f"h{n}.example:80" for n in range(8)]
-        flights: list[tuple[str, int]] = []
-        outcomes = [None, REFUSED, errors.HTTPStatus(404), errors.DNSNotFound(), errors.HTTPStatus(429, retry_after=3)]
-        for _ in range(2000):
-            world.now += dice.choice([0.0, 0.01, 0.3, 5.0])
-            host = dice.choice(hosts)
-            for due in world.limits.due(2):
+OUTCOMES = {
+    "answered": None,
+    "refused": REFUSED,
+    "asked to wait": errors.HTTPStatus(429, retry_after=3.0),
+    "not found": errors.HTTPStatus(404),
+    "no such name": errors.DNSNotFound(),
+}
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "begin", "leftover", "probe", "share", "released", *OUTCOMES]),
+        st.integers(0, 7),
+        st.sampled_from([0.0, 0.01, 0.3, 5.0, 40.0]),
+    ),
+    max_size=120,
+)
+
+
+@given(EVENTS)
+def test_whatever_happens_no_place_is_lost_and_no_bound_is_passed(events):
+    world = World()
+    limits = world.limits
+    hosts = [f"h{n}.example:80" for n in range(8)]
+    flights: list[tuple[str, int]] = []
+    for what, number, seconds in events:
+        world.now += seconds
+        if what in ("begin", "leftover"):
+            before = limits.room(hosts[number], leftover=what == "leftover")
+            image = world.begin(hosts[number], job=number % 3, leftover=what == "leftover")
+            assert image is None or before > 0
+            flights += [(hosts[number], image)] if image is not None else []
+        elif what == "probe":
+            for host in limits.due(number):
                 world.images += 1
-                world.limits.begin_probe(due, world.images, dice.randrange(3))
-                flights.append((due, world.images))
-            if (image := world.begin(host, dice.randrange(3), leftover=dice.random() < 0.5)) is not None:
-                flights.append((host, image))
-            if flights and dice.random() < 0.6:
-                host, image = flights.pop(dice.randrange(len(flights)))
-                error = dice.choice(outcomes)
-                if dice.random() < 0.1:
-                    world.limits.released(host, image)
-                else:
-                    if error is None:
-                        world.limits.fetched(host, image)
-                    world.limits.finished(host, image, error, fetch_seconds=dice.random(), model_seconds=0.2)
-            if dice.random() < 0.05:
-                changed = world.limits.changed_pauses()
-                world.limits.shared(changed)
-                world.limits.learn_pauses({name: pause for name, pause in changed.items() if pause is not None})
-            entries = world.limits._hosts
-            assert sum(len(entry.flights) for entry in entries.values()) == len(flights)
-            assert world.limits._strangers.total() <= 12 + len(hosts)
-            for entry in entries.values():
-                assert 1 <= entry.window <= 24
-                assert set(entry.unanswered) <= set(entry.flights)
-                if entry.probe is not None:
-                    assert entry.probe in entry.flights
-        for host, image in flights:
-            world.limits.released(host, image)
-        assert not world.limits._strangers
-        assert all(not entry.flights and not entry.unanswered for entry in world.limits._hosts.values())
+                limits.begin_probe(host, world.images, 1)
+                flights.append((host, world.images))
+        elif what == "share":
+            changed = limits.changed_pauses()
+            limits.shared(changed)
+            limits.learn_pauses({name: pause for name, pause in changed.items() if pause is not None})
+        elif flights:
+            host, image = flights.pop(number % len(flights))
+            if what == "released":
+                limits.released(host, image)
+            else:
+                if what == "answered":
+                    limits.fetched(host, image)
+                limits.finished(host, image, OUTCOMES[what], fetch_seconds=seconds, model_seconds=0.2)
+        entries = limits._hosts
+        assert sorted((entry.name, image) for entry in entries.values() for image in entry.flights) == sorted(flights)
+        assert limits._flying.keys() == {host for host, _ in flights}
+        assert limits._strangers.total() == len(limits._strangers_began) <= 12 + len(hosts)
+        for entry in entries.values():
+            assert 1 <= entry.window <= 24
+            assert entry.unanswered.keys() <= entry.flights.keys()
+            assert entry.probe is None or entry.probe in entry.flights
+            assert entry.pause is None or entry.pause.until <= world.now + LONGEST_PAUSE_SECONDS
+            assert entry.pause is None or limits.begin(entry.name, -1, 1) is Admission.HOST_BUSY
+    for host, image in flights:
+        limits.released(host, image)
+    assert not limits._strangers
+    assert not limits._flying
