@@ -158,8 +158,9 @@ class HostLimits:
             entry = self._hosts.get(host)
             if entry is None:
                 return False
-            # Where the host has never refused and answers quickly, the next answer raises its window.
-            heard = max(entry.answered_at, entry.began_at if not entry.answers else -inf)
+            # Where the host has never refused and answers quickly, the next answer raises its window. It has been
+            # silent since its last answer, or since the first of what it was asked after that.
+            heard = max(entry.answered_at, next(iter(list(entry.unanswered.values())), -inf))
             return (
                 entry.pause is not None
                 or entry.threshold < inf

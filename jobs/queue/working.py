@@ -222,7 +222,11 @@ def _hold_worker(worker_id: int) -> None:
 
 def _fit_together(crashes: Sequence[int], beside: Collection[Claim]) -> int:
     """How many of the images with these crashes, from the first on, may join what is in hand."""
-    most = min((company(claim.crashes, settings.WORKER_THREADS) for claim in beside), default=sys.maxsize)
+    # One crash accuses nobody, see `isolation.py`: mostly there is nothing to think about.
+    accused = [claim.crashes for claim in beside if claim.crashes > 1]
+    if not accused and max(crashes, default=0) <= 1:
+        return len(crashes)
+    most = min((company(crashed, settings.WORKER_THREADS) for crashed in accused), default=sys.maxsize)
     for count, crashed in enumerate(crashes):
         most = min(most, company(crashed, settings.WORKER_THREADS))
         if len(beside) + count >= most:

@@ -134,6 +134,15 @@ def test_images_that_the_next_answer_may_let_begin_stay_where_they_are(worker):
     assert mine.hold_any
 
 
+def test_a_host_that_was_idle_is_not_silent(worker, monkeypatch):
+    mine = Lanes(limits(HOST))
+    entry = mine.limits._hosts[HOST]
+    entry.window, entry.answered_at = 4.0, entry.answered_at - 3600
+    submit_job(urls(20))
+    assert len(queue.claim(worker, 8, lanes=mine)) == 4
+    assert set(waiting()) == {""}
+
+
 def test_images_of_a_host_that_does_not_answer_get_out_of_the_way(worker, monkeypatch):
     monkeypatch.setattr("jobs.imaging.host_limits.STUCK_SECONDS", -1.0)
     submit_job(urls(20))
