@@ -359,6 +359,9 @@ class Choice:
             if len(rows) < wanted:
                 self._line_has_ended = True
                 return
+            if not any(self._limits.is_stuck(each.host, each.admission) for each in self._aside):
+                # The next answer lets them begin: it is too soon to look past them.
+                return
             after = rows[-1].rank, rows[-1].id
 
     def _put_aside(self) -> None:
