@@ -40,7 +40,10 @@ GROUP_SECONDS = 600
 SLACK_SECONDS, MANY_HOSTS_SECONDS = 2.0, 6.0
 # The service's own, see its settings.
 HOST_PATIENCE_SECONDS = 120.0
-LAST_ATTEMPTS_SECONDS = 60.0
+# The attempts that count then are a pause apart, of half a minute each.
+LAST_ATTEMPTS_SECONDS = 90.0
+# A host that refuses several of its images again and again is asked for less, and keeps a quarter of its pace at least.
+SEVERAL_BROKEN = 4
 ONE_BROKEN_SECONDS = 15.0
 BUCKET_FACTOR, CLAIM_FACTOR, GOOD_SHARE = 1.5, 2.0, 0.9
 
@@ -257,7 +260,7 @@ def judge_broken(report: Report, found: Found, by_itself: float) -> None:
             report,
             f"the host's others, where {name} {'is' if one else 'are'} always refused",
             good,
-            2 * job["alone"] + SLACK_SECONDS,
+            (2 if one else SEVERAL_BROKEN) * job["alone"] + SLACK_SECONDS,
         )
         limit = ONE_BROKEN_SECONDS if one else HOST_PATIENCE_SECONDS + LAST_ATTEMPTS_SECONDS
         seconds = bad["seconds"]

@@ -50,7 +50,7 @@ _FILL = """
 """
 _PAUSE = """
     INSERT INTO jobs_pausedhost (name, code, message, since, until, number, changed_at)
-    VALUES (%s, 'http_503', 'The server answered 503 instead of 200.', now(), now() + interval '1 day', 1, now())
+    VALUES (%s, 'http_503', 'The server answered 503 instead of 200.', now(), now() + interval '55 s', 1, now())
 """
 
 _AHEAD = "UPDATE jobs_imageresult SET rank = rank - %s WHERE job_id = %s AND state = 'pending'"
@@ -346,8 +346,8 @@ def claims(world: World, sizes: Sizes, seed: int) -> Found:
     for database in databases:
         _fill(world, database, GOOD_HOST, (sizes.claims + WARM_UP) * CLAIM, rank=sizes.waiting)
         world.cluster.query("VACUUM ANALYZE jobs_imageresult", database=database)
-        if database != "without":
-            world.cluster.query(_PAUSE, [PAUSED_HOST], database)
+    # At the last moment: no host is paused for longer than a minute at a time.
+    world.cluster.query(_PAUSE, [PAUSED_HOST], "waiting")
     with Claimer(world, "without") as without, Claimer(world, "waiting") as waiting:
         seconds: dict[str, list[float]] = {"without": [], "waiting": []}
         rounds: list[float] = []
@@ -374,6 +374,7 @@ def _fill(world: World, database: str, host: str, number: int, *, rank: int, wai
 
 def _defer(world: World, sizes: Sizes) -> Found:
     """Claims until every image of a paused host has left the common line, and the first ones after that."""
+    world.cluster.query(_PAUSE, [PAUSED_HOST], "in_front")
     with Claimer(world, "in_front") as claimer:
         claimer.do("round")
         seconds: list[float] = []

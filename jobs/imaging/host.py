@@ -6,7 +6,7 @@ Plain state: what happens to the host is reported to it together with the time.
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from jobs.errors import ImageError
+from jobs.errors import HTTPStatus, ImageError
 
 # How many different images must be refused in a row before the host is blamed.
 SEVERAL = 3
@@ -157,8 +157,8 @@ class Host:
     ) -> Blame | None:
         """An image has been refused; `subject` is the same for each image of the same URL.
 
-        Returns a Blame where the host is to blame. Without `patience` it never is, and neither held nor paused; its
-        window is never less than `few` then.
+        Returns a Blame where the host is to blame. Without `patience` it never is, and neither held nor paused. `few`
+        is the window that a host begins with.
         """
         offence = self._remember(subject, now)
         if offence.repeats >= REPEATS and self.pause is None:
@@ -169,18 +169,19 @@ class Host:
         self.row.add(subject)
         # Once that it has been refused alone among many may be chance, but says nothing of the host.
         is_suspect = offence.repeats > 0
+        least = self._least(error, patience, few)
         if not is_suspect:
-            self._shrink(self.flights[image].began, now, least=1.0 if patience else float(few))
+            self._shrink(self.flights[image].began, now, least)
         if not patience:
             return None
         self._hold(error, now, is_suspect=is_suspect)
         if self.pause is not None:
             if self.probe == image:
-                self._pause(error, now)
+                self._pause(error, now, least)
             elif self.retry_at > self.pause.until:
                 self.pause = replace(self.pause, until=self.retry_at)
         elif len(self.row) >= SEVERAL:
-            self._pause(error, now)
+            self._pause(error, now, least)
         if self.pause is not None:
             return Blame(self.name, is_paused=True) if now - self.pause.since < patience else None
         is_to_blame = len(self._offences) >= SEVERAL and not offence.is_alone
@@ -202,7 +203,7 @@ class Host:
             del self._offences[oldest]
         return offence
 
-    def _shrink(self, began: float, now: float, *, least: float) -> None:
+    def _shrink(self, began: float, now: float, least: float) -> None:
         """Halve the window, once for all that were in flight: those that began earlier tell nothing new."""
         if began > self.halved_at:
             self.window = self.threshold = max(least, min(self.window, len(self.flights)) / 2)
@@ -215,7 +216,15 @@ class Host:
         if error.retry_after is not None:
             self.retry_at = max(self.retry_at, now + min(error.retry_after, LONGEST_PAUSE_SECONDS))
 
-    def _pause(self, error: ImageError, now: float) -> None:
+    def _least(self, error: ImageError, patience: float, few: int) -> float:
+        """The least window: one where the host has said that it is asked too much, else what a host begins with.
+
+        Silence costs slots, of which the host has few by then, and not the host; and among many images that time out
+        one after the other, those that do not would hardly ever have their turn.
+        """
+        return 1.0 if patience and isinstance(error, HTTPStatus) else float(few)
+
+    def _pause(self, error: ImageError, now: float, least: float) -> None:
         """Begin the first pause, or the next one, which is longer."""
         since, number = (self.pause.since, self.pause.number + 1) if self.pause else (self.refusing_since, 1)
         first, longest = PAUSE_SECONDS
@@ -223,7 +232,7 @@ class Host:
         self.pause = Pause(until, since, error.code, str(error), number)
         self.probe = None
         self.has_answered = False
-        self.window = 1.0
+        self.window = least
 
 
 def smooth(before: float, value: float) -> float:
