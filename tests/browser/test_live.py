@@ -84,6 +84,17 @@ def test_it_waits_for_whoever_is_in_a_field_or_has_selected_text(page, claims, c
     expect(completed).to_contain_text("2 of 3")
 
 
+def test_it_takes_no_button_away_while_it_is_pressed(page, claims, completed):
+    expect(indicator(page)).to_have_text("live")
+    page.get_by_role("button", name="Cancel …").hover()
+    page.mouse.down()
+    claims(1)
+    expect(indicator(page)).to_have_text("paused")
+    expect(completed).to_have_text("0 of 3")
+    page.mouse.up()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Cancel job")
+
+
 def test_focus_scroll_and_open_details_survive(page, claims, completed):
     expect(indicator(page)).to_have_text("live")
     claims(1)

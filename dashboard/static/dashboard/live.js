@@ -101,7 +101,8 @@
         (region) =>
           (region.contains(document.activeElement) && document.activeElement.matches(FIELDS)) ||
           (!selection.isCollapsed && selection.containsNode(region, true)) ||
-          region.querySelector("dialog[open], details[data-hold][open]"),
+          // A button that is taken away while it is pressed never hears of the click.
+          region.querySelector("dialog[open], details[data-hold][open], a:active, button:active, summary:active"),
       );
     }
   }
@@ -161,7 +162,7 @@
   });
 
   const settleAll = () => setTimeout(() => feeds.forEach((feed) => feed.settle()));
-  for (const event of ["focusin", "focusout", "selectionchange", "close", "toggle"]) document.addEventListener(event, settleAll, true);
+  for (const event of ["focusin", "focusout", "selectionchange", "close", "toggle", "pointerup", "pointercancel", "keyup"]) document.addEventListener(event, settleAll, true);
   // A page that nobody sees gives its stream to others.
   document.addEventListener("visibilitychange", () =>
     feeds.forEach((feed) => {
