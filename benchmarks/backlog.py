@@ -23,8 +23,8 @@ WORK_SECONDS = 60.0
 # As the service's own submission writes them, but for their number.
 _FILL = """
     WITH job AS (
-        INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, store_errors)
-        VALUES ('ongoing', 'continue', 0, %(number)s, 0, 0, '[]') RETURNING id
+        INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, canceled, store_errors)
+        VALUES ('ongoing', 'continue', 0, %(number)s, 0, 0, 0, '[]') RETURNING id
     ), visit AS (
         INSERT INTO jobs_visit (job_id, store_id, visit_time)
         SELECT id, %(store)s, 'today' FROM job RETURNING id, job_id
