@@ -222,6 +222,7 @@ class Epoch:
         try:
             failpoints.hit("claim.after_commit", claims)
         except BaseException:
+            # Whatever it is, it ends the epoch; the places of these images must not stay taken at their hosts.
             for claim in claims:
                 self._hosts.released(claim.host, claim.image_id)
             raise

@@ -113,6 +113,7 @@ def claim(worker_id: int, limit: int, beside: Collection[Claim] = (), lanes: Lan
             if choice.begun:
                 execute(_CLAIM, [worker_id, [row.id for row, _ in choice.begun]])
     except BaseException:
+        # Whatever it is, nothing was claimed: the places of these images must not stay taken at their hosts.
         for row, host in choice.begun:
             lanes.limits.released(host, row.id)
         raise
