@@ -12,31 +12,14 @@ from benchmarks.contestants import Bench, Service
 from benchmarks.samples import spread
 from proofs.figures import fit_line
 from proofs.report import Report
+from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT
-from proofs.world.processes import STORES
 
 BACKLOG, FEW, WAITING = 1_000_000, 2_560, 200_000
 SEATS = 64
 # With those that warm up, as many as the small table has images for.
 CLAIMS = 36
 WORK_SECONDS = 60.0
-# As the service's own submission writes them, but for their number.
-_FILL = """
-    WITH job AS (
-        INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, canceled, store_errors)
-        VALUES ('ongoing', 'continue', 0, %(number)s, 0, 0, 0, '[]') RETURNING id
-    ), visit AS (
-        INSERT INTO jobs_visit (job_id, store_id, visit_time)
-        SELECT id, %(store)s, 'today' FROM job RETURNING id, job_id
-    )
-    INSERT INTO jobs_imageresult (
-        job_id, visit_id, url, state, rank, run_after, held, claim_no, attempts, crashes, generation, format,
-        error_code, error_message
-    )
-    SELECT job_id, id, %(url)s || number || '.jpg', 'pending', extract(epoch FROM now()) + number,
-        CASE WHEN %(waiting)s THEN now() + interval '1 day' END, false, 0, 0, 0, 0, '', '', ''
-    FROM visit, generate_series(1, %(number)s) AS number
-"""
 
 
 def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, Any]:
@@ -63,7 +46,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
 def _fill(bench: Bench, service: Service, number: int, *, is_waiting: bool = False) -> None:
     if number:
         url = bench.nginx.url("tiny", 0).removesuffix("0.jpg")
-        service.query(_FILL, {"number": number, "store": STORES[0], "url": url, "waiting": is_waiting})
+        fill(bench.cluster, service.database, url, number, waiting=is_waiting)
 
 
 def _claims(service: Service, rounds: int) -> list[float]:

@@ -17,9 +17,9 @@ from jobs.imaging.connect import READ_SECONDS
 from proofs.hosts_claims import SIZE as CLAIM
 from proofs.hosts_servers import Manners
 from proofs.hosts_world import HUNG_NAMES, SEATS, Sent, World
+from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT, DATABASE
 from proofs.world.ports import free_port
-from proofs.world.processes import STORES
 
 # A scene is given up after so long; what was done by then is told.
 PATIENCE_SECONDS = 60.0
@@ -31,23 +31,6 @@ DRIP_SECONDS = 1.0
 GOOD_HOST, PAUSED_HOST = "good.example:80", "paused.example:80"
 # Before the first claim that counts; and how many pass between two looks at who is paused.
 WARM_UP, CLAIMS_A_ROUND = 3, 10
-# As the service's own submission writes them.
-_FILL = """
-    WITH job AS (
-        INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, canceled, store_errors)
-        VALUES ('ongoing', 'continue', 0, %(number)s, 0, 0, 0, '[]') RETURNING id
-    ), visit AS (
-        INSERT INTO jobs_visit (job_id, store_id, visit_time)
-        SELECT id, %(store)s, 'today' FROM job RETURNING id, job_id
-    )
-    INSERT INTO jobs_imageresult (
-        job_id, visit_id, url, state, rank, waits_for, held, claim_no, attempts, crashes, generation, format,
-        error_code, error_message
-    )
-    SELECT job_id, id, 'http://' || %(host)s || '/ok/' || number || '.jpg', 'pending', %(rank)s + number,
-        %(waits_for)s, false, 0, 0, 0, 0, '', '', ''
-    FROM visit, generate_series(1, %(number)s) AS number
-"""
 _PAUSE = """
     INSERT INTO jobs_pausedhost (name, code, message, since, until, number, changed_at)
     VALUES (%s, 'http_503', 'The server answered 503 instead of 200.', now(), now() + interval '55 s', 1, now())
@@ -341,10 +324,10 @@ def claims(world: World, sizes: Sizes, seed: int) -> Found:
     databases = ("without", "waiting", "in_front")
     for database in databases:
         world.cluster.query(f"CREATE DATABASE {database} TEMPLATE {DATABASE}")
-    _fill(world, "waiting", PAUSED_HOST, sizes.waiting, rank=0, waits_for=PAUSED_HOST)
-    _fill(world, "in_front", PAUSED_HOST, sizes.waiting, rank=0)
+    fill(world.cluster, "waiting", f"http://{PAUSED_HOST}/ok/", sizes.waiting, rank=0, waits_for=PAUSED_HOST)
+    fill(world.cluster, "in_front", f"http://{PAUSED_HOST}/ok/", sizes.waiting, rank=0)
     for database in databases:
-        _fill(world, database, GOOD_HOST, (sizes.claims + WARM_UP) * CLAIM, rank=sizes.waiting)
+        fill(world.cluster, database, f"http://{GOOD_HOST}/ok/", (sizes.claims + WARM_UP) * CLAIM, rank=sizes.waiting)
         world.cluster.query("VACUUM ANALYZE jobs_imageresult", database=database)
     # At the last moment: no host is paused for longer than a minute at a time.
     world.cluster.query(_PAUSE, [PAUSED_HOST], "waiting")
@@ -365,11 +348,6 @@ def claims(world: World, sizes: Sizes, seed: int) -> Found:
         "rounds": rounds,
         "in_front": _defer(world, sizes),
     }
-
-
-def _fill(world: World, database: str, host: str, number: int, *, rank: int, waits_for: str = "") -> None:
-    values = {"number": number, "store": STORES[0], "host": host, "rank": rank, "waits_for": waits_for}
-    world.cluster.query(_FILL, values, database)
 
 
 def _defer(world: World, sizes: Sizes) -> Found:
