@@ -10,8 +10,9 @@ from jobs.errors import HTTPStatus, ImageError
 
 # How many different images must be refused in a row before the host is blamed.
 SEVERAL = 3
-# How long a refusal is remembered.
+# How long a refusal is remembered, and how many are.
 REMEMBERED_SECONDS = 30.0
+MOST_REMEMBERED = 1_000
 # An image is in trouble of its own if, between two of its refusals, its host answered at least ANSWERS_BETWEEN others,
 # and at least ANSWERS_PER_REFUSAL for each other one that it refused; and that happened REPEATS times.
 ANSWERS_BETWEEN = 8
@@ -166,7 +167,8 @@ class Host:
         if not self.refusals_in_row:
             self.refusing_since = now
         self.refusals_in_row += 1
-        self.row.add(subject)
+        if len(self.row) < SEVERAL:
+            self.row.add(subject)
         # Once that it has been refused alone among many may be chance, but says nothing of the host.
         is_suspect = offence.repeats > 0
         least = self._least(error, patience, few)
@@ -198,7 +200,8 @@ class Host:
             offence.repeats = before.repeats + (answers >= max(ANSWERS_BETWEEN, ANSWERS_PER_REFUSAL * others))
         self._offences[subject] = offence
         while (oldest := next(iter(self._offences))) != subject:
-            if now - self._offences[oldest].at <= REMEMBERED_SECONDS:
+            is_recent = now - self._offences[oldest].at <= REMEMBERED_SECONDS
+            if is_recent and len(self._offences) <= MOST_REMEMBERED:
                 break
             del self._offences[oldest]
         return offence

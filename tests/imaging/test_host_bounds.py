@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from jobs import errors
 from jobs.imaging.host import LONGEST_PAUSE_SECONDS
 from jobs.imaging.host_limits import MOST_HOSTS, Admission
-from tests.imaging.host_world import REFUSED, World
+from tests.imaging.host_world import HOST, REFUSED, World
 
 
 @pytest.fixture
@@ -26,6 +26,18 @@ def test_hosts_are_remembered_up_to_a_bound_and_those_in_use_first(world):
     assert len(world.limits._hosts) <= MOST_HOSTS
     assert {"paused.example:80", "busy.example:80"} <= world.limits._hosts.keys()
     assert image in world.limits._hosts["busy.example:80"].flights
+
+
+def test_refusals_are_remembered_up_to_a_bound():
+    world = World(patience=0)
+    for _ in range(3_000):
+        world.now += 0.001
+        assert world.limits.begin(HOST, world.images, 1) in Admission
+        world.images += 1
+        world.refuse(HOST, world.images - 1)
+    (entry,) = world.limits._hosts.values()
+    assert len(entry._offences) <= 1_000
+    assert len(entry.row) <= 3
 
 
 OUTCOMES = {
