@@ -22,6 +22,7 @@ COPY retail_pulse retail_pulse
 COPY access access
 COPY stores stores
 COPY jobs jobs
+COPY api api
 COPY dashboard dashboard
 # The code belongs to root; the service may write to its state directory alone. A new volume there is its own too.
 RUN python -m compileall -q . \

@@ -4,8 +4,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from api.v1.problem_types import Problem
 from jobs.advice import FAMILIES, explain, explanations
-from jobs.api.v1.problem_types import Problem
 
 
 @require_safe

@@ -61,7 +61,7 @@ def _tells_a_condition(record: logging.LogRecord) -> bool:
 LOGGERS = (
     "access.throttles",
     "django.request",
-    "jobs.api.problems",
+    "api.problems",
     "jobs.engine.epoch",
     "jobs.engine.keeper",
     "jobs.engine.recorder",

@@ -138,15 +138,16 @@ INSTALLED_APPS = [
     "access",
     "stores",
     "jobs",
+    "api",
     "dashboard",
 ]
 MIDDLEWARE = [
     "retail_pulse.health.Probes",
-    "retail_pulse.middleware.APIAnswers",
+    "api.middleware.APIAnswers",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "retail_pulse.middleware.BodyLimits",
-    "retail_pulse.middleware.NULs",
+    "api.middleware.BodyLimits",
+    "api.middleware.NULs",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -155,7 +156,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "retail_pulse.middleware.TooOftenAnswers",
+    "api.middleware.TooOftenAnswers",
 ]
 ROOT_URLCONF = "retail_pulse.urls"
 WSGI_APPLICATION = "retail_pulse.wsgi.application"
@@ -292,10 +293,10 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["access.throttles.RequestRate"],
     "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["jobs.payload.StrictJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "jobs.api.negotiation.AlwaysJSON",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.AlwaysJSON",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "jobs.api.problems.answer",
-    "DEFAULT_SCHEMA_CLASS": "jobs.api.v1.documentation.Operation",
+    "EXCEPTION_HANDLER": "api.problems.answer",
+    "DEFAULT_SCHEMA_CLASS": "api.v1.openapi.Operation",
 }
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
@@ -303,10 +304,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "SCHEMA_PATH_PREFIX": r"/api(/v1)?",
-    "PREPROCESSING_HOOKS": ["jobs.api.v1.documentation.choose_paths"],
+    "PREPROCESSING_HOOKS": ["api.v1.openapi.choose_paths"],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "jobs.api.v1.documentation.finish",
+        "api.v1.openapi.finish",
     ],
     "ENUM_NAME_OVERRIDES": {
         name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")

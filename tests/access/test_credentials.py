@@ -241,13 +241,13 @@ def test_credentials_open_no_page_of_the_admin(person):
 
 
 def test_every_view_of_the_api_says_which_scope_it_asks_for():
-    from jobs.api import urls
+    from api.assignment import urls
 
     assert [pattern.callback.cls.scope for pattern in urls.urlpatterns] == [Scope.SUBMIT, Scope.READ, Scope.READ]
 
 
 def test_no_endpoint_of_the_api_was_forgotten_here():
-    from jobs.api import urls
+    from api.assignment import urls
 
     assert {pattern.name for pattern in urls.urlpatterns} == set(ENDPOINTS)
 

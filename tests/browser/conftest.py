@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
-from jobs.api.v1 import streams
+from api.v1 import sse
 from jobs.engine import base
 from jobs.engine.base import Engine
 from jobs.watch.live import listener
@@ -60,7 +60,7 @@ def site(live_server, monkeypatch) -> Iterator[str]:
     There are more of them than in the service: tests leave pages faster than people do, and that a page has been left
     is noticed only seconds later.
     """
-    monkeypatch.setattr(streams, "_free", threading.BoundedSemaphore(STREAMS))
+    monkeypatch.setattr(sse, "_free", threading.BoundedSemaphore(STREAMS))
     yield live_server.url
     listener.close()
     wait_for(lambda: not listener.watchers and listener._thread is None)

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import pytest
 from django.urls import reverse
 
+from api.v1.problem_types import PAGE, Problem
 from jobs.advice import explain
-from jobs.api.v1.problem_types import PAGE, Problem
 from jobs.errors import HTTPStatus, all_errors
 
 PAGES = [reverse("dashboard:errors_docs"), reverse("dashboard:problems_docs")]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from jobs.api.v1.problem_types import Problem
+from api.v1.problem_types import Problem
 
 
 def test_the_slugs_and_their_statuses_are_stable():

@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from jsonschema import Draft202012Validator
 
-from jobs.api.v1 import urls
-from jobs.api.v1.documentation import TAGS
+from api.v1 import urls
+from api.v1.openapi import TAGS
 from jobs.errors import HTTPStatus
 from tests.api.payloads import submission, visit, work_off
 from tests.factories import make_stores, pause_host, submit_job

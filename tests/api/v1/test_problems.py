@@ -5,9 +5,9 @@ import json
 import pytest
 from django.urls import reverse
 
-from jobs.api.v1 import urls
-from jobs.api.v1.problem_types import Problem
-from jobs.api.v1.problems import body_for_status, pointer
+from api.v1 import urls
+from api.v1.problem_types import Problem
+from api.v1.problems import body_for_status, pointer
 from jobs.models import Job
 from tests.api import databases
 from tests.api.payloads import submission

@@ -7,9 +7,9 @@ import pytest
 from django.conf import settings as project
 from django.db import connection
 
+from api.v1 import sse
+from api.v1.sse import NoStreamFree, stream
 from jobs import queue
-from jobs.api.v1 import streams
-from jobs.api.v1.streams import NoStreamFree, stream
 from jobs.models import PausedHost
 from jobs.watch import live
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def quick(monkeypatch):
     monkeypatch.setattr(live, "LISTEN_SECONDS", 0.05)
     monkeypatch.setattr(live, "LINGER_SECONDS", 0.0)
-    monkeypatch.setattr(streams, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(sse, "PAUSE_SECONDS", 0.01)
     yield
     wait_for(lambda: live.listener.watchers == 0)
     wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == "live"])
@@ -73,8 +73,8 @@ def test_the_first_event_says_where_the_job_stands():
 
 
 def test_it_is_told_when_the_hosts_that_a_job_waits_for_change(monkeypatch):
-    monkeypatch.setattr(streams, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(sse, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.01)
     job = submit_job(2)
     with Opened(look(job)) as opened:
         first = opened.event()

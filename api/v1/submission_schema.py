@@ -6,7 +6,7 @@ of visits, that a number written `1.0` is no integer here, and how many images a
 
 from typing import Any
 
-from jobs.api.v1 import bodies
+from api.v1 import request_bodies
 from jobs.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, InvalidPayload, Problem, Submission, parse_submission
 from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import OnError
@@ -97,8 +97,8 @@ def read(data: Any) -> tuple[Submission, int]:
     priority = 0
     try:
         if isinstance(data, dict) and "priority" in data:
-            priority = bodies.priority(data["priority"])
-    except bodies.Unacceptable as fault:
+            priority = request_bodies.priority(data["priority"])
+    except request_bodies.Unacceptable as fault:
         faults.append(Problem(("priority",), str(fault)))
     try:
         payload = parse_submission(data)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Exists, OuterRef
 from rest_framework.exceptions import ParseError
 
-from jobs.api.pages import PageRequest
+from api.pagination import PageRequest
 from jobs.instants import read_period
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.visit import VisitQuerySet

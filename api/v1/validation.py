@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
-from jobs.api.v1 import bodies, submission_schema
-from jobs.api.v1.problems import pointer
-from jobs.api.v1.views import V1View
+from api.v1 import request_bodies, submission_schema
+from api.v1.problems import pointer
+from api.v1.views import V1View
 from jobs.rehearsal import Finding, rehearse
 
 
@@ -99,8 +99,8 @@ class Validate(V1View):
 def _with_priority(found: Any, priority: Any) -> dict[str, Any]:
     """What the priority, which the assignment's bodies do not have, adds to what was found."""
     try:
-        bodies.priority(priority)
-    except bodies.Unacceptable as fault:
+        request_bodies.priority(priority)
+    except request_bodies.Unacceptable as fault:
         finding = FindingRow(Finding("invalid", f"priority {fault}.", ("priority",))).data
         return {"accepted": False, "errors": [*found["errors"], finding]}
     return {}

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from jobs.api.pages import PageRequest
+from api.pagination import PageRequest
 from jobs.models import ImageResult, Job
 from jobs.models.store_errors import store_errors
 from jobs.states import ImageState, JobStatus

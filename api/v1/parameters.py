@@ -13,8 +13,8 @@ from typing import Any
 from django.http import QueryDict
 from rest_framework.exceptions import ParseError
 
-from jobs.api.pages import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor, read_limit
-from jobs.api.v1.problems import invalid_parameters
+from api.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor, read_limit
+from api.v1.problems import invalid_parameters
 from jobs.instants import read_period
 from jobs.models import ImageFilter
 from jobs.models.image_result import MAX_HOST

@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from jobs.api.pages import Page
+from api.pagination import Page
 
 
 def page_of(row: type[serializers.BaseSerializer[Any]]) -> type[serializers.Serializer[Any]]:

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from rest_framework.renderers import JSONRenderer
 
 from access.throttles import TooOften
-from jobs.api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
-from jobs.api.v1 import problems
+from api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
+from api.v1 import problems
 
 
 class APIAnswers:

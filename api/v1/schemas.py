@@ -10,8 +10,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api.v1 import submission_schema
-from jobs.api.v1.views import V1View
+from api.v1 import submission_schema
+from api.v1.views import V1View
 
 SCHEMA_MEDIA_TYPE = "application/schema+json"
 

@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from access.models import Scope
-from jobs.api.v1 import problems
-from jobs.api.v1.parameters import Parameter, read_all
+from api.v1 import problems
+from api.v1.parameters import Parameter, read_all
 from jobs.models import Job
 
 # As this service writes them; for a number beyond every id the ORM finds nothing.

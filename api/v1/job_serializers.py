@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 
-from jobs.api.v1.pages import list_of
+from api.v1.pages import list_of
 from jobs.models import Job, JobAction
 from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import JobOutcome, JobState, OnError

@@ -6,18 +6,18 @@ whatever stands between its neighbours.
 
 from django.urls import re_path
 
-from jobs.api.v1 import (
-    acts,
+from api.v1 import (
     events,
     exports,
     hosts,
     images,
+    job_actions,
     jobs,
     progress,
-    rehearsals,
     schemas,
     store_imports,
     stores,
+    validation,
     visits,
 )
 
@@ -28,14 +28,14 @@ _IMPORT = r"^store-imports/(?P<import_id>[^/]+)"
 
 urlpatterns = [
     re_path(r"^jobs/?\Z", jobs.Jobs.as_view(), name="jobs"),
-    re_path(r"^jobs:validate/?\Z", rehearsals.Validate.as_view(), name="validate"),
+    re_path(r"^jobs:validate/?\Z", validation.Validate.as_view(), name="validate"),
     re_path(r"^jobs/events/?\Z", events.JobsEvents.as_view(), name="jobs-events"),
     re_path(rf"{_JOB}/?\Z", jobs.OneJob.as_view(), name="job"),
-    re_path(rf"{_JOB}/cancel/?\Z", acts.Cancel.as_view(), name="cancel"),
-    re_path(rf"{_JOB}/pause/?\Z", acts.Pause.as_view(), name="pause"),
-    re_path(rf"{_JOB}/resume/?\Z", acts.Resume.as_view(), name="resume"),
-    re_path(rf"{_JOB}/retry/?\Z", acts.Retry.as_view(), name="retry"),
-    re_path(rf"{_JOB}/actions/?\Z", acts.Actions.as_view(), name="actions"),
+    re_path(rf"{_JOB}/cancel/?\Z", job_actions.Cancel.as_view(), name="cancel"),
+    re_path(rf"{_JOB}/pause/?\Z", job_actions.Pause.as_view(), name="pause"),
+    re_path(rf"{_JOB}/resume/?\Z", job_actions.Resume.as_view(), name="resume"),
+    re_path(rf"{_JOB}/retry/?\Z", job_actions.Retry.as_view(), name="retry"),
+    re_path(rf"{_JOB}/actions/?\Z", job_actions.Actions.as_view(), name="actions"),
     re_path(rf"{_JOB}/events/?\Z", events.JobEvents.as_view(), name="events"),
     re_path(rf"{_JOB}/export/?\Z", exports.Exports.as_view(), name="export"),
     re_path(rf"{_JOB}/failures/?\Z", progress.Failures.as_view(), name="failures"),

@@ -4,9 +4,9 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from jobs.api.v1 import parameters
-from jobs.api.v1.problems import invalid_parameters
-from jobs.api.v1.views import JobView
+from api.v1 import parameters
+from api.v1.problems import invalid_parameters
+from api.v1.views import JobView
 from jobs.exports import Export, ExportFormat, filename
 
 _FORMAT = parameters.choice("format", "Required: CSV for spreadsheets, NDJSON for programs.", ExportFormat)

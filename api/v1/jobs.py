@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
+from api.idempotency import read_idempotency_token
+from api.v1 import pages, parameters, request_bodies, submission_schema
+from api.v1.job_serializers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
+from api.v1.views import JobView, V1View
 from jobs import actions, submission
-from jobs.api.idempotency import read_idempotency_token
-from jobs.api.v1 import bodies, pages, parameters, submission_schema
-from jobs.api.v1.job_answers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
-from jobs.api.v1.views import JobView, V1View
 from jobs.models import Job, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import JobOutcome, JobState
@@ -122,7 +122,7 @@ class OneJob(JobView):
     )
     def patch(self, request: Request, job_id: str) -> Response:
         """Moves its unfinished images in the queue, an hour for each step; a higher one is sooner."""
-        values = bodies.read_object(request.data, {"priority": bodies.priority}, ("priority",))
+        values = request_bodies.read_object(request.data, {"priority": request_bodies.priority}, ("priority",))
         actions.prioritize(self.find_job(job_id).pk, values["priority"], request.user)
         return Response(detail_of(self.find_job(job_id)))
 

@@ -17,10 +17,10 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, NotAut
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from api.problems import DISK_FULL, PENDING_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS, SENTENCES, is_database_away
+from api.problems import sqlstate as sqlstate_of
+from api.v1.problem_types import Problem
 from jobs import submission
-from jobs.api.problems import DISK_FULL, PENDING_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS, SENTENCES, is_database_away
-from jobs.api.problems import sqlstate as sqlstate_of
-from jobs.api.v1.problem_types import Problem
 from jobs.payload import InvalidPayload, Path
 from jobs.queue import NotPossible
 from jobs.submission import KeyReused

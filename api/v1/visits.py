@@ -9,9 +9,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api.v1 import pages, parameters
-from jobs.api.v1.stores import STORE_ID, StoreView
-from jobs.api.v1.views import V1View
+from api.v1 import pages, parameters
+from api.v1.stores import STORE_ID, StoreView
+from api.v1.views import V1View
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.visit import VisitQuerySet
 from jobs.payload import MAX_STORE_ID

@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
+from api.v1 import pages, parameters, request_bodies
+from api.v1.job_serializers import Acted, Action, JobDetail, detail_of
+from api.v1.views import JobView
 from jobs import actions
-from jobs.api.v1 import bodies, pages, parameters
-from jobs.api.v1.job_answers import Acted, Action, JobDetail, detail_of
-from jobs.api.v1.views import JobView
 from jobs.models import ImageFilter
 from jobs.models.image_result import MAX_HOST
 from jobs.payload import MAX_STORE_ID
@@ -25,7 +25,7 @@ class _Act(JobView):
     act: ClassVar[Callable[..., int]]
 
     def post(self, request: Request, job_id: str) -> Response:
-        bodies.read_nothing(request.data)
+        request_bodies.read_nothing(request.data)
         images = type(self).act(self.find_job(job_id).pk, request.user)
         return Response({"images": images, "job": detail_of(self.find_job(job_id))})
 
@@ -77,11 +77,11 @@ class Retried(serializers.Serializer[Any]):
 
 
 _FIELDS: dict[str, Callable[[Any], Any]] = {
-    "code": bodies.text(32),
-    "host": bodies.text(MAX_HOST),
-    "store": bodies.text(MAX_STORE_ID),
-    "area": bodies.text(64),
-    "only_retryable": bodies.boolean,
+    "code": request_bodies.text(32),
+    "host": request_bodies.text(MAX_HOST),
+    "store": request_bodies.text(MAX_STORE_ID),
+    "area": request_bodies.text(64),
+    "only_retryable": request_bodies.boolean,
 }
 _BODY = {
     "type": "object",
@@ -115,7 +115,7 @@ class Retry(JobView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         """Reopens the job's failed images that match, and the job with them."""
-        values = bodies.read_object(request.data, _FIELDS)
+        values = request_bodies.read_object(request.data, _FIELDS)
         only = values.pop("only_retryable", False)
         retried = actions.retry(self.find_job(job_id).pk, request.user, ImageFilter(**values), only_promising=only)
         return Response(

@@ -16,10 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
-from jobs.api.v1 import bodies, parameters
-from jobs.api.v1.problem_types import Problem
-from jobs.api.v1.problems import Refusal, invalid_parameters
-from jobs.api.v1.views import V1View, find_by_id, path_id
+from api.v1 import parameters, request_bodies
+from api.v1.problem_types import Problem
+from api.v1.problems import Refusal, invalid_parameters
+from api.v1.views import V1View, find_by_id, path_id
 from stores import imports
 from stores.imports import ContradictingOptions, FileForgotten, ImportRefused
 from stores.models import StoreImport
@@ -190,7 +190,7 @@ class ApplyStoreImport(ImportView):
     @extend_schema(summary="Apply an import", request=None, responses=ImportRow)
     def post(self, request: Request, import_id: str) -> Response:
         """Imports the rehearsed file for real, in one transaction. 409 where it is stored already or cannot be."""
-        bodies.read_nothing(request.data)
+        request_bodies.read_nothing(request.data)
         row = self.find_import(import_id)
         self.demand(prune=row.prune)
         try:

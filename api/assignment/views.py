@@ -9,11 +9,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.models import Scope
+from api.assignment import answers, visits
+from api.idempotency import read_idempotency_token
+from api.pagination import PageRequest
+from api.problems import KeyTaken, TooManyPending
 from jobs import submission
-from jobs.api import answers, visits
-from jobs.api.idempotency import read_idempotency_token
-from jobs.api.pages import PageRequest
-from jobs.api.problems import KeyTaken, TooManyPending
 from jobs.models import Job
 from jobs.payload import parse_submission
 from jobs.submission import KeyReused

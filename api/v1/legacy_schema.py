@@ -5,8 +5,8 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 
-from jobs.api.pages import DEFAULT_LIMIT, MAX_LIMIT
-from jobs.api.v1 import submission_schema
+from api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from api.v1 import submission_schema
 from jobs.states import ImageState, JobStatus
 
 _TEXT = {"type": "string"}
@@ -76,7 +76,7 @@ def _query(name: str, description: str, schema: dict[str, Any] | None = None) ->
 
 
 class _Submit(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # registers itself, untyped
-    target_class = "jobs.api.views.Submit"
+    target_class = "api.assignment.views.Submit"
 
     def view_replacement(self) -> type[Any]:
         class Submit(self.target):  # type: ignore[name-defined,misc]
@@ -96,7 +96,7 @@ class _Submit(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # registe
 
 
 class _Status(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # as above
-    target_class = "jobs.api.views.Status"
+    target_class = "api.assignment.views.Status"
 
     def view_replacement(self) -> type[Any]:
         class Status(self.target):  # type: ignore[name-defined,misc]
@@ -118,7 +118,7 @@ class _Status(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # as abov
 
 
 class _Visits(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # as above
-    target_class = "jobs.api.views.Visits"
+    target_class = "api.assignment.views.Visits"
 
     def view_replacement(self) -> type[Any]:
         class Visits(self.target):  # type: ignore[name-defined,misc]

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api.v1.views import JobView
+from api.v1.views import JobView
 from jobs.watch.failures import failures
 from jobs.watch.pace import throughput
 

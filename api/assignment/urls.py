@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from jobs.api import views
+from api.assignment import views
 
 urlpatterns = [
     re_path(r"^submit/?\Z", views.Submit.as_view(), name="submit"),

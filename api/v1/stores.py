@@ -9,8 +9,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.api.v1 import pages, parameters, problems
-from jobs.api.v1.views import V1View
+from api.v1 import pages, parameters, problems
+from api.v1.views import V1View
 from stores.models import MAX_LENGTHS, Store
 
 STORE_ID = OpenApiParameter(

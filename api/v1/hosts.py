@@ -10,9 +10,9 @@ from rest_framework.response import Response
 
 from access.models import Scope
 from access.permissions import SignedInOrOpen, Staff, WithinScope
+from api.v1 import pages, parameters, problems, request_bodies
+from api.v1.views import V1View
 from jobs import actions
-from jobs.api.v1 import bodies, pages, parameters, problems
-from jobs.api.v1.views import V1View
 from jobs.models import PausedHost
 from jobs.watch.hosts import MOST_COUNTED, waiting_images
 
@@ -77,7 +77,7 @@ class ResumeHost(_HostView):
     @extend_schema(summary="Try a paused host again", request=None, responses=Resumed)
     def post(self, request: Request, host: str) -> Response:
         """For staff. Its images are asked for again at once; should it refuse them, it is paused anew."""
-        bodies.read_nothing(request.data)
+        request_bodies.read_nothing(request.data)
         images = 0 if "\0" in host else waiting_images([host])[host]
         if "\0" in host or not actions.resume_host(host, request.user):
             raise problems.not_found("paused host with this name")

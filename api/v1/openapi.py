@@ -10,10 +10,10 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 
-from jobs.api.problems import SENTENCES
-from jobs.api.v1 import older  # noqa: F401 - describes the older endpoints by being imported
-from jobs.api.v1.problem_types import Problem
-from jobs.api.v1.problems import MEDIA_TYPE
+from api.problems import SENTENCES
+from api.v1 import legacy_schema  # noqa: F401 - describes the older endpoints by being imported
+from api.v1.problem_types import Problem
+from api.v1.problems import MEDIA_TYPE
 
 # What every operation can answer, whatever is asked.
 _ALWAYS = (400, 401, 403, 429, 500, 503)

@@ -4,10 +4,10 @@ from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from jobs.api.v1 import problems
-from jobs.api.v1.problem_types import Problem
-from jobs.api.v1.streams import NoStreamFree, stream
-from jobs.api.v1.views import JobView, V1View
+from api.v1 import problems
+from api.v1.problem_types import Problem
+from api.v1.sse import NoStreamFree, stream
+from api.v1.views import JobView, V1View
 from jobs.models import Job
 
 POLL_SECONDS = 5
