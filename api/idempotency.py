@@ -6,7 +6,7 @@ from hashlib import sha256
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
-from jobs.submission import IdempotencyToken
+from jobs.submission.submit import IdempotencyToken
 
 _KEY = re.compile(r"[!-~]{1,255}")
 

@@ -11,7 +11,7 @@ from jobs.errors import ImageError
 from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Job, PausedHost, Worker
 from jobs.states import OnError
-from jobs.submission import VisitPayload, submit
+from jobs.submission.submit import VisitPayload, submit
 from stores.models import Store
 
 KNOWN_STORE = "T-1"

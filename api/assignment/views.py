@@ -9,14 +9,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access.models import Scope
+from api import problems
 from api.assignment import answers, visits
 from api.idempotency import read_idempotency_token
 from api.pagination import PageRequest
-from api.problems import KeyTaken, TooManyPending
-from jobs import submission
 from jobs.models import Job
-from jobs.payload import parse_submission
-from jobs.submission import KeyReused
+from jobs.submission.payload import parse_submission
+from jobs.submission.submit import KeyReused, TooManyPending, submit
 
 # As this service writes them; for a number beyond every id the ORM finds nothing.
 _JOB_ID = re.compile(r"[1-9][0-9]{0,18}")
@@ -29,16 +28,16 @@ class Submit(APIView):
     def post(self, request: Request) -> Response:
         payload = parse_submission(request.data)
         try:
-            submitted = submission.submit(
+            submitted = submit(
                 payload.visits,
                 owner=request.user if request.user.is_authenticated else None,
                 on_error=payload.on_error,
                 idempotency=read_idempotency_token(request),
             )
         except KeyReused:
-            raise KeyTaken from None
-        except submission.TooManyPending as error:
-            raise TooManyPending(str(error)) from None
+            raise problems.KeyTaken from None
+        except TooManyPending as error:
+            raise problems.TooManyPending(str(error)) from None
         headers = {"Idempotent-Replayed": "true"} if submitted.replayed else None
         return Response({"job_id": submitted.job_id}, status=201, headers=headers)
 

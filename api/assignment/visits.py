@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef
 from rest_framework.exceptions import ParseError
 
 from api.pagination import PageRequest
-from jobs.instants import read_period
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.visit import VisitQuerySet
+from jobs.submission.dates import read_period
 from stores.models import Store
 
 

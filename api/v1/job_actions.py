@@ -15,7 +15,7 @@ from api.v1.views import JobView
 from jobs import actions
 from jobs.models import ImageFilter
 from jobs.models.image_result import MAX_HOST
-from jobs.payload import MAX_STORE_ID
+from jobs.submission.payload import MAX_STORE_ID
 
 
 class _Act(JobView):

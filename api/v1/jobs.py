@@ -13,10 +13,11 @@ from api.idempotency import read_idempotency_token
 from api.v1 import pages, parameters, request_bodies, submission_schema
 from api.v1.job_serializers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
 from api.v1.views import JobView, V1View
-from jobs import actions, submission
+from jobs import actions
 from jobs.models import Job, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import JobOutcome, JobState
+from jobs.submission.submit import submit
 
 _FILTERS = (
     parameters.choice("state", "Jobs in this state.", JobState.values),
@@ -83,7 +84,7 @@ class Jobs(V1View):
         reason to refuse: its images fail as `unknown_store`.
         """
         payload, priority = submission_schema.read(request.data)
-        submitted = submission.submit(
+        submitted = submit(
             payload.visits,
             owner=request.user if request.user.is_authenticated else None,
             on_error=payload.on_error,

@@ -15,11 +15,11 @@ from rest_framework.exceptions import ParseError
 
 from api.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor, read_limit
 from api.v1.problems import invalid_parameters
-from jobs.instants import read_period
 from jobs.models import ImageFilter
 from jobs.models.image_result import MAX_HOST
-from jobs.payload import MAX_STORE_ID
 from jobs.states import ImageState
+from jobs.submission.dates import read_period
+from jobs.submission.payload import MAX_STORE_ID
 
 # As many unknown names as one answer lists, and as much of each.
 MOST_NAMES = 20

@@ -20,10 +20,9 @@ from rest_framework.views import exception_handler
 from api.problems import DISK_FULL, PENDING_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS, SENTENCES, is_database_away
 from api.problems import sqlstate as sqlstate_of
 from api.v1.problem_types import Problem
-from jobs import submission
-from jobs.payload import InvalidPayload, Path
 from jobs.queue import NotPossible
-from jobs.submission import KeyReused
+from jobs.submission.payload import InvalidPayload, Path
+from jobs.submission.submit import KeyReused, TooManyPending
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +120,7 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(Problem.CONFLICT, str(error))
         case KeyReused():
             return Refusal(Problem.IDEMPOTENCY_KEY_REUSED, Problem.IDEMPOTENCY_KEY_REUSED.value.explanation)
-        case submission.TooManyPending():
+        case TooManyPending():
             return Refusal(Problem.TOO_MANY_PENDING, str(error), wait=PENDING_RETRY_AFTER_SECONDS)
         case Http404():
             return Refusal(Problem.NOT_FOUND, SENTENCES[404])

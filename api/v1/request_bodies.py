@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobs.payload import InvalidPayload, Problem
 from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.submission.payload import InvalidPayload, Problem
 
 # As many faults as one answer lists, and as much of a key that nobody knows.
 MOST_PROBLEMS = 100

@@ -11,7 +11,7 @@ from access.models import Scope
 from api.v1 import request_bodies, submission_schema
 from api.v1.problems import pointer
 from api.v1.views import V1View
-from jobs.rehearsal import Finding, rehearse
+from jobs.submission.dry_run import Finding, rehearse
 
 
 class FindingRow(serializers.Serializer[Finding]):

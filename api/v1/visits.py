@@ -14,8 +14,8 @@ from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.visit import VisitQuerySet
-from jobs.payload import MAX_STORE_ID
 from jobs.states import ImageState
+from jobs.submission.payload import MAX_STORE_ID
 from stores.models import Store
 
 _PERIOD = (

@@ -14,12 +14,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ParseError
 
-from jobs import submission
-from jobs.payload import InvalidPayload, StrictJSONParser, parse_submission
-from jobs.rehearsal import rehearse
 from jobs.states import OnError
-from jobs.submission import IdempotencyToken, KeyReused, TooManyPending
-from jobs.visits_csv import UnreadableVisits, read_visits
+from jobs.submission.dry_run import rehearse
+from jobs.submission.payload import InvalidPayload, StrictJSONParser, parse_submission
+from jobs.submission.submit import IdempotencyToken, KeyReused, TooManyPending, submit
+from jobs.submission.visits_csv import UnreadableVisits, read_visits
 
 WAYS = {"form": "Fill a form", "file": "Upload a file", "json": "Paste JSON"}
 # Visits in the form at first, and at most: more of them come as a file.
@@ -70,7 +69,7 @@ def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: 
     try:
         payload = parse_submission(data)
         told = json.dumps(data, sort_keys=True)
-        submitted = submission.submit(
+        submitted = submit(
             payload.visits,
             owner=_owner(request),
             on_error=payload.on_error,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jobs.models import ImageResult, Job, Visit
-from jobs.payload import parse_submission
+from jobs.submission.payload import parse_submission
 from tests.api.payloads import submission, visit, work_off
 from tests.factories import make_stores, ready
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from jobs.models import Job
-from jobs.payload import MAX_PROBLEMS, InvalidPayload, parse_submission
+from jobs.submission.payload import MAX_PROBLEMS, InvalidPayload, parse_submission
 from tests.api.payloads import assert_nothing_stored, assert_refused, submission, visit
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_a_chunked_body_is_asked_for_its_length(api):
 
 def test_a_failed_store_of_rows_leaves_no_part_of_a_job(api, monkeypatch):
     # The last of the three inserts fails, by a URL longer than its column.
-    monkeypatch.setattr("jobs.payload.MAX_URL", 4096)
+    monkeypatch.setattr("jobs.submission.payload.MAX_URL", 4096)
 
     assert_refused(api.submit(submission(visit("T-1", "x" * 4096))), 500)
     assert Job.objects.count() == 0

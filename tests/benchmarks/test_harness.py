@@ -13,7 +13,7 @@ from benchmarks.__main__ import CASES, main
 from benchmarks.accounting import PeakMemory, cpu_seconds, family
 from benchmarks.contestants import Run, body
 from benchmarks.samples import of, spread
-from jobs.payload import parse_submission
+from jobs.submission.payload import parse_submission
 from tests.waiting import wait_for
 
 BUSY = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"

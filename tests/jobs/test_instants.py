@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.instants import read_instant, read_period
+from jobs.submission.dates import read_instant, read_period
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import ImageResult, Job
-from jobs.payload import MAX_PROBLEMS
-from jobs.rehearsal import MAX_LISTED, MAX_PLACES, rehearse
-from jobs.submission import VisitPayload, submit
+from jobs.submission.dry_run import MAX_LISTED, MAX_PLACES, rehearse
+from jobs.submission.payload import MAX_PROBLEMS
+from jobs.submission.submit import VisitPayload, submit
 from tests.factories import KNOWN_STORE, make_stores, make_worker, submit_job
 
 pytestmark = pytest.mark.django_db

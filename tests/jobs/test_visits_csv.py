@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.exports import guard_cell
-from jobs.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
-from jobs.visits_csv import UnreadableVisits, parse_visits_csv, read_visits
+from jobs.submission.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
+from jobs.submission.visits_csv import UnreadableVisits, parse_visits_csv, read_visits
 
 HEADER = "store_id,visit_time,image_url"
 

@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs import submission
 from jobs.management.watching import in_words, watch
 from jobs.models import Job
-from jobs.payload import parse_submission
 from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
-from jobs.rehearsal import Groups, Rehearsal, rehearse
 from jobs.states import JobOutcome, OnError
-from jobs.visits_csv import UnreadableVisits, read_visits
+from jobs.submission.dry_run import Groups, Rehearsal, rehearse
+from jobs.submission.payload import parse_submission
+from jobs.submission.submit import TooManyPending, submit
+from jobs.submission.visits_csv import UnreadableVisits, read_visits
 from jobs.watch.failures import Failures, failures
 from retail_pulse.logs import escape
 
@@ -78,13 +78,13 @@ class Command(BaseCommand):
             return
         payload = parse_submission(data)
         try:
-            submitted = submission.submit(
+            submitted = submit(
                 payload.visits,
                 owner=owner,
                 on_error=OnError(on_error) if on_error else payload.on_error,
                 priority=priority,
             )
-        except submission.TooManyPending as error:
+        except TooManyPending as error:
             # Between the rehearsal and now somebody else was faster.
             self.refuse(str(error))
         job_id = self.document["job_id"] = submitted.job_id

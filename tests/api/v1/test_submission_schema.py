@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.v1 import submission_schema
-from jobs.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, InvalidPayload
+from jobs.submission.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, InvalidPayload
 from tests.api.payloads import submission, visit
 
 VALUES: list = [

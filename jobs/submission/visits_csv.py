@@ -18,7 +18,15 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 
 from jobs.exports import unguard_cell
-from jobs.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_VISIT_TIME, URL_RULE, is_url_text, load_json, text_rule
+from jobs.submission.payload import (
+    MAX_PROBLEMS,
+    MAX_STORE_ID,
+    MAX_VISIT_TIME,
+    URL_RULE,
+    is_url_text,
+    load_json,
+    text_rule,
+)
 from stores.reader import explain, missing_columns
 
 # Header names without case, spaces, hyphens and underscores, and the columns that they name.

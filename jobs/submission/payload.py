@@ -17,9 +17,9 @@ from django.utils.http import parse_header_parameters
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from jobs.instants import read_instant
 from jobs.states import OnError
-from jobs.submission import VisitPayload
+from jobs.submission.dates import read_instant
+from jobs.submission.submit import VisitPayload
 
 MAX_STORE_ID = 64
 MAX_VISIT_TIME = 200

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
-from jobs.payload import Path, place_of
+from jobs.submission.payload import Path, place_of
 
 BODY_KEYS = ("count", "visits", "on_error")
 VISIT_KEYS = ("store_id", "image_url", "visit_time")
