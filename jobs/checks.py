@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from jobs.isolation import company
+from jobs.queue.quarantine import company
 
 EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
 # IPv6 addresses that stand for IPv4 ones: whoever allows some of them allows what they stand for, unseen.

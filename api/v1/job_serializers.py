@@ -11,7 +11,7 @@ from rest_framework.renderers import JSONRenderer
 
 from api.v1.pages import list_of
 from jobs.models import Job, JobAction
-from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import JobOutcome, JobState, OnError
 from jobs.watch.hosts import MOST_OF_JOB, NONE, waits
 from jobs.watch.pace import estimates

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.submission.payload import InvalidPayload, Problem
 
 # As many faults as one answer lists, and as much of a key that nobody knows.

@@ -1,13 +1,14 @@
 """The published JSON Schema of a submission, and how v1 reads one.
 
 `jobs/submission/payload.py` decides; the schema says the same as far as JSON Schema can. It cannot say that `count`
-is the number of visits, that a number written `1.0` is no integer here, and how many images all visits may have together.
+is the number of visits, that a number written `1.0` is no integer here, and how many images all visits may have
+together.
 """
 
 from typing import Any
 
 from api.v1 import request_bodies
-from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import OnError
 from jobs.submission.payload import (
     MAX_STORE_ID,

@@ -16,7 +16,7 @@ from jobs import actions
 from jobs.actions import ACTS
 from jobs.models import ImageResult, Job
 from jobs.queue import NotPossible
-from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import ImageState, JobState
 from jobs.watch.failures import failures
 from jobs.watch.hosts import NONE, waits

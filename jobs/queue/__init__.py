@@ -5,20 +5,24 @@ Whoever wants to know whether the fence holds reads this room: a claim raises `c
 
 ::
 
-    working.py    what engines do: claim, record, release, rescue, promote
-    asking.py     what people ask for: retry, cancel, pause, resume, prioritize
-    settling.py   what both end in: counters, the job's status, held and canceled images
-    lanes.py      which ready images begin, and where the others wait for their host
-    hosts.py      paused hosts, as all processes share them
+    worker.py        what engines do: claim, record, release, rescue, promote
+    control.py       what people ask for: retry, cancel, pause, resume, prioritize
+    completion.py    what both end in: counters, the job's status, held and canceled images
+    transitions.py   what an outcome makes of its image
+    rank.py          whose turn is next
+    quarantine.py    which images a crash makes suspects
+    backoff.py       when a failed image is tried again
+    lanes.py         which ready images begin, and where the others wait for their host
+    hosts.py         paused hosts, as all processes share them
 
 Locks are taken in one order everywhere: worker row, images by id, jobs by id.
 """
 
-from jobs.queue.asking import NotPossible, Retried, cancel, pause, prioritize, resume, retry
+from jobs.queue.completion import JOBS_CHANNEL, announce
+from jobs.queue.control import NotPossible, Retried, cancel, pause, prioritize, resume, retry
 from jobs.queue.hosts import resume_host, share_pauses, shared_pauses
 from jobs.queue.lanes import Lanes
-from jobs.queue.settling import JOBS_CHANNEL, announce
-from jobs.queue.working import (
+from jobs.queue.worker import (
     WORKER_LOCK,
     Recorded,
     Rescued,

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from jobs.imaging.host import Pause
 from jobs.models import PausedHost
-from jobs.queue.settling import execute
+from jobs.queue.completion import execute
 
 # As many as a process reads; of the others it knows those that it has paused itself.
 MOST_SHARED = 1_000

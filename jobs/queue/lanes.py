@@ -16,7 +16,7 @@ from typing import NamedTuple
 from jobs.imaging.guard import host_of
 from jobs.imaging.host_limits import Admission, HostLimits
 from jobs.imaging.outcome import Claim
-from jobs.queue.settling import execute
+from jobs.queue.completion import execute
 
 # How many lanes a claim looks into, and how many it asks for room.
 MOST_LANES, MOST_ASKED = 16, 256

@@ -17,7 +17,7 @@ from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
 from jobs.models.store_errors import store_errors
-from jobs.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
+from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 from stores.models import Store
 

@@ -13,7 +13,7 @@ from functools import partial
 from jobs import errors
 from jobs.imaging.host import Blame
 from jobs.imaging.host_limits import Admission, HostLimits
-from jobs.rank import BEHIND_SECONDS
+from jobs.queue.rank import BEHIND_SECONDS
 
 type Answer = tuple[float, errors.ImageError | None]
 """Seconds, and what the request ended in."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.backoff import full_jitter
+from jobs.queue.backoff import full_jitter
 
 SECONDS = st.floats(0, 86_400)
 

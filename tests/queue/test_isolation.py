@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from jobs import queue
-from jobs.isolation import company
 from jobs.models import ImageResult
+from jobs.queue.quarantine import company
 from tests.factories import make_worker, submit_job
 
 

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.management.watching import in_words, watch
 from jobs.models import Job
-from jobs.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import JobOutcome, OnError
 from jobs.submission.dry_run import Groups, Rehearsal, rehearse
 from jobs.submission.payload import parse_submission

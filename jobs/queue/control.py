@@ -13,8 +13,8 @@ from django.db.models.functions import Extract, Now
 from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.models.store_errors import store_errors
-from jobs.queue.settling import announce, execute, fail_unfetched, hold_all_but_first
-from jobs.rank import SECONDS_PER_PRIORITY
+from jobs.queue.completion import announce, execute, fail_unfetched, hold_all_but_first
+from jobs.queue.rank import SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 
 _LOCK_UNFINISHED = """

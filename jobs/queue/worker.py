@@ -15,14 +15,14 @@ from jobs import failpoints
 from jobs.errors import CrashLoop
 from jobs.imaging.host_limits import NoLimits
 from jobs.imaging.outcome import Claim, Outcome
-from jobs.isolation import company
 from jobs.models import FailedAttempt, ImageResult, Worker
+from jobs.queue.completion import Row, execute, obey, settle
 from jobs.queue.hosts import take_probes
 from jobs.queue.lanes import Choice, Lanes, Look, look_into
-from jobs.queue.settling import Row, execute, obey, settle
-from jobs.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
+from jobs.queue.quarantine import company
+from jobs.queue.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
+from jobs.queue.transitions import failed_attempt, is_refused, lane_of, verdict
 from jobs.states import ImageState
-from jobs.verdict import failed_attempt, is_refused, lane_of, verdict
 
 # The first half of the advisory lock that a living worker's keeper holds; the second half is the worker's id.
 WORKER_LOCK = 0x5250

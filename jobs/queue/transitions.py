@@ -5,10 +5,10 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.backoff import full_jitter
 from jobs.errors import ImageError
 from jobs.imaging.outcome import Outcome
 from jobs.models import FailedAttempt
+from jobs.queue.backoff import full_jitter
 from jobs.states import ImageState
 
 # How long an image waits whose host had no turn for it.
