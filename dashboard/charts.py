@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashboard import words
-from jobs.watch.pace import Throughput
+from jobs.reporting.throughput import Throughput
 
 HEIGHT = 150
 # Room above the plot for the highest line's label, and below for the times.

@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from api.v1.problem_types import Problem
-from jobs.advice import FAMILIES, explain, explanations
+from jobs.error_help import FAMILIES, explain, explanations
 
 
 @require_safe

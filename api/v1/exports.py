@@ -1,4 +1,4 @@
-"""A job's images as a file; what stands in it stands in `jobs/exports.py`."""
+"""A job's images as a file; what stands in it stands in `jobs/reporting/exports.py`."""
 
 from django.http import StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from api.v1 import parameters
 from api.v1.problems import invalid_parameters
 from api.v1.views import JobView
-from jobs.exports import Export, ExportFormat, filename
+from jobs.reporting.exports import Export, ExportFormat, filename
 
 _FORMAT = parameters.choice("format", "Required: CSV for spreadsheets, NDJSON for programs.", ExportFormat)
 

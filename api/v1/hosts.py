@@ -14,7 +14,7 @@ from api.v1 import pages, parameters, problems, request_bodies
 from api.v1.views import V1View
 from jobs import actions
 from jobs.models import PausedHost
-from jobs.watch.hosts import MOST_COUNTED, waiting_images
+from jobs.reporting.hosts import MOST_COUNTED, waiting_images
 
 MAX_NAME = 262
 HOST = OpenApiParameter(

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from api.v1 import pages, parameters
 from api.v1.views import JOB_ID, JobView, find_by_id, path_id
-from jobs.advice import explain
+from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
 from jobs.states import ImageState
 

@@ -12,9 +12,9 @@ from rest_framework.renderers import JSONRenderer
 from api.v1.pages import list_of
 from jobs.models import Job, JobAction
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.reporting.hosts import MOST_OF_JOB, NONE, waits
+from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState, OnError
-from jobs.watch.hosts import MOST_OF_JOB, NONE, waits
-from jobs.watch.pace import estimates
 
 _LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "events")
 

@@ -8,8 +8,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.v1.views import JobView
-from jobs.watch.failures import failures
-from jobs.watch.pace import throughput
+from jobs.reporting.failures import failures
+from jobs.reporting.throughput import throughput
 
 
 class FailureGroup(serializers.Serializer[Any]):

@@ -17,9 +17,9 @@ from django.db import DatabaseError, connection
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from jobs.models import Job
+from jobs.reporting.hosts import NONE, waits
+from jobs.reporting.notifications import Watcher, listener
 from jobs.states import JobState
-from jobs.watch.hosts import NONE, waits
-from jobs.watch.live import Watcher, listener
 
 # Between two events of a stream; what happens meanwhile is told together.
 PAUSE_SECONDS = 0.5

@@ -17,10 +17,10 @@ from jobs.actions import ACTS
 from jobs.models import ImageResult, Job
 from jobs.queue import NotPossible
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.reporting.failures import failures
+from jobs.reporting.hosts import NONE, waits
+from jobs.reporting.throughput import estimates, throughput
 from jobs.states import ImageState, JobState
-from jobs.watch.failures import failures
-from jobs.watch.hosts import NONE, waits
-from jobs.watch.pace import estimates, throughput
 from stores.models import Store
 
 IMAGES = 50

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.filters import JobFilter
 from jobs import actions
 from jobs.actions import ACTS
+from jobs.reporting.hosts import waits
+from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState
-from jobs.watch.hosts import waits
-from jobs.watch.pace import estimates
 
 ROWS = 50
 # Refusals spelled out after an act on many jobs.

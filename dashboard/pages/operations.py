@@ -7,8 +7,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.pages.paused_hosts import resume
-from jobs.watch import hosts
-from jobs.watch.operations import MOST_COUNTED, operations
+from jobs.reporting import hosts
+from jobs.reporting.overview import MOST_COUNTED, operations
 
 
 @require_safe

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest
 
 from jobs import actions
-from jobs.watch.hosts import displayed
+from jobs.reporting.hosts import displayed
 
 
 def resume(request: HttpRequest) -> None:

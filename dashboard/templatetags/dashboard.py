@@ -16,10 +16,10 @@ from django.utils.safestring import SafeString
 
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
-from jobs.advice import explain
+from jobs.error_help import explain
 from jobs.models import Job
-from jobs.watch.hosts import Waits, displayed, reason
-from jobs.watch.pace import Estimate, Throughput
+from jobs.reporting.hosts import Waits, displayed, reason
+from jobs.reporting.throughput import Estimate, Throughput
 
 register = template.Library()
 for _filter in (

@@ -8,7 +8,7 @@ from django.template.defaultfilters import pluralize
 from jobs import actions
 from jobs.admin.acts import EVERYWHERE
 from jobs.models import PausedHost
-from jobs.watch.hosts import MOST_COUNTED, waiting_images
+from jobs.reporting.hosts import MOST_COUNTED, waiting_images
 from retail_pulse.admin import ReadOnlyAdmin
 
 

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.models import Job, Worker
+from jobs.reporting.hosts import NONE, Waits, waits
+from jobs.reporting.throughput import estimates
 from jobs.states import JobState
-from jobs.watch.hosts import NONE, Waits, waits
-from jobs.watch.pace import estimates
 
 LOOK_SECONDS = 0.5
 # Between two lines where there is no terminal to draw a bar on.

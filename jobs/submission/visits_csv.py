@@ -17,7 +17,7 @@ from typing import IO, Any
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 
-from jobs.exports import unguard_cell
+from jobs.reporting.exports import unguard_cell
 from jobs.submission.payload import (
     MAX_PROBLEMS,
     MAX_STORE_ID,

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Viewport
 from api.v1 import sse
 from jobs.engine import base
 from jobs.engine.base import Engine
-from jobs.watch.live import listener
+from jobs.reporting.notifications import listener
 from tests.conftest import CHROMIUM
 from tests.waiting import wait_for
 

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 
 from api.v1.problem_types import PAGE, Problem
-from jobs.advice import explain
+from jobs.error_help import explain
 from jobs.errors import HTTPStatus, all_errors
 
 PAGES = [reverse("dashboard:errors_docs"), reverse("dashboard:problems_docs")]

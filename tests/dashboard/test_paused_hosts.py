@@ -12,8 +12,8 @@ from jobs.errors import HTTPStatus
 from jobs.imaging.host import Blame
 from jobs.imaging.outcome import Evidence, Outcome
 from jobs.models import ImageResult, PausedHost
-from jobs.watch.operations import MOST_PAUSED
-from jobs.watch.pace import FEWEST_IMAGES
+from jobs.reporting.overview import MOST_PAUSED
+from jobs.reporting.throughput import FEWEST_IMAGES
 from tests.dashboard.conftest import HOSTILE
 from tests.factories import defer, make_worker, pause_host, submit_job, success
 

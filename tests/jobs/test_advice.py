@@ -6,7 +6,7 @@ import re
 import pytest
 
 from jobs import errors
-from jobs.advice import ADVICE, FAMILIES, Retry, explain, explanations
+from jobs.error_help import ADVICE, FAMILIES, Retry, explain, explanations
 from jobs.errors import HTTPStatus, all_errors, codes_worth_retrying, is_retryable
 
 ERRORS = [error for error in all_errors() if error is not HTTPStatus]

@@ -7,11 +7,12 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from jobs import audit, queue
+from jobs import queue
 from jobs.engine.keeper import Keeper
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
 from jobs.queue.lanes import host_of_url
+from jobs.reporting import audit
 from jobs.states import OnError
 from tests.factories import defer, failure, make_stores, make_worker, submit_job, submit_visits, success
 

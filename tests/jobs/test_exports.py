@@ -11,9 +11,10 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs import errors, exports, queue
-from jobs.exports import COLUMNS, Export, ExportFormat, filename, guard_cell, unguard_cell, write
+from jobs import errors, queue
 from jobs.models import ImageFilter, ImageResult, Job
+from jobs.reporting import exports
+from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, guard_cell, unguard_cell, write
 from jobs.submission.submit import VisitPayload, submit
 from stores.models import Store
 from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, submit_job, submit_visits, success

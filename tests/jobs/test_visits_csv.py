@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.exports import guard_cell
+from jobs.reporting.exports import guard_cell
 from jobs.submission.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
 from jobs.submission.visits_csv import UnreadableVisits, parse_visits_csv, read_visits
 

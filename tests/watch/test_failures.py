@@ -4,8 +4,8 @@ import pytest
 
 from jobs import errors, queue
 from jobs.models import ImageResult
-from jobs.watch import failures as module
-from jobs.watch.failures import failures
+from jobs.reporting import failures as module
+from jobs.reporting.failures import failures
 from stores.models import Store
 from tests.factories import failure, make_worker, submit_job, submit_visits
 

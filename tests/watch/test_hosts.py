@@ -5,10 +5,10 @@ from django.db import connection
 
 from jobs import queue
 from jobs.models import ImageResult, PausedHost
-from jobs.watch import hosts
-from jobs.watch.hosts import MOST_COUNTED, MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
-from jobs.watch.operations import operations
-from jobs.watch.pace import FEWEST_IMAGES, estimates
+from jobs.reporting import hosts
+from jobs.reporting.hosts import MOST_COUNTED, MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
+from jobs.reporting.overview import operations
+from jobs.reporting.throughput import FEWEST_IMAGES, estimates
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 
 from jobs import queue
-from jobs.watch import live
-from jobs.watch.live import Listener
+from jobs.reporting import notifications
+from jobs.reporting.notifications import Listener
 from tests.factories import make_worker, submit_job, success
 from tests.waiting import wait_for
 
@@ -18,7 +18,7 @@ SECONDS = 10.0
 
 @pytest.fixture
 def listener(monkeypatch):
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.05)
+    monkeypatch.setattr(notifications, "LISTEN_SECONDS", 0.05)
     made = Listener()
     yield made
     made.close()
@@ -79,7 +79,7 @@ def test_who_watches_one_job_hears_nothing_of_another(listener):
 
 
 def test_all_share_one_connection_and_the_last_one_takes_it_along(listener, monkeypatch):
-    monkeypatch.setattr(live, "LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(notifications, "LINGER_SECONDS", 0.0)
     with listener.watch(None) as first, listener.watch(None) as second:
         begun(first)
         begun(second)
@@ -90,7 +90,7 @@ def test_all_share_one_connection_and_the_last_one_takes_it_along(listener, monk
 
 
 def test_a_lost_connection_is_made_anew_and_everybody_looks_up(listener, monkeypatch):
-    monkeypatch.setattr(live, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(notifications, "RETRY_SECONDS", 0.01)
     job = submit_job(1)
     with listener.watch(job.pk) as watcher:
         begun(watcher)

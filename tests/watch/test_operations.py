@@ -3,7 +3,7 @@
 import pytest
 
 from jobs import errors, queue
-from jobs.watch.operations import HostFailures, operations
+from jobs.reporting.overview import HostFailures, operations
 from tests.factories import failure, make_worker, submit_job, success
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from jobs import errors, queue
 from jobs.models import ImageResult, Job, Worker
-from jobs.watch.pace import FEWEST_IMAGES, MOST_INTERVALS, estimates, seconds_for, throughput
+from jobs.reporting.throughput import FEWEST_IMAGES, MOST_INTERVALS, estimates, seconds_for, throughput
 from tests.factories import KNOWN_STORE, failure, look, make_worker, submit_job, submit_visits, success
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from jobs.audit import audit
+from jobs.reporting.audit import audit
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from jobs.exports import ExportFormat, write
 from jobs.models import ImageFilter, Job
+from jobs.reporting.exports import ExportFormat, write
 from jobs.states import ImageState
 
 

@@ -12,12 +12,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from jobs.management.watching import in_words, watch
 from jobs.models import Job
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.reporting.failures import Failures, failures
 from jobs.states import JobOutcome, OnError
 from jobs.submission.dry_run import Groups, Rehearsal, rehearse
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import TooManyPending, submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
-from jobs.watch.failures import Failures, failures
 from retail_pulse.logs import escape
 
 REFUSED = 2

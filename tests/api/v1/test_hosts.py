@@ -9,7 +9,7 @@ from jobs.errors import HTTPStatus
 from jobs.imaging.host import Blame
 from jobs.imaging.outcome import Evidence, Outcome
 from jobs.models import ImageResult, PausedHost
-from jobs.watch.pace import FEWEST_IMAGES
+from jobs.reporting.throughput import FEWEST_IMAGES
 from tests.api.v1.conftest import assert_problem
 from tests.factories import defer, make_worker, pause_host, submit_job, success
 

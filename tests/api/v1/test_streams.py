@@ -11,7 +11,7 @@ from api.v1 import sse
 from api.v1.sse import NoStreamFree, stream
 from jobs import queue
 from jobs.models import PausedHost
-from jobs.watch import live
+from jobs.reporting import notifications
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
 from tests.waiting import wait_for
 
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(live, "LISTEN_SECONDS", 0.05)
-    monkeypatch.setattr(live, "LINGER_SECONDS", 0.0)
+    monkeypatch.setattr(notifications, "LISTEN_SECONDS", 0.05)
+    monkeypatch.setattr(notifications, "LINGER_SECONDS", 0.0)
     monkeypatch.setattr(sse, "PAUSE_SECONDS", 0.01)
     yield
-    wait_for(lambda: live.listener.watchers == 0)
+    wait_for(lambda: notifications.listener.watchers == 0)
     wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name == "live"])
 
 
@@ -160,9 +160,9 @@ def test_no_database_connection_is_held_between_two_events():
 
 def test_a_stream_of_an_ending_process_ends(monkeypatch):
     job = look(submit_job(1))
-    monkeypatch.setattr(live.listener, "closing", False)
+    monkeypatch.setattr(notifications.listener, "closing", False)
     with Opened(job) as opened:
         opened.event()
-        live.listener.close()
+        notifications.listener.close()
         with pytest.raises(StopIteration):
             opened.chunk()

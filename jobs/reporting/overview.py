@@ -8,8 +8,8 @@ from typing import Any
 from django.db import connection
 
 from jobs.models import Worker
-from jobs.watch.hosts import PausedHosts, paused_hosts
-from jobs.watch.pace import UNPROCESSED, Interval, Throughput
+from jobs.reporting.hosts import PausedHosts, paused_hosts
+from jobs.reporting.throughput import UNPROCESSED, Interval, Throughput
 
 # What is said "of late" is of so many seconds.
 LATELY_SECONDS = 900

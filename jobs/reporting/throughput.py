@@ -11,8 +11,8 @@ from django.db.models import Sum
 
 from jobs.errors import Canceled, Skipped, UnknownStore
 from jobs.models import ImageResult, Job, Worker
+from jobs.reporting.hosts import Waits
 from jobs.states import JobState
-from jobs.watch.hosts import Waits
 
 # The pace of late is that of so many seconds, and says nothing before so many images.
 WINDOW_SECONDS = 60

@@ -1,0 +1,12 @@
+"""What the service reports about jobs and images: read from the rows, derived, and never written.
+
+::
+
+    throughput.py      how fast a job goes, when it may end, its images over time
+    failures.py        what failed, grouped by code, host and area
+    overview.py        the whole service: backlog, workers, hosts that fail
+    hosts.py           paused photo hosts, and which images wait for them
+    notifications.py   who is notified when a job moves, without polling
+    exports.py         the results of a job as CSV or NDJSON, of any size
+    audit.py           whether the rows contradict each other, found by SQL of its own
+"""
