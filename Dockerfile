@@ -24,6 +24,7 @@ COPY stores stores
 COPY jobs jobs
 COPY api api
 COPY dashboard dashboard
+COPY demo demo
 # The code belongs to root; the service may write to its state directory alone. A new volume there is its own too.
 RUN python -m compileall -q . \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin retail-pulse \

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jobs.demo.service import Service
+from demo.service import Service
 from proofs.fault_cases import MAX_ATTEMPTS, Case, cases
 from proofs.fault_findings import LONGEST_MESSAGE, Finding, Leftovers
 from proofs.report import Report

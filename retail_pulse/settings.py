@@ -140,6 +140,7 @@ INSTALLED_APPS = [
     "jobs",
     "api",
     "dashboard",
+    "demo",
 ]
 MIDDLEWARE = [
     "retail_pulse.health.Probes",

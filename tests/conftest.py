@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.demo.image_server import ImageServer
+from demo.image_server import ImageServer
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 BROWSER_TESTS = Path(__file__).resolve().parent / "browser"

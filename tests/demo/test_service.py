@@ -4,7 +4,7 @@ import pytest
 import requests
 import responses
 
-from jobs.demo.service import Service, ServiceFailed, free_port
+from demo.service import Service, ServiceFailed, free_port
 from tests.conftest import FIXTURES
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from jobs.demo.service import Service
+from demo.service import Service
 from tests.conftest import FIXTURES
 from tests.waiting import wait_for
 

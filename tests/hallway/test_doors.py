@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.demo.service import Service
+from demo.service import Service
 from tests.conftest import FIXTURES
 from tests.waiting import wait_for
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 import requests
 
-from jobs.demo.service import free_port
+from demo.service import free_port
 from tests.hallway.conftest import CHECKOUT
 from tests.waiting import wait_for
 

@@ -9,8 +9,8 @@ import pytest
 import requests
 from PIL import Image
 
-from jobs.demo.service import Service
-from jobs.demo.tour import tour
+from demo.service import Service
+from demo.tour import tour
 from tests.conftest import FIXTURES
 from tests.hallway.conftest import CHECKOUT, Hall
 from tests.waiting import wait_for

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from jobs.demo.image_server import ImageServer
-from jobs.demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
-from jobs.demo.service import Service, ServiceFailed, free_port
+from demo.image_server import ImageServer
+from demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
+from demo.service import Service, ServiceFailed, free_port
 from retail_pulse.postgres.server import ensure_running
 
 JOBS_SECONDS = 60.0

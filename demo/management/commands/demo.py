@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from jobs.demo.service import ServiceFailed
-from jobs.demo.tour import tour
+from demo.service import ServiceFailed
+from demo.tour import tour
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from jobs.demo.image_server import ImageServer
+from demo.image_server import ImageServer
 
 VISIT_TIME = "2026-11-22T09:30:00+05:30"
 
