@@ -19,9 +19,9 @@ from typing import IO
 
 from jobs.imaging.fetch import Fetcher
 from jobs.imaging.guard import Guard
-from jobs.imaging.outcome import Claim, Measurement, Outcome
 from jobs.imaging.pipeline import Pipeline
 from jobs.imaging.resolver import Resolver
+from jobs.imaging.types import Claim, Measurement, Outcome
 from proofs.fault_cases import MAX_ATTEMPTS
 from proofs.fault_findings import Finding, Leftovers
 from proofs.memory import forget_peak, peak, resident

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from rich.console import Console
 
-from jobs.imaging.connect import READ_SECONDS
+from jobs.imaging.sockets import READ_SECONDS
 from proofs.report import CannotProve, Report
 from proofs.world.cluster import CHECKOUT
 

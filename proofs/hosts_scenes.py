@@ -13,7 +13,7 @@ from random import Random
 from statistics import median
 from typing import Any, Self
 
-from jobs.imaging.connect import READ_SECONDS
+from jobs.imaging.sockets import READ_SECONDS
 from proofs.hosts_claims import SIZE as CLAIM
 from proofs.hosts_servers import Manners
 from proofs.hosts_world import HUNG_NAMES, SEATS, Sent, World

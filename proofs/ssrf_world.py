@@ -29,8 +29,8 @@ from django.conf import settings
 from jobs import errors
 from jobs.imaging.fetch import Fetcher
 from jobs.imaging.guard import Guard, is_own
-from jobs.imaging.outcome import Evidence
 from jobs.imaging.resolver import Resolver
+from jobs.imaging.types import Evidence
 from proofs import ssrf_urls as urls
 from proofs.report import CannotProve
 from proofs.ssrf_urls import Case

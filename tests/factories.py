@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from jobs.errors import ImageError
-from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
+from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Job, PausedHost, Worker
 from jobs.states import OnError
 from jobs.submission.submit import VisitPayload, submit

@@ -17,7 +17,7 @@ import structlog
 
 from jobs import errors
 from jobs.engine.recorder import Recorder
-from jobs.imaging.outcome import Claim
+from jobs.imaging.types import Claim
 from jobs.queue import Recorded
 from retail_pulse.logs import LogFileHandler, logging_config
 from tests.factories import failure

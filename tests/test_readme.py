@@ -45,7 +45,7 @@ def test_every_link_within_the_page_leads_somewhere():
 
 
 def test_the_model_of_the_example_runs():
-    from jobs.imaging.outcome import Measurement
+    from jobs.imaging.types import Measurement
 
     namespace: dict = {}
     exec(re.search(r"```python\n(.*?)```", README, re.DOTALL)[1], namespace)

@@ -20,8 +20,8 @@ from jobs.errors import HostPaused, HTTPStatus, Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.host import Pause
 from jobs.imaging.host_limits import STUCK_SECONDS
-from jobs.imaging.outcome import Claim, Evidence, Outcome
 from jobs.imaging.pipeline import Pipeline
+from jobs.imaging.types import Claim, Evidence, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connections
 from jobs import failpoints, queue
 from jobs.engine.faults import is_connection_lost, is_transient
 from jobs.errors import Internal
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import monotonic
 
-from jobs.imaging.outcome import Claim
+from jobs.imaging.types import Claim
 
 type Work = Callable[[Claim], None]
 

@@ -20,13 +20,13 @@ from django.conf import settings
 from jobs import errors
 from jobs.imaging import failures
 from jobs.imaging.body import Body, Room
-from jobs.imaging.connect import CONNECT_SECONDS, READ_SECONDS, Connector
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
-from jobs.imaging.outcome import Evidence
+from jobs.imaging.host_cap import HostTurns
 from jobs.imaging.resolver import Resolver
+from jobs.imaging.sockets import CONNECT_SECONDS, READ_SECONDS, Connector
 from jobs.imaging.transport import GuardedResponse, GuardedSession, tls_context
-from jobs.imaging.turns import HostTurns
+from jobs.imaging.types import Evidence
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MEMORY_BYTES = 64 * 2**20

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from jobs.imaging.outcome import Measurement
+from jobs.imaging.types import Measurement
 
 
 class GPUStep(Protocol):

@@ -33,8 +33,8 @@ from PIL import (  # the plugins now, because the first image would otherwise wa
 )
 
 from jobs import errors
-from jobs.imaging import structure
-from jobs.imaging.outcome import Measurement
+from jobs.imaging import completeness
+from jobs.imaging.types import Measurement
 
 # Without MPO: as a name in this list it makes Pillow raise KeyError. JPEG's plugin opens MPO files itself.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
@@ -80,7 +80,7 @@ def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Me
     """
     # Process-global in Pillow, where twice its value is refused: so the limit holds before memory is taken.
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
-    whole = structure.is_whole(file)
+    whole = completeness.is_whole(file)
     with _reading(lambda: _not_an_image(file) if whole or framed else errors.Truncated()):
         try:
             image = Image.open(file, formats=FORMATS)

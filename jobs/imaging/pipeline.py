@@ -10,9 +10,9 @@ from django.conf import settings
 from jobs import errors, failpoints
 from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
+from jobs.imaging.host_cap import NoTurn
 from jobs.imaging.measure import measure
-from jobs.imaging.outcome import Claim, Evidence, Measurement, Outcome
-from jobs.imaging.turns import NoTurn
+from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -25,9 +25,9 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from jobs import errors
 from jobs.imaging import failures
-from jobs.imaging.connect import Connector
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import DEFAULT_PORTS
+from jobs.imaging.sockets import Connector
 
 # Connections that one seat keeps open; a job's images seldom come from more hosts at a time.
 IDLE_HOSTS = 4

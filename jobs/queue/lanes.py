@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from jobs.imaging.guard import host_of
 from jobs.imaging.host_limits import Admission, HostLimits
-from jobs.imaging.outcome import Claim
+from jobs.imaging.types import Claim
 from jobs.queue.completion import execute
 
 # How many lanes a claim looks into, and how many it asks for room.

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from jobs.errors import ImageError
-from jobs.imaging.outcome import Outcome
+from jobs.imaging.types import Outcome
 from jobs.models import FailedAttempt
 from jobs.queue.backoff import full_jitter
 from jobs.states import ImageState

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Now
 from jobs import failpoints
 from jobs.errors import CrashLoop
 from jobs.imaging.host_limits import NoLimits
-from jobs.imaging.outcome import Claim, Outcome
+from jobs.imaging.types import Claim, Outcome
 from jobs.models import FailedAttempt, ImageResult, Worker
 from jobs.queue.completion import Row, execute, obey, settle
 from jobs.queue.hosts import take_probes

@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from jobs import errors, queue
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job, Worker
 from tests.factories import KNOWN_STORE, failure, make_worker, submit_visits, success
 

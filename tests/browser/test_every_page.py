@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from jobs import actions, queue
 from jobs.errors import HTTPStatus, NotAnImage, Truncated
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
 from stores import imports
 from stores.models import Store, StoreImport

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs import errors, queue
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from tests.factories import KNOWN_STORE, failure, look, make_worker, submit_visits, success
 
 # Markup in every text that a client can send.

@@ -10,7 +10,7 @@ from dashboard.templatetags.dashboard import until
 from jobs import queue
 from jobs.errors import HTTPStatus
 from jobs.imaging.host import Blame
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, PausedHost
 from jobs.reporting.overview import MOST_PAUSED
 from jobs.reporting.throughput import FEWEST_IMAGES

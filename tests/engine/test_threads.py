@@ -11,7 +11,7 @@ from jobs import queue
 from jobs.engine.recorder import Recorder
 from jobs.errors import Internal, NotAnImage
 from jobs.imaging import gpu
-from jobs.imaging.outcome import Evidence, Measurement, Outcome
+from jobs.imaging.types import Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Worker
 from proofs.world.fault_server import FaultServer, response
 from tests.conftest import FIXTURES

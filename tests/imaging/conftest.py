@@ -7,7 +7,7 @@ import pytest
 
 from jobs.imaging.fetch import Fetcher
 from jobs.imaging.guard import Guard
-from jobs.imaging.outcome import Evidence
+from jobs.imaging.types import Evidence
 from proofs.world.fault_server import FaultServer
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")

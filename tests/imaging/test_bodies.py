@@ -7,7 +7,7 @@ import pytest
 from jobs import errors
 from jobs.imaging import body
 from jobs.imaging import fetch as fetching
-from jobs.imaging.outcome import Evidence
+from jobs.imaging.types import Evidence
 from proofs.world.fault_server import chunked, closing, dripping, response, silent
 
 BODY = bytes(range(256)) * 4

@@ -10,8 +10,8 @@ import zlib
 import pytest
 
 from jobs import errors
+from jobs.imaging import completeness
 from jobs.imaging import measure as measuring
-from jobs.imaging import structure
 from jobs.imaging.measure import measure
 from proofs.pictures import chunk, encoded, gif_with, jpeg_with, png_with, segment, tiff_with
 
@@ -102,7 +102,7 @@ def test_the_walk_costs_little_on_a_usual_file():
     took = []
     for _ in range(20):
         started = time.thread_time()
-        assert structure.is_whole(file)
+        assert completeness.is_whole(file)
         took.append(time.thread_time() - started)
     assert min(took) < 0.000_2
 

@@ -11,10 +11,10 @@ from contextlib import suppress
 import pytest
 
 from jobs import errors
-from jobs.imaging import connect
+from jobs.imaging import sockets
 from jobs.imaging.guard import Guard
-from jobs.imaging.outcome import Evidence
-from jobs.imaging.turns import HostTurns, NoTurn
+from jobs.imaging.host_cap import HostTurns, NoTurn
+from jobs.imaging.types import Evidence
 from proofs.world.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
 from tests.imaging.conftest import ALL_PORTS
 from tests.waiting import wait_for
@@ -76,7 +76,7 @@ def test_the_peer_must_be_the_address_that_was_checked(fetch, server, monkeypatc
         def getpeername(self):
             return "127.0.0.9", server.port
 
-    monkeypatch.setattr(connect.socket, "socket", Diverted)
+    monkeypatch.setattr(sockets.socket, "socket", Diverted)
     with pytest.raises(errors.Blocked):
         fetch(server.at("/", response(b"x")))
     assert server.requests == []
@@ -86,7 +86,7 @@ def test_a_process_without_free_descriptors_does_not_blame_the_server(fetch, ser
     def refuse(*_):
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(connect.socket, "socket", refuse)
+    monkeypatch.setattr(sockets.socket, "socket", refuse)
     with pytest.raises(errors.Internal):
         fetch(server.url())
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobs import errors
 from jobs.imaging.deadline import Watchdog
-from jobs.imaging.outcome import Evidence
+from jobs.imaging.types import Evidence
 from proofs.world.fault_server import closing, dripping, response, silent
 from tests.waiting import wait_for
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 import pytest
 
 from jobs import errors
-from jobs.imaging import connect
+from jobs.imaging import sockets
 from jobs.imaging.guard import NOT_PUBLIC, Guard, address_class
-from jobs.imaging.outcome import Claim
 from jobs.imaging.pipeline import Pipeline
 from jobs.imaging.resolver import Resolver
+from jobs.imaging.types import Claim
 from proofs.world.fault_server import FaultServer, closing, response, silent
 from tests.imaging.conftest import ALL_PORTS, LOOPBACK
 
@@ -129,7 +129,7 @@ def test_a_peer_that_is_not_the_address_is_not_told_either(fetch, server, eviden
         def getpeername(self):
             return "10.0.0.9", server.port
 
-    monkeypatch.setattr(connect.socket, "socket", Diverted)
+    monkeypatch.setattr(sockets.socket, "socket", Diverted)
     with pytest.raises(errors.Blocked):
         fetch(server.at("/", response(b"x")))
     assert evidence.address_class == NOT_PUBLIC

@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs.imaging import gpu
-from jobs.imaging.outcome import Measurement
+from jobs.imaging.types import Measurement
 
 MEASUREMENT = Measurement(40, 30, "JPEG")
 

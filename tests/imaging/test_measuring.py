@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from jobs import errors
-from jobs.imaging import structure
+from jobs.imaging import completeness
 from jobs.imaging.measure import FORMATS, measure
-from jobs.imaging.outcome import Measurement
+from jobs.imaging.types import Measurement
 from proofs.pictures import encoded, jpeg_with, png_with, segment
 
 LIMITS: dict[str, Any] = {"framed": True, "check": "complete", "max_pixels": 500_000_000}
@@ -103,7 +103,7 @@ def test_what_a_phone_appends_to_a_jpeg_is_no_fault(trailer):
 def test_an_end_marker_across_two_pieces_of_reading_is_found(monkeypatch):
     data = encoded()
     for tail in range(1, 6):
-        monkeypatch.setattr(structure, "TAIL_BYTES", tail)
+        monkeypatch.setattr(completeness, "TAIL_BYTES", tail)
         assert measured(data + b"x" * 10) == Measurement(40, 30, "JPEG")
 
 
@@ -224,4 +224,4 @@ def test_pillow_still_refuses_truncated_images():
 
 def test_the_markers_without_length_are_those_that_pillow_reads_without():
     bare = {marker & 0xFF for marker, (_, _, handler) in JpegImagePlugin.MARKER.items() if handler is None}
-    assert bare | {0x00} == structure._BARE_MARKERS
+    assert bare | {0x00} == completeness._BARE_MARKERS

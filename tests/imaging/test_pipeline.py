@@ -11,8 +11,8 @@ from django.core.exceptions import ImproperlyConfigured
 from jobs import errors
 from jobs.imaging.body import Body
 from jobs.imaging.gpu import SimulatedGPU
-from jobs.imaging.outcome import Claim, Measurement
 from jobs.imaging.pipeline import Pipeline
+from jobs.imaging.types import Claim, Measurement
 from proofs.pictures import encoded, png_with
 from proofs.world.fault_server import closing, response, silent
 

@@ -8,8 +8,8 @@ import pytest
 
 from jobs import errors
 from jobs.imaging.deadline import Deadline
-from jobs.imaging.outcome import Evidence
 from jobs.imaging.resolver import Resolver
+from jobs.imaging.types import Evidence
 from proofs.world.fault_server import closing, response
 from tests.waiting import wait_for
 

@@ -4,7 +4,7 @@ import pytest
 from django.db.models import F
 
 from jobs import errors, queue
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from jobs.models import FailedAttempt, ImageResult
 from jobs.states import OnError
 from tests.factories import (

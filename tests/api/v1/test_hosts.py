@@ -7,7 +7,7 @@ from access.models import Scope
 from jobs import queue
 from jobs.errors import HTTPStatus
 from jobs.imaging.host import Blame
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, PausedHost
 from jobs.reporting.throughput import FEWEST_IMAGES
 from tests.api.v1.conftest import assert_problem

@@ -4,7 +4,7 @@ import pytest
 
 from jobs import queue
 from jobs.errors import HTTPStatus
-from jobs.imaging.outcome import Evidence, Outcome
+from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult
 from tests.api.payloads import work_off
 from tests.api.v1.conftest import assert_problem
