@@ -20,7 +20,7 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 from jobs.engine.base import get_engine
 from jobs.imaging.deadline import Watchdog
 from jobs.reporting.notifications import listener
-from retail_pulse.patience import limit_patience
+from retail_pulse.db.timeouts import limit_patience
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
-from retail_pulse.logs import logging_config
-from retail_pulse.patience import PatientConnection
-from retail_pulse.pool import check_or_drain
+from retail_pulse.db.pool import check_or_drain
+from retail_pulse.db.timeouts import PatientConnection
+from retail_pulse.logs.config import logging_config
 from retail_pulse.secret_key import kept_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -19,7 +19,7 @@ from jobs import errors
 from jobs.engine.recorder import Recorder
 from jobs.imaging.types import Claim
 from jobs.queue import Recorded
-from retail_pulse.logs import LogFileHandler, logging_config
+from retail_pulse.logs.config import LogFileHandler, logging_config
 from tests.factories import failure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -214,7 +214,7 @@ def test_the_file_and_its_directory_are_made_at_the_first_line_and_not_before(lo
 WRITE = """
 import logging, logging.config, sys
 from pathlib import Path
-from retail_pulse.logs import logging_config
+from retail_pulse.logs.config import logging_config
 logging.config.dictConfig(logging_config("INFO", Path(sys.argv[1])))
 for number in range(300):
     logging.info("line", extra={"number": number, "writer": sys.argv[2], "padding": "x" * 9000})

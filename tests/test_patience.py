@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from retail_pulse.patience import PatientConnection, limit_patience
+from retail_pulse.db.timeouts import PatientConnection, limit_patience
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from psycopg_pool import ConnectionPool
 
-from retail_pulse.pool import check_or_drain
+from retail_pulse.db.pool import check_or_drain
 
 IDLE = 6
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from retail_pulse import quiet
+from retail_pulse.logs import throttle
 
 
 def line(name, message, **extra):
@@ -16,7 +16,7 @@ def line(name, message, **extra):
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(quiet, "monotonic", lambda: now[0])
+    monkeypatch.setattr(throttle, "monotonic", lambda: now[0])
     return now
 
 
@@ -25,26 +25,26 @@ def passed(filter_, *lines):
 
 
 def test_a_condition_is_told_once_a_minute_and_how_often_it_was_left_out(clock):
-    said = quiet.Quiet()
+    said = throttle.Quiet()
     again = [line("jobs.engine.threads", "engine starts over") for _ in range(4)]
     assert passed(said, *again[:3]) == [True, False, False]
-    clock[0] += quiet.QUIET_SECONDS
+    clock[0] += throttle.QUIET_SECONDS
     assert said.filter(again[3])
     assert again[3].left_out == 2
-    clock[0] += quiet.QUIET_SECONDS
+    clock[0] += throttle.QUIET_SECONDS
     assert said.filter(fresh := line("jobs.engine.threads", "engine starts over"))
     assert not hasattr(fresh, "left_out")
 
 
 def test_just_before_the_minute_is_over_it_stays_quiet(clock):
-    said = quiet.Quiet()
+    said = throttle.Quiet()
     said.filter(line("retail_pulse.health", "not ready"))
-    clock[0] += quiet.QUIET_SECONDS - 0.01
+    clock[0] += throttle.QUIET_SECONDS - 0.01
     assert not said.filter(line("retail_pulse.health", "not ready"))
 
 
 def test_two_conditions_do_not_hide_each_other(clock):
-    said = quiet.Quiet()
+    said = throttle.Quiet()
     assert passed(
         said,
         line("jobs.engine.epoch", "claiming again"),
@@ -55,12 +55,12 @@ def test_two_conditions_do_not_hide_each_other(clock):
 
 
 def test_what_happens_to_one_image_is_always_told(clock):
-    said = quiet.Quiet()
+    said = throttle.Quiet()
     assert all(passed(said, *(line("jobs.engine.recorder", "stale outcome dropped", image=n) for n in range(50))))
 
 
 def test_only_the_answer_503_is_a_condition(clock):
-    said = quiet.Quiet()
+    said = throttle.Quiet()
     assert passed(said, *(line("django.request", "%s: %s", status_code=status) for status in (500, 500, 503, 503))) == [
         True,
         True,
@@ -70,7 +70,7 @@ def test_only_the_answer_503_is_a_condition(clock):
 
 
 def test_every_logger_named_here_exists_in_the_code_and_is_quiet():
-    for name in quiet.LOGGERS:
+    for name in throttle.LOGGERS:
         if not name.startswith(("django", "psycopg")):
             __import__(name)
-        assert any(isinstance(filter_, quiet.Quiet) for filter_ in logging.getLogger(name).filters), name
+        assert any(isinstance(filter_, throttle.Quiet) for filter_ in logging.getLogger(name).filters), name

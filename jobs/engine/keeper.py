@@ -12,7 +12,7 @@ from django.db import connection
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
 from jobs.queue import WORKER_LOCK, WorkerGone
-from retail_pulse.apart import connect_apart
+from retail_pulse.db.dedicated import connect_apart
 
 logger = logging.getLogger(__name__)
 

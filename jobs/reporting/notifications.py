@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 
 from jobs.queue import JOBS_CHANNEL
-from retail_pulse.apart import connect_apart
+from retail_pulse.db.dedicated import connect_apart
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from jobs import queue
 from jobs.engine.keeper import Keeper
 from jobs.models import ImageResult, Worker
-from retail_pulse.patience import PatientConnection
+from retail_pulse.db.timeouts import PatientConnection
 from tests.factories import make_worker, states, submit_job
 
 pytestmark = pytest.mark.django_db(transaction=True)

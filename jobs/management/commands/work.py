@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from jobs.engine.base import get_engine
 from jobs.management.commands.serve import refuse_missing_migrations
 from jobs.models import ImageResult
-from retail_pulse.patience import limit_patience
+from retail_pulse.db.timeouts import limit_patience
 
 # How soon a signal, or an empty queue, is noticed.
 POLL_SECONDS = 0.2

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from retail_pulse import quiet
+from retail_pulse.logs import throttle
 
 # A URL's name and password, and its query and fragment.
 _SECRETS_OF_URL = re.compile(
@@ -88,7 +88,7 @@ def logging_config(level: str, file: Path | None) -> dict[str, Any]:
     }
     if file is not None:
         handlers["file"] = {
-            "class": "retail_pulse.logs.LogFileHandler",
+            "class": "retail_pulse.logs.config.LogFileHandler",
             "filename": file,
             "encoding": "utf-8",
             "delay": True,
@@ -119,12 +119,12 @@ def logging_config(level: str, file: Path | None) -> dict[str, Any]:
                 ],
             },
         },
-        "filters": {"quiet": {"()": "retail_pulse.quiet.Quiet"}},
+        "filters": {"quiet": {"()": "retail_pulse.logs.throttle.Quiet"}},
         "handlers": handlers,
         "loggers": {
             # It warns of a server's bad header with a traceback and the whole URL; the outcome says it better.
             "urllib3": {"level": "ERROR"},
-            **{name: {"filters": ["quiet"]} for name in quiet.LOGGERS},
+            **{name: {"filters": ["quiet"]} for name in throttle.LOGGERS},
         },
         "root": {"level": level, "handlers": list(handlers)},
     }

@@ -6,7 +6,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
-from retail_pulse.patience import PatientConnection
+from retail_pulse.db.timeouts import PatientConnection
 
 
 def connect_apart() -> psycopg.Connection[Any]:
