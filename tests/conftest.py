@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from demo.image_server import ImageServer
+from tests import ROOT
 
-FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-BROWSER_TESTS = Path(__file__).resolve().parent / "browser"
+FIXTURES = ROOT / "fixtures"
+BROWSER_TESTS = ROOT / "tests" / "browser"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 # Of the folder named on the command line, too, its files are left out.

@@ -1,9 +1,10 @@
 """The project's settings for tests: a state directory of their own, no engine unless a test starts one."""
 
 import os
-from pathlib import Path
 
-os.environ.setdefault("RETAIL_PULSE_HOME", str(Path(__file__).resolve().parent.parent / ".retail-pulse-test"))
+from tests import ROOT
+
+os.environ.setdefault("RETAIL_PULSE_HOME", str(ROOT / ".retail-pulse-test"))
 os.environ.setdefault("ENGINE_AUTOSTART", "off")
 os.environ.setdefault("FETCH_ALLOW_CIDRS", "127.0.0.1/32")
 os.environ.setdefault("FETCH_ALLOW_PORTS", "1-65535")

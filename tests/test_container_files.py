@@ -9,14 +9,14 @@ import threading
 import tomllib
 from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.core.management import get_commands
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests import ROOT
+
 SECONDS = {"s": 1, "m": 60}
 
 

@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +14,12 @@ from api.v1 import sse
 from jobs.engine import base
 from jobs.engine.base import Engine
 from jobs.reporting.notifications import listener
+from tests import ROOT
 from tests.conftest import CHROMIUM
 from tests.waiting import wait_for
 
 # Screenshots of tests that failed; the folder is in .gitignore.
-PICTURES = Path(__file__).resolve().parent.parent.parent / ".browser"
+PICTURES = ROOT / ".browser"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",

@@ -1,0 +1,92 @@
+"""Events over a real socket: told as they happen, by a server that holds nothing for them and can still be stopped."""
+
+import json
+import time
+
+import pytest
+import requests
+
+from tests.end_to_end.conftest import Hall
+from tests.waiting import wait_for
+
+DEADLINE = 20.0
+
+
+@pytest.fixture
+def service(hall: Hall):
+    with hall.service(WEB_THREADS="4", DATABASE_POOL_SIZE="6", GPU_MIN_SECONDS="0.3", GPU_MAX_SECONDS="0.3") as service:
+        yield service
+
+
+def submit(service, images, count=1):
+    visit = {
+        "store_id": "DEMO0001",
+        "visit_time": "today",
+        "image_url": [f"{images.url}/shelf.jpg?{n}" for n in range(count)],
+    }
+    return service.submit({"count": 1, "visits": [visit]})
+
+
+def events(response):
+    """(name, data) of each event, as it arrives."""
+    name = data = ""
+    for line in response.iter_lines(chunk_size=1, decode_unicode=True):
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            data = line.removeprefix("data: ")
+        elif not line and name:
+            yield name, json.loads(data)
+            name = ""
+
+
+def watch(service, path, **headers):
+    return requests.Session().get(f"{service.url}/api/v1/{path}", stream=True, timeout=DEADLINE, headers=headers)
+
+
+def test_a_job_is_told_from_its_first_image_to_its_end(service, images):
+    job_id = submit(service, images, count=24)
+    told = list(events(watch(service, f"jobs/{job_id}/events")))
+    assert [name for name, _ in told[:-1]] == ["change"] * (len(told) - 1)
+    assert (told[-1][0], told[-1][1]["outcome"]) == ("end", "completed")
+    finished = [data["counts"]["completed"] for _, data in told]
+    assert finished == sorted(finished)
+    assert finished[-1] == 24
+    assert len(told) >= 3
+
+
+def test_beyond_so_many_streams_a_client_is_told_to_ask_instead_and_is_answered(service, images):
+    job_id = submit(service, images)
+    streams = [watch(service, "jobs/events") for _ in range(2)]
+    for each in streams:
+        next(events(each))
+    refused = watch(service, f"jobs/{job_id}/events")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert watch(service, f"jobs/{job_id}").status_code == 200
+    streams[0].close()
+    # Its place is free once the server has found out that the client has gone.
+    wait_for(lambda: watch(service, "jobs/events").status_code == 200)
+
+
+def test_streams_hold_no_database_connection_but_the_one_that_listens(service, hall, images):
+    streams = [watch(service, "jobs/events") for _ in range(2)]
+    for each in streams:
+        next(events(each))
+    listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%jobs'"
+    assert hall.scalar(listening) == 1
+    in_transaction = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+    )
+    # The engine's own transactions are seen between their statements, for moments; a stream's would last.
+    wait_for(lambda: hall.scalar(in_transaction) == 0)
+
+
+def test_a_server_with_open_streams_stops_as_quickly_as_any(hall, images):
+    service = hall.service()
+    with service:
+        stream = watch(service, "jobs/events")
+        next(events(stream))
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    stream.close()

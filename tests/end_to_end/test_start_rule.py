@@ -1,0 +1,78 @@
+"""Which process starts an engine, and when."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from demo.service import free_port
+from tests.end_to_end.conftest import CHECKOUT
+from tests.waiting import wait_for
+
+pytestmark = [pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def start_server(hall):
+    """Start a foreign server's command; returns its URL once it answers."""
+    started = []
+
+    def start(*command: str, **settings: str) -> str:
+        port = free_port()
+        process = subprocess.Popen(
+            [sys.executable, *(part.format(port=port) for part in command)],
+            cwd=CHECKOUT,
+            env=os.environ
+            | {"RETAIL_PULSE_HOME": str(hall.home), "DJANGO_SETTINGS_MODULE": "retail_pulse.settings"}
+            | hall.settings(**settings),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: is_up(url))
+        return url
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def is_up(url):
+    try:
+        return requests.Session().get(f"{url}/livez", timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+SERVERS = {
+    "runserver with its autoreloader": ("manage.py", "runserver", "{port}"),
+    "gunicorn without our configuration": ("-m", "gunicorn", "--bind=127.0.0.1:{port}", "retail_pulse.wsgi"),
+    "gunicorn --preload": ("-m", "gunicorn", "--preload", "--bind=127.0.0.1:{port}", "retail_pulse.wsgi"),
+}
+
+
+@pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS.keys())
+def test_a_foreign_server_starts_one_engine_at_its_first_request(hall, start_server, command):
+    url = start_server(*command)
+    requests.Session().get(f"{url}/api/status", timeout=10)
+    hall.wait_for("SELECT count(*) = 1 FROM jobs_worker")
+
+
+def test_autostart_off_starts_none(hall, start_server):
+    url = start_server(*SERVERS["gunicorn without our configuration"], ENGINE_AUTOSTART="off")
+    assert requests.Session().get(f"{url}/api/status", timeout=10).status_code == 400
+    assert hall.scalar("SELECT count(*) FROM jobs_worker") == 0
+
+
+def test_serve_starts_its_engine_before_the_first_request(hall):
+    server = hall.start("serve", "--port", str(free_port()))
+    hall.wait_for("SELECT count(*) = 1 FROM jobs_worker")
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(30) == 0
+    assert hall.scalar("SELECT count(*) FROM jobs_worker") == 0

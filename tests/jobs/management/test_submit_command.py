@@ -1,0 +1,272 @@
+"""`manage.py submit`: what it prints, what it submits, and the code it ends with."""
+
+import io
+import json
+import os
+import signal
+import sys
+import threading
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+
+from jobs import queue
+from jobs.management import watching
+from jobs.management.commands import submit as command
+from jobs.management.watching import in_words, standing
+from jobs.models import ImageResult, Job, Worker
+from tests.factories import KNOWN_STORE, defer, look, make_stores, make_worker, pause_host, submit_job
+from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
+from tests.waiting import wait_for
+
+THREADS = "jobs.engine.threads.ThreadEngine"
+
+
+def run(*arguments):
+    """Standard output, the code, and the sentence of the failure, if any."""
+    out = io.StringIO()
+    try:
+        call_command("submit", *map(str, arguments), stdout=out, stderr=io.StringIO())
+    except CommandError as error:
+        return out.getvalue(), error.returncode, str(error)
+    except SystemExit as end:
+        return out.getvalue(), end.code, ""
+    return out.getvalue(), 0, ""
+
+
+def body(*urls, **more):
+    visit = {"store_id": KNOWN_STORE, "visit_time": "2026-11-25", "image_url": list(urls) or ["http://a.test/1"]}
+    return {"count": 1, "visits": [visit], **more}
+
+
+@pytest.fixture
+def write(tmp_path):
+    make_stores(KNOWN_STORE)
+
+    def write(content, name="visits"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(watching, "LOOK_SECONDS", 0.02)
+
+
+@pytest.mark.django_db
+def test_json_is_submitted_and_the_jobs_id_printed(write):
+    out, code, _ = run(write(body(on_error="stop_store")))
+    job = Job.objects.get()
+    assert code == 0
+    assert f"job {job.pk} submitted; results: ./run manage export {job.pk};" in out
+    assert (job.total, job.owner, job.on_error, job.priority) == (1, None, "stop_store", 0)
+
+
+@pytest.mark.django_db
+def test_csv_is_submitted_with_the_options_of_the_command(write):
+    anna = User.objects.create(username="anna")
+    rows = f"StoreID,visit_time,image_url\n{KNOWN_STORE},2026-11-25,http://a.test/1\n{KNOWN_STORE},2026-11-25,http://a.test/2"
+    _, code, _ = run(write(rows), "--user", "anna", "--on-error", "stop_store", "--priority", "-3")
+    job = Job.objects.get()
+    assert (code, job.total, job.owner, job.on_error, job.priority) == (0, 2, anna, "stop_store", -3)
+    assert job.visits.count() == 1
+
+
+@pytest.mark.django_db
+def test_standard_input_is_a_file_too(write, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(json.dumps(body()).encode())))
+    assert run("-")[1] == 0
+    assert Job.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_warnings_are_printed_and_bounded_and_cannot_steer_the_terminal(write):
+    visits = [
+        {"store_id": f"\x1b[2J{number}", "visit_time": "noon", "image_url": ["ftp://x"]}
+        for number in range(command.MOST_LINES + 2)
+    ]
+    out, code, _ = run(write({"count": len(visits), "visits": visits}), "--dry-run")
+    assert code == 0
+    assert "\x1b" not in out
+    assert r"  1 x \x1b[2J0 (visits[0])" in out
+    assert "  … and 2 more others" in out
+    assert "warning: 12 image(s) will fail without a fetch, by their URL alone." in out
+    assert "dry run, nothing submitted" in out
+    assert not Job.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_refused_body_lists_every_error_with_its_place(write):
+    out, code, sentence = run(write({"count": 2, "visits": [{"store_id": "s"}]}))
+    assert (code, sentence.endswith("nothing is submitted.")) == (2, True)
+    assert "error: count must be the number of visits, which is 1." in out
+    assert "error: visits[0].image_url is missing." in out
+    assert not Job.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_csv_that_cannot_be_read_lists_every_error_with_line_and_column(write):
+    out, code, _ = run(write("store_id,visit_time,image_url\n,noon,x\ns,noon,"))
+    assert code == 2
+    assert out.splitlines() == ["line 2, 'store_id': is blank.", "line 3, 'image_url': is blank."]
+
+
+@pytest.mark.django_db
+def test_what_cannot_be_begun_ends_with_code_2(write, tmp_path, settings):
+    assert run(tmp_path / "absent")[1:] == (2, f"{tmp_path / 'absent'}: No such file or directory")
+    assert run(write(body()), "--user", "nobody")[1:] == (2, "There is no user 'nobody'.")
+    settings.MAX_PENDING_IMAGES = 1
+    submit_job(1)
+    out, code, _ = run(write(body()))
+    assert code == 2
+    assert "1 of your images are still pending" in out
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("priority", [-9, 9, -10, 10])
+def test_both_sides_of_the_priorities(write, priority):
+    assert (run(write(body()), f"--priority={priority}")[1] == 0) is (abs(priority) <= 9)
+
+
+@pytest.mark.django_db
+def test_json_is_one_document(write):
+    out, _, _ = run(write(body("ftp://x")), "--format", "json")
+    document = json.loads(out)
+    assert document["job_id"] == Job.objects.get().pk
+    assert document["rehearsal"]["refused_urls"]["count"] == 1
+    out, code, _ = run(write("store_id,visit_time,image_url\n,noon,x"), "--format", "json")
+    assert code == 2
+    assert json.loads(out)["errors"] == [{"line": 2, "column": "store_id", "complaint": "is blank"}]
+
+
+def test_a_watched_job_that_completes_ends_with_code_0(start_engine, write, images, quick, capsys):  # noqa: F811
+    start_engine(THREADS)
+    wait_for(Worker.objects.alive().exists)
+    out, code, _ = run(write(body(*(f"{images.url}/{name}" for name in images.names))), "--watch")
+    count = len(images.names)
+    assert code == 0
+    assert f"completed: {count} of {count} images completed, 0 failed" in out
+    shown = capsys.readouterr().err
+    assert "No worker is alive" not in shown
+    assert f"{count} of {count}" in shown
+
+
+def test_a_watched_job_that_fails_ends_with_code_1_and_says_why(start_engine, write, images, quick):  # noqa: F811
+    start_engine(THREADS)
+    wait_for(Worker.objects.alive().exists)
+    out, code, _ = run(write(body(f"{images.url}/404", f"{images.url}/{images.names[0]}")), "--watch")
+    assert code == 1
+    assert "failed: 1 of 2 images completed, 1 failed" in out
+    assert "1 x http_404 (127.0.0.1, area A-1): The server answered 404 instead of 200." in out
+    assert f"store {KNOWN_STORE}: 1 of 2 images failed" in out
+    document = json.loads(run(write(body(f"{images.url}/404")), "--watch", "--format", "json")[0])
+    assert (document["outcome"], document["counts"]["failed"]) == ("failed", 1)
+    assert document["failures"][0]["code"] == "http_404"
+
+
+def beside(act):
+    """Do it in a thread with a connection of its own, once the job is there."""
+
+    def do():
+        try:
+            act(wait_for(lambda: Job.objects.order_by("pk").last()))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=do)
+    thread.start()
+    return thread
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_worker_it_says_so_once_and_goes_on_waiting_and_a_canceled_job_ends_with_code_3(write, quick, capsys):
+    def act(job):
+        threading.Event().wait(0.3)
+        queue.cancel(job.pk)
+
+    thread = beside(act)
+    out, code, _ = run(write(body()), "--watch")
+    thread.join()
+    assert code == 3
+    assert "canceled: 0 of 1 images completed, 1 failed" in out
+    assert capsys.readouterr().err.count("No worker is alive") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ctrl_c_leaves_the_job_running(write, monkeypatch):
+    def interrupted(job_id):
+        os.kill(os.getpid(), signal.SIGINT)
+        return watching.watch(job_id)
+
+    monkeypatch.setattr(command, "watch", interrupted)
+    _, code, _ = run(write(body()), "--watch")
+    assert code == 130
+    assert ImageResult.objects.pending().count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_is_waited_for(quick):
+    job = submit_job(1)
+    screen = io.StringIO()
+    asked = []
+
+    def be_away(execute, *args):
+        asked.append(1)
+        if len(asked) <= 3:
+            raise OperationalError("gone")
+        return execute(*args)
+
+    queue.cancel(job.pk)
+    with connection.execute_wrapper(be_away):
+        ended = watching.watch(job.pk, screen)
+    assert ended.outcome == "canceled"
+    assert screen.getvalue().count("The database is away") == 1
+
+
+@pytest.mark.django_db
+def test_a_standing_takes_two_queries_beside_the_job(django_assert_num_queries):
+    job = submit_job(1)
+    assert queue.claim(make_worker(), limit=1)
+    job = look(job)
+    with django_assert_num_queries(2):
+        assert standing(job) == f"job {job.pk} running: 0 of 1, 0 completed, 0 failed"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.django_db
+def test_on_a_terminal_there_is_a_bar_of_completed_and_failed(quick):
+    job = submit_job(2)
+    queue.cancel(job.pk)
+    screen = Terminal()
+    watching.watch(job.pk, screen)
+    assert "━" * watching.BAR_WIDTH in screen.getvalue()
+    assert "2 of 2, 0 completed, 2 failed" in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (6000, "1.7 h")]
+)
+def test_durations_are_said_in_few_words(seconds, words):
+    assert in_words(seconds) == words
+
+
+@pytest.mark.django_db
+def test_a_job_that_waits_for_a_host_says_so():
+    job = submit_job(3)
+    assert "wait" not in standing(look(job))
+    pause_host("photos.test:443")
+    defer(job, "photos.test:443", 2)
+    assert standing(look(job)).endswith("0 failed, 2 wait for photos.test: it answered 503")
+    pause_host("other.test:80")
+    defer(job, "other.test:80")
+    assert standing(look(job)).endswith(", all of them wait for photos.test and 1 more: it answered 503")

@@ -1,0 +1,65 @@
+"""The key that the service makes for itself: one, whoever asks first, and for its owner's eyes alone."""
+
+import subprocess
+import sys
+
+from retail_pulse.secret_key import kept_key
+from tests import ROOT
+
+
+def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
+    path = tmp_path / "home" / "secret-key"
+    key = kept_key(path)
+    assert len(key) >= 50
+    assert kept_key(path) == key
+    assert [file.name for file in path.parent.iterdir()] == ["secret-key"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_no_two_homes_have_the_same_key(tmp_path):
+    assert kept_key(tmp_path / "one") != kept_key(tmp_path / "two")
+
+
+def test_what_a_killed_process_left_behind_is_in_nobodys_way(tmp_path):
+    for pid in range(1, 100):
+        (tmp_path / f"secret-key.{pid}").touch(mode=0o600)
+    assert len(kept_key(tmp_path / "secret-key")) >= 50
+
+
+# Says that it is there, waits for the word, then reads the key: so all of them ask at the same moment.
+ASK = """
+import sys
+from pathlib import Path
+from retail_pulse.secret_key import kept_key
+print("ready", flush=True)
+sys.stdin.readline()
+print(kept_key(Path(sys.argv[1])), flush=True)
+"""
+
+
+def test_eight_first_processes_at_once_agree_on_one_key(tmp_path):
+    for attempt in range(3):
+        path = tmp_path / str(attempt) / "secret-key"
+        crowd = [
+            subprocess.Popen(
+                [sys.executable, "-c", ASK, str(path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+            )
+            for _ in range(8)
+        ]
+        for process in crowd:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in crowd:
+            assert process.stdin is not None
+            process.stdin.write("now\n")
+            process.stdin.flush()
+        keys = {process.communicate(timeout=30)[0].strip() for process in crowd}
+        assert keys == {path.read_text()}
+        assert len(path.read_text()) >= 50
+        assert [file.name for file in path.parent.iterdir()] == ["secret-key"]
+        assert path.stat().st_mode & 0o777 == 0o600
