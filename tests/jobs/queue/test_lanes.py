@@ -9,7 +9,7 @@ from jobs.imaging.host import Pause
 from jobs.imaging.host_limits import HostLimits
 from jobs.models import ImageResult, PausedHost
 from jobs.queue import Lanes, lanes
-from jobs.queue import worker as worker_moves
+from jobs.queue import worker as queue_worker
 from jobs.queue.lanes import host_of_url
 from tests.factories import defer, make_worker, pause_host, submit_job
 
@@ -263,7 +263,7 @@ def test_a_pause_for_which_nothing_waits_ends(worker):
 def test_a_claim_that_fails_keeps_no_place_at_a_host(worker, monkeypatch):
     submit_job(urls(5))
     mine = Lanes(limits())
-    monkeypatch.setattr(worker_moves, "_CLAIM", "SELECT 1 / 0, %s, %s")
+    monkeypatch.setattr(queue_worker, "_CLAIM", "SELECT 1 / 0, %s, %s")
     with pytest.raises(DatabaseError):
         queue.claim(worker, 8, lanes=mine)
     assert not mine.limits._hosts[HOST].flights
