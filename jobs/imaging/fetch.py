@@ -22,7 +22,7 @@ from jobs.imaging import failures
 from jobs.imaging.body import Body, Room
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
-from jobs.imaging.host_cap import HostTurns
+from jobs.imaging.host_cap import HostCap
 from jobs.imaging.resolver import Resolver
 from jobs.imaging.sockets import CONNECT_SECONDS, READ_SECONDS, Connector
 from jobs.imaging.transport import GuardedResponse, GuardedSession, tls_context
@@ -84,7 +84,7 @@ class Fetcher:
         self._guard = guard
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
-        self._turns = HostTurns(per_host)
+        self._cap = HostCap(per_host)
         self._room = Room(memory_bytes)
         self._resolver = resolver or Resolver()
         self._tls = tls_context(ca_file)
@@ -111,12 +111,12 @@ class Fetcher:
             session.close()
 
     def fetch(self, url: str, evidence: Evidence) -> Download:
-        """The image at `url`; raises a FetchError, or NoTurn. What is seen on the way is put into `evidence`."""
+        """The image at `url`; raises a FetchError, or HostBusy. What is seen on the way is put into `evidence`."""
         target = self._guard.admit(url)
         with self._watchdog.deadline() as deadline:
             for _ in range(self._max_redirects + 1):
                 with (
-                    self._turns.turn(f"{target.host}:{target.port}"),
+                    self._cap.download(f"{target.host}:{target.port}"),
                     closing(self._open(target.url, deadline, evidence)) as response,
                 ):
                     # A socket shut by the watchdog looks like the end of the header, too.

@@ -1,4 +1,4 @@
-"""A person's own cap on how many downloads at once one host has to bear, redirects included."""
+"""The operator's own cap (FETCH_PER_HOST) on concurrent downloads from one host, redirects included."""
 
 import threading
 from collections import Counter
@@ -6,35 +6,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class NoTurn(Exception):
-    """As many images are being downloaded from the host as may be at once; nothing was tried."""
+class HostBusy(Exception):
+    """The host already has as many downloads as the cap allows; nothing was tried."""
 
 
-class HostTurns:
-    """At most `limit` downloads at once from one host; 0 for no limit. Nobody waits: who gets no turn comes back later.
+class HostCap:
+    """At most `limit` concurrent downloads from one host; 0 for no limit. Nobody waits for a free download slot.
 
-    Images are handed out within the limit, so only a redirect may find no turn.
+    Images are claimed within the limit, so only a redirect may meet a host that is busy.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._taken: Counter[str] = Counter()
+        self._downloads: Counter[str] = Counter()
 
     @contextmanager
-    def turn(self, host: str) -> Iterator[None]:
-        """Hold one of the host's turns; raises NoTurn where none is free."""
+    def download(self, host: str) -> Iterator[None]:
+        """Count one download from the host while the block runs; raises HostBusy where the cap is reached."""
         if not self._limit:
             yield
             return
         with self._lock:
-            if self._taken[host] >= self._limit:
-                raise NoTurn(host)
-            self._taken[host] += 1
+            if self._downloads[host] >= self._limit:
+                raise HostBusy(host)
+            self._downloads[host] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._taken[host] -= 1
-                if not self._taken[host]:
-                    del self._taken[host]
+                self._downloads[host] -= 1
+                if not self._downloads[host]:
+                    del self._downloads[host]

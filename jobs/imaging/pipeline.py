@@ -10,7 +10,7 @@ from django.conf import settings
 from jobs import errors, failpoints
 from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
-from jobs.imaging.host_cap import NoTurn
+from jobs.imaging.host_cap import HostBusy
 from jobs.imaging.measure import measure
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 
@@ -59,7 +59,7 @@ class Pipeline:
                     )
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
-        except NoTurn:
+        except HostBusy:
             return Outcome(claim, evidence)
         except errors.Internal as error:
             logger.exception("image failed unexpectedly", extra=_names(claim))

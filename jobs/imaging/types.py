@@ -59,7 +59,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt ended in: `measurement` or `error`; neither where it was put off before it began.
+    """What one attempt ended in: `measurement` or `error`; neither where it was deferred before it began.
 
     `blame` says that the error is the host's and not the image's.
     """

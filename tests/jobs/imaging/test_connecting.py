@@ -13,7 +13,7 @@ import pytest
 from jobs import errors
 from jobs.imaging import sockets
 from jobs.imaging.guard import Guard
-from jobs.imaging.host_cap import HostTurns, NoTurn
+from jobs.imaging.host_cap import HostBusy, HostCap
 from jobs.imaging.types import Evidence
 from proofs.world.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
 from tests.jobs.imaging.conftest import ALL_PORTS
@@ -206,17 +206,17 @@ def test_beyond_the_cap_of_a_host_nobody_waits(make_fetcher, server):
     first = threading.Thread(target=fetch)
     first.start()
     wait_for(lambda: server.requests)
-    with pytest.raises(NoTurn, match=r"127\.0\.0\.1:[0-9]+"):
+    with pytest.raises(HostBusy, match=r"127\.0\.0\.1:[0-9]+"):
         fetcher.fetch(url, Evidence())
     assert first.is_alive()
     first.join(5)
-    assert not fetcher._turns._taken
+    assert not fetcher._cap._downloads
 
 
 def test_hosts_do_not_wait_for_one_another():
-    turns = HostTurns(1)
-    with turns.turn("one.example:80"), turns.turn("one.example:81"):
-        assert len(turns._taken) == 2
-        with pytest.raises(NoTurn), turns.turn("one.example:80"):
+    cap = HostCap(1)
+    with cap.download("one.example:80"), cap.download("one.example:81"):
+        assert len(cap._downloads) == 2
+        with pytest.raises(HostBusy), cap.download("one.example:80"):
             pass
-    assert not turns._taken
+    assert not cap._downloads

@@ -244,7 +244,7 @@ def test_the_header_level_is_a_setting(settings, server):
 def test_the_host_limit_is_a_setting(settings):
     settings.FETCH_PER_HOST = 3
     pipeline = Pipeline.from_settings()
-    assert pipeline._fetcher._turns._limit == 3
+    assert pipeline._fetcher._cap._limit == 3
     pipeline.close()
 
 
