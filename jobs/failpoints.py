@@ -9,7 +9,7 @@ kill
 stop
     SIGSTOP: the process is frozen until somebody sends SIGCONT.
 raise
-    Raises Struck, which no `except Exception` catches.
+    Raises FailpointError, which no `except Exception` catches.
 sleep(SECONDS)
     Waits.
 """
@@ -28,7 +28,7 @@ type Action = Callable[[], None]
 _POINT = re.compile(r"([a-z_.]+)(?:@([^:]+))?:(kill|stop|raise|sleep\(([0-9.]+)\))")
 
 
-class Struck(BaseException):
+class FailpointError(BaseException):
     """Raised by the action `raise`."""
 
 
@@ -74,7 +74,7 @@ def _action(word: str, seconds: str | None) -> Action:
 
 
 def _raise() -> None:
-    raise Struck
+    raise FailpointError
 
 
 _armed = _read(getattr(settings, "FAILPOINTS", ""))

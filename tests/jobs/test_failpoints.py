@@ -19,7 +19,7 @@ def test_nothing_happens_where_nothing_is_armed():
 def test_an_armed_place_strikes_and_no_other_one():
     with failpoints.armed("claim.after_commit:raise"):
         failpoints.hit("record.after_commit")
-        with pytest.raises(failpoints.Struck):
+        with pytest.raises(failpoints.FailpointError):
             failpoints.hit("claim.after_commit")
     failpoints.hit("claim.after_commit")
 
@@ -27,7 +27,7 @@ def test_an_armed_place_strikes_and_no_other_one():
 def test_a_pattern_is_looked_for_in_what_the_place_is_at_work_on():
     with failpoints.armed("measure.before@poison:raise"):
         failpoints.hit("measure.before", "http://images.test/good.jpg")
-        with pytest.raises(failpoints.Struck):
+        with pytest.raises(failpoints.FailpointError):
             failpoints.hit("measure.before", "http://images.test/poison.jpg")
 
 
