@@ -70,13 +70,14 @@ def prioritize(job_id: int, priority: int, by: Person) -> int:
     return _act(job_id, Verb.PRIORITIZE, by, lambda: queue.prioritize(job_id, priority), priority=priority)
 
 
-def retry(job_id: int, by: Person, which: ImageFilter | None = None, *, only_promising: bool = False) -> Retried:
+def retry(job_id: int, by: Person, which: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
     """See `queue.retry`, whose errors are raised. A retry that reopens nothing leaves no line in the history."""
     which = which or ImageFilter()
     with transaction.atomic():
-        retried = queue.retry(job_id, which, only_promising=only_promising)
+        retried = queue.retry(job_id, which, only_retryable=only_retryable)
         if retried.reopened:
-            parameters = {**which.parts, **({"only_promising": True} if only_promising else {})}
+            # The key is stored and shown by the API: it stays what the rows of earlier releases have.
+            parameters = {**which.parts, **({"only_promising": True} if only_retryable else {})}
             _note(job_id, Verb.RETRY, by, retried.reopened, parameters)
     return retried
 
@@ -96,7 +97,7 @@ def resume_host(name: str, by: Person) -> bool:
 
 def preview_retry(job_id: int, which: ImageFilter | None = None) -> RetryPreview:
     failed = ImageResult.objects.failed().filter(job_id=job_id).matching(which or ImageFilter())
-    matching, retryable = failed.count(), failed.worth_retrying().count()
+    matching, retryable = failed.count(), failed.retryable().count()
     unknown_store = failed.of_unknown_stores().count()
     return RetryPreview(matching, retryable, matching - retryable - unknown_store, unknown_store)
 

@@ -236,6 +236,6 @@ def explanations() -> Iterator[Explanation]:
 
 
 def _retry(code: str) -> Retry:
-    if errors.is_retryable(code):
+    if errors.is_transient(code):
         return Retry.BY_ITSELF
-    return Retry.WORTH_ASKING if code in errors.codes_worth_retrying() else Retry.AFTER_MENDING
+    return Retry.WORTH_ASKING if code in errors.retryable_codes() else Retry.AFTER_MENDING

@@ -267,7 +267,7 @@ def all_errors() -> Iterator[type[ImageError]]:
         pending[:0] = error.__subclasses__()
 
 
-def is_retryable(code: str) -> bool:
+def is_transient(code: str) -> bool:
     """Whether a failure stored under `code` may be gone at a later attempt; False for an unknown code."""
     prefix, _, status = code.partition("http_")
     if not prefix and status.isdecimal():
@@ -275,7 +275,7 @@ def is_retryable(code: str) -> bool:
     return any(error.code == code and error.retryable for error in all_errors())
 
 
-def codes_worth_retrying() -> list[str]:
+def retryable_codes() -> list[str]:
     """The codes at which a person's retry can help: what may heal, and what was never tried to its end."""
     untried = [Skipped.code, Canceled.code]
     healing = [error.code for error in all_errors() if error.retryable]

@@ -117,7 +117,7 @@ class Retry(JobView):
         """Reopens the job's failed images that match, and the job with them."""
         values = request_bodies.read_object(request.data, _FIELDS)
         only = values.pop("only_retryable", False)
-        retried = actions.retry(self.find_job(job_id).pk, request.user, ImageFilter(**values), only_promising=only)
+        retried = actions.retry(self.find_job(job_id).pk, request.user, ImageFilter(**values), only_retryable=only)
         return Response(
             {
                 "reopened": retried.reopened,

@@ -19,7 +19,7 @@ class FailureGroup(serializers.Serializer[Any]):
     host = serializers.CharField(help_text="Empty for URLs that name none.")
     area = serializers.CharField(help_text="Empty where the store master does not hold the store.")
     images = serializers.IntegerField(min_value=1)
-    retryable = serializers.BooleanField(source="is_promising", help_text="Whether another attempt may help.")
+    retryable = serializers.BooleanField(help_text="Whether another attempt may help.")
     message = serializers.CharField(help_text="What one of them said.")
 
 

@@ -148,8 +148,8 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
     if request.method != "POST":
         context = {"job": job, "which": which, "preview": actions.preview_retry(job.pk, which), "back": page}
         return render(request, "dashboard/job/retry.html", context)
-    only_promising = asked.get("what") != "all"
-    retried = actions.retry(job.pk, request.user, which, only_promising=only_promising)
+    only_retryable = asked.get("what") != "all"
+    retried = actions.retry(job.pk, request.user, which, only_retryable=only_retryable)
     said = f"{retried.reopened:,} image{pluralize(retried.reopened)} will be tried again."
     if retried.still_unknown:
         said += f" Left failed, because their store is still unknown: {retried.still_unknown:,}."

@@ -93,10 +93,10 @@ class JobActs(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the ty
 
 def _preview(jobs: QuerySet[Job]) -> str:
     failed = ImageResult.objects.failed().filter(job__in=jobs)
-    matching, promising = failed.count(), failed.worth_retrying().count()
+    matching, retryable = failed.count(), failed.retryable().count()
     unknown = failed.of_unknown_stores().count()
-    permanent = matching - promising - unknown
+    permanent = matching - retryable - unknown
     return (
-        f"{matching:,} failed. Another attempt may help {promising:,}; {permanent:,} are permanent until their cause "
+        f"{matching:,} failed. Another attempt may help {retryable:,}; {permanent:,} are permanent until their cause "
         f"is mended; {unknown:,} are of unknown stores."
     )

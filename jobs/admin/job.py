@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from jobs.admin.acts import JobActs
 from jobs.admin.links import to_dashboard, to_list
-from jobs.errors import codes_worth_retrying
+from jobs.errors import retryable_codes
 from jobs.models import ImageResult, Job, JobAction, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import ImageState
@@ -116,7 +116,7 @@ class JobAdmin(JobActs, ReadOnlyAdmin):
             (
                 to_list(ImageResult, code, job=job.pk, code=code),
                 f"{images:,}",
-                "a retry may help" if code in codes_worth_retrying() else "permanent",
+                "a retry may help" if code in retryable_codes() else "permanent",
             )
             for code, images in codes
         ]

@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Exists, F, Func, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Left, Lower
 
-from jobs.errors import UnknownStore, codes_worth_retrying, is_retryable
+from jobs.errors import UnknownStore, is_transient, retryable_codes
 from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
 from jobs.models.visit import Visit
@@ -74,10 +74,10 @@ class ImageResultQuerySet(models.QuerySet["ImageResult"]):
         known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
         return self.failed().filter(~known, error_code=UnknownStore.code)
 
-    def worth_retrying(self) -> ImageResultQuerySet:
+    def retryable(self) -> ImageResultQuerySet:
         """Failed images that a person's retry can help, by their code or because their store is known by now."""
         known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
-        return self.failed().filter(Q(error_code__in=codes_worth_retrying()) | Q(known, error_code=UnknownStore.code))
+        return self.failed().filter(Q(error_code__in=retryable_codes()) | Q(known, error_code=UnknownStore.code))
 
     def claimed_by(self, worker_id: int) -> ImageResultQuerySet:
         return self.running().filter(claimed_by=worker_id)
@@ -215,4 +215,4 @@ class ImageResult(models.Model):
     @property
     def retryable(self) -> bool:
         """Whether a person's retry may help."""
-        return is_retryable(self.error_code)
+        return is_transient(self.error_code)

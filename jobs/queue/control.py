@@ -37,10 +37,10 @@ class Retried:
     still_unknown: int
 
 
-def retry(job_id: int, which: ImageFilter | None = None, *, only_promising: bool = False) -> Retried:
+def retry(job_id: int, which: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
     """Reopen a job's failed images that match, all of them without `which`: the one door out of a final state.
 
-    With `only_promising`, only those that another attempt can help, see `ImageResultQuerySet.worth_retrying`. Images
+    With `only_retryable`, only those that another attempt can help, see `ImageResultQuerySet.retryable`. Images
     of stores that are still unknown stay failed. The retried images queue up behind what was submitted before now, in
     their old order; in a paused job they are held. Raises Job.DoesNotExist.
     """
@@ -48,7 +48,7 @@ def retry(job_id: int, which: ImageFilter | None = None, *, only_promising: bool
         if not Job.objects.filter(pk=job_id).exists():
             raise Job.DoesNotExist
         failed = ImageResult.objects.failed().filter(job_id=job_id).matching(which or ImageFilter())
-        wanted = failed.worth_retrying() if only_promising else failed
+        wanted = failed.retryable() if only_retryable else failed
         rows = list(
             wanted.exclude(pk__in=wanted.of_unknown_stores().values("pk"))
             .order_by("id")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from jobs.errors import codes_worth_retrying
+from jobs.errors import retryable_codes
 from jobs.models import ImageFilter
 
 # As many groups as anybody reads; beyond, the filters lead to the others.
@@ -41,9 +41,9 @@ class FailureGroup:
         return ImageFilter(code=self.code, host=self.host, area=self.area)
 
     @property
-    def is_promising(self) -> bool:
+    def retryable(self) -> bool:
         """Whether another attempt can help, by the code alone."""
-        return self.code in codes_worth_retrying()
+        return self.code in retryable_codes()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def test_every_act_is_written_down_with_who_did_it(anna):
     actions.prioritize(job.pk, 3, anna)
     actions.resume(job.pk, AnonymousUser())
     actions.cancel(job.pk, None)
-    actions.retry(job.pk, anna, ImageFilter(code="canceled"), only_promising=True)
+    actions.retry(job.pk, anna, ImageFilter(code="canceled"), only_retryable=True)
     assert history() == [
         ("pause", "anna", 2, {}),
         ("prioritize", "anna", 2, {"priority": 3}),
@@ -55,11 +55,11 @@ def test_what_is_refused_leaves_no_line(anna):
     assert history() == []
 
 
-def test_a_retry_of_what_is_promising_leaves_the_rest(anna):
+def test_a_retry_of_what_is_retryable_leaves_the_rest(anna):
     job = submit_job(3)
     fail(job, errors.NotAnImage(), errors.HTTPStatus(404), errors.CorruptImage())
     assert actions.preview_retry(job.pk) == actions.RetryPreview(3, 0, 3, 0)
-    assert actions.retry(job.pk, anna, only_promising=True).reopened == 0
+    assert actions.retry(job.pk, anna, only_retryable=True).reopened == 0
     assert actions.retry(job.pk, anna, ImageFilter(code="http_404")).reopened == 1
 
 
@@ -75,7 +75,7 @@ def test_the_preview_tells_apart_what_can_help(anna, settings):
     assert actions.preview_retry(job.pk, ImageFilter(area="A-1")) == actions.RetryPreview(3, 2, 1, 0)
     assert actions.preview_retry(job.pk, ImageFilter(area="")) == actions.RetryPreview(1, 0, 0, 1)
     assert actions.preview_retry(job.pk, ImageFilter(store="new")) == actions.RetryPreview(1, 1, 0, 0)
-    assert actions.retry(job.pk, anna, only_promising=True) == queue.Retried(reopened=2, still_unknown=1)
+    assert actions.retry(job.pk, anna, only_retryable=True) == queue.Retried(reopened=2, still_unknown=1)
 
 
 def test_many_jobs_at_once_each_by_itself(anna):

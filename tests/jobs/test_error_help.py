@@ -7,7 +7,7 @@ import pytest
 
 from jobs import errors
 from jobs.error_help import ADVICE, FAMILIES, Retry, explain, explanations
-from jobs.errors import HTTPStatus, all_errors, codes_worth_retrying, is_retryable
+from jobs.errors import HTTPStatus, all_errors, is_transient, retryable_codes
 
 ERRORS = [error for error in all_errors() if error is not HTTPStatus]
 STATUSES = [status for status in range(100, 1000) if status != 200]
@@ -71,8 +71,8 @@ def test_a_code_says_whether_a_retry_can_help(code, retry):
 
 def test_what_is_worth_a_persons_retry_is_exactly_what_need_not_be_mended_first():
     codes = [error.code for error in ERRORS] + [f"http_{status}" for status in STATUSES]
-    assert {code for code in codes if explain(code).retry is not Retry.AFTER_MENDING} == set(codes_worth_retrying())
-    assert {code for code in codes if explain(code).retry is Retry.BY_ITSELF} == set(filter(is_retryable, codes))
+    assert {code for code in codes if explain(code).retry is not Retry.AFTER_MENDING} == set(retryable_codes())
+    assert {code for code in codes if explain(code).retry is Retry.BY_ITSELF} == set(filter(is_transient, codes))
 
 
 def test_an_unknown_store_is_to_be_imported_first():

@@ -7,7 +7,7 @@ import pytest
 from requests import RequestException
 
 from jobs import errors
-from jobs.errors import HTTPStatus, ImageError, all_errors, is_retryable
+from jobs.errors import HTTPStatus, ImageError, all_errors, is_transient
 
 ERRORS = [error for error in all_errors() if error is not HTTPStatus]
 RETRIED = {
@@ -48,7 +48,7 @@ def test_every_code_has_a_sentence_and_fits_its_column(error):
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
 def test_only_what_may_heal_is_retried(error):
     assert error.retryable == (error.code in RETRIED)
-    assert is_retryable(error.code) == error.retryable
+    assert is_transient(error.code) == error.retryable
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
@@ -62,7 +62,7 @@ def test_a_status_is_retried_where_the_standard_says_that_a_second_request_may_d
         error = HTTPStatus(status)
         assert error.code == f"http_{status}"
         assert str(status) in str(error)
-        assert error.retryable == is_retryable(error.code)
+        assert error.retryable == is_transient(error.code)
         if error.retryable:
             retried.add(status)
     assert retried == {408, 425, 429, 500, 502, 503, 504}
@@ -96,7 +96,7 @@ def test_an_image_gets_another_attempt_up_to_the_limit_of_its_error(error, attem
 
 @pytest.mark.parametrize("code", ["", "unheard_of", "http_", "http_<status>", "http_abc", "xhttp_503", "http_503x"])
 def test_an_unknown_code_is_not_retryable(code):
-    assert is_retryable(code) is False
+    assert is_transient(code) is False
 
 
 def test_an_error_keeps_the_seconds_that_a_server_asked_for():
@@ -105,7 +105,7 @@ def test_an_error_keeps_the_seconds_that_a_server_asked_for():
 
 
 def test_a_persons_retry_can_help_where_a_failure_may_heal_or_nothing_was_tried():
-    codes = errors.codes_worth_retrying()
-    assert {code for code in codes if not is_retryable(code)} == {"skipped", "canceled"}
+    codes = errors.retryable_codes()
+    assert {code for code in codes if not is_transient(code)} == {"skipped", "canceled"}
     assert {"deadline", "http_503", "connection"} <= set(codes)
     assert not {"http_404", "blocked", "unknown_store", "http_<status>"} & set(codes)

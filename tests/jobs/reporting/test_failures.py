@@ -45,7 +45,7 @@ def test_each_groups_filter_finds_exactly_its_images(job):
 
 def test_a_group_says_what_one_of_its_images_said_and_whether_a_retry_can_help(job):
     group = failures(job.pk).groups[1]
-    assert (group.message, group.is_promising) == ("The server answered 404 instead of 200.", False)
+    assert (group.message, group.retryable) == ("The server answered 404 instead of 200.", False)
 
 
 def test_beyond_the_largest_groups_the_others_are_counted(job, monkeypatch):
