@@ -17,9 +17,9 @@ from jobs.errors import ImageError
 class Retry(StrEnum):
     """Whether another attempt can help."""
 
-    BY_ITSELF = "by itself"
-    WORTH_ASKING = "worth asking"
-    AFTER_MENDING = "after mending"
+    AUTOMATIC = "automatic"
+    ON_REQUEST = "on request"
+    AFTER_REPAIR = "after repair"
 
     @property
     def sentence(self) -> str:
@@ -27,9 +27,9 @@ class Retry(StrEnum):
 
 
 _RETRY_SENTENCES = {
-    Retry.BY_ITSELF: "It is tried again by itself; after the last attempt, a retry may help.",
-    Retry.WORTH_ASKING: "It was never tried to its end: a retry takes it up.",
-    Retry.AFTER_MENDING: "It would end alike: a retry helps only once the cause is mended.",
+    Retry.AUTOMATIC: "It is tried again by itself; after the last attempt, a retry may help.",
+    Retry.ON_REQUEST: "It was never tried to its end: a retry takes it up.",
+    Retry.AFTER_REPAIR: "It would end alike: a retry helps only once the cause is mended.",
 }
 
 
@@ -225,7 +225,7 @@ def explain(code: str) -> Explanation:
             code,
             "This release does not know the code.",
             "It was stored by another release of this service, whose documentation explains it.",
-            Retry.AFTER_MENDING,
+            Retry.AFTER_REPAIR,
         )
     return Explanation(code, error.sentence, ADVICE[error], _retry(code))
 
@@ -237,5 +237,5 @@ def explanations() -> Iterator[Explanation]:
 
 def _retry(code: str) -> Retry:
     if errors.is_transient(code):
-        return Retry.BY_ITSELF
-    return Retry.WORTH_ASKING if code in errors.retryable_codes() else Retry.AFTER_MENDING
+        return Retry.AUTOMATIC
+    return Retry.ON_REQUEST if code in errors.retryable_codes() else Retry.AFTER_REPAIR

@@ -50,18 +50,18 @@ def test_the_explanations_follow_the_order_of_the_errors():
 @pytest.mark.parametrize(
     ("code", "retry"),
     [
-        ("read_timeout", Retry.BY_ITSELF),
-        ("dns_not_found", Retry.BY_ITSELF),
-        ("internal", Retry.BY_ITSELF),
-        ("http_503", Retry.BY_ITSELF),
-        ("http_429", Retry.BY_ITSELF),
-        ("skipped", Retry.WORTH_ASKING),
-        ("canceled", Retry.WORTH_ASKING),
-        ("http_404", Retry.AFTER_MENDING),
-        ("http_501", Retry.AFTER_MENDING),
-        ("blocked", Retry.AFTER_MENDING),
-        ("crash_loop", Retry.AFTER_MENDING),
-        ("unknown_store", Retry.AFTER_MENDING),
+        ("read_timeout", Retry.AUTOMATIC),
+        ("dns_not_found", Retry.AUTOMATIC),
+        ("internal", Retry.AUTOMATIC),
+        ("http_503", Retry.AUTOMATIC),
+        ("http_429", Retry.AUTOMATIC),
+        ("skipped", Retry.ON_REQUEST),
+        ("canceled", Retry.ON_REQUEST),
+        ("http_404", Retry.AFTER_REPAIR),
+        ("http_501", Retry.AFTER_REPAIR),
+        ("blocked", Retry.AFTER_REPAIR),
+        ("crash_loop", Retry.AFTER_REPAIR),
+        ("unknown_store", Retry.AFTER_REPAIR),
     ],
 )
 def test_a_code_says_whether_a_retry_can_help(code, retry):
@@ -71,8 +71,8 @@ def test_a_code_says_whether_a_retry_can_help(code, retry):
 
 def test_what_is_worth_a_persons_retry_is_exactly_what_need_not_be_mended_first():
     codes = [error.code for error in ERRORS] + [f"http_{status}" for status in STATUSES]
-    assert {code for code in codes if explain(code).retry is not Retry.AFTER_MENDING} == set(retryable_codes())
-    assert {code for code in codes if explain(code).retry is Retry.BY_ITSELF} == set(filter(is_transient, codes))
+    assert {code for code in codes if explain(code).retry is not Retry.AFTER_REPAIR} == set(retryable_codes())
+    assert {code for code in codes if explain(code).retry is Retry.AUTOMATIC} == set(filter(is_transient, codes))
 
 
 def test_an_unknown_store_is_to_be_imported_first():
@@ -110,7 +110,7 @@ def test_every_registered_status_but_200_is_named_once():
 )
 def test_a_code_of_another_release_is_explained_as_such(code):
     found = explain(code)
-    assert (found.code, found.retry) == (code, Retry.AFTER_MENDING)
+    assert (found.code, found.retry) == (code, Retry.AFTER_REPAIR)
     assert found.sentence == "This release does not know the code."
     assert reads_well(found.advice)
 
