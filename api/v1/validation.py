@@ -11,7 +11,7 @@ from access.models import Scope
 from api.v1 import request_bodies, submission_schema
 from api.v1.problems import pointer
 from api.v1.views import V1View
-from jobs.submission.dry_run import Finding, rehearse
+from jobs.submission.dry_run import Finding, dry_run
 
 
 class FindingRow(serializers.Serializer[Finding]):
@@ -89,7 +89,7 @@ class Validate(V1View):
         """
         data = request.data
         found: dict[str, Any] = RehearsalRow(
-            rehearse(data, request.user if request.user.is_authenticated else None)
+            dry_run(data, request.user if request.user.is_authenticated else None)
         ).data
         if isinstance(data, dict) and "priority" in data:
             found = {**found, **_with_priority(found, data["priority"])}

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ParseError
 
 from jobs.states import OnError
-from jobs.submission.dry_run import rehearse
+from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import InvalidPayload, StrictJSONParser, parse_submission
 from jobs.submission.submit import IdempotencyToken, KeyReused, TooManyPending, submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
@@ -47,7 +47,7 @@ def submit_page(request: HttpRequest) -> HttpResponse:
         return _show(request, way, visits, text=text, unreadable=[str(error.detail)])
     if request.POST.get("act") == "submit":
         return _submit(request, way, visits, data, text)
-    return _show(request, way, visits, text=text, rehearsal=rehearse(data, _owner(request)))
+    return _show(request, way, visits, text=text, rehearsal=dry_run(data, _owner(request)))
 
 
 def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: str) -> tuple[Any, str]:
@@ -77,7 +77,7 @@ def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: 
         )
     except (InvalidPayload, TooManyPending, KeyReused):
         # The rehearsal says why; a key is new on every page.
-        return _show(request, way, visits, text=text, rehearsal=rehearse(data, _owner(request)))
+        return _show(request, way, visits, text=text, rehearsal=dry_run(data, _owner(request)))
     messages.success(request, f"Job {submitted.job_id} is submitted; nothing of it can get lost from now on.")
     return redirect("dashboard:job", submitted.job_id)
 

@@ -68,7 +68,7 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class DryRun:
     """What a submission would come to: refused where there are `errors`; else accepted, and `warnings` say what of it
     will not go as somebody may have thought. JSON by `dataclasses.asdict`.
 
@@ -92,7 +92,7 @@ class Rehearsal:
         return not self.errors
 
 
-def rehearse(data: Any, owner: User | None) -> Rehearsal:
+def dry_run(data: Any, owner: User | None) -> DryRun:
     """Of a decoded body that this user would submit. Four queries at most, whatever its size; 100,000 images take
     a second."""
     try:
@@ -112,7 +112,7 @@ def rehearse(data: Any, owner: User | None) -> Rehearsal:
     misspellings = find_misspellings(data)
     # An image of an unknown store with a URL that is refused counts twice; nobody will miss its fraction of a second.
     seconds = seconds_for(max(0, images - unknown.count - refused.count))
-    return Rehearsal(
+    return DryRun(
         errors=errors,
         warnings=[
             *_warn("unknown_stores", unknown, "image(s) of {total} store(s) not in the store master will fail"),

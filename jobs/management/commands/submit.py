@@ -14,7 +14,7 @@ from jobs.models import Job
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.failures import Failures, failures
 from jobs.states import JobOutcome, OnError
-from jobs.submission.dry_run import Groups, Rehearsal, rehearse
+from jobs.submission.dry_run import DryRun, Groups, dry_run
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import TooManyPending, submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
@@ -67,10 +67,7 @@ class Command(BaseCommand):
         self.document: dict[str, Any] = {"job_id": None}
         owner = self.find_user(user)
         data = self.read(file)
-        rehearsal = rehearse(data, owner)
-        self.document["rehearsal"] = asdict(rehearsal)
-        self.print(described(rehearsal))
-        if not rehearsal.accepted:
+        if not self.check(data, owner):
             self.refuse(f"{file}: nothing is submitted.")
         if dry_run:
             self.print(["dry run, nothing submitted"])
@@ -85,7 +82,7 @@ class Command(BaseCommand):
                 priority=priority,
             )
         except TooManyPending as error:
-            # Between the rehearsal and now somebody else was faster.
+            # The owner has submitted something else since the check.
             self.refuse(str(error))
         job_id = self.document["job_id"] = submitted.job_id
         export = f"./run manage export {job_id}"
@@ -116,6 +113,14 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror or error}", returncode=REFUSED) from error
 
+    def check(self, data: Any, owner: User | None) -> bool:
+        """Print what the submission would do; returns whether it would be accepted."""
+        found = dry_run(data, owner)
+        # The key's name is kept: scripts read it.
+        self.document["rehearsal"] = asdict(found)
+        self.print(dry_run_lines(found))
+        return found.accepted
+
     def follow(self, job_id: int) -> int:
         """Watch the job to its end, tell what failed, and return the code to end with."""
         try:
@@ -133,7 +138,7 @@ class Command(BaseCommand):
             "failures": [asdict(group) for group in failed.groups],
             "store_errors": job.store_errors,
         }
-        self.print(told(job, failed))
+        self.print(summary_lines(job, failed))
         return OUTCOMES[job.outcome]
 
     def print(self, lines: Iterator[str] | list[str]) -> None:
@@ -150,18 +155,18 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(self.document, ensure_ascii=False, indent=2))
 
 
-def described(rehearsal: Rehearsal) -> Iterator[str]:
-    """What a rehearsal found, in lines."""
-    for error in rehearsal.errors:
+def dry_run_lines(found: DryRun) -> Iterator[str]:
+    """What a dry run found, in lines."""
+    for error in found.errors:
         yield f"error: {error.message}"
     details: dict[str, Groups] = {
-        "unknown_stores": rehearsal.unknown_stores,
-        "repeated_urls": rehearsal.repeated_urls,
-        "repeated_visits": rehearsal.repeated_visits,
-        "refused_urls": rehearsal.refused_urls,
-        "undated_visits": rehearsal.undated_visits,
+        "unknown_stores": found.unknown_stores,
+        "repeated_urls": found.repeated_urls,
+        "repeated_visits": found.repeated_visits,
+        "refused_urls": found.refused_urls,
+        "undated_visits": found.undated_visits,
     }
-    for warning in rehearsal.warnings:
+    for warning in found.warnings:
         yield f"warning: {warning.message}"
         if (groups := details.get(warning.code)) is None:
             continue
@@ -169,15 +174,15 @@ def described(rehearsal: Rehearsal) -> Iterator[str]:
             places = ", ".join(group.places) + (", …" if group.count > len(group.places) else "")
             yield f"  {group.count:,} x {group.subject} ({places})"
         yield from _more(groups.total - min(len(groups.listed), MOST_LINES), "others")
-    numbers = rehearsal.numbers
-    took = f", about {in_words(rehearsal.seconds)}" if rehearsal.seconds is not None else ""
+    numbers = found.numbers
+    took = f", about {in_words(found.seconds)}" if found.seconds is not None else ""
     yield (
         f"{numbers.images:,} image(s) of {numbers.visits:,} visit(s) to {numbers.stores:,} store(s), "
         f"from {numbers.hosts:,} host(s){took}"
     )
 
 
-def told(job: Job, failed: Failures) -> Iterator[str]:
+def summary_lines(job: Job, failed: Failures) -> Iterator[str]:
     """What became of a job that has ended, in lines."""
     yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} images completed, {job.failed:,} failed"
     for group in failed.groups[:MOST_LINES]:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import ImageResult, Job
-from jobs.submission.dry_run import MAX_LISTED, MAX_PLACES, rehearse
+from jobs.submission.dry_run import MAX_LISTED, MAX_PLACES, dry_run
 from jobs.submission.payload import MAX_PROBLEMS
 from jobs.submission.submit import VisitPayload, submit
 from tests.factories import KNOWN_STORE, make_stores, make_worker, submit_job
@@ -34,8 +34,8 @@ def visit(*urls, store_id=KNOWN_STORE, time=DATE, **more):
     return {"store_id": store_id, "visit_time": time, "image_url": list(urls) or ["http://a.test/1.jpg"], **more}
 
 
-def warned(rehearsal):
-    return [warning.code for warning in rehearsal.warnings]
+def warned(found):
+    return [warning.code for warning in found.warnings]
 
 
 def listed(groups):
@@ -44,20 +44,20 @@ def listed(groups):
 
 def test_a_good_body_is_accepted_without_a_word():
     make_worker()
-    found = rehearse(body(visit("http://a.test/1", "https://b.test/2"), visit(time="2026-11-26")), None)
+    found = dry_run(body(visit("http://a.test/1", "https://b.test/2"), visit(time="2026-11-26")), None)
     assert (found.accepted, found.errors, found.warnings) == (True, [], [])
     assert asdict(found.numbers) == {"visits": 2, "images": 3, "stores": 1, "hosts": 2}
 
 
 def test_nothing_is_stored():
-    rehearse(body(visit(), visit(store_id="nowhere")), None)
+    dry_run(body(visit(), visit(store_id="nowhere")), None)
     assert not Job.objects.exists()
     assert not ImageResult.objects.exists()
 
 
-def test_every_error_is_told_at_once_with_its_place_and_the_rest_is_rehearsed_all_the_same():
+def test_every_error_is_told_at_once_with_its_place_and_the_rest_is_still_checked():
     data = {"count": 4, "visits": [visit(), {"store_id": ""}, visit(store_id="nowhere"), 7]}
-    found = rehearse(data, None)
+    found = dry_run(data, None)
     assert not found.accepted
     assert [(error.code, error.path) for error in found.errors] == [
         ("invalid", ("visits", 1, "store_id")),
@@ -72,20 +72,20 @@ def test_every_error_is_told_at_once_with_its_place_and_the_rest_is_rehearsed_al
 
 @pytest.mark.parametrize("data", [None, [], "text", 7, {}, {"visits": "x"}, {"visits": []}, {"visits": [[]]}])
 def test_whatever_the_body_is_it_is_told_what_is_wrong(data):
-    found = rehearse(data, None)
+    found = dry_run(data, None)
     assert found.errors
     assert found.numbers.images == 0
 
 
 def test_no_more_errors_are_listed_than_a_person_mends():
     wrong = [{}] * MAX_PROBLEMS
-    found = rehearse(body(visit(), *wrong, visit()), None)
+    found = dry_run(body(visit(), *wrong, visit()), None)
     assert len(found.errors) == MAX_PROBLEMS
     assert found.numbers.visits == 1
 
 
 def test_unknown_stores_are_listed_with_their_images_the_most_first():
-    found = rehearse(
+    found = dry_run(
         body(visit(store_id="few"), visit("http://a.test/1", "http://a.test/2", store_id="many"), visit()), None
     )
     assert listed(found.unknown_stores) == [("many", 2, ["visits[1]"]), ("few", 1, ["visits[0]"])]
@@ -96,12 +96,12 @@ def test_unknown_stores_are_listed_with_their_images_the_most_first():
 
 def test_a_long_list_is_cut_and_counted_in_full():
     stores = [visit(store_id=f"X{number}") for number in range(MAX_LISTED + 1)]
-    found = rehearse(body(*stores), None).unknown_stores
+    found = dry_run(body(*stores), None).unknown_stores
     assert (len(found.listed), found.total, found.count) == (MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1)
 
 
 def test_a_url_that_stands_twice_is_told_with_its_places():
-    found = rehearse(
+    found = dry_run(
         body(visit("http://a.test/1", "http://a.test/2"), visit("http://a.test/1", time="2026-11-26")), None
     )
     places = ["visits[0].image_url[0]", "visits[1].image_url[0]"]
@@ -110,7 +110,7 @@ def test_a_url_that_stands_twice_is_told_with_its_places():
 
 
 def test_only_the_first_places_are_told():
-    found = rehearse(body(visit(*["http://a.test/1"] * (MAX_PLACES + 1))), None).repeated_urls
+    found = dry_run(body(visit(*["http://a.test/1"] * (MAX_PLACES + 1))), None).repeated_urls
     assert (found.listed[0].count, len(found.listed[0].places)) == (MAX_PLACES + 1, MAX_PLACES)
 
 
@@ -125,7 +125,7 @@ def test_only_the_first_places_are_told():
     ],
 )
 def test_a_visit_is_the_same_by_its_store_and_instant(first, second, same):
-    found = rehearse(body(visit("http://a.test/1", time=first), visit("http://a.test/2", time=second)), None)
+    found = dry_run(body(visit("http://a.test/1", time=first), visit("http://a.test/2", time=second)), None)
     assert ("repeated_visits" in warned(found)) is same
     assert found.repeated_visits.count == (2 if same else 0)
     if same:
@@ -144,7 +144,7 @@ def test_a_visit_is_the_same_by_its_store_and_instant(first, second, same):
     ],
 )
 def test_a_url_that_is_refused_without_a_fetch_is_told_by_the_guards_own_sentence(url, sentence):
-    found = rehearse(body(visit("http://a.test/1", url)), None)
+    found = dry_run(body(visit("http://a.test/1", url)), None)
     assert listed(found.refused_urls) == [(sentence, 1, ["visits[0].image_url[1]"])]
     assert "refused_urls" in warned(found)
     assert (found.accepted, found.numbers.hosts) == (True, 1)
@@ -152,12 +152,12 @@ def test_a_url_that_is_refused_without_a_fetch_is_told_by_the_guards_own_sentenc
 
 def test_an_address_that_the_settings_open_is_not_refused(settings):
     settings.FETCH_ALLOW_CIDRS = [ipaddress.ip_network("10.0.0.0/8")]
-    assert rehearse(body(visit("http://10.1.2.3/", "http://8.8.8.8/")), None).refused_urls.count == 0
+    assert dry_run(body(visit("http://10.1.2.3/", "http://8.8.8.8/")), None).refused_urls.count == 0
 
 
 def test_a_name_is_not_resolved(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: pytest.fail("resolved"))
-    assert rehearse(body(visit("http://localhost/")), None).refused_urls.count == 0
+    assert dry_run(body(visit("http://localhost/")), None).refused_urls.count == 0
 
 
 def test_the_pending_limit_is_that_of_the_submission(settings):
@@ -165,30 +165,30 @@ def test_the_pending_limit_is_that_of_the_submission(settings):
     submit_job(2)
     owner = User.objects.create(username="anna")
     two = body(visit("http://a.test/1", "http://a.test/2"), visit(store_id="nowhere"))
-    [error] = rehearse(two, None).errors
+    [error] = dry_run(two, None).errors
     assert error.code == "too_many_pending"
     assert "2 of your images are still pending and this job has 2" in error.message
-    assert rehearse(two, owner).accepted
+    assert dry_run(two, owner).accepted
     one = body(visit(), visit(store_id="nowhere"))
-    assert rehearse(one, None).accepted
+    assert dry_run(one, None).accepted
     submit([VisitPayload(KNOWN_STORE, DATE, None, ["http://a.test/1"])])
 
 
 def test_how_long_it_takes_is_told_where_a_worker_is_alive(settings):
     settings.GPU_MIN_SECONDS = settings.GPU_MAX_SECONDS = 0.3
     eight = body(visit(*[f"http://a.test/{number}" for number in range(8)], "ftp://a.test"), visit(store_id="nowhere"))
-    found = rehearse(eight, None)
+    found = dry_run(eight, None)
     assert found.seconds is None
     assert "no_worker" in warned(found)
     make_worker()
-    found = rehearse(eight, None)
+    found = dry_run(eight, None)
     # 4 seats, 0.3 s of the model and 0.1 s of a download.
     assert found.seconds == pytest.approx(0.8)
     assert "no_worker" not in warned(found)
 
 
 def test_a_time_that_is_no_date_is_told():
-    found = rehearse(body(visit(time="time of store visit"), visit()), None)
+    found = dry_run(body(visit(time="time of store visit"), visit()), None)
     assert listed(found.undated_visits) == [("time of store visit", 1, ["visits[0].visit_time"])]
     assert "undated_visits" in warned(found)
 
@@ -203,25 +203,25 @@ def test_a_time_that_is_no_date_is_told():
     ],
 )
 def test_a_key_that_looks_like_one_of_ours_is_a_warning(more, in_visit, sentence):
-    found = rehearse(body(visit(**in_visit), **more), None)
+    found = dry_run(body(visit(**in_visit), **more), None)
     assert [warning.message for warning in found.warnings if warning.code == "misspelled_key"] == [sentence]
     assert found.accepted
 
 
 @pytest.mark.parametrize("key", ["note", "client", "x", "s" * 100, "photographer", ""])
 def test_a_key_of_somebody_elses_is_not(key):
-    assert rehearse(body(visit(**{key: 1}), **{key: 1}), None).misspellings == []
+    assert dry_run(body(visit(**{key: 1}), **{key: 1}), None).misspellings == []
 
 
 def test_a_misspelled_key_in_many_visits_is_told_once():
-    found = rehearse(body(visit(storeid=1), visit(storeid=1)), None)
+    found = dry_run(body(visit(storeid=1), visit(storeid=1)), None)
     assert [str(each) for each in found.misspellings] == [
         "visits[0].storeid (in 2 places) is ignored; did you mean store_id?"
     ]
 
 
 def test_the_answer_is_json():
-    document = json.loads(json.dumps(asdict(rehearse(body(visit("x"), visit(store_id="y"), {}), None))))
+    document = json.loads(json.dumps(asdict(dry_run(body(visit("x"), visit(store_id="y"), {}), None))))
     assert document["errors"][0]["path"] == ["visits", 2, "store_id"]
     assert document["unknown_stores"]["listed"] == [{"subject": "y", "count": 1, "places": ["visits[1]"]}]
 
@@ -230,4 +230,4 @@ def test_it_takes_four_queries_whatever_the_size(django_assert_num_queries):
     make_worker()
     data = body(*[visit(f"http://a.test/{n}", store_id=f"X{n % 7}", time=f"day {n % 5}") for n in range(500)])
     with django_assert_num_queries(4):
-        rehearse(data, None)
+        dry_run(data, None)
