@@ -158,9 +158,9 @@ COLUMNS = (
 )
 
 
-def filename(job_id: int, which: ImageFilter, form: ExportFormat) -> str:
+def filename(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> str:
     """Such as `job-7-failed.csv`: names the job, and the state or the code where it is filtered by one."""
-    parts = [part for part in (which.state, which.code) if part]
+    parts = [part for part in (image_filter.state, image_filter.code) if part]
     rest = "".join("-" + re.sub(r"[^a-z0-9_]", "", part) for part in parts)
     return f"job-{job_id}{rest}.{form}"
 
@@ -173,8 +173,8 @@ class Export:
     by `close`, which WSGI servers call when the client has gone. An unknown job is an empty file.
     """
 
-    def __init__(self, job_id: int, which: ImageFilter, form: ExportFormat) -> None:
-        self._chunks = _chunks(job_id, which, form)
+    def __init__(self, job_id: int, image_filter: ImageFilter, form: ExportFormat) -> None:
+        self._chunks = _chunks(job_id, image_filter, form)
         self._first: bytes | None = next(self._chunks, b"")
 
     def __iter__(self) -> Iterator[bytes]:
@@ -190,20 +190,20 @@ class Export:
         self._chunks.close()
 
 
-def write(job_id: int, which: ImageFilter, form: ExportFormat, file: IO[bytes] | Path) -> int:
+def write(job_id: int, image_filter: ImageFilter, form: ExportFormat, file: IO[bytes] | Path) -> int:
     """Export to a file that is open for bytes, or to a path; returns the number of bytes.
 
     At a path the file appears once it is complete; what stood there before stays until then.
     """
     if isinstance(file, Path):
-        return _write_whole(job_id, which, form, file)
-    return sum(file.write(chunk) for chunk in Export(job_id, which, form))
+        return _write_whole(job_id, image_filter, form, file)
+    return sum(file.write(chunk) for chunk in Export(job_id, image_filter, form))
 
 
-def _write_whole(job_id: int, which: ImageFilter, form: ExportFormat, path: Path) -> int:
+def _write_whole(job_id: int, image_filter: ImageFilter, form: ExportFormat, path: Path) -> int:
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
-            written = write(job_id, which, form, file.file)
+            written = write(job_id, image_filter, form, file.file)
             file.flush()
             # As any new file has it; a temporary one is its owner's alone.
             os.chmod(file.name, 0o666 & ~_umask())
@@ -221,12 +221,12 @@ def _umask() -> int:
     return mask
 
 
-def _chunks(job_id: int, which: ImageFilter, form: ExportFormat) -> Generator[bytes]:
+def _chunks(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> Generator[bytes]:
     columns = [column for column in COLUMNS if form is ExportFormat.NDJSON or not column.only_ndjson]
     lines = _csv_lines if form is ExportFormat.CSV else _ndjson_lines
     try:
         pending = io.StringIO()
-        for line in lines(columns, _rows(job_id, which, columns)):
+        for line in lines(columns, _rows(job_id, image_filter, columns)):
             pending.write(line)
             if pending.tell() >= CHUNK_BYTES:
                 yield pending.getvalue().encode()
@@ -238,9 +238,9 @@ def _chunks(job_id: int, which: ImageFilter, form: ExportFormat) -> Generator[by
             connection.close()
 
 
-def _rows(job_id: int, which: ImageFilter, columns: Sequence[_Column]) -> Iterator[Sequence[str | None]]:
+def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Iterator[Sequence[str | None]]:
     """PostgreSQL's own text of every value, in submission order."""
-    images = ImageResult.objects.filter(job_id=job_id).matching(which).order_by("pk")
+    images = ImageResult.objects.filter(job_id=job_id).matching(image_filter).order_by("pk")
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
     with connection.cursor() as cursor, connection.wrap_database_errors:
         # COPY takes no parameters: the driver writes them into the statement.

@@ -36,7 +36,7 @@ class FailureGroup:
     """What one of them said."""
 
     @property
-    def which(self) -> ImageFilter:
+    def image_filter(self) -> ImageFilter:
         """The filter that finds exactly this group's images."""
         return ImageFilter(code=self.code, host=self.host, area=self.area)
 

@@ -46,9 +46,9 @@ class Command(BaseCommand):
         if file == Path("-"):
             file = None
         ending = ExportFormat.NDJSON if file and file.suffix in (".ndjson", ".jsonl") else ExportFormat.CSV
-        which = ImageFilter(state=state, code=code, host=host, store=store, area=area)
+        image_filter = ImageFilter(state=state, code=code, host=host, store=store, area=area)
         try:
-            written = write(job, which, ExportFormat(format) if format else ending, file or sys.stdout.buffer)
+            written = write(job, image_filter, ExportFormat(format) if format else ending, file or sys.stdout.buffer)
             sys.stdout.flush()
         except BrokenPipeError:
             # Whoever reads has read enough, and need not be told.

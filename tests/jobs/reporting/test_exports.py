@@ -22,8 +22,8 @@ from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, subm
 EVERYTHING = ImageFilter()
 
 
-def read(job, form="ndjson", which=EVERYTHING):
-    exported = b"".join(Export(job.pk, which, ExportFormat(form)))
+def read(job, form="ndjson", image_filter=EVERYTHING):
+    exported = b"".join(Export(job.pk, image_filter, ExportFormat(form)))
     if form == "ndjson":
         return [json.loads(line) for line in exported.decode().splitlines()]
     return list(csv.DictReader(io.StringIO(exported.decode("utf-8-sig"), newline="")))
@@ -133,7 +133,7 @@ def test_whether_a_retry_may_help_is_what_the_image_itself_says(error, db):
 
 
 @pytest.mark.parametrize(
-    ("which", "urls"),
+    ("image_filter", "urls"),
     [
         (ImageFilter(state="failed"), ["http://a.test/2", "x"]),
         (ImageFilter(code="not_an_image"), ["http://a.test/2"]),
@@ -145,8 +145,8 @@ def test_whether_a_retry_may_help_is_what_the_image_itself_says(error, db):
     ],
 )
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
-def test_the_filters_are_those_of_the_images(job, which, urls, form):
-    assert [row["image_url"] for row in read(job, form, which)] == urls
+def test_the_filters_are_those_of_the_images(job, image_filter, urls, form):
+    assert [row["image_url"] for row in read(job, form, image_filter)] == urls
 
 
 def test_a_job_without_matching_images_has_its_header_alone(db):
@@ -292,7 +292,7 @@ def test_a_file_is_one_moments_truth(transactional_db, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("which", "name"),
+    ("image_filter", "name"),
     [
         (EVERYTHING, "job-7.csv"),
         (ImageFilter(state="failed"), "job-7-failed.csv"),
@@ -301,8 +301,8 @@ def test_a_file_is_one_moments_truth(transactional_db, monkeypatch):
         (ImageFilter(host="a.test", area="N"), "job-7.csv"),
     ],
 )
-def test_the_files_name_says_what_is_in_it(which, name):
-    assert filename(7, which, ExportFormat.CSV) == name
+def test_the_files_name_says_what_is_in_it(image_filter, name):
+    assert filename(7, image_filter, ExportFormat.CSV) == name
 
 
 def test_stores_of_one_job_are_told_apart(db):

@@ -40,7 +40,7 @@ def test_the_largest_group_comes_first(job):
 def test_each_groups_filter_finds_exactly_its_images(job):
     images = ImageResult.objects.filter(job=job)
     for group in failures(job.pk).groups:
-        assert images.matching(group.which).count() == group.images
+        assert images.matching(group.image_filter).count() == group.images
 
 
 def test_a_group_says_what_one_of_its_images_said_and_whether_a_retry_can_help(job):
