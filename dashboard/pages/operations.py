@@ -8,7 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.pages.paused_hosts import resume
 from jobs.reporting import hosts
-from jobs.reporting.overview import MOST_COUNTED, operations
+from jobs.reporting.overview import MOST_COUNTED, overview
 
 
 @require_safe
@@ -17,7 +17,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     """Of everybody's jobs, so for staff only; a fragment alone where the page asks for it again."""
     if not request.user.is_staff:
         raise PermissionDenied("Only staff may see how the whole service is doing.")
-    context = {"now": operations(), "most": MOST_COUNTED, "most_of_host": hosts.MOST_COUNTED}
+    context = {"now": overview(), "most": MOST_COUNTED, "most_of_host": hosts.MOST_COUNTED}
     fragment = request.headers.get("HX-Request") == "true"
     return render(request, f"dashboard/operations/{'glance' if fragment else 'page'}.html", context)
 

@@ -1,4 +1,4 @@
-"""The whole service at a glance: what waits, what is in hand, who works, how fast, and which hosts fail."""
+"""The whole service: its backlog, its workers, its throughput, and the hosts that fail or are paused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +11,18 @@ from jobs.models import Worker
 from jobs.reporting.hosts import PausedHosts, paused_hosts
 from jobs.reporting.throughput import UNPROCESSED, Interval, Throughput
 
-# What is said "of late" is of so many seconds.
-LATELY_SECONDS = 900
-# The plot's intervals within them.
+# What counts as recent, in throughput, fetch times and failing hosts.
+RECENT_SECONDS = 900
+# The width of the plot's intervals within that time.
 INTERVAL_SECONDS = 15
-# So many of the latest images tell what a fetch takes: reading all of a busy quarter of an hour would take a second.
+# How many of the latest images fetch times and failing hosts are taken from: reading all images of a busy quarter of
+# an hour would take a second.
 SAMPLE = 5_000
 MOST_HOSTS = 10
-# Paused hosts that are shown.
+# How many paused hosts are shown.
 MOST_PAUSED = 20
 
-# The backlog is counted in the queue's own small indexes; beyond this it is only "more than".
+# The backlog is counted in the queue's small partial indexes, up to this number; beyond it, pages say "more than".
 MOST_COUNTED = 100_000
 
 _BACKLOG = """
@@ -37,17 +38,17 @@ _BACKLOG = """
             WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''),
         clock_timestamp()
 """
-_LATELY = """
+_RECENT = """
     SELECT date_bin(make_interval(secs => %(width)s), finished_at, to_timestamp(0)),
         count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
     FROM jobs_imageresult
-    WHERE finished_at > statement_timestamp() - make_interval(secs => %(lately)s) AND error_code <> ALL(%(unprocessed)s)
+    WHERE finished_at > statement_timestamp() - make_interval(secs => %(recent)s) AND error_code <> ALL(%(unprocessed)s)
     GROUP BY 1 ORDER BY 1
 """
 _FETCHES = """
     SELECT count(*), percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY fetch_ms) FROM (
         SELECT fetch_ms FROM jobs_imageresult
-        WHERE finished_at > statement_timestamp() - make_interval(secs => %(lately)s) AND fetch_ms IS NOT NULL
+        WHERE finished_at > statement_timestamp() - make_interval(secs => %(recent)s) AND fetch_ms IS NOT NULL
         ORDER BY finished_at DESC LIMIT %(sample)s
     ) latest
 """
@@ -56,7 +57,7 @@ _HOSTS = """
         mode() WITHIN GROUP (ORDER BY error_code) FILTER (WHERE state = 'failed')
     FROM (
         SELECT host, state, error_code FROM jobs_imageresult
-        WHERE finished_at > statement_timestamp() - make_interval(secs => %(lately)s)
+        WHERE finished_at > statement_timestamp() - make_interval(secs => %(recent)s)
             AND error_code <> ALL(%(unprocessed)s)
         ORDER BY finished_at DESC LIMIT %(sample)s
     ) latest
@@ -76,11 +77,13 @@ class HostFailures:
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
-    """`ready`, `waiting` (for another attempt) and `deferred` (until their host has room): counted up to MOST_COUNTED.
+class Overview:
+    """`ready`, `waiting` (for another attempt) and `deferred` (until their host can take more) count images, up to
+    MOST_COUNTED each.
 
-    `oldest_seconds`: for how long the first in rank has had its turn; None where nothing is ready. `fetch_p50_ms` and
-    `fetch_p95_ms` are of the latest `fetches`. `paused` are the hosts that get no request for a while.
+    `oldest_seconds` is how long the image first in rank has been due; None where nothing is ready. `slots` are the
+    worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest `fetches` images. `paused`
+    are the hosts that get no request for the moment.
     """
 
     ready: int
@@ -88,7 +91,7 @@ class Operations:
     deferred: int
     running: int
     oldest_seconds: float | None
-    seats: int
+    slots: int
     workers: Sequence[Worker]
     throughput: Throughput
     fetches: int
@@ -100,18 +103,18 @@ class Operations:
 
     @property
     def images_per_second(self) -> float:
-        """Over a minute and what has passed of the plot's last interval."""
+        """Over the last minute, plus what has passed of the plot's last interval."""
         latest = self.throughput.intervals[-60 // INTERVAL_SECONDS - 1 :]
         seconds = (self.now - latest[0].start).total_seconds()
         return sum(interval.completed + interval.failed for interval in latest) / seconds
 
 
-def operations() -> Operations:
-    """Six queries on small indexes, whatever the number of rows."""
+def overview() -> Overview:
+    """Six queries on small indexes, however many rows there are."""
     parameters: dict[str, Any] = {
         "most": MOST_COUNTED,
         "width": INTERVAL_SECONDS,
-        "lately": LATELY_SECONDS,
+        "recent": RECENT_SECONDS,
         "sample": SAMPLE,
         "hosts": MOST_HOSTS,
         "unprocessed": list(UNPROCESSED),
@@ -119,7 +122,7 @@ def operations() -> Operations:
     with connection.cursor() as cursor:
         cursor.execute(_BACKLOG, parameters)
         ready, waiting, deferred, running, oldest, now = cursor.fetchone()
-        cursor.execute(_LATELY, parameters)
+        cursor.execute(_RECENT, parameters)
         found = {start.timestamp(): (completed, failed) for start, completed, failed in cursor.fetchall()}
         cursor.execute(_FETCHES, parameters)
         fetches, quantiles = cursor.fetchone()
@@ -127,14 +130,14 @@ def operations() -> Operations:
         hosts = [HostFailures(*row) for row in cursor.fetchall()]
     workers = list(Worker.objects.alive().order_by("id"))
     p50, p95 = quantiles or (None, None)
-    return Operations(
+    return Overview(
         ready=ready,
         waiting=waiting,
         deferred=deferred,
         running=running,
-        # Later images of a job have their turn in the future.
+        # The rank of a job's later images lies in the future.
         oldest_seconds=None if oldest is None else max(0.0, oldest),
-        seats=sum(worker.seats for worker in workers),
+        slots=sum(worker.seats for worker in workers),
         workers=workers,
         throughput=_series(found, now),
         fetches=fetches,
@@ -147,10 +150,10 @@ def operations() -> Operations:
 
 
 def _series(found: dict[float, tuple[int, int]], now: datetime) -> Throughput:
-    """Every interval of LATELY_SECONDS up to now, also those in which nothing finished."""
+    """Every interval of RECENT_SECONDS up to now, including those in which nothing finished."""
     last = now.timestamp() // INTERVAL_SECONDS * INTERVAL_SECONDS
-    first = last - LATELY_SECONDS + INTERVAL_SECONDS
-    starts = [first + INTERVAL_SECONDS * number for number in range(LATELY_SECONDS // INTERVAL_SECONDS)]
+    first = last - RECENT_SECONDS + INTERVAL_SECONDS
+    starts = [first + INTERVAL_SECONDS * number for number in range(RECENT_SECONDS // INTERVAL_SECONDS)]
     return Throughput(
         INTERVAL_SECONDS,
         [Interval(datetime.fromtimestamp(start, now.tzinfo), *found.get(start, (0, 0))) for start in starts],

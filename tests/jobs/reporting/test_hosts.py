@@ -7,7 +7,7 @@ from jobs import queue
 from jobs.models import ImageResult, PausedHost
 from jobs.reporting import hosts
 from jobs.reporting.hosts import MOST_COUNTED, MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
-from jobs.reporting.overview import operations
+from jobs.reporting.overview import overview
 from jobs.reporting.throughput import FEWEST_IMAGES, estimates
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
 
@@ -156,16 +156,16 @@ def test_the_overview_counts_apart_what_waits_for_its_host():
     job = submit_job(6)
     defer(job, HOST, 2)
     defer(job, f"*{job.pk}", 1)
-    seen = operations()
+    seen = overview()
     assert (seen.ready, seen.deferred, seen.waiting) == (3, 3, 0)
     defer(job, HOST)
-    assert (operations().ready, operations().oldest_seconds) == (0, None)
+    assert (overview().ready, overview().oldest_seconds) == (0, None)
 
 
 def test_the_overview_takes_as_many_queries_where_a_host_is_paused(django_assert_num_queries):
     pause_host(HOST)
     with django_assert_num_queries(6):
-        assert operations().paused.hosts[0].host == HOST
+        assert overview().paused.hosts[0].host == HOST
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,22 @@
-"""The whole service at a glance."""
+"""The state of the whole service in one object."""
 
 import pytest
 
 from jobs import errors, queue
-from jobs.reporting.overview import HostFailures, operations
+from jobs.reporting.overview import HostFailures, overview
 from tests.factories import failure, make_worker, submit_job, success
 
 pytestmark = pytest.mark.django_db
 
 
 def test_an_idle_service_says_so():
-    seen = operations()
-    assert (seen.ready, seen.waiting, seen.running, seen.seats, seen.oldest_seconds) == (0, 0, 0, 0, None)
+    seen = overview()
+    assert (seen.ready, seen.waiting, seen.running, seen.slots, seen.oldest_seconds) == (0, 0, 0, 0, None)
     assert (seen.fetch_p50_ms, seen.hosts, seen.images_per_second) == (None, [], 0)
     assert len(seen.throughput.intervals) == 60
 
 
-def test_it_counts_what_waits_and_what_is_in_hand(settings):
+def test_it_counts_what_waits_and_what_is_in_flight(settings):
     settings.BACKOFF_BASE_SECONDS = 60
     submit_job(6)
     held = submit_job(3)
@@ -24,9 +24,9 @@ def test_it_counts_what_waits_and_what_is_in_hand(settings):
     worker = make_worker()
     claims = queue.claim(worker, limit=3)
     queue.record(worker, [failure(claims[0], errors.ReadTimeout())])
-    seen = operations()
+    seen = overview()
     assert (seen.ready, seen.waiting, seen.running) == (3, 1, 2)
-    assert (seen.seats, [each.pk for each in seen.workers]) == (4, [worker])
+    assert (seen.slots, [each.pk for each in seen.workers]) == (4, [worker])
     assert seen.oldest_seconds == 0
 
 
@@ -38,7 +38,7 @@ def test_it_tells_how_long_a_fetch_takes_and_which_hosts_fail():
     for number, outcome in enumerate(found):
         outcome.evidence.fetch_ms = 100 * number
     queue.record(worker, found)
-    seen = operations()
+    seen = overview()
     assert (seen.fetches, seen.fetch_p50_ms, seen.fetch_p95_ms) == (4, 150, pytest.approx(285))
     assert seen.hosts == [HostFailures("a.test", 1, 2, "not_an_image"), HostFailures("b.test", 1, 1, "http_404")]
     assert sum(each.completed for each in seen.throughput.intervals) == 2
@@ -50,4 +50,4 @@ def test_it_tells_how_long_a_fetch_takes_and_which_hosts_fail():
 def test_it_takes_as_many_queries_as_it_says(django_assert_num_queries):
     make_worker()
     with django_assert_num_queries(6):
-        operations()
+        overview()
