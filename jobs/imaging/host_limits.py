@@ -16,7 +16,6 @@ A host is a name and a port. Four rules, and all of them are here and in `host.p
 Nothing here knows of threads, sockets or tables: what happens is reported to it, and so is the time.
 """
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
@@ -27,7 +26,9 @@ from typing import Self
 from django.conf import settings
 
 from jobs.errors import ImageError
-from jobs.imaging.host import LONGEST_PAUSE_SECONDS, Blame, Flight, Host, Pause, smooth
+from jobs.imaging.host import Blame, Flight, Host, smooth
+from jobs.imaging.host_pauses import HostPauses
+from jobs.imaging.host_shares import fair_shares
 
 # A host that has not answered for so long has its images wait out of the way of others; before, they may stay.
 STUCK_SECONDS = 0.2
@@ -35,13 +36,9 @@ STUCK_SECONDS = 0.2
 RECENT_SECONDS = 10.0
 # A host whose downloads take this long is slow: even alone, it leaves a few slots to whoever comes next.
 SLOW_SECONDS = 1.0
-# Faster than this is no faster: where there is no model step, noise would decide.
-LEAST_SECONDS = 0.05
 # How long shares are kept where nothing happens; and never are they worked out for more than a twentieth of the time.
 SHARE_SECONDS = 0.005
 SHARE_COSTS = 20
-# The most hosts that are remembered; idle ones are forgotten first.
-MOST_HOSTS = 4_096
 
 
 class Admission(Enum):
@@ -52,7 +49,7 @@ class Admission(Enum):
     STRANGERS_BUSY = auto()
 
 
-class HostLimits:
+class HostLimits(HostPauses):
     """The limits of one process, which may be used by many threads.
 
     `slots` work at a time, and up to `size` images may be in flight, those that wait for a slot included. `per_host`
@@ -69,18 +66,13 @@ class HostLimits:
         patience: float = 120.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
+        # `few` is also what slow hosts leave to others.
+        super().__init__(max(1, slots // 8), patience, clock)
         self._slots = slots
         self._size = size or slots
         self._per_host = per_host or inf
-        self._patience = patience
-        self._clock = clock
-        # What a host begins with, what slow ones leave to others, and how many are probed at once.
-        self._few = max(1, slots // 8)
-        self._lock = threading.Lock()
-        self._hosts: dict[str, Host] = {}
-        # Those of them that have images in flight, and those that have ever refused.
+        # The hosts that have images in flight.
         self._flying: dict[str, Host] = {}
-        self._troubled: dict[str, Host] = {}
         # Images in flight whose host had not answered when they began, by job, and when each of them began.
         self._strangers: Counter[int] = Counter()
         self._strangers_began: dict[tuple[str, int], float] = {}
@@ -92,12 +84,6 @@ class HostLimits:
         self._events = 0
         # Hosts known to have images that wait; whoever keeps lanes puts its own mapping here.
         self.waiting: Mapping[str, None] = {}
-        # Hosts whose pauses have begun, grown or ended here, and that the other processes do not know of.
-        self._changed: set[str] = set()
-        # Hosts that the other processes know to be paused.
-        self._shared: set[str] = set()
-        # Hosts whose probe was refused after their patience had ended: that refusal counts for all that wait.
-        self._exhausted: dict[str, Pause] = {}
 
     @classmethod
     def from_settings(cls, slots: int, size: int) -> Self:
@@ -169,30 +155,6 @@ class HostLimits:
                 or now - heard > STUCK_SECONDS
             )
 
-    def due(self, most: int) -> list[str]:
-        """Paused hosts to be probed now, those first whose pauses ended first; few at a time.
-
-        Not before the others know how the last probe went: they would take the next one of ours for theirs.
-        """
-        with self._lock:
-            now = self._clock()
-            probes = sum(entry.probe is not None for entry in self._troubled.values())
-            due = [
-                (entry.pause.until, name)
-                for name, entry in self._troubled.items()
-                if entry.pause is not None
-                and entry.probe is None
-                and entry.pause.until <= now
-                and name not in self._changed
-            ]
-            return [name for _, name in sorted(due)[: max(0, min(most, self._few - probes))]]
-
-    def pause_number(self, host: str) -> int:
-        """Which pause in a row the host is in, 1 for the first; 0 where it is not paused."""
-        with self._lock:
-            entry = self._hosts.get(host)
-            return 0 if entry is None or entry.pause is None else entry.pause.number
-
     def begin_probe(self, host: str, image: int, job: int) -> None:
         """Let one image of a paused host begin: it tries whether the host has recovered."""
         with self._lock:
@@ -200,21 +162,6 @@ class HostLimits:
             if entry.pause is not None:
                 entry.probe = image
             self._begin(entry, image, job)
-
-    def resume(self, host: str) -> None:
-        """End a pause for which nothing waits."""
-        with self._lock:
-            if (entry := self._hosts.get(host)) is not None and entry.pause is not None:
-                self._end_pause(entry)
-
-    def exhausted(self) -> tuple[str, Pause] | None:
-        """A host whose last refusal counts for every image that waits for it, until `counted` is called."""
-        with self._lock:
-            return next(iter(self._exhausted.items()), None)
-
-    def counted(self, host: str) -> None:
-        with self._lock:
-            self._exhausted.pop(host, None)
 
     def next_opening(self) -> float:
         """Seconds until a host that is held, paced or paused may be tried; infinity where there is none."""
@@ -288,54 +235,6 @@ class HostLimits:
             if (entry := self._hosts.get(host)) is not None and image in entry.flights:
                 self._end(entry, image)
 
-    # ---- shared by the processes
-
-    def changed_pauses(self) -> dict[str, Pause | None]:
-        """The pauses that have begun, grown or ended here and were not `shared` yet; None for those that ended."""
-        with self._lock:
-            return {name: entry.pause if (entry := self._hosts.get(name)) else None for name in self._changed}
-
-    def shared(self, changed: Mapping[str, Pause | None]) -> None:
-        """The other processes have been told of these."""
-        with self._lock:
-            for name, pause in changed.items():
-                if pause is not None:
-                    self._shared.add(name)
-                else:
-                    self._shared.discard(name)
-                # It may have changed again meanwhile.
-                if (entry := self._hosts.get(name)) is None or entry.pause is pause:
-                    self._changed.discard(name)
-
-    def learn_pauses(self, shared: Mapping[str, Pause], up_to: str | None = None) -> None:
-        """Take over the pauses that all processes share; one of them that is gone has ended.
-
-        `up_to` is the last name where only the first ones were read: of those behind it, nothing is known.
-        """
-        with self._lock:
-            if not self._patience:
-                # Somebody with more patience has left them: nobody waits for them here.
-                self._changed |= shared.keys()
-                return
-            for name in [name for name in self._shared if name not in shared and (up_to is None or name <= up_to)]:
-                self._shared.discard(name)
-                entry = self._hosts.get(name)
-                if entry is not None and entry.pause is not None and name not in self._changed:
-                    self._end_pause(entry)
-                    self._changed.discard(name)
-            longest = self._clock() + LONGEST_PAUSE_SECONDS + 1
-            for name, pause in shared.items():
-                self._shared.add(name)
-                if name in self._changed:
-                    continue
-                if pause.until > longest:
-                    # Nobody may ask for so long: the database's clock was set, and the pause is over.
-                    self._changed.add(name)
-                    continue
-                entry = self._host(name)
-                entry.pause, entry.has_answered = pause, False
-                self._troubled[name] = entry
-
     # ---- decided
 
     def _room(self, entry: Host, leftover: bool) -> int:
@@ -389,25 +288,14 @@ class HostLimits:
         return max(1.0, share)
 
     def _work_out_shares(self, now: float) -> dict[str, float]:
-        """Max-min fair by weight: nobody gets more than its window, and what one leaves is shared by the others."""
         working = {name: entry for name, entry in self._flying.items() if entry.has_answered and entry.flights}
         for name in self.waiting:
             if (entry := self._hosts.get(name)) is not None and entry.has_answered:
                 working[name] = entry
-        weights = {
-            name: (self._model_seconds + max(entry.seconds(now), LEAST_SECONDS)) ** -2
-            for name, entry in working.items()
-        }
-        shares = {}
-        left, weight = float(self._size), sum(weights.values())
-        for name in sorted(working, key=lambda name: working[name].window / weights[name]):
-            shares[name] = min(working[name].window, left * weights[name] / weight)
-            left -= shares[name]
-            weight -= weights[name]
         if len(working) == 1:
             (entry,) = working.values()
-            shares[entry.name] = self._leftover(entry, now)
-        return shares
+            return {entry.name: self._leftover(entry, now)}
+        return fair_shares(working.values(), float(self._size), self._model_seconds, now)
 
     def _leftover(self, entry: Host, now: float) -> float:
         """What the host may have in flight if nobody else wants it: all, but a few slots where it is slow."""
@@ -421,25 +309,6 @@ class HostLimits:
         return max(1, self._slots - self._few - others)
 
     # ---- kept
-
-    def _host(self, name: str) -> Host:
-        entry = self._hosts.get(name)
-        if entry is None:
-            if len(self._hosts) >= MOST_HOSTS:
-                self._forget()
-            entry = self._hosts[name] = Host(name, float(self._few), self._clock())
-        return entry
-
-    def _forget(self) -> None:
-        """Make room for other hosts: a quarter goes, those idle for the longest, paused ones last.
-
-        A pause that is forgotten here is still in the table, and is learned again.
-        """
-        idle = [entry for entry in self._hosts.values() if not entry.flights]
-        idle.sort(key=lambda entry: (entry.pause is not None, entry.used))
-        for entry in idle[: max(1, MOST_HOSTS // 4)]:
-            del self._hosts[entry.name]
-            self._troubled.pop(entry.name, None)
 
     def _begin(self, entry: Host, image: int, job: int) -> None:
         now = self._clock()
@@ -482,25 +351,13 @@ class HostLimits:
         self._events += 1
         self._stranger_no_more(entry, image, flight)
         if entry.answered(image, self._clock(), self._size):
-            self._exhausted.pop(entry.name, None)
-            self._changed.add(entry.name)
+            self._note_recovery(entry)
 
     def _refused(self, entry: Host, image: int, subject: int, error: ImageError) -> Blame | None:
         now, before = self._clock(), entry.pause
         blame = entry.refused(image, subject, error, now, patience=self._patience, few=self._few)
-        self._troubled[entry.name] = entry
-        if entry.pause is not before and entry.pause is not None:
-            self._changed.add(entry.name)
-            # Not where it has only been asked to wait for longer.
-            is_next = before is None or entry.pause.number > before.number
-            if is_next and now - entry.pause.since >= self._patience:
-                self._exhausted[entry.name] = entry.pause
+        self._note_refusal(entry, before, now)
         return blame
-
-    def _end_pause(self, entry: Host) -> None:
-        entry.forgive()
-        self._exhausted.pop(entry.name, None)
-        self._changed.add(entry.name)
 
 
 class NoLimits(HostLimits):

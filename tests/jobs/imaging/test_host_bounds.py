@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from jobs import errors
 from jobs.imaging.host import LONGEST_PAUSE_SECONDS
-from jobs.imaging.host_limits import MOST_HOSTS, Admission
+from jobs.imaging.host_limits import Admission
+from jobs.imaging.host_pauses import MOST_HOSTS
 from tests.jobs.imaging.host_world import HOST, REFUSED, World
 
 
