@@ -1,22 +1,23 @@
 """How many images of each photo host may be in flight at once: learned from its answers, without a setting.
 
-A host is a name and a port. Four rules, and all of them are here and in `host.py`:
+A host is a name and a port. There are four rules:
 
-- **Window.** A host begins with a few slots. Each answer adds one until the host has refused for the first time (so
-  the window doubles every round); a refusal halves it, and from then on it grows by one a round. That is congestion
-  control as TCP has it (RFC 5681). What counts as a refusal, `ImageError.is_refusal` says.
-- **Share.** While several hosts have work, each has at most its part of the slots, by how soon it gives them back: a
-  host that takes twice as long as another has a quarter of its part. What nobody else can use, it may have.
-- **Strangers.** Hosts that have not answered since they were first seen, or last paused, share a bounded part of the
-  slots, of which one job has at most half of what the others leave. A thousand silent names hold no more than that;
-  nor do a thousand that have answered once and are silent by now.
-- **Pause.** A host that refuses several different images in a row gets no request until its pause is over, then a
-  single one, the probe. Each refused probe makes the next pause longer. Meanwhile its images wait and lose no attempt.
+- **Window** (`host.py`). A host begins with a few slots. Each answer adds one until the host refuses for the first
+  time, so the window doubles every round; a refusal halves it, and from then on it grows by one a round. This is TCP's
+  congestion control (RFC 5681). `ImageError.is_refusal` says what counts as a refusal.
+- **Share** (`host_shares.py`). While several hosts have work, each has at most its part of the slots, by how soon it
+  gives them back: a host that takes twice as long as another has a quarter of its part. A host may also have what no
+  other can use.
+- **Strangers** (`host_strangers.py`). Hosts that have not answered since they were first seen, or last paused, share a
+  bounded part of the slots; one job has at most half of what the others leave of it. A thousand silent names hold no
+  more than that, nor do a thousand that answered once and have fallen silent since.
+- **Pause** (`host.py`, `host_pauses.py`). A host that refuses several different images in a row gets no request until
+  its pause is over, then a single one, the probe. Each refused probe makes the next pause longer. Meanwhile its images
+  wait and lose no attempt.
 
-Nothing here knows of threads, sockets or tables: what happens is reported to it, and so is the time.
+Nothing here starts threads, opens sockets or reads tables: events are reported to it, together with the time.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from math import inf
@@ -28,17 +29,13 @@ from django.conf import settings
 from jobs.errors import ImageError
 from jobs.imaging.host import Blame, Flight, Host, smooth
 from jobs.imaging.host_pauses import HostPauses
-from jobs.imaging.host_shares import fair_shares
+from jobs.imaging.host_shares import SLOW_SECONDS, HostShares
+from jobs.imaging.host_strangers import Strangers
 
-# A host that has not answered for so long has its images wait out of the way of others; before, they may stay.
+# Once a host has not answered for this long, its images are moved aside so that others can begin.
 STUCK_SECONDS = 0.2
-# While a quarter of the slots wait in vain, a host counts as a stranger unless it has answered within this time.
+# While a quarter of the slots wait for silent hosts, a host is a stranger unless it has answered within this time.
 RECENT_SECONDS = 10.0
-# A host whose downloads take this long is slow: even alone, it leaves a few slots to whoever comes next.
-SLOW_SECONDS = 1.0
-# How long shares are kept where nothing happens; and never are they worked out for more than a twentieth of the time.
-SHARE_SECONDS = 0.005
-SHARE_COSTS = 20
 
 
 class Admission(Enum):
@@ -50,11 +47,11 @@ class Admission(Enum):
 
 
 class HostLimits(HostPauses):
-    """The limits of one process, which may be used by many threads.
+    """The limits of one process; many threads may use them.
 
-    `slots` work at a time, and up to `size` images may be in flight, those that wait for a slot included. `per_host`
-    is a person's own cap on one host, 0 for none. For `patience` seconds the refusals of a host cost its images no
-    attempt; 0 lets every refusal cost one, and pauses nobody. `clock` gives seconds that only rise.
+    `slots` is the number of worker slots; up to `size` images may be in flight, including those that wait for a slot.
+    `per_host` is the operator's own cap on one host, 0 for none. For `patience` seconds the refusals of a host cost its
+    images no attempt; with 0 every refusal costs one, and no host is paused. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -66,35 +63,29 @@ class HostLimits(HostPauses):
         patience: float = 120.0,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        # `few` is also what slow hosts leave to others.
         super().__init__(max(1, slots // 8), patience, clock)
         self._slots = slots
         self._size = size or slots
         self._per_host = per_host or inf
         # The hosts that have images in flight.
-        self._flying: dict[str, Host] = {}
-        # Images in flight whose host had not answered when they began, by job, and when each of them began.
-        self._strangers: Counter[int] = Counter()
-        self._strangers_began: dict[tuple[str, int], float] = {}
+        self._busy: dict[str, Host] = {}
+        self._strangers = Strangers(slots)
+        self._shares = HostShares(self._hosts, self._busy, slots=slots, size=self._size, few=self._few, clock=clock)
         self._model_seconds = 0.0
-        # What each host at work may have of the slots, and what it was worked out from.
-        self._shares: dict[str, float] = {}
-        self._shares_of: tuple[int, float, float] = (-1, 0.0, 0.0)
-        # Counts what may change a share.
-        self._events = 0
-        # Hosts known to have images that wait; whoever keeps lanes puts its own mapping here.
+        # The hosts that have images waiting in a lane; `Lanes` puts its own mapping here.
         self.waiting: Mapping[str, None] = {}
 
     @classmethod
     def from_settings(cls, slots: int, size: int) -> Self:
         return cls(slots, size, per_host=settings.FETCH_PER_HOST, patience=settings.HOST_PATIENCE_SECONDS)
 
-    # ---- asked by the claimer
+    # ---- called by the claimer
 
     def begin(self, host: str, image: int, job: int, *, leftover: bool = False) -> Admission:
-        """Let an image begin if its host may have one more; `leftover`: also beyond its share, nobody else being there.
+        """Let an image begin if its host may have one more; with `leftover` also beyond its share, as no other host
+        has work.
 
-        An empty host is that of a URL which the guard refuses: it asks nobody, and fails at once.
+        The host is empty for a URL that the guard refuses: it is never requested, and fails at once.
         """
         with self._lock:
             if not host:
@@ -114,7 +105,7 @@ class HostLimits(HostPauses):
             return self._few if entry is None else self._room(entry, leftover)
 
     def load(self, host: str, more: int = 0) -> float:
-        """How much of its share a host has in flight, with so many `more`: who has least of it comes first."""
+        """How much of its share a host has in flight, with `more` images added; the lowest load is next."""
         with self._lock:
             entry = self._hosts.get(host)
             if entry is None:
@@ -123,7 +114,7 @@ class HostLimits(HostPauses):
             return (len(entry.flights) + more) / max(share, 1.0)
 
     def room_for_strangers(self, job: int) -> int:
-        """How many images of this job could begin now whose hosts have not answered."""
+        """How many more images of this job could begin now at hosts that are strangers."""
         with self._lock:
             return self._room_for_strangers(job)
 
@@ -134,18 +125,16 @@ class HostLimits(HostPauses):
             return entry is None or self._is_stranger(entry)
 
     def is_stuck(self, host: str, admission: Admission) -> bool:
-        """Whether an image that may not begin for this reason has to wait for longer than for the next answer."""
+        """Whether an image refused with this `admission` must wait for more than the next answer."""
         with self._lock:
             now = self._clock()
             if admission is Admission.STRANGERS_BUSY:
-                # In the order in which they began.
-                began = next(iter(self._strangers_began.values()), now)
-                return now - began > STUCK_SECONDS
+                return self._strangers.oldest(now) > STUCK_SECONDS
             entry = self._hosts.get(host)
             if entry is None:
                 return False
-            # Where the host has never refused and answers quickly, the next answer raises its window. It has been
-            # silent since its last answer, or since the first of what it was asked after that.
+            # If the host has never refused and answers quickly, its next answer raises the window. It has been silent
+            # since its last answer, or since the first request after that answer.
             heard = max(entry.answered_at, next(iter(list(entry.unanswered.values())), -inf))
             return (
                 entry.pause is not None
@@ -156,7 +145,7 @@ class HostLimits(HostPauses):
             )
 
     def begin_probe(self, host: str, image: int, job: int) -> None:
-        """Let one image of a paused host begin: it tries whether the host has recovered."""
+        """Let one image of a paused host begin, to find out whether the host has recovered."""
         with self._lock:
             entry = self._host(host)
             if entry.pause is not None:
@@ -164,10 +153,10 @@ class HostLimits(HostPauses):
             self._begin(entry, image, job)
 
     def next_opening(self) -> float:
-        """Seconds until a host that is held, paced or paused may be tried; infinity where there is none."""
+        """Seconds until the next host that is held, paced or paused may be tried; infinity where there is none."""
         with self._lock:
             now = self._clock()
-            moments = (entry.opens_at(self._model_seconds) - now for entry in self._troubled.values())
+            moments = (entry.opens_at(self._model_seconds) - now for entry in self._refusers.values())
             return min((seconds for seconds in moments if seconds > 0), default=inf)
 
     # ---- reported by the slots
@@ -177,9 +166,9 @@ class HostLimits(HostPauses):
         entry = self._hosts.get(host)
         if entry is None or (flight := entry.flights.get(image)) is None:
             return
-        if self._is_at_its_best(entry) and not flight.is_stranger:
-            # Nothing to decide, and so no lock to wait for: each of these is one step of one dict. A refusal that comes
-            # at this very moment stays in the row, as if it had come a moment later.
+        if self._is_fully_open(entry) and not flight.is_stranger:
+            # Nothing to decide, so the lock is not needed: each line is one atomic operation of a dict. A refusal that
+            # arrives at the same moment still counts as one in a row, as if it had arrived a moment later.
             flight.has_answer = True
             entry.unanswered.pop(image, None)
             entry.answers, entry.answered_at = entry.answers + 1, self._clock()
@@ -202,43 +191,43 @@ class HostLimits(HostPauses):
         entry = self._hosts.get(host)
         if entry is None or (flight := entry.flights.get(image)) is None:
             return None
-        if flight.has_answer and not flight.is_stranger and self._is_at_its_best(entry) and len(entry.flights) > 1:
-            self._took(entry, fetch_seconds, model_seconds)
+        if flight.has_answer and not flight.is_stranger and self._is_fully_open(entry) and len(entry.flights) > 1:
+            self._record_times(entry, fetch_seconds, model_seconds)
             entry.flights.pop(image, None)
-            self._events += 1
+            self._shares.events += 1
             return None
         with self._lock:
             if entry.flights.get(image) is not flight:
                 return None
             try:
                 if flight.has_answer:
-                    self._took(entry, fetch_seconds, model_seconds)
+                    self._record_times(entry, fetch_seconds, model_seconds)
                     return None
                 if error is None:
                     return None
                 if error.is_refusal:
-                    entry.took(fetch_seconds)
+                    entry.record_fetch(fetch_seconds)
                     return self._refused(entry, image, hash(url) if url else image, error)
                 if error.is_answer:
-                    entry.took(fetch_seconds)
+                    entry.record_fetch(fetch_seconds)
                     self._answered(entry, image, flight)
                 elif entry.probe == image:
-                    # It failed otherwise, so the host is not what it was paused for.
+                    # The probe failed for another reason, so what the host was paused for is over.
                     self._end_pause(entry)
                 return None
             finally:
                 self._end(entry, image)
 
     def released(self, host: str, image: int) -> None:
-        """An image was handed back without having been tried."""
+        """An image was released without having been tried."""
         with self._lock:
             if (entry := self._hosts.get(host)) is not None and image in entry.flights:
                 self._end(entry, image)
 
-    # ---- decided
+    # ---- decisions
 
     def _room(self, entry: Host, leftover: bool) -> int:
-        """How many images more the host may have by its own window, the cap, and its share."""
+        """How many more images the host may have by its window, the cap and its share."""
         now = self._clock()
         if entry.pause is not None or entry.held_until > now:
             return 0
@@ -247,18 +236,16 @@ class HostLimits(HostPauses):
             return 0
         most = min(entry.window, self._per_host)
         if entry.has_answered:
-            most = min(most, self._leftover(entry, now) if leftover else self._share(entry))
+            most = min(most, self._shares.leftover(entry, now) if leftover else self._share(entry))
         room = int(most + 1e-9) - len(entry.flights)
         return room if paced == -inf else min(room, 1)
 
     def _room_for_strangers(self, job: int) -> int:
-        """Half of what the strangers of other jobs leave, so that there is something left for one job more."""
-        has_others = any(entry.has_answered and entry.flights for entry in self._flying.values())
-        part = max(1, self._slots // 2 if has_others else self._slots * 3 // 4)
-        return (part - self._strangers.total() - self._strangers[job] + 1) // 2
+        has_others = any(entry.has_answered and entry.flights for entry in self._busy.values())
+        return self._strangers.room(job, has_others=has_others)
 
-    def _is_at_its_best(self, entry: Host) -> bool:
-        """Whether another answer changes nothing for the host."""
+    def _is_fully_open(self, entry: Host) -> bool:
+        """Whether the host has the largest window, so that another answer changes nothing for it."""
         return entry.has_answered and entry.pause is None and not entry.refusals_in_row and entry.window >= self._size
 
     def _is_stranger(self, entry: Host) -> bool:
@@ -268,88 +255,52 @@ class HostLimits(HostPauses):
         return now - entry.answered_at > RECENT_SECONDS and self._stalled(now) >= max(1, self._slots // 4)
 
     def _stalled(self, now: float) -> int:
-        """How many images in flight have waited for an answer for long."""
+        """How many images in flight have waited for an answer for more than SLOW_SECONDS."""
         return sum(
-            now - began > SLOW_SECONDS for entry in self._flying.values() for began in list(entry.unanswered.values())
+            now - began > SLOW_SECONDS for entry in self._busy.values() for began in list(entry.unanswered.values())
         )
 
     def _share(self, entry: Host) -> float:
-        """The host's part of what may be in flight, at least 1."""
-        now = self._clock()
-        events, at, cost = self._shares_of
-        is_fresh = events == self._events and now - at <= SHARE_SECONDS
-        if not is_fresh and now - at >= SHARE_COSTS * cost:
-            self._shares = self._work_out_shares(now)
-            self._shares_of = self._events, now, self._clock() - now
-        share = self._shares.get(entry.name)
-        if share is None:
-            # It has begun to work since: until they are worked out anew, it has what an average host has.
-            share = self._size / (len(self._shares) + 1)
-        return max(1.0, share)
+        return self._shares.share(entry, self.waiting, self._model_seconds)
 
-    def _work_out_shares(self, now: float) -> dict[str, float]:
-        working = {name: entry for name, entry in self._flying.items() if entry.has_answered and entry.flights}
-        for name in self.waiting:
-            if (entry := self._hosts.get(name)) is not None and entry.has_answered:
-                working[name] = entry
-        if len(working) == 1:
-            (entry,) = working.values()
-            return {entry.name: self._leftover(entry, now)}
-        return fair_shares(working.values(), float(self._size), self._model_seconds, now)
-
-    def _leftover(self, entry: Host, now: float) -> float:
-        """What the host may have in flight if nobody else wants it: all, but a few slots where it is slow."""
-        if entry.seconds(now) < SLOW_SECONDS:
-            return self._size
-        others = sum(
-            len(each.flights)
-            for each in self._flying.values()
-            if each is not entry and (not each.has_answered or each.seconds(now) >= SLOW_SECONDS)
-        )
-        return max(1, self._slots - self._few - others)
-
-    # ---- kept
+    # ---- bookkeeping
 
     def _begin(self, entry: Host, image: int, job: int) -> None:
         now = self._clock()
         if (old := entry.flights.get(image)) is not None:
-            # An earlier claim's, lost with its epoch; its slot may still be at it.
-            self._stranger_no_more(entry, image, old)
+            # Of an earlier claim, which was lost with its epoch; its slot may still be working on it.
+            self._end_stranger(entry, image, old)
         if not entry.flights:
-            self._events += 1
-            self._flying[entry.name] = entry
+            self._shares.events += 1
+            self._busy[entry.name] = entry
         flight = entry.flights[image] = Flight(job, now, self._is_stranger(entry))
         entry.unanswered[image] = entry.used = entry.began_at = now
         if flight.is_stranger:
-            self._strangers[job] += 1
-            self._strangers_began[entry.name, image] = now
+            self._strangers.add(entry.name, image, job, now)
 
     def _end(self, entry: Host, image: int) -> None:
-        self._events += 1
-        self._stranger_no_more(entry, image, entry.flights.pop(image))
+        self._shares.events += 1
+        self._end_stranger(entry, image, entry.flights.pop(image))
         entry.unanswered.pop(image, None)
         entry.used = self._clock()
         if not entry.flights:
-            self._flying.pop(entry.name, None)
+            self._busy.pop(entry.name, None)
         if entry.probe == image:
             entry.probe = None
 
-    def _stranger_no_more(self, entry: Host, image: int, flight: Flight) -> None:
+    def _end_stranger(self, entry: Host, image: int, flight: Flight) -> None:
         if flight.is_stranger:
             flight.is_stranger = False
-            self._strangers_began.pop((entry.name, image), None)
-            self._strangers[flight.job] -= 1
-            if not self._strangers[flight.job]:
-                del self._strangers[flight.job]
+            self._strangers.remove(entry.name, image, flight.job)
 
-    def _took(self, entry: Host, fetch_seconds: float, model_seconds: float) -> None:
+    def _record_times(self, entry: Host, fetch_seconds: float, model_seconds: float) -> None:
         self._model_seconds = smooth(self._model_seconds, model_seconds)
-        entry.took(fetch_seconds)
+        entry.record_fetch(fetch_seconds)
         entry.used = self._clock()
 
     def _answered(self, entry: Host, image: int, flight: Flight) -> None:
-        self._events += 1
-        self._stranger_no_more(entry, image, flight)
+        self._shares.events += 1
+        self._end_stranger(entry, image, flight)
         if entry.answered(image, self._clock(), self._size):
             self._note_recovery(entry)
 
@@ -361,11 +312,11 @@ class HostLimits(HostPauses):
 
 
 class NoLimits(HostLimits):
-    """Lets every image begin and learns nothing: for callers that want the first in rank, whoever their hosts are."""
+    """Lets every image begin and learns nothing: for callers that want the first in rank, whatever the host."""
 
     def __init__(self) -> None:
         super().__init__(1)
 
     def begin(self, host: str, image: int, job: int, *, leftover: bool = False) -> Admission:
-        """Yes."""
+        """Always BEGINS."""
         return Admission.BEGINS

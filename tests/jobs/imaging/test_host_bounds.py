@@ -1,4 +1,4 @@
-"""What is remembered of hosts is bounded, and no place is ever lost, whatever happens."""
+"""What is remembered of hosts is bounded, and no slot is ever lost, whatever happens."""
 
 import pytest
 from hypothesis import given
@@ -37,8 +37,8 @@ def test_refusals_are_remembered_up_to_a_bound():
         world.images += 1
         world.refuse(HOST, world.images - 1)
     (entry,) = world.limits._hosts.values()
-    assert len(entry._offences) <= 1_000
-    assert len(entry.row) <= 3
+    assert len(entry._last_refusals) <= 1_000
+    assert len(entry.refused_in_a_row) <= 3
 
 
 OUTCOMES = {
@@ -59,7 +59,7 @@ EVENTS = st.lists(
 
 
 @given(EVENTS)
-def test_whatever_happens_no_place_is_lost_and_no_bound_is_passed(events):
+def test_whatever_happens_no_slot_is_lost_and_no_bound_is_passed(events):
     world = World()
     limits = world.limits
     hosts = [f"h{n}.example:80" for n in range(8)]
@@ -90,8 +90,8 @@ def test_whatever_happens_no_place_is_lost_and_no_bound_is_passed(events):
                 limits.finished(host, image, OUTCOMES[what], fetch_seconds=seconds, model_seconds=0.2)
         entries = limits._hosts
         assert sorted((entry.name, image) for entry in entries.values() for image in entry.flights) == sorted(flights)
-        assert limits._flying.keys() == {host for host, _ in flights}
-        assert limits._strangers.total() == len(limits._strangers_began) <= 12 + len(hosts)
+        assert limits._busy.keys() == {host for host, _ in flights}
+        assert limits._strangers._by_job.total() == len(limits._strangers) <= 12 + len(hosts)
         for entry in entries.values():
             assert 1 <= entry.window <= 24
             assert entry.unanswered.keys() <= entry.flights.keys()
@@ -101,4 +101,4 @@ def test_whatever_happens_no_place_is_lost_and_no_bound_is_passed(events):
     for host, image in flights:
         limits.released(host, image)
     assert not limits._strangers
-    assert not limits._flying
+    assert not limits._busy
