@@ -18,7 +18,7 @@ from jobs.submission.dry_run import DryRun, Groups, dry_run
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import TooManyPending, submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
-from retail_pulse.logs.config import escape
+from retail_pulse.logs.formatters import escape
 
 REFUSED = 2
 INTERRUPTED = 130

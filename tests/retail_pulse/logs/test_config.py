@@ -5,6 +5,7 @@ import json
 import logging
 import logging.config
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 from jobs import errors
 from jobs.engine.recorder import Recorder
 from jobs.imaging.types import Claim
 from jobs.queue import Recorded
 from retail_pulse.logs.config import LogFileHandler, logging_config
+from retail_pulse.logs.formatters import TerminalLine
 from tests import ROOT
 from tests.factories import failure
 
@@ -90,15 +91,6 @@ def test_the_engine_names_the_job_image_attempt_and_worker_of_a_failed_attempt(f
         "job": 7, "image": 8, "attempt": 2, "worker": 9, "code": "http_404",
     }  # fmt: skip
     assert (finished["event"], finished["job"], finished["worker"]) == ("job finished", 7, 9)
-
-
-def test_what_is_bound_to_the_context_is_on_every_line(logger, file):
-    with structlog.contextvars.bound_contextvars(image=8):
-        logger.info("first")
-    logger.info("second")
-    first, second = lines(file)
-    assert first["image"] == 8
-    assert "image" not in second
 
 
 HOSTILE = 'x\n{"event": "forged", "level": "info"}\r\n\x00\x1b[31m\u2028\u0085'
@@ -244,6 +236,18 @@ def test_the_terminal_gets_one_readable_line_without_colours_where_nobody_looks_
     assert terminal.getvalue().endswith("[tests.logs] job=7\n")
     assert "job finished" in terminal.getvalue()
     assert "\x1b" not in terminal.getvalue()
+
+
+def test_the_terminal_is_coloured_where_somebody_looks_on():
+    record = logging.makeLogRecord({"name": "tests.logs", "levelname": "WARNING", "msg": "host paused", "host": "a"})
+    line = TerminalLine(colors=True).format(record)
+    assert "\x1b[33m\x1b[1mwarning" in line
+    assert re.sub(r"\x1b\[[0-9]+m", "", line) == TerminalLine(colors=False).format(record)
+
+
+def test_a_stack_follows_the_line_on_the_terminal(terminal):
+    logging.getLogger("tests.logs").warning("seat overdue", extra={"job": 7, "stack": "line 1\n  line 2"})
+    assert terminal.getvalue().endswith("[tests.logs] job=7\nline 1\n  line 2\n")
 
 
 def test_the_terminals_traceback_shows_no_local_variables(terminal):
