@@ -1,16 +1,24 @@
 """Where every path leads; /livez and /readyz are answered before, by `health.py`."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import include, path
+from django.views.decorators.csrf import csrf_exempt
 
-from api.v1.swagger import SwaggerUI
+
+@csrf_exempt  # like every view of the framework; other methods than GET are refused by it with 405
+def api_docs(request: HttpRequest) -> HttpResponseBase:
+    from api.v1.swagger import SwaggerUI  # it loads what makes the OpenAPI document
+
+    return SwaggerUI.as_view()(request)
+
 
 urlpatterns = [
     path("api/", include("access.urls")),
     path("api/", include("api.assignment.urls")),
     path("api/v1/", include("api.v1.urls")),
     path("admin/", admin.site.urls),
-    path("docs/", SwaggerUI.as_view(), name="api-docs"),
+    path("docs/", api_docs, name="api-docs"),
     path("", include("dashboard.urls")),
 ]
 

@@ -1,10 +1,11 @@
 """Server-sent events of one job, and of all jobs; what a stream says and holds stands in `streams.py`."""
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 
 from api.v1 import problems
+from api.v1.describe import describe
 from api.v1.problem_types import Problem
 from api.v1.sse import NoStreamFree, stream
 from api.v1.views import JobView, V1View
@@ -20,7 +21,7 @@ _LAST_EVENT_ID = OpenApiParameter(
 class JobEvents(JobView):
     http_method_names = ["get"]
 
-    @extend_schema(
+    @describe(
         summary="Watch a job",
         parameters=[_LAST_EVENT_ID],
         responses={
@@ -42,7 +43,7 @@ class JobEvents(JobView):
 class JobsEvents(V1View):
     http_method_names = ["get"]
 
-    @extend_schema(
+    @describe(
         summary="Watch all jobs",
         responses={
             (200, "text/event-stream"): {

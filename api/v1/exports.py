@@ -1,10 +1,10 @@
 """A job's images as a file; what stands in it stands in `jobs/reporting/exports.py`."""
 
 from django.http import StreamingHttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from api.v1 import parameters
+from api.v1.describe import describe
 from api.v1.problems import invalid_parameters
 from api.v1.views import JobView
 from jobs.reporting.exports import Export, ExportFormat, filename
@@ -18,7 +18,7 @@ class Exports(JobView):
     tag = "images"
     parameters = {"GET": (_FORMAT, *parameters.IMAGES)}
 
-    @extend_schema(
+    @describe(
         summary="Export a job's images",
         responses={
             (200, ExportFormat.CSV.content_type): {"type": "string"},

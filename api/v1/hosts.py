@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from access.models import Scope
 from access.permissions import SignedInOrOpen, Staff, WithinScope
 from api.v1 import pages, parameters, problems, request_bodies
+from api.v1.describe import describe
 from api.v1.views import V1View
 from jobs import actions
 from jobs.models import PausedHost
@@ -61,7 +62,7 @@ class _HostView(V1View):
 class Hosts(_HostView):
     parameters = {"GET": parameters.PAGE}
 
-    @extend_schema(summary="List paused hosts", responses=pages.page_of(Host))
+    @describe(summary="List paused hosts", responses=pages.page_of(Host))
     def get(self, request: Request) -> Response:
         """For staff. In the order in which they were paused."""
         page = parameters.page_of(self.asked).of(PausedHost.objects.all())
@@ -74,7 +75,7 @@ class ResumeHost(_HostView):
     scopes = {"POST": Scope.MANAGE}
     path_parameters = (HOST,)
 
-    @extend_schema(summary="Try a paused host again", request=None, responses=Resumed)
+    @describe(summary="Try a paused host again", request=None, responses=Resumed)
     def post(self, request: Request, host: str) -> Response:
         """For staff. Its images are asked for again at once; should it refuse them, it is paused anew."""
         request_bodies.read_nothing(request.data)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.v1 import pages, parameters
+from api.v1.describe import describe
 from api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
@@ -120,7 +121,7 @@ class Images(JobView):
     tag = "images"
     parameters = {"GET": (*parameters.IMAGES, *parameters.PAGE)}
 
-    @extend_schema(summary="List a job's images", responses=pages.page_of(Image))
+    @describe(summary="List a job's images", responses=pages.page_of(Image))
     def get(self, request: Request, job_id: str) -> Response:
         """In submission order; the filters combine."""
         job = self.find_job(job_id)
@@ -133,7 +134,7 @@ class OneImage(JobView):
     tag = "images"
     path_parameters = (JOB_ID, path_id("image_id", "An image's id."))
 
-    @extend_schema(summary="Read an image", responses=ImageDetail)
+    @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:
         """With every attempt that failed."""
         images = ImageResult.objects.filter(job=self.find_job(job_id)).select_related("visit")

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
 from api.v1 import pages, parameters, request_bodies
+from api.v1.describe import describe
 from api.v1.job_serializers import Acted, Action, JobDetail, detail_of
 from api.v1.views import JobView
 from jobs import actions
@@ -33,7 +34,7 @@ class _Act(JobView):
 class Cancel(_Act):
     act = actions.cancel
 
-    @extend_schema(summary="Cancel a job", request=None, responses=Acted)
+    @describe(summary="Cancel a job", request=None, responses=Acted)
     def post(self, request: Request, job_id: str) -> Response:
         """Its pending images end as `canceled`, those in hand finish, results stay. 409 where it has ended."""
         return super().post(request, job_id)
@@ -42,7 +43,7 @@ class Cancel(_Act):
 class Pause(_Act):
     act = actions.pause
 
-    @extend_schema(summary="Pause a job", request=None, responses=Acted)
+    @describe(summary="Pause a job", request=None, responses=Acted)
     def post(self, request: Request, job_id: str) -> Response:
         """Images in hand finish, no others begin. 409 where it has ended or is being canceled."""
         return super().post(request, job_id)
@@ -51,7 +52,7 @@ class Pause(_Act):
 class Resume(_Act):
     act = actions.resume
 
-    @extend_schema(summary="Resume a paused job", request=None, responses=Acted)
+    @describe(summary="Resume a paused job", request=None, responses=Acted)
     def post(self, request: Request, job_id: str) -> Response:
         """It goes on where it stood in the queue when it was paused. 409 where it is not paused."""
         return super().post(request, job_id)
@@ -98,13 +99,13 @@ class Retry(JobView):
     scopes = {"POST": Scope.MANAGE}
     parameters = {"GET": parameters.FAILED_IMAGES}
 
-    @extend_schema(summary="Preview a retry", responses=RetryPreview)
+    @describe(summary="Preview a retry", responses=RetryPreview)
     def get(self, request: Request, job_id: str) -> Response:
         """What a retry by this filter would meet; nothing is changed."""
         preview = actions.preview_retry(self.find_job(job_id).pk, parameters.filter_of(self.asked))
         return Response(RetryPreview(preview).data)
 
-    @extend_schema(
+    @describe(
         summary="Retry failed images",
         request={"application/json": _BODY},
         responses=Retried,
@@ -130,7 +131,7 @@ class Retry(JobView):
 class Actions(JobView):
     parameters = {"GET": parameters.PAGE}
 
-    @extend_schema(summary="Read a job's history", responses=pages.page_of(Action))
+    @describe(summary="Read a job's history", responses=pages.page_of(Action))
     def get(self, request: Request, job_id: str) -> Response:
         """What people did to the job after its submission, in that order."""
         page = parameters.page_of(self.asked).of(self.find_job(job_id).actions.all())

@@ -4,13 +4,14 @@ from typing import Any
 
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
 from api.idempotency import read_idempotency_token
 from api.v1 import pages, parameters, request_bodies, submission_schema
+from api.v1.describe import describe
 from api.v1.job_serializers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
 from api.v1.views import JobView, V1View
 from jobs import actions
@@ -62,7 +63,7 @@ class Jobs(V1View):
     parameters = {"GET": (*_FILTERS, *parameters.PAGE)}
     refusals = {"POST": (422,)}
 
-    @extend_schema(summary="List jobs", responses=pages.page_of(JobSummary))
+    @describe(summary="List jobs", responses=pages.page_of(JobSummary))
     def get(self, request: Request) -> Response:
         """The newest first, of those that you may see."""
         request_of_page = parameters.page_of(self.asked)
@@ -70,7 +71,7 @@ class Jobs(V1View):
         page = request_of_page.of(_narrow(visible, self.asked), newest_first=True)
         return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
-    @extend_schema(
+    @describe(
         summary="Submit a job",
         parameters=[_KEY, _LOCATION, _REPLAYED],
         request={"application/json": submission_schema.with_priority()},
@@ -100,7 +101,7 @@ class OneJob(JobView):
     scopes = {"PATCH": Scope.MANAGE}
     refusals = {"PATCH": (409,)}
 
-    @extend_schema(
+    @describe(
         summary="Read a job",
         parameters=[_ETAG, _IF_NONE_MATCH],
         responses={200: JobDetail, 304: OpenApiResponse(description="Nothing but the estimate has changed.")},
@@ -115,7 +116,7 @@ class OneJob(JobView):
             return Response(status=304, headers={"ETag": etag})
         return Response(detail, headers={"ETag": etag})
 
-    @extend_schema(
+    @describe(
         summary="Change a job's priority",
         request={"application/json": _PRIORITY},
         responses=JobDetail,

@@ -8,10 +8,11 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from api.problems import SENTENCES
 from api.v1 import legacy_schema  # noqa: F401 - describes the older endpoints by being imported
+from api.v1.describe import description_of
 from api.v1.problem_types import Problem
 from api.v1.problems import MEDIA_TYPE
 
@@ -165,11 +166,19 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
 
 def choose_paths(endpoints: list[Any]) -> list[Any]:
     """Before the document is made: every path once, those of v1 without the slash that they may end in."""
-    return [
+    chosen = [
         (path.rstrip("/") if path.startswith(PREFIX) else path, regex, method, view)
         for path, regex, method, view in endpoints
         if path.startswith("/api/")
     ]
+    for _, _, method, view in chosen:
+        _work_out_description(getattr(view.cls, method.lower(), None))
+    return chosen
+
+
+def _work_out_description(method: Any) -> None:
+    if (description := description_of(method)) is not None:
+        extend_schema(**description)(method)
 
 
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.v1.describe import describe
 from api.v1.views import JobView
 from jobs.reporting.failures import failures
 from jobs.reporting.throughput import throughput
@@ -32,7 +32,7 @@ class FailureGroups(serializers.Serializer[Any]):
 
 
 class Failures(JobView):
-    @extend_schema(summary="Group a job's failures", responses=FailureGroups)
+    @describe(summary="Group a job's failures", responses=FailureGroups)
     def get(self, request: Request, job_id: str) -> Response:
         """By error code, host and area."""
         return Response(FailureGroups(failures(self.find_job(job_id).pk)).data)
@@ -52,7 +52,7 @@ class ThroughputSeries(serializers.Serializer[Any]):
 
 
 class Throughput(JobView):
-    @extend_schema(summary="Read a job's throughput", responses=ThroughputSeries)
+    @describe(summary="Read a job's throughput", responses=ThroughputSeries)
     def get(self, request: Request, job_id: str) -> Response:
         """Images processed over time; those that were never tried are not among them."""
         found = throughput(self.find_job(job_id).pk)

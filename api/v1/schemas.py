@@ -1,16 +1,15 @@
 """What machines read to learn this API: the JSON Schema of a submission, and the OpenAPI document."""
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.renderers import OpenApiJsonRenderer
-from drf_spectacular.utils import extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.v1 import submission_schema
+from api.v1.describe import describe
 from api.v1.views import V1View
 
 SCHEMA_MEDIA_TYPE = "application/schema+json"
@@ -18,6 +17,15 @@ SCHEMA_MEDIA_TYPE = "application/schema+json"
 
 class _SchemaRenderer(JSONRenderer):
     media_type = SCHEMA_MEDIA_TYPE
+
+
+class _DocumentRenderer(JSONRenderer):
+    """To be read by people too: indented."""
+
+    media_type = "application/vnd.oai.openapi+json"
+
+    def get_indent(self, accepted_media_type: str, renderer_context: Mapping[str, Any]) -> int:
+        return super().get_indent(accepted_media_type, renderer_context) or 4
 
 
 class _Public(V1View):
@@ -31,7 +39,7 @@ class _Public(V1View):
 class SubmissionSchema(_Public):
     renderer_classes = (_SchemaRenderer,)
 
-    @extend_schema(summary="Read the JSON Schema of a submission", responses={200: {"type": "object"}})
+    @describe(summary="Read the JSON Schema of a submission", responses={200: {"type": "object"}})
     def get(self, request: Request) -> Response:
         """JSON Schema 2020-12 of what `POST /api/v1/jobs` takes, as far as a schema can say it."""
         head: dict[str, Any] = {"$schema": submission_schema.DIALECT, "title": "A submission"}
@@ -39,9 +47,9 @@ class SubmissionSchema(_Public):
 
 
 class Document(_Public):
-    renderer_classes = (OpenApiJsonRenderer, JSONRenderer)
+    renderer_classes = (_DocumentRenderer, JSONRenderer)
 
-    @extend_schema(exclude=True)
+    @describe(exclude=True)
     def get(self, request: Request) -> Response:
         return Response(_document())
 
@@ -49,5 +57,7 @@ class Document(_Public):
 @cache
 def _document() -> dict[str, Any]:
     """The same for everybody; half a second of CPU, once in a process."""
+    from drf_spectacular.generators import SchemaGenerator  # here alone, see `describe`
+
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return document

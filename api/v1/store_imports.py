@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated, ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 
 from access.models import Scope
 from api.v1 import parameters, request_bodies
+from api.v1.describe import describe
 from api.v1.problem_types import Problem
 from api.v1.problems import Refusal, invalid_parameters
 from api.v1.views import V1View, find_by_id, path_id
@@ -139,7 +140,7 @@ class StoreImports(ImportView):
     parameters = {"POST": _OPTIONS}
     path_parameters = ()
 
-    @extend_schema(
+    @describe(
         summary="Rehearse an import",
         parameters=[_LOCATION],
         request={
@@ -178,7 +179,7 @@ class StoreImports(ImportView):
 
 
 class OneStoreImport(ImportView):
-    @extend_schema(summary="Read an import", responses=ImportRow)
+    @describe(summary="Read an import", responses=ImportRow)
     def get(self, request: Request, import_id: str) -> Response:
         """Its report: of the rehearsal, and of the import itself once it is stored."""
         return Response(ImportRow(self.find_import(import_id)).data)
@@ -187,7 +188,7 @@ class OneStoreImport(ImportView):
 class ApplyStoreImport(ImportView):
     refusals = {"POST": (409,)}
 
-    @extend_schema(summary="Apply an import", request=None, responses=ImportRow)
+    @describe(summary="Apply an import", request=None, responses=ImportRow)
     def post(self, request: Request, import_id: str) -> Response:
         """Imports the rehearsed file for real, in one transaction. 409 where it is stored already or cannot be."""
         request_bodies.read_nothing(request.data)
@@ -202,7 +203,7 @@ class ApplyStoreImport(ImportView):
 class Rejects(ImportView):
     refusals = {"GET": (409,)}
 
-    @extend_schema(
+    @describe(
         summary="Fetch an import's rejected rows", responses={(200, "text/csv; charset=utf-8"): {"type": "string"}}
     )
     def get(self, request: Request, import_id: str) -> HttpResponseBase:

@@ -4,12 +4,13 @@ from urllib.parse import quote
 
 from django.db.models import Q
 from django.urls import reverse
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.v1 import pages, parameters, problems
+from api.v1.describe import describe
 from api.v1.views import V1View
 from stores.models import MAX_LENGTHS, Store
 
@@ -64,7 +65,7 @@ class StoreView(V1View):
 class Stores(StoreView):
     parameters = {"GET": (*_FILTERS, *parameters.PAGE)}
 
-    @extend_schema(summary="List stores", responses=pages.page_of(StoreRow))
+    @describe(summary="List stores", responses=pages.page_of(StoreRow))
     def get(self, request: Request) -> Response:
         """In the order in which they came into the store master; the filters combine."""
         stores = Store.objects.all()
@@ -81,7 +82,7 @@ class Stores(StoreView):
 class OneStore(StoreView):
     path_parameters = (STORE_ID,)
 
-    @extend_schema(summary="Read a store", responses=StoreRow)
+    @describe(summary="Read a store", responses=StoreRow)
     def get(self, request: Request, store_id: str) -> Response:
         """By its id."""
         return Response(StoreRow(self.find_store(store_id)).data)

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access.models import Scope
 from api.v1 import request_bodies, submission_schema
+from api.v1.describe import describe
 from api.v1.problems import pointer
 from api.v1.views import V1View
 from jobs.submission.dry_run import Finding, dry_run
@@ -75,7 +76,7 @@ class RehearsalRow(serializers.Serializer[Any]):
 class Validate(V1View):
     scopes = {"POST": Scope.SUBMIT}
 
-    @extend_schema(
+    @describe(
         summary="Rehearse a submission",
         # Whatever JSON it is: the answer says what is wrong with it.
         request={"application/json": {"description": "What `POST /api/v1/jobs` would be sent."}},

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.v1 import pages, parameters
+from api.v1.describe import describe
 from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
 from jobs.models import ImageResult, Job, Visit
@@ -57,7 +57,7 @@ class Visits(V1View):
     tag = "visits"
     parameters = {"GET": (_STORE, parameters.AREA, *_PERIOD, *parameters.PAGE)}
 
-    @extend_schema(summary="List visits", responses=VisitPage)
+    @describe(summary="List visits", responses=VisitPage)
     def get(self, request: Request) -> Response:
         """In order of their submission; the filters combine. A visit whose time could not be read has no date."""
         return Response(_page(self, Visit.objects.all()))
@@ -68,7 +68,7 @@ class VisitsOfStore(StoreView):
     path_parameters = (STORE_ID,)
     parameters = {"GET": (*_PERIOD, *parameters.PAGE)}
 
-    @extend_schema(summary="List a store's visits", responses=VisitPage)
+    @describe(summary="List a store's visits", responses=VisitPage)
     def get(self, request: Request, store_id: str) -> Response:
         """In order of their submission."""
         store = self.find_store(store_id)
