@@ -7,3 +7,6 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         from access import checks  # noqa: F401 - registers them
+        from access.framework import load_framework
+
+        load_framework()

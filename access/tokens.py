@@ -1,16 +1,23 @@
 """Signed tokens for people, by djangorestframework-simplejwt, which no other module knows.
 
+It is imported where it is used, because it imports Django's test framework.
+
 An access token opens the API for JWT_ACCESS_SECONDS, a refresh token gets further access tokens for
 JWT_REFRESH_SECONDS. Nothing is stored: a token ends by its time, when its user is deactivated or deleted, and when
 the password changes.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from hmac import compare_digest
+from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.exceptions import TokenError
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
+
+if TYPE_CHECKING:
+    from rest_framework_simplejwt.tokens import Token
 
 # Of whom the token speaks, and by which password: a keyed hash of Django's, as in its sessions.
 USER_CLAIM = "user_id"
@@ -29,6 +36,8 @@ class Tokens:
 
 def issue(user: User) -> Tokens:
     """A pair of tokens for somebody who has just shown their password."""
+    from rest_framework_simplejwt.tokens import RefreshToken
+
     refresh = RefreshToken()
     refresh[USER_CLAIM] = str(user.pk)
     refresh[PASSWORD_CLAIM] = user.get_session_auth_hash()
@@ -37,6 +46,8 @@ def issue(user: User) -> Tokens:
 
 def renew(refresh: str) -> str:
     """A new access token. Raises InvalidToken."""
+    from rest_framework_simplejwt.tokens import RefreshToken
+
     token = _read(RefreshToken, refresh)
     _user(token)
     return str(token.access_token)
@@ -44,6 +55,8 @@ def renew(refresh: str) -> str:
 
 def user_of(access: str) -> User:
     """Whom an access token stands for. One query. Raises InvalidToken."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
     return _user(_read(AccessToken, access))
 
 

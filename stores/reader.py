@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
-import ftfy
-
 from stores.models import MAX_LENGTHS
 
 # Rejected rows and mended names kept in full; beyond, they are only counted, so that a broken file of a
@@ -167,7 +165,7 @@ class StoreFile:
                 yield Judged(line, cells, self._reject(rejection))
                 continue
             store_id, written, area_code = self._pick(cells)
-            name = written if written.isascii() else ftfy.fix_encoding(written)
+            name = written if written.isascii() else _repaired(written)
             for column, cell in zip(self._columns, (store_id, name, area_code), strict=True):
                 if fault := _fault(cell, column):
                     yield Judged(line, cells, self._reject(Rejection(line, column.title, fault)))
@@ -223,6 +221,13 @@ def _python_encoding(name: str) -> str:
             f"no such encoding: {name!r}; known are utf-8, utf-16, cp1252, latin-1 and Python's others."
         ) from None
     return "utf-8-sig" if codec.name == "utf-8" else codec.name
+
+
+def _repaired(name: str) -> str:
+    """`name` with a double encoding undone."""
+    import ftfy  # its tables of characters take longer to load than all of this package, and few files need them
+
+    return ftfy.fix_encoding(name)
 
 
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
