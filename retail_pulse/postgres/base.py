@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import psycopg
 from django.conf import settings
 from django.db.backends.postgresql import base
+from django.utils.functional import cached_property
 from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
@@ -28,6 +29,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if name := self.settings_dict["NAME"]:
             self._ensure_database(name, address)
         return {**super().get_connection_params(), **address}
+
+    @cached_property
+    def pg_version(self) -> int:
+        """The server's major version times 10,000; known without starting it, because Django's checks ask for it."""
+        return server.major_version(Path(settings.RETAIL_PULSE_HOME)) * 10_000
 
     def _ensure_database(self, name: str, address: dict[str, str]) -> None:
         """Create the database `name` where it is missing; asked of the server once in a process."""

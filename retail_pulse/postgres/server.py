@@ -51,6 +51,14 @@ def ensure_running(home: Path) -> "Server":
         return server
 
 
+def major_version(home: Path) -> int:
+    """The major version of PostgreSQL that `home` runs on, or will. Raises ImproperlyConfigured where there is none."""
+    try:
+        return int((home / "postgres" / "data" / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return binaries.find().major
+
+
 class Server:
     """The server of one home, as this process sees it."""
 
