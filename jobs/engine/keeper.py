@@ -12,7 +12,7 @@ from django.db import connection
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
 from jobs.queue import WORKER_LOCK, WorkerGone
-from retail_pulse.db.dedicated import connect_apart
+from retail_pulse.db.dedicated import connect_dedicated
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Keeper:
     """
 
     def __init__(self, seats: int) -> None:
-        self._connection = connect_apart()
+        self._connection = connect_dedicated()
         self._beat_every = settings.LEASE_SECONDS / BEATS_PER_LEASE
         try:
             with self._connection.transaction():

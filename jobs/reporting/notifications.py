@@ -14,7 +14,7 @@ import psycopg
 from django.conf import settings
 
 from jobs.queue import JOBS_CHANNEL
-from retail_pulse.db.dedicated import connect_apart
+from retail_pulse.db.dedicated import connect_dedicated
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Listener:
     def _listen(self) -> None:
         while self._is_needed():
             try:
-                with connect_apart() as connection:
+                with connect_dedicated() as connection:
                     connection.execute(f"LISTEN {JOBS_CHANNEL}")
                     # What moved before is heard by nobody.
                     self._tell(None)

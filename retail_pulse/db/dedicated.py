@@ -9,7 +9,7 @@ from django.db import connection
 from retail_pulse.db.timeouts import PatientConnection
 
 
-def connect_apart() -> psycopg.Connection[Any]:
+def connect_dedicated() -> psycopg.Connection[Any]:
     """A connection of the caller's own, in autocommit, past a transaction pooler where there is a way."""
     if settings.DATABASE_DIRECT_URL:
         return PatientConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
