@@ -20,7 +20,7 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 from jobs.engine.base import get_engine
 from jobs.imaging.deadline import Watchdog
 from jobs.reporting.notifications import listener
-from retail_pulse.db.timeouts import limit_patience
+from retail_pulse.db.timeouts import set_statement_timeout
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def when_ready(server: Arbiter) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    limit_patience(settings.DATABASE_PATIENCE_SECONDS)
+    set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
     if settings.ENGINE_AUTOSTART == "auto":
         # Now, not at the first request: unfinished work resumes at boot.
         get_engine().start()

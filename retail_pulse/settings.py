@@ -17,7 +17,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.db.pool import check_or_drain
-from retail_pulse.db.timeouts import PatientConnection
+from retail_pulse.db.timeouts import TimeoutConnection
 from retail_pulse.logs.config import logging_config
 from retail_pulse.secret_key import kept_key
 
@@ -243,7 +243,7 @@ _database["OPTIONS"] = {
         "timeout": 5.0,
         "max_idle": 60.0,
         "check": check_or_drain,
-        "connection_class": PatientConnection,
+        "connection_class": TimeoutConnection,
     },
     "connect_timeout": 5,
     # A dead peer is noticed within about 15 seconds instead of the kernel's two hours.

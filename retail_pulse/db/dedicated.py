@@ -6,13 +6,13 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
-from retail_pulse.db.timeouts import PatientConnection
+from retail_pulse.db.timeouts import TimeoutConnection
 
 
 def connect_dedicated() -> psycopg.Connection[Any]:
     """A connection of the caller's own, in autocommit, past a transaction pooler where there is a way."""
     if settings.DATABASE_DIRECT_URL:
-        return PatientConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
+        return TimeoutConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
     parameters = connection.get_connection_params()
     parameters.pop("pool", None)
-    return PatientConnection.connect(**{**parameters, "autocommit": True})
+    return TimeoutConnection.connect(**{**parameters, "autocommit": True})

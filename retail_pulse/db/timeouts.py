@@ -13,7 +13,7 @@ from psycopg.abc import PQGen
 _seconds: float | None = None
 
 
-class PatientConnection(psycopg.Connection[Any]):
+class TimeoutConnection(psycopg.Connection[Any]):
     """A connection that is given up once one of its statements has gone unanswered for too long."""
 
     def wait[RV](self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
@@ -34,7 +34,7 @@ class PatientConnection(psycopg.Connection[Any]):
             raise psycopg.OperationalError(f"the database has not answered for {_seconds:g} s") from error
 
 
-def limit_patience(seconds: float | None) -> None:
+def set_statement_timeout(seconds: float | None) -> None:
     """From now on every statement of this process is waited for so long; None is for ever."""
     global _seconds
     _seconds = seconds

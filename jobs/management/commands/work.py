@@ -10,7 +10,7 @@ from django.db import DatabaseError, connection
 from jobs.engine.base import get_engine
 from jobs.management.commands.serve import refuse_missing_migrations
 from jobs.models import ImageResult
-from retail_pulse.db.timeouts import limit_patience
+from retail_pulse.db.timeouts import set_statement_timeout
 
 # How soon a signal, or an empty queue, is noticed.
 POLL_SECONDS = 0.2
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self.stop)
-        limit_patience(settings.DATABASE_PATIENCE_SECONDS)
+        set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
         engine = get_engine()
         engine.start()
         try:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from jobs import queue
 from jobs.engine.keeper import Keeper
 from jobs.models import ImageResult, Worker
-from retail_pulse.db.timeouts import PatientConnection
+from retail_pulse.db.timeouts import TimeoutConnection
 from tests.factories import make_worker, states, submit_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,4 +120,4 @@ def test_silence_is_no_wake_up(keeper):
 
 
 def test_the_keeper_does_not_wait_for_a_silent_database_for_ever(keeper):
-    assert isinstance(keeper._connection, PatientConnection)
+    assert isinstance(keeper._connection, TimeoutConnection)

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from retail_pulse.db.timeouts import PatientConnection, limit_patience
+from retail_pulse.db.timeouts import TimeoutConnection, set_statement_timeout
 
 
 @pytest.fixture
@@ -14,13 +14,13 @@ def patient(django_db_blocker):
     with django_db_blocker.unblock():
         parameters = connection.get_connection_params()
     parameters.pop("pool", None)
-    with PatientConnection.connect(**{**parameters, "dbname": "postgres", "autocommit": True}) as patient:
+    with TimeoutConnection.connect(**{**parameters, "dbname": "postgres", "autocommit": True}) as patient:
         yield patient
-    limit_patience(None)
+    set_statement_timeout(None)
 
 
 def test_a_statement_without_an_answer_is_given_up_and_its_connection_with_it(patient):
-    limit_patience(0.2)
+    set_statement_timeout(0.2)
     began = time.monotonic()
     with pytest.raises(psycopg.OperationalError, match=r"not answered for 0\.2 s"):
         patient.execute("SELECT pg_sleep(20)")
@@ -34,12 +34,12 @@ def test_a_command_waits_as_long_as_its_statement_takes(patient):
 
 
 def test_an_answer_in_time_is_taken(patient):
-    limit_patience(5)
+    set_statement_timeout(5)
     assert patient.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_an_error_within_the_patience_stays_what_it_was(patient):
-    limit_patience(5)
+    set_statement_timeout(5)
     patient.execute("SET statement_timeout = 50")
     with pytest.raises(psycopg.errors.QueryCanceled):
         patient.execute("SELECT pg_sleep(20)")
@@ -47,6 +47,6 @@ def test_an_error_within_the_patience_stays_what_it_was(patient):
 
 
 def test_listening_for_nothing_is_not_impatience(patient):
-    limit_patience(0.05)
+    set_statement_timeout(0.05)
     assert list(patient.notifies(timeout=0.2)) == []
     assert not patient.closed
