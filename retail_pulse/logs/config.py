@@ -41,12 +41,12 @@ def logging_config(level: str, file: Path | None) -> dict[str, Any]:
             "terminal": {"()": "retail_pulse.logs.formatters.TerminalLine", "colors": sys.stderr.isatty()},
             "json": {"()": "retail_pulse.logs.formatters.JSONLine"},
         },
-        "filters": {"quiet": {"()": "retail_pulse.logs.throttle.Quiet"}},
+        "filters": {"throttle": {"()": "retail_pulse.logs.throttle.LogThrottle"}},
         "handlers": handlers,
         "loggers": {
             # It warns of a server's bad header with a traceback and the whole URL; the outcome says it better.
             "urllib3": {"level": "ERROR"},
-            **{name: {"filters": ["quiet"]} for name in throttle.LOGGERS},
+            **{name: {"filters": ["throttle"]} for name in throttle.LOGGERS},
         },
         "root": {"level": level, "handlers": list(handlers)},
     }

@@ -5,7 +5,7 @@ import threading
 from time import monotonic
 
 # One line of a kind in this time, so that half an hour without a database stays readable.
-QUIET_SECONDS = 60.0
+THROTTLE_SECONDS = 60.0
 
 # Messages that tell of a condition, not of one job or image: the next one says nothing that the first did not.
 CONDITIONS = frozenset(
@@ -25,8 +25,8 @@ CONDITIONS = frozenset(
 _CONDITION_LOGGERS = frozenset({"psycopg.pool"})
 
 
-class Quiet(logging.Filter):
-    """Lets the first line of a condition through, then one per QUIET_SECONDS that says how many were left out."""
+class LogThrottle(logging.Filter):
+    """Lets the first line of a condition through, then one per THROTTLE_SECONDS that says how many were left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,13 +35,13 @@ class Quiet(logging.Filter):
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not _tells_a_condition(record):
+        if not _is_throttled(record):
             return True
         key = record.name, str(record.msg)
         now = monotonic()
         with self._lock:
-            passed_at, left_out = self._seen.get(key, (-QUIET_SECONDS, 0))
-            if now - passed_at < QUIET_SECONDS:
+            passed_at, left_out = self._seen.get(key, (-THROTTLE_SECONDS, 0))
+            if now - passed_at < THROTTLE_SECONDS:
                 self._seen[key] = passed_at, left_out + 1
                 return False
             self._seen[key] = now, 0
@@ -50,7 +50,7 @@ class Quiet(logging.Filter):
         return True
 
 
-def _tells_a_condition(record: logging.LogRecord) -> bool:
+def _is_throttled(record: logging.LogRecord) -> bool:
     if record.msg in CONDITIONS or record.name in _CONDITION_LOGGERS:
         return True
     # Django logs every answer from 500 on; a 503 is this service saying that the database is away.

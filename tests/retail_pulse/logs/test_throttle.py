@@ -25,28 +25,28 @@ def passed(filter_, *lines):
 
 
 def test_a_condition_is_told_once_a_minute_and_how_often_it_was_left_out(clock):
-    said = throttle.Quiet()
+    log = throttle.LogThrottle()
     again = [line("jobs.engine.threads", "engine starts over") for _ in range(4)]
-    assert passed(said, *again[:3]) == [True, False, False]
-    clock[0] += throttle.QUIET_SECONDS
-    assert said.filter(again[3])
+    assert passed(log, *again[:3]) == [True, False, False]
+    clock[0] += throttle.THROTTLE_SECONDS
+    assert log.filter(again[3])
     assert again[3].left_out == 2
-    clock[0] += throttle.QUIET_SECONDS
-    assert said.filter(fresh := line("jobs.engine.threads", "engine starts over"))
+    clock[0] += throttle.THROTTLE_SECONDS
+    assert log.filter(fresh := line("jobs.engine.threads", "engine starts over"))
     assert not hasattr(fresh, "left_out")
 
 
 def test_just_before_the_minute_is_over_it_stays_quiet(clock):
-    said = throttle.Quiet()
-    said.filter(line("retail_pulse.health", "not ready"))
-    clock[0] += throttle.QUIET_SECONDS - 0.01
-    assert not said.filter(line("retail_pulse.health", "not ready"))
+    log = throttle.LogThrottle()
+    log.filter(line("retail_pulse.health", "not ready"))
+    clock[0] += throttle.THROTTLE_SECONDS - 0.01
+    assert not log.filter(line("retail_pulse.health", "not ready"))
 
 
 def test_two_conditions_do_not_hide_each_other(clock):
-    said = throttle.Quiet()
+    log = throttle.LogThrottle()
     assert passed(
-        said,
+        log,
         line("jobs.engine.epoch", "claiming again"),
         line("jobs.engine.epoch", "housekeeping again"),
         line("psycopg.pool", "error connecting in %r: %s"),
@@ -55,13 +55,13 @@ def test_two_conditions_do_not_hide_each_other(clock):
 
 
 def test_what_happens_to_one_image_is_always_told(clock):
-    said = throttle.Quiet()
-    assert all(passed(said, *(line("jobs.engine.recorder", "stale outcome dropped", image=n) for n in range(50))))
+    log = throttle.LogThrottle()
+    assert all(passed(log, *(line("jobs.engine.recorder", "stale outcome dropped", image=n) for n in range(50))))
 
 
 def test_only_the_answer_503_is_a_condition(clock):
-    said = throttle.Quiet()
-    assert passed(said, *(line("django.request", "%s: %s", status_code=status) for status in (500, 500, 503, 503))) == [
+    log = throttle.LogThrottle()
+    assert passed(log, *(line("django.request", "%s: %s", status_code=status) for status in (500, 500, 503, 503))) == [
         True,
         True,
         True,
@@ -73,4 +73,4 @@ def test_every_logger_named_here_exists_in_the_code_and_is_quiet():
     for name in throttle.LOGGERS:
         if not name.startswith(("django", "psycopg")):
             __import__(name)
-        assert any(isinstance(filter_, throttle.Quiet) for filter_ in logging.getLogger(name).filters), name
+        assert any(isinstance(filter_, throttle.LogThrottle) for filter_ in logging.getLogger(name).filters), name
