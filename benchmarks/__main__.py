@@ -20,9 +20,10 @@ from rich.console import Console
 from benchmarks.contestants import Bench
 from proofs.report import CannotProve, Report
 
-# By name, their modules; `import` cannot be the name of one.
-CASES = {name: name for name in ("pipeline", "seats", "processes", "submit", "status", "backlog", "fair")}
-CASES["import"] = "imports"
+# The argument of each case, and its module where that has another name: `seats` measures worker slots, and no module
+# can be called `import`.
+CASES = {name: name for name in ("pipeline", "seats", "processes", "submit", "status", "backlog", "fair", "import")}
+CASES |= {"seats": "slots", "import": "imports"}
 CANNOT_MEASURE = 3
 
 

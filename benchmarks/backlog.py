@@ -16,7 +16,7 @@ from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT
 
 BACKLOG, FEW, WAITING = 1_000_000, 2_560, 200_000
-SEATS = 64
+SLOTS = 64
 # With those that warm up, as many as the small table has images for.
 CLAIMS = 36
 WORK_SECONDS = 60.0
@@ -29,7 +29,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
         (f"{BACKLOG:,} ready", int(BACKLOG * scale), 0),
         (f"{BACKLOG:,} ready, {WAITING:,} waiting", int(BACKLOG * scale), int(WAITING * scale)),
     ):
-        with bench.service(seats=SEATS, gpu=True, engines=0) as service:
+        with bench.service(slots=SLOTS, gpu=True, engines=0) as service:
             _fill(bench, service, waiting, is_waiting=True)
             _fill(bench, service, ready)
             service.query("VACUUM ANALYZE jobs_imageresult")
@@ -59,7 +59,7 @@ def _claims(service: Service, rounds: int) -> list[float]:
 def _memory(bench: Bench, report: Report, scale: float) -> list[float]:
     seconds = WORK_SECONDS * scale
     samples: list[tuple[float, float]] = []
-    with bench.service(seats=SEATS, gpu=True, engines=0) as filled:
+    with bench.service(slots=SLOTS, gpu=True, engines=0) as filled:
         _fill(bench, filled, int(BACKLOG * scale))
         with filled.engine():
             begun = time.monotonic()

@@ -90,9 +90,9 @@ class Bench:
         self.cluster.query(f"CREATE DATABASE {name} TEMPLATE retail_pulse", database="postgres")
         return name
 
-    def service(self, *, seats: int, gpu: bool, engines: int = 1, **settings: str) -> "Service":
+    def service(self, *, slots: int, gpu: bool, engines: int = 1, **settings: str) -> "Service":
         """The service on a database of its own; not started."""
-        return Service(self, seats, gpu, engines, settings)
+        return Service(self, slots, gpu, engines, settings)
 
     def loop(self, kind: str, picture: str, images: int, threads: int, *, gpu: bool) -> Run:
         """One of the bare loops, to its end."""
@@ -108,13 +108,13 @@ class Service:
     With `engines=0` it only serves.
     """
 
-    def __init__(self, bench: Bench, seats: int, gpu: bool, engines: int, settings: dict[str, str]) -> None:
+    def __init__(self, bench: Bench, slots: int, gpu: bool, engines: int, settings: dict[str, str]) -> None:
         self._bench = bench
         self.database = bench.new_database()
         self.variables = bench.variables(
             bench.cluster.url(self.database),
             self.database,
-            WORKER_THREADS=str(seats),
+            WORKER_THREADS=str(slots),
             GPU_MIN_SECONDS="0.1" if gpu else "0",
             GPU_MAX_SECONDS="0.4" if gpu else "0",
             MAX_IMAGES_PER_JOB="1000000",

@@ -8,15 +8,15 @@ from benchmarks.contestants import Bench
 from benchmarks.samples import spread
 from proofs.report import Report
 
-SEATS = 64
+SLOTS = 64
 SMALL_JOB, LARGE_JOB = 10, 10_000
 
 
 def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, Any]:
     alone, behind = [], []
     for _ in range(rounds):
-        with bench.service(seats=SEATS, gpu=True) as service:
-            service.work("tiny", SEATS)
+        with bench.service(slots=SLOTS, gpu=True) as service:
+            service.work("tiny", SLOTS)
             alone.append(service.work("tiny", SMALL_JOB).seconds)
             service.submit("tiny", int(LARGE_JOB * scale))
             time.sleep(1)

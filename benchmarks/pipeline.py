@@ -8,7 +8,7 @@ from benchmarks.contestants import Bench, Run
 from benchmarks.samples import of, spread
 from proofs.report import Report
 
-SEATS = {True: 256, False: 64}
+SLOTS = {True: 256, False: 64}
 IMAGES = {
     True: {"tiny": 6000, "shelf": 5000, "photo": 2000},
     False: {"tiny": 4000, "shelf": 3000, "photo": 1000},
@@ -28,17 +28,17 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
     for gpu in (True, False):
         for picture in IMAGES[gpu]:
             images = max(64, int(IMAGES[gpu][picture] * scale))
-            bare = _faster_loop(bench, picture, min(images, CALIBRATION), SEATS[gpu], gpu)
+            bare = _faster_loop(bench, picture, min(images, CALIBRATION), SLOTS[gpu], gpu)
             runs: dict[str, list[Run]] = {"service": [], bare: [], "libcurl": [], "decode": []}
             for _ in range(rounds):
-                with bench.service(seats=SEATS[gpu], gpu=gpu) as service:
-                    service.work(picture, SEATS[gpu])  # what is made at the first use is made
+                with bench.service(slots=SLOTS[gpu], gpu=gpu) as service:
+                    service.work(picture, SLOTS[gpu])  # what is made at the first use is made
                     runs["service"].append(service.work(picture, images))
                 for loop in (bare, "libcurl"):
-                    runs[loop].append(bench.loop(loop, picture, images, SEATS[gpu], gpu=gpu))
+                    runs[loop].append(bench.loop(loop, picture, images, SLOTS[gpu], gpu=gpu))
                 decoded = max(8, int(DECODED[picture] * scale))
                 runs["decode"].append(bench.loop("decode", picture, decoded, DECODE_THREADS, gpu=False))
-            title = f"{picture}, {images:,} images, {SEATS[gpu]} seats, {'with' if gpu else 'without'} the GPU step"
+            title = f"{picture}, {images:,} images, {SLOTS[gpu]} slots, {'with' if gpu else 'without'} the GPU step"
             _show(report, title, runs)
             if gpu:
                 _judge(report, picture, runs["service"], runs[bare], runs["decode"])
@@ -84,4 +84,4 @@ def _judge(report: Report, picture: str, service: list[Run], bare: list[Run], de
         less = median(other.cpu_ms / one.cpu_ms for one, other in zip(service, decode, strict=True))
         report.bar("photo: less CPU than full decoding", f"{less:.0f}x", ">= 25x", ok=less >= 25)
         peak = max(run.peak_mb for run in service)
-        report.bar("photo: memory with 256 seats", f"{peak:.0f} MB", "< 250 MB", ok=peak < 250)
+        report.bar("photo: memory with 256 slots", f"{peak:.0f} MB", "< 250 MB", ok=peak < 250)

@@ -1,4 +1,4 @@
-"""What a second and a fourth engine process of 64 seats add."""
+"""What a second and a fourth engine process of 64 slots add."""
 
 from dataclasses import asdict
 from statistics import median
@@ -9,19 +9,19 @@ from benchmarks.samples import of, spread
 from proofs.report import Report
 
 ENGINES = (1, 2, 4)
-SEATS = 64
-IMAGES_PER_SEAT = 40
+SLOTS = 64
+IMAGES_PER_SLOT = 40
 
 
 def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, Any]:
     runs: dict[int, list[Run]] = {engines: [] for engines in ENGINES}
     for _ in range(rounds):
         for engines in ENGINES:
-            with bench.service(seats=SEATS, gpu=True, engines=engines) as service:
-                service.work("tiny", SEATS * engines)
-                images = max(SEATS, int(SEATS * engines * IMAGES_PER_SEAT * scale))
+            with bench.service(slots=SLOTS, gpu=True, engines=engines) as service:
+                service.work("tiny", SLOTS * engines)
+                images = max(SLOTS, int(SLOTS * engines * IMAGES_PER_SLOT * scale))
                 runs[engines].append(service.work("tiny", images))
-    table = report.table("tiny, engines of 64 seats", "engines", "images/s", "CPU ms an image", "Postgres ms")
+    table = report.table("tiny, engines of 64 slots", "engines", "images/s", "CPU ms an image", "Postgres ms")
     for engines, each in runs.items():
         table.add(
             engines,

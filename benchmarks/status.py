@@ -1,30 +1,30 @@
-"""How long a client waits for the status of jobs of 10 to 100,000 images, idle and while every seat is busy."""
+"""How long a client waits for the status of jobs of 10 to 100,000 images, idle and while every slot is busy."""
 
 import time
 from statistics import median
 from typing import Any
 
-from benchmarks.asking import PAUSE_SECONDS, ask
 from benchmarks.contestants import Bench
 from benchmarks.samples import spread
+from benchmarks.status_client import PAUSE_SECONDS, ask
 from proofs.figures import percentile
 from proofs.report import Report
 
 SIZES = (10, 1_000, 10_000, 100_000)
 QUESTIONS = 300
-BUSY_SEATS = 64
+BUSY_SLOTS = 64
 MOST_RATIO, BUSY_P99 = 1.2, 0.100
 
 
 def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, Any]:
     questions = 20 + int(QUESTIONS * scale)
     idle: dict[int, list[float]] = {size: [] for size in SIZES}
-    with bench.service(seats=1, gpu=True, engines=0) as service:
+    with bench.service(slots=1, gpu=True, engines=0) as service:
         jobs = {size: service.submit("tiny", size) for size in SIZES}
         for _ in range(rounds):
             for size, job_id in jobs.items():
                 idle[size].append(median(ask(service, job_id) for _ in range(questions)))
-    with bench.service(seats=BUSY_SEATS, gpu=True) as service:
+    with bench.service(slots=BUSY_SLOTS, gpu=True) as service:
         job_id = service.submit("tiny", SIZES[-1])
         time.sleep(1)
         busy = [ask(service, job_id, PAUSE_SECONDS) for _ in range(rounds * questions)]
@@ -37,7 +37,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
     )
     p99 = percentile(busy, 0.99)
     report.bar(
-        f"status while {BUSY_SEATS} seats are busy, p99",
+        f"status while {BUSY_SLOTS} slots are busy, p99",
         f"{1000 * p99:.0f} ms (p50 {1000 * percentile(busy, 0.5):.0f}) of {len(busy):,}",
         f"< {1000 * BUSY_P99:.0f} ms",
         ok=p99 < BUSY_P99,

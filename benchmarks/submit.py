@@ -4,9 +4,9 @@ import time
 from statistics import median
 from typing import Any
 
-from benchmarks.asking import Asking
 from benchmarks.contestants import Bench, body
 from benchmarks.samples import spread
+from benchmarks.status_client import StatusClient
 from proofs.figures import percentile
 from proofs.report import Report
 
@@ -18,16 +18,16 @@ OTHERS_P99 = 0.150
 def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str, Any]:
     seconds: dict[int, list[float]] = {size: [] for size in SIZES}
     meanwhile: list[float] = []
-    with bench.service(seats=1, gpu=True, engines=0) as service:
+    with bench.service(slots=1, gpu=True, engines=0) as service:
         other = service.submit("tiny", 10)
         bodies = {size: body(bench.nginx, "tiny", max(1, int(size * scale))) for size in SIZES}
         for _ in range(rounds):
             for size in SIZES:
-                with Asking(service, other) as asking:
+                with StatusClient(service, other) as client:
                     begun = time.monotonic()
                     service.send(bodies[size])
                     seconds[size].append(time.monotonic() - begun)
-                meanwhile += asking.seconds
+                meanwhile += client.seconds
     table = report.table("Submit", "images", "seconds")
     for size, each in seconds.items():
         table.add(f"{size:,}", spread(each, 3), ok=True)

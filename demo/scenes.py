@@ -46,7 +46,7 @@ def _outcome(image: dict[str, Any]) -> Any:
     return image["perimeter"] or (image["error"]["code"] if image["error"] else image["state"])
 
 
-# Images of each store in the job that runs while somebody looks: some 29,000, or two minutes at 64 seats.
+# Images of each store in the job that runs while somebody looks: some 29,000, or two minutes at 64 slots.
 LONG_IMAGES = 80
 PAUSED_IMAGES = 200
 

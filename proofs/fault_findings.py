@@ -9,7 +9,7 @@ LONGEST_MESSAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one case. `seconds` is the time for which the seat was taken."""
+    """What became of one case. `seconds` is the time for which the slot was taken."""
 
     title: str
     code: str | None
@@ -18,9 +18,9 @@ class Finding:
     message: str
     seconds: float
     after: str | None
-    """What became of the good image in the same seat afterwards: None where it was measured."""
+    """What became of the good image in the same slot afterwards: None where it was measured."""
     megabytes: float | None = None
-    """By how much the memory grew at most, in MiB; only where there is one seat."""
+    """By how much the memory grew at most, in MiB; only where there is one slot."""
 
     def surprises(self, case: Case) -> list[str]:
         """What is not as expected, but for time and memory."""
@@ -34,18 +34,18 @@ class Finding:
         if len(self.message) > LONGEST_MESSAGE or not self.message.isprintable():
             found.append(f"says {self.message!r}")
         if self.after is not None:
-            found.append(f"the next download in the seat ended as {self.after}")
+            found.append(f"the next download in the slot ended as {self.after}")
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """A process before its seats were opened, and after they were closed."""
+    """A process before its slots were opened, and after they were closed."""
 
     threads: tuple[int, int]
     descriptors: tuple[int, int]
     megabytes: float
-    """By how much the memory grew at most, in MiB, with all seats together."""
+    """By how much the memory grew at most, in MiB, with all slots together."""
 
 
 def _is_about(found: float | None, expected: float | None) -> bool:

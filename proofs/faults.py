@@ -1,8 +1,8 @@
 """Misbehaving image servers, each of which must end in its own code, in time and in little memory.
 
-Every case of `proofs.fault_cases` is played on real sockets, three times: alone in a seat, whose memory is watched;
-beside all the others in as many seats as an engine has; and as an image of one job of the whole service. The servers
-run in a process of their own. After each case the same seat must fetch a good image, over the same connections.
+Every case of `proofs.fault_cases` is played on real sockets, three times: alone in a slot, whose memory is watched;
+beside all the others in as many slots as an engine has; and as an image of one job of the whole service. The servers
+run in a process of their own. After each case the same slot must fetch a good image, over the same connections.
 """
 
 import argparse
@@ -30,10 +30,10 @@ LEAST_CASES = 70
 LATE_SECONDS = 0.1
 # Beside others, threads also wait for the one lock of their interpreter, which some servers keep busy.
 LATE_BESIDE_OTHERS_SECONDS = 0.5
-# A seat may keep 1 MiB of its image there, and all of them together what one may add beyond that.
+# A slot may keep 1 MiB of its image there, and all of them together what one may add beyond that.
 MOST_MEGABYTES = 35.0
-SEATS = 64
-# Processes with one seat each, in which the cases are played one after the other.
+SLOTS = 64
+# Processes with one slot each, in which the cases are played one after the other.
 ALONE = 3
 JOB_SECONDS = 60.0
 
@@ -54,8 +54,8 @@ def prove(options: argparse.Namespace) -> Report:
             bench = Bench(folder, urls, options.deadline)
             with ThreadPoolExecutor(ALONE) as processes:
                 shares = [all_cases[start::ALONE] for start in range(ALONE)]
-                alone = list(processes.map(lambda share: bench.play(share, seats=1), shares))
-            together = bench.play(all_cases, seats=SEATS)
+                alone = list(processes.map(lambda share: bench.play(share, slots=1), shares))
+            together = bench.play(all_cases, slots=SLOTS)
             images = _as_one_job(folder, urls, all_cases, options.deadline)
     _tell(report, all_cases, alone, together, options.deadline)
     _tell_of_the_job(report, all_cases, images)
@@ -88,17 +88,17 @@ class Bench:
         }
         self._environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "retail_pulse.settings",
-            "RETAIL_PULSE_HOME": str(folder / "seats"),
+            "RETAIL_PULSE_HOME": str(folder / "slots"),
         }
-        (folder / "seats").mkdir()
+        (folder / "slots").mkdir()
 
-    def play(self, some: Sequence[Case], seats: int) -> tuple[list[Finding], Leftovers]:
-        """What became of the cases in `seats` seats, and what they left behind in the process."""
+    def play(self, some: Sequence[Case], slots: int) -> tuple[list[Finding], Leftovers]:
+        """What became of the cases in `slots` slots, and what they left behind in the process."""
         done = subprocess.run(
-            [sys.executable, "-m", "proofs.fault_seats"],
+            [sys.executable, "-m", "proofs.fault_slots"],
             cwd=CHECKOUT,
             env=self._environment,
-            input=json.dumps({**self._order, "titles": [case.title for case in some], "seats": seats}),
+            input=json.dumps({**self._order, "titles": [case.title for case in some], "slots": slots}),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -119,7 +119,7 @@ def _as_one_job(folder: Path, urls: dict[str, str], some: Sequence[Case], deadli
             "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
             "FETCH_ALLOW_PORTS": "1-65535",
             "FETCH_DEADLINE_SECONDS": str(deadline),
-            "WORKER_THREADS": str(SEATS),
+            "WORKER_THREADS": str(SLOTS),
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "BACKOFF_BASE_SECONDS": "0.1",
             "BACKOFF_MAX_SECONDS": "1",
@@ -148,7 +148,7 @@ def _tell(
     deadline: float,
 ) -> None:
     table = report.table(
-        "Cases", "case", "expected", "attempts", "seconds alone", f"of {SEATS}", "MiB", "not as expected"
+        "Cases", "case", "expected", "attempts", "seconds alone", f"of {SLOTS}", "MiB", "not as expected"
     )
     singly = {finding.title: finding for findings, _ in alone for finding in findings}
     beside = {finding.title: finding for finding in together[0]}
@@ -169,8 +169,8 @@ def _tell(
     report.bar("misbehaving servers", len(some), f">= {LEAST_CASES}", ok=len(some) >= LEAST_CASES)
     _bar_most(report, "longest alone, s", [finding.seconds for finding in singly.values()], deadline + LATE_SECONDS)
     late = deadline + LATE_BESIDE_OTHERS_SECONDS
-    _bar_most(report, f"longest of {SEATS} at once, s", [finding.seconds for finding in together[0]], late)
-    _bar_most(report, f"memory for {SEATS} at once, MiB", [together[1].megabytes], SEATS + MOST_MEGABYTES)
+    _bar_most(report, f"longest of {SLOTS} at once, s", [finding.seconds for finding in together[0]], late)
+    _bar_most(report, f"memory for {SLOTS} at once, MiB", [together[1].megabytes], SLOTS + MOST_MEGABYTES)
     _bar_most(
         report, "most memory for one, MiB", [finding.megabytes or 0 for finding in singly.values()], MOST_MEGABYTES
     )
@@ -181,9 +181,9 @@ def _tell(
     report.bar(
         "good images fetched after each case", f"{len(findings) - spoiled} of {len(findings)}", "all", ok=not spoiled
     )
-    for seats, left in [(SEATS, together[1]), *((1, left) for _, left in alone)]:
+    for slots, left in [(SLOTS, together[1]), *((1, left) for _, left in alone)]:
         for what, (before, after) in (("threads", left.threads), ("descriptors", left.descriptors)):
-            report.bar(f"{what} left by {seats} seats", after - before, 0, ok=after <= before)
+            report.bar(f"{what} left by {slots} slots", after - before, 0, ok=after <= before)
 
 
 def _bar_most(report: Report, what: str, found: Sequence[float], bar: float) -> None:

@@ -1,6 +1,6 @@
 """Photo hosts that are silent, slow, overloaded or away hold up no images of other hosts, and fail none of their own.
 
-One server of the service with 16 seats and else its own defaults, a database and photo hosts of every kind run in a
+One server of the service with 16 slots and else its own defaults, a database and photo hosts of every kind run in a
 network of their own (proofs/hosts_world.py), and jobs are submitted over the API. What healthy images take beside the
 others is held against what they take alone. Scenes with names that hang need Linux, and root or unprivileged user
 namespaces; without them the others are played all the same, and the exit code is 3.
@@ -224,7 +224,7 @@ def judge_healed(what: str) -> Callable[[Report, Found, float], None]:
 def judge_fallen(report: Report, found: Found, by_itself: float) -> None:
     first, second = found["healthy"]
     held, begun = found["held"], first["begun"]
-    report.bar("images in hand of a host that falls silent", held, "every seat's", ok=held >= found["seats"])
+    report.bar("images in hand of a host that falls silent", held, "every slot's", ok=held >= found["slots"])
     table = report.table("Of the host that falls silent", "completed", "failed", "requests open at once")
     table.add(found["bad"]["completed"], found["bad"]["failed"], found["seen"]["most_open"], ok=True)
     shown = "never" if begun is None else f"{begun:.1f} s"

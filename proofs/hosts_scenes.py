@@ -16,7 +16,7 @@ from typing import Any, Self
 from jobs.imaging.sockets import READ_SECONDS
 from proofs.hosts_claims import SIZE as CLAIM
 from proofs.hosts_servers import Manners
-from proofs.hosts_world import HUNG_NAMES, SEATS, Sent, World
+from proofs.hosts_world import HUNG_NAMES, SLOTS, Sent, World
 from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT, DATABASE
 from proofs.world.ports import free_port
@@ -216,13 +216,13 @@ def _after(world: World, jobs: Sequence[Sent], healed: Sequence[float]) -> list[
 
 
 def fallen(world: World, sizes: Sizes, seed: int) -> Found:
-    """A good host that falls silent while it holds every seat; healthy jobs after that."""
+    """A good host that falls silent while it holds every slot; healthy jobs after that."""
     world.start_over()
     host = world.open(Manners())
     bad = world.submit(world.urls(host, sizes.fallen))
     deadline = time.monotonic() + PATIENCE_SECONDS
     most = 0
-    while (running := world.running(bad)) < SEATS and time.monotonic() < deadline:
+    while (running := world.running(bad)) < SLOTS and time.monotonic() < deadline:
         most = max(most, running)
         time.sleep(0.01)
     silent_since = world.change(host, SILENT)
@@ -231,7 +231,7 @@ def fallen(world: World, sizes: Sizes, seed: int) -> Found:
         time.sleep(max(0.0, silent_since + moment - time.time()))
         healthy.append(_work(world, world.urls(world.open(Manners()), sizes.healthy)))
     return {
-        "seats": SEATS,
+        "slots": SLOTS,
         "held": max(most, running),
         "healthy": healthy,
         "bad": world.progress(bad).since(bad.at),

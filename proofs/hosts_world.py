@@ -25,7 +25,7 @@ from proofs.world.cluster import DATABASE, Cluster, Eyes
 from proofs.world.dns import Name, NameServer
 from proofs.world.processes import STORES, CommandFailed, Server, environment, manage, prepare
 
-SEATS = 16
+SLOTS = 16
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 IMAGES_PER_VISIT = 5
@@ -73,7 +73,7 @@ class Progress:
 
 
 class World:
-    """A database, photo hosts and one server of the service with SEATS seats and else its own defaults.
+    """A database, photo hosts and one server of the service with SLOTS slots and else its own defaults.
 
     With a name server where `has_names`; this process must be in a network of its own then.
     """
@@ -106,8 +106,8 @@ class World:
         self._stack.close()
 
     def variables(self, database: str = DATABASE) -> dict[str, str]:
-        """Of the service: its own defaults, but for the seats and for what lets it fetch from loopback."""
-        settings = {"WORKER_THREADS": str(SEATS), "FETCH_ALLOW_PORTS": "1024-65535"}
+        """Of the service: its own defaults, but for the slots and for what lets it fetch from loopback."""
+        settings = {"WORKER_THREADS": str(SLOTS), "FETCH_ALLOW_PORTS": "1024-65535"}
         variables = environment(self.cluster.url(database), self._home, 0, **settings)
         del variables["BACKOFF_BASE_SECONDS"]
         return variables
@@ -125,7 +125,7 @@ class World:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"The service did not start:\n{self._server.output()}")
             time.sleep(0.02)
-        warm_up = self.submit(self.urls(self.open(Manners()), SEATS))
+        warm_up = self.submit(self.urls(self.open(Manners()), SLOTS))
         self.until_final(warm_up, START_SECONDS)
 
     def open(self, manners: Manners, port: int = 0) -> str:

@@ -29,10 +29,10 @@ from proofs.world.service import World
 
 LEASE_SECONDS = 5
 # Few, so that images last while a killed process starts again.
-SEATS = 8
-# What a process holds at most: its seats and what waits for them, see jobs/engine/seats.py.
-IN_HAND = SEATS + SEATS // 2
-SETTINGS = {"WORKER_THREADS": str(SEATS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
+SLOTS = 8
+# What a process holds at most: its slots and what waits for them, see jobs/engine/slots.py.
+IN_HAND = SLOTS + SLOTS // 2
+SETTINGS = {"WORKER_THREADS": str(SLOTS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
 # For all images together; a quiet machine does fifty a second.
 SECONDS_PER_IMAGE = 0.1
 START_SECONDS = 60.0

@@ -82,10 +82,10 @@ class Scenes:
         self._leave("while idle", 1.0)
 
     def _leaves_busy(self) -> None:
-        """Every seat waits for a host that never answers."""
+        """Every slot waits for a host that never answers."""
         self._start()
         self._submit(SILENT)
-        self._until("all seats are taken", lambda: self._count("running"))
+        self._until("all slots are taken", lambda: self._count("running"))
         self._leave("while no download ends", FETCH_DEADLINE_SECONDS + 1.0)
 
     def _hands_back(self) -> None:

@@ -1,6 +1,6 @@
 """Serve and work under constant load: memory, threads, descriptors and connections stay as they are.
 
-One server works through a steady trickle of jobs, so that its seats are always taken and the queue stays short, while a
+One server works through a steady trickle of jobs, so that its slots are always taken and the queue stays short, while a
 client asks how they are doing. What it holds is sampled from outside; the first third of the time counts as warm-up.
 """
 
@@ -25,19 +25,19 @@ from proofs.world.logs import read_log
 from proofs.world.processes import Server
 from proofs.world.service import World
 
-SEATS, WEB_THREADS = 32, 4
-SETTINGS = {"WORKER_THREADS": str(SEATS), "WEB_THREADS": str(WEB_THREADS)}
+SLOTS, WEB_THREADS = 32, 4
+SETTINGS = {"WORKER_THREADS": str(SLOTS), "WEB_THREADS": str(WEB_THREADS)}
 IMAGES_PER_JOB = 10
-# Enough for the seats until the next job has come, and a short queue.
+# Enough for the slots until the next job has come, and a short queue.
 LEAST_WAITING = 200
 POLL_SECONDS = 0.5
 SAMPLES = 150
 WARM_UP = 1 / 3
 START_SECONDS, FINISH_SECONDS = 30.0, 60.0
-# What may come and go in a steady state: a thread between two epochs, every seat's kept connection.
-SPAN = {"threads": 2, "descriptors": SEATS, "connections": 4}
+# What may come and go in a steady state: a thread between two epochs, every slot's kept connection.
+SPAN = {"threads": 2, "descriptors": SLOTS, "connections": 4}
 GROWTH_MB = 5.0
-# Of a client's answers while every seat is taken, in seconds.
+# Of a client's answers while every slot is taken, in seconds.
 STATUS_P99, SUBMIT_P99 = 0.1, 0.15
 # The web threads' and the engine's two share a pool, the keeper has its own.
 MOST_CONNECTIONS = WEB_THREADS + 3
@@ -91,7 +91,7 @@ def show_soak(report: Report, world: World, seconds: float, seed: int) -> None:
     report.bar("answers", f"{answers:,}, {load.errors} of them errors", "0 errors", ok=not load.errors)
     show_answers(report, f"N9 submit of {IMAGES_PER_JOB} images", load.submits, SUBMIT_P99)
     show_answers(report, "N9 status", load.statuses, STATUS_P99)
-    report.bar("looks at which no seat was at work", load.idle, 0, ok=not load.idle)
+    report.bar("looks at which no slot was at work", load.idle, 0, ok=not load.idle)
     show_ledger(report, compare(world.cluster, load.orders, world.images.ledger()), allowed=0)
     loud = [line["event"] for line in read_log(world.log_file)[start:] if line["level"] not in ("debug", "info")]
     report.bar("warnings in the log", ", ".join(sorted(set(loud))) or "none", "none", ok=not loud)
@@ -176,7 +176,7 @@ def take_sample(pid: int, eyes: Eyes, seconds: float) -> Sample:
 
 
 def show_answers(report: Report, what: str, seconds: Sequence[float], most: float) -> None:
-    """How long a client waits for an answer while every seat is taken."""
+    """How long a client waits for an answer while every slot is taken."""
     p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
     found = f"p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms of {len(seconds):,}"
     report.bar(what, found, f"p99 < {most * 1000:.0f} ms", ok=p99 < most)

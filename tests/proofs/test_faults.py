@@ -1,4 +1,4 @@
-"""Every misbehaving server ends in its own code, and leaves the seat as good as before."""
+"""Every misbehaving server ends in its own code, and leaves the slot as good as before."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ import pytest
 
 from proofs.fault_cases import FINAL, Case, Until, cases, urls
 from proofs.fault_findings import LONGEST_MESSAGE, Finding
-from proofs.fault_seats import meet, pipeline, try_good
+from proofs.fault_slots import meet, pipeline, try_good
 from proofs.faults import LEAST_CASES
 from proofs.world.fault_world import FaultWorld
 from tests.waiting import wait_for
@@ -21,7 +21,7 @@ LIMITS: dict[Until, dict[str, float]] = {
     "deadline": {"deadline": 0.8, "silence": 10},
 }
 TRIES = 5
-SEATS = 16
+SLOTS = 16
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def findings(tmp_path_factory) -> dict[str, Finding]:
 def play(world: FaultWorld, where: dict[str, str], until: Until) -> list[Finding]:
     tries = 1 if until == "answer" else TRIES
     titles = [case.title for case in CASES.values() if case.until == until]
-    with pipeline(world.authority.file, **LIMITS[until]) as seats, ThreadPoolExecutor(SEATS) as pool:
-        return list(pool.map(lambda title: meet(seats, title, where[title], where["good"], tries), titles))
+    with pipeline(world.authority.file, **LIMITS[until]) as slots, ThreadPoolExecutor(SLOTS) as pool:
+        return list(pool.map(lambda title: meet(slots, title, where[title], where["good"], tries), titles))
 
 
 @pytest.mark.parametrize("title", CASES)
@@ -57,9 +57,9 @@ def test_there_are_enough_cases_and_every_row_has_some():
 
 def test_nothing_is_left_behind(tmp_path):
     before = set(threading.enumerate())
-    with FaultWorld(tmp_path) as world, pipeline(world.authority.file, deadline=5, silence=0.1) as seats:
-        assert try_good(seats, world.good_url) is None
-        assert meet(seats, "", world.at(b"", "silent.example"), world.good_url).code == "dns_timeout"
+    with FaultWorld(tmp_path) as world, pipeline(world.authority.file, deadline=5, silence=0.1) as slots:
+        assert try_good(slots, world.good_url) is None
+        assert meet(slots, "", world.at(b"", "silent.example"), world.good_url).code == "dns_timeout"
         assert set(threading.enumerate()) - before
     # Threads of earlier tests may end meanwhile.
     wait_for(lambda: not set(threading.enumerate()) - before)

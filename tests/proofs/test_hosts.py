@@ -80,7 +80,7 @@ def test_no_image_of_a_host_that_recovers_may_fail(found, bars):
     ],
 )
 def test_a_host_that_falls_silent_holds_its_seats_no_longer_than_a_read_may_take(found, bars):
-    fallen = {"seats": 16, "held": 16, "bad": ended(None, 20), "seen": {"most_open": 16}}
+    fallen = {"slots": 16, "held": 16, "bad": ended(None, 20), "seen": {"most_open": 16}}
 
     assert missed("fallen", {"healthy": [ended(16.0, begun=10.0), ended(6.0)]} | fallen | found) == bars
 

@@ -1,6 +1,6 @@
-"""The seats that meet the fault cases: the service's own pipeline, with limits of a proof's choice.
+"""The slots that meet the fault cases: the service's own pipeline, with limits of a proof's choice.
 
-`python -m proofs.fault_seats`, with the arguments of `main` as JSON on its standard input, is a process of such seats.
+`python -m proofs.fault_slots`, with the arguments of `main` as JSON on its standard input, is a process of such slots.
 """
 
 import gc
@@ -40,7 +40,7 @@ class NoModel:
 
 @contextmanager
 def pipeline(authority: Path, *, deadline: float, silence: float) -> Iterator[Pipeline]:
-    """A pipeline as the engine's seats use it, which may fetch from 127.0.0.1 and asks `Names` for names.
+    """A pipeline as the engine's slots use it, which may fetch from 127.0.0.1 and asks `Names` for names.
 
     `deadline` and `silence` are seconds: for one download, and for one look-up, connection attempt or read.
     """
@@ -62,10 +62,10 @@ def pipeline(authority: Path, *, deadline: float, silence: float) -> Iterator[Pi
         running.close()
 
 
-def meet(seats: Pipeline, title: str, url: str, good_url: str, tries: int = 1) -> Finding:
-    """Take a seat for `url`, and then for the good image; `tries` as for `try_good`."""
+def meet(slots: Pipeline, title: str, url: str, good_url: str, tries: int = 1) -> Finding:
+    """Take a slot for `url`, and then for the good image; `tries` as for `try_good`."""
     started = time.monotonic()
-    outcome = seats.process(_claim(url))
+    outcome = slots.process(_claim(url))
     seconds = time.monotonic() - started
     error = outcome.error
     return Finding(
@@ -75,19 +75,19 @@ def meet(seats: Pipeline, title: str, url: str, good_url: str, tries: int = 1) -
         error.retry_after if error else None,
         str(error or ""),
         seconds,
-        try_good(seats, good_url, tries),
+        try_good(slots, good_url, tries),
     )
 
 
-def try_good(seats: Pipeline, url: str, tries: int = 1) -> str | None:
+def try_good(slots: Pipeline, url: str, tries: int = 1) -> str | None:
     """The code that the good image ends with, None where it is measured as what it is.
 
     Under limits so short that a busy machine may miss them, `tries` allows for that.
     """
-    outcome = seats.process(_claim(url))
+    outcome = slots.process(_claim(url))
     if outcome.error is not None:
         out_of_time = outcome.error.code in ("deadline", "read_timeout")
-        return try_good(seats, url, tries - 1) if out_of_time and tries > 1 else outcome.error.code
+        return try_good(slots, url, tries - 1) if out_of_time and tries > 1 else outcome.error.code
     assert outcome.measurement is not None
     return None if (outcome.measurement.width, outcome.measurement.height) == SIZE else "another image"
 
@@ -103,15 +103,15 @@ def _attempts(outcome: Outcome) -> int:
     return attempts
 
 
-def main(seats: int, titles: list[str], urls: dict[str, str], authority: str, deadline: float, silence: float) -> None:
-    """Let `seats` threads meet the cases of `titles`; print a Finding each, and Leftovers, as lines of JSON.
+def main(slots: int, titles: list[str], urls: dict[str, str], authority: str, deadline: float, silence: float) -> None:
+    """Let `slots` threads meet the cases of `titles`; print a Finding each, and Leftovers, as lines of JSON.
 
     `urls` are those of `proofs.fault_cases.urls`.
     """
     before = threading.active_count(), len(os.listdir("/proc/self/fd"))
     with (
         pipeline(Path(authority), deadline=deadline, silence=silence) as running,
-        ThreadPoolExecutor(seats) as pool,
+        ThreadPoolExecutor(slots) as pool,
     ):
         # What every process loads once is nobody's doing.
         pool.submit(try_good, running, urls["good"]).result()
@@ -119,7 +119,7 @@ def main(seats: int, titles: list[str], urls: dict[str, str], authority: str, de
         at_rest = resident()
 
         def sit(title: str) -> Finding:
-            if seats > 1:
+            if slots > 1:
                 return meet(running, title, urls[title], urls["good"])
             gc.collect()
             forget_peak()

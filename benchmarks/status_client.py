@@ -17,16 +17,16 @@ def ask(service: Service, job_id: int, pause: float = 0.0) -> float:
     return time.monotonic() - begun
 
 
-class Asking(threading.Thread):
+class StatusClient(threading.Thread):
     """A client that asks for one job's status again and again while the block runs."""
 
     def __init__(self, service: Service, job_id: int) -> None:
-        super().__init__(name="asking", daemon=True)
+        super().__init__(name="status-client", daemon=True)
         self._url = f"{service.server.url}/api/status?jobid={job_id}"
         self._ended = threading.Event()
         self.seconds: list[float] = []
 
-    def __enter__(self) -> "Asking":
+    def __enter__(self) -> "StatusClient":
         self.start()
         return self
 
