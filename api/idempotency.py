@@ -1,4 +1,4 @@
-"""A client's own name for its submission, as the header says it."""
+"""The Idempotency-Key header: a client's own name for a submission."""
 
 import re
 from hashlib import sha256
@@ -12,7 +12,7 @@ _KEY = re.compile(r"[!-~]{1,255}")
 
 
 def read_idempotency_token(request: Request) -> IdempotencyToken | None:
-    """The key with what it stands for; None where none was sent. Raises ParseError."""
+    """The key, with a digest of the body sent under it; None without the header. Raises ParseError."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None

@@ -1,4 +1,4 @@
-"""What holds for every request before and after the views, and the answer where no view gives one."""
+"""Checks before every view, headers after it, and the answer where no view gives one."""
 
 import sys
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from api.v1 import problems
 
 
 class APIAnswers:
-    """The outermost: what leaves a path of the API is JSON, whoever answered, and stays in no cache."""
+    """The outermost: every answer of the API is JSON, wherever it was made, and is never cached."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -32,7 +32,7 @@ class APIAnswers:
 
 
 def _turn_into_json(response: HttpResponse, kind: str, is_v1: bool) -> None:
-    """In place, because the other middleware's headers are to stay."""
+    """In place, to keep the headers that other middleware has set."""
     status = response.status_code
     error = SENTENCES.get(status, f"{HTTPStatus(status).phrase}.")
     response.content = JSONRenderer().render(problems.body_for_status(status) if is_v1 else {"error": error})
@@ -43,7 +43,7 @@ def _turn_into_json(response: HttpResponse, kind: str, is_v1: bool) -> None:
 class BodyLimits:
     """Refuses a body by its headers, before a byte of it is read, on every path.
 
-    Django's own limit passes over the files of a multipart form, which the admin would write to disk one by one.
+    Django's own limit ignores the files of a multipart form, which the admin would write to disk one by one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -59,13 +59,13 @@ class BodyLimits:
 
 
 def _refusal(status: int, sentence: str) -> HttpResponse:
-    # With its length said, so that the client need not wait for the connection's end.
+    # With a Content-Length, so that the client need not wait for the connection to close.
     headers = {"Content-Length": str(len(sentence))}
     return HttpResponse(sentence, status=status, content_type="text/plain", headers=headers)
 
 
 def _content_length(request: HttpRequest) -> int:
-    """As Django reads it: what is no number is no body."""
+    """As Django reads it: anything but a number means no body."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -73,7 +73,7 @@ def _content_length(request: HttpRequest) -> int:
 
 
 class TooOftenAnswers:
-    """429 where a page for people refuses to count on; the API's views answer for themselves."""
+    """429 where a page or the admin throttles a request; the API's views answer for themselves."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -88,10 +88,10 @@ class TooOftenAnswers:
 
 
 class NULs:
-    """Keeps NUL characters, which no PostgreSQL text can hold, from becoming server errors.
+    """Keeps NUL characters, which PostgreSQL cannot store in text, from becoming server errors.
 
-    A session cookie that cannot be ours (in quotes it may hold one) is dropped, a query with one is refused; the
-    API's views look at their queries themselves.
+    A session cookie that this service cannot have set is dropped (in quotes it may hold a NUL); a query with a NUL is
+    refused. The API's views check their own queries.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,4 +1,4 @@
-"""In which form an answer is given."""
+"""The media type of an answer."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 
 class AlwaysJSON(DefaultContentNegotiation):
-    """The first renderer, whatever `Accept` says: a client that cannot say what it reads is answered all the same."""
+    """The first renderer, whatever `Accept` says: a client with a wrong or unreadable header is answered too."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None

@@ -1,6 +1,6 @@
 """Pages over rows in id order: a `limit`, and an opaque `cursor` that says where the next page begins.
 
-By key, not by offset: page 1,000 costs what the first one costs, and rows that come in meanwhile shift nothing.
+By key, not by offset: page 1,000 costs as much as the first, and rows added meanwhile do not shift it.
 """
 
 import base64
@@ -28,7 +28,7 @@ class Page[Row: Model]:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which page a client asks for: up to `limit` rows behind the one with the id `after`."""
+    """The page that a client asks for: up to `limit` rows after the one with the id `after`."""
 
     after: int = 0
     limit: int = DEFAULT_LIMIT
@@ -42,7 +42,7 @@ class PageRequest:
         )
 
     def of[Row: Model](self, rows: QuerySet[Row], *, newest_first: bool = False) -> Page[Row]:
-        """The page of `rows`, by one query; rows that are ordered already, by their ids in the end, stay so."""
+        """The page of `rows`, in one query; rows already ordered, with the id as the last key, keep their order."""
         if newest_first:
             ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
         else:
@@ -68,7 +68,7 @@ def read_cursor(text: str) -> int:
         row_id: int = struct.unpack(">Q", base64.urlsafe_b64decode(f"{text}="))[0]
     except (ValueError, struct.error):
         row_id = 0
-    # Written again, because the decoder passes over what it does not know.
+    # Encoded again to compare, because the decoder skips characters that it does not know.
     if _write_cursor(row_id) != text:
         raise ParseError("cursor must be the next_cursor of an earlier answer.")
     return row_id

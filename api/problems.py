@@ -1,4 +1,4 @@
-"""What goes wrong, as an answer: `{"error": "<one sentence>"}`, whatever it was and wherever it happened."""
+"""Errors as answers: always `{"error": "<one sentence>"}`, wherever they were raised."""
 
 import logging
 from typing import Any
@@ -12,7 +12,7 @@ from rest_framework.views import exception_handler
 
 logger = logging.getLogger(__name__)
 
-# By status code, for refusals that say nothing a client could use.
+# By status code, for errors whose own text would not help a client.
 SENTENCES = {
     400: "The request cannot be read: its Host header is not one of this service's, or its parameters are malformed.",
     403: "This request is not allowed.",
@@ -24,12 +24,12 @@ SENTENCES = {
     500: "An unexpected error in this service; its log has the details.",
     503: "The database is not available at the moment; try again in a few seconds.",
 }
-# A database that restarts is back within seconds.
+# A restarting database is back within seconds.
 RETRY_AFTER_SECONDS = 5
-# In a minute a server finishes some thousand images.
+# A server finishes a few thousand images a minute.
 PENDING_RETRY_AFTER_SECONDS = 60
 
-# PostgreSQL, appendix A: a standby's answer to a write during a failover. The other errors of the moment (lost
+# PostgreSQL, appendix A: a standby's answer to a write during a failover. The other temporary errors (lost
 # connections, deadlocks, timeouts, full disks, too many clients) are OperationalErrors.
 _READ_ONLY_TRANSACTION = "25006"
 DISK_FULL = "53100"
@@ -63,7 +63,7 @@ class _DiskFull(_DatabaseAway):
 
 
 def is_database_away(error: BaseException | None) -> bool:
-    """Whether the database is why a request failed, so that the same request may succeed in a moment."""
+    """Whether a request failed because of the database, so that the same request may soon succeed."""
     if isinstance(error, (OperationalError, InterfaceError)):
         return True
     return error is not None and sqlstate(error) == _READ_ONLY_TRANSACTION
@@ -74,7 +74,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The framework's exception handler; None where nobody foresaw the error: it is logged, and a 500."""
+    """The framework's exception handler; None for an unexpected error, which is then logged and answered with 500."""
     if isinstance(error, RequestDataTooBig):
         error = _BodyTooLarge()
     elif isinstance(error, UnreadablePostError):
@@ -85,6 +85,6 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     response = exception_handler(error, context)
     if response is not None:
         # The framework's own sentences for these two repeat what the client sent.
-        vague = isinstance(error, (MethodNotAllowed, UnsupportedMediaType))
-        response.data = {"error": SENTENCES[response.status_code] if vague else response.data["detail"]}
+        repeats_input = isinstance(error, (MethodNotAllowed, UnsupportedMediaType))
+        response.data = {"error": SENTENCES[response.status_code] if repeats_input else response.data["detail"]}
     return response

@@ -1,4 +1,4 @@
-"""What the status endpoint says of a job; the keys of each answer are part of the HTTP contract."""
+"""The answers of the status endpoint; their keys are part of the HTTP contract."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,17 +13,17 @@ def status(job: Job) -> dict[str, Any]:
     """Read from the job's row alone, whatever the job's size."""
     answer: dict[str, Any] = {"status": job.status, "job_id": job.pk}
     if job.status == JobStatus.FAILED:
-        # In the contract's order; PostgreSQL keeps the keys of its JSON in another one.
+        # In the contract's order; PostgreSQL stores JSON keys in its own.
         answer["error"] = [{key: entry[key] for key in ("store_id", "error")} for entry in job.store_errors]
     return answer
 
 
 def summary(job: Job) -> dict[str, Any]:
-    """`status`, with how far the job has come; `error` also lists what has failed so far."""
+    """`status` with the job's progress; `error` also lists what has failed so far."""
     counts = job.counts()
     finished = counts.completed + counts.failed
     if job.status == JobStatus.ONGOING and finished == counts.total:
-        # It ended between the two reads; without a second look the answer would contradict itself.
+        # It ended between the two reads; unless it is read again, the answer contradicts itself.
         job.refresh_from_db()
     answer = status(job)
     if job.status == JobStatus.ONGOING:

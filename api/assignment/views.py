@@ -1,4 +1,4 @@
-"""The assignment's three endpoints: the order of steps, and nothing else. `problems` answers whatever fails."""
+"""The assignment's three endpoints: the order of steps, and nothing else. `problems` answers every error."""
 
 import re
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ def _find_job(request: Request) -> Job | None:
 
 
 def _read_parameters(request: Request) -> Mapping[str, str]:
-    """The query's parameters. Raises ParseError for a NUL, which PostgreSQL cannot be asked about."""
+    """The query's parameters. Raises ParseError for a NUL, which PostgreSQL does not accept."""
     parameters = request.query_params.dict()
     if any("\0" in value for value in parameters.values()):
         raise ParseError("A query parameter holds a NUL character.")

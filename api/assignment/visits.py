@@ -17,7 +17,7 @@ from stores.models import Store
 
 
 def search(user: User | AnonymousUser, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """One page of the visits that `user` may see and of which at least one image is measured.
+    """One page of the visits that `user` may see and that have at least one measured image.
 
     `parameters` are the query's: `area`, `storeid`, `startdate`, `enddate`, `cursor`, `limit`, all optional and
     combined. Raises ParseError for an area or a store that does not exist, and for what cannot be read.
@@ -60,7 +60,7 @@ def _read_period(parameters: Mapping[str, str], name: str) -> tuple[datetime, da
 
 
 def _by_store(visits: Sequence[Visit]) -> list[dict[str, Any]]:
-    """Two queries; the stores stand in order of their first visit on the page."""
+    """Two queries; the stores are in order of their first visit on the page."""
     perimeters: dict[int, list[int | None]] = defaultdict(list)
     measured = ImageResult.objects.completed().filter(visit__in=visits).order_by("pk")
     for visit_id, perimeter in measured.values_list("visit_id", "perimeter"):

@@ -1,1 +1,1 @@
-"""The API of our own: every path under /api/v1/."""
+"""This service's own API: every path under /api/v1/."""

@@ -1,4 +1,4 @@
-"""Server-sent events of one job, and of all jobs; what a stream says and holds stands in `streams.py`."""
+"""Server-sent events of one job, and of all jobs; `sse.py` describes a stream."""
 
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
@@ -14,7 +14,7 @@ from jobs.models import Job
 POLL_SECONDS = 5
 
 _LAST_EVENT_ID = OpenApiParameter(
-    "Last-Event-ID", {"type": "string"}, "header", description="The id of the last event that was seen."
+    "Last-Event-ID", {"type": "string"}, "header", description="The id of the last event received."
 )
 
 
@@ -27,15 +27,15 @@ class JobEvents(JobView):
         responses={
             (200, "text/event-stream"): {
                 "type": "string",
-                "description": "Events `change` and at last `end`, each with the job's state and counts as JSON.",
+                "description": "Events `change` and finally `end`, each with the job's state and counts as JSON.",
             },
-            204: OpenApiResponse(description="The job has ended, and the client has seen its end: do not come back."),
+            204: OpenApiResponse(description="The job has ended and the client has seen it: do not reconnect."),
         },
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """Server-sent events. A stream ends after a while: come back with `Last-Event-ID`, as browsers do.
+        """Server-sent events. A stream ends after a while: reconnect with `Last-Event-ID`, as browsers do.
 
-        503 where no further stream is to be had: then ask for the job every few seconds.
+        503 where every stream is taken: then poll the job every few seconds.
         """
         return _open(self.find_job(job_id), request)
 
@@ -48,12 +48,12 @@ class JobsEvents(V1View):
         responses={
             (200, "text/event-stream"): {
                 "type": "string",
-                "description": "An event `change` whenever some job has moved; it does not say which.",
+                "description": "An event `change` whenever any job has changed; it does not say which.",
             }
         },
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """Server-sent events, to know when a list of jobs is worth asking for again."""
+        """Server-sent events that tell when to reload a list of jobs."""
         return _open(None, request)
 
 
@@ -63,6 +63,6 @@ def _open(job: Job | None, request: Request) -> HttpResponseBase:
     except NoStreamFree:
         raise problems.Refusal(
             Problem.UNAVAILABLE,
-            f"No further stream of events is to be had now; ask for the job every {POLL_SECONDS} s instead.",
+            f"No stream of events is free now; ask for the job every {POLL_SECONDS} s instead.",
             wait=POLL_SECONDS,
         ) from None

@@ -1,4 +1,4 @@
-"""A job's images as a file; what stands in it stands in `jobs/reporting/exports.py`."""
+"""A job's images as a file; `jobs/reporting/exports.py` says what it holds."""
 
 from django.http import StreamingHttpResponse
 from rest_framework.request import Request
@@ -13,7 +13,7 @@ _FORMAT = parameters.choice("format", "Required: CSV for spreadsheets, NDJSON fo
 
 
 class Exports(JobView):
-    # A HEAD would read all of it too.
+    # A HEAD would run the whole export as well.
     http_method_names = ["get"]
     tag = "images"
     parameters = {"GET": (_FORMAT, *parameters.IMAGES)}
@@ -26,14 +26,14 @@ class Exports(JobView):
         },
     )
     def get(self, request: Request, job_id: str) -> StreamingHttpResponse:
-        """One moment's truth, streamed, in submission order; the filters combine.
+        """A consistent snapshot, streamed, in submission order; the filters combine.
 
-        A stream that fails is cut off without its last chunk, which clients report: then ask for it again.
+        A stream that fails is cut off without its last chunk, which clients report as an error: then request it again.
         """
-        which = parameters.filter_of(self.asked)
-        if "format" not in self.asked:
+        image_filter = parameters.filter_of(self.query)
+        if "format" not in self.query:
             raise invalid_parameters([("format", "format must be csv or ndjson.")])
-        job, form = self.find_job(job_id), ExportFormat(self.asked["format"])
-        response = StreamingHttpResponse(Export(job.pk, which, form), content_type=form.content_type)
-        response["Content-Disposition"] = f'attachment; filename="{filename(job.pk, which, form)}"'
+        job, form = self.find_job(job_id), ExportFormat(self.query["format"])
+        response = StreamingHttpResponse(Export(job.pk, image_filter, form), content_type=form.content_type)
+        response["Content-Disposition"] = f'attachment; filename="{filename(job.pk, image_filter, form)}"'
         return response

@@ -1,4 +1,4 @@
-"""Paused photo hosts: which, why, until when, what waits for them; and to try one again at once."""
+"""Paused photo hosts: why, until when, and how many images wait; and trying one again at once."""
 
 from typing import Any
 
@@ -31,11 +31,11 @@ class Host(serializers.Serializer[PausedHost]):
     """A host that refused several images in a row: it gets no request for a while, and its images wait."""
 
     host = serializers.CharField(source="name", help_text="As name:port.")
-    code = serializers.CharField(help_text="Of its last refusal, as an image would fail with it.")
+    code = serializers.CharField(help_text="Error code of its last refusal, as an image would fail with it.")
     message = serializers.CharField()
     since = serializers.DateTimeField(help_text="When it refused for the first time since its last answer.")
-    until = serializers.DateTimeField(help_text="Then one image tries whether it has recovered.")
-    pauses = serializers.IntegerField(source="number", min_value=1, help_text="In a row, this one included.")
+    until = serializers.DateTimeField(help_text="Then one image tests whether it has recovered.")
+    pauses = serializers.IntegerField(source="number", min_value=1, help_text="Pauses in a row, including this one.")
     waiting_images = serializers.SerializerMethodField(
         help_text=f"Images of all jobs that wait for it, counted up to {MOST_COUNTED:,}."
     )
@@ -45,15 +45,18 @@ class Host(serializers.Serializer[PausedHost]):
         return images
 
 
-class Resumed(serializers.Serializer[Any]):
-    """A host that is tried again now."""
+class ResumeResult(serializers.Serializer[Any]):
+    """A host that is being tried again."""
+
+    class Meta:
+        ref_name = "Resumed"  # its name in the OpenAPI document
 
     host = serializers.CharField()
     waiting_images = serializers.IntegerField(min_value=0, help_text=f"Counted up to {MOST_COUNTED:,}.")
 
 
 class _HostView(V1View):
-    """About everybody's jobs, so for staff alone."""
+    """Hosts concern the jobs of all users, so only staff may see them."""
 
     tag = "hosts"
     permission_classes: tuple[type[BasePermission], ...] = (SignedInOrOpen, WithinScope, Staff)
@@ -65,7 +68,7 @@ class Hosts(_HostView):
     @describe(summary="List paused hosts", responses=pages.page_of(Host))
     def get(self, request: Request) -> Response:
         """For staff. In the order in which they were paused."""
-        page = parameters.page_of(self.asked).of(PausedHost.objects.all())
+        page = parameters.page_of(self.query).of(PausedHost.objects.all())
         images = waiting_images(host.name for host in page.rows) if page.rows else {}
         return Response(pages.answer(Host, page, images=images))
 
@@ -75,9 +78,9 @@ class ResumeHost(_HostView):
     scopes = {"POST": Scope.MANAGE}
     path_parameters = (HOST,)
 
-    @describe(summary="Try a paused host again", request=None, responses=Resumed)
+    @describe(summary="Try a paused host again", request=None, responses=ResumeResult)
     def post(self, request: Request, host: str) -> Response:
-        """For staff. Its images are asked for again at once; should it refuse them, it is paused anew."""
+        """For staff. Its images are fetched again at once; if it refuses them, it is paused again."""
         request_bodies.read_nothing(request.data)
         images = 0 if "\0" in host else waiting_images([host])[host]
         if "\0" in host or not actions.resume_host(host, request.user):

@@ -1,4 +1,4 @@
-"""A job's images: page by page, and one with every failed attempt."""
+"""A job's images: pages of them, and one image with every failed attempt."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class ImageError(serializers.Serializer[ImageResult]):
 
 
 class Timings(serializers.Serializer[ImageResult]):
-    """Of the last attempt, in milliseconds; null for steps that it did not come to."""
+    """Of the last attempt, in milliseconds; null for steps that it did not reach."""
 
     fetch_ms = serializers.IntegerField(allow_null=True)
     measure_ms = serializers.IntegerField(allow_null=True)
@@ -47,11 +47,11 @@ class Image(serializers.Serializer[ImageResult]):
     bytes = serializers.IntegerField(allow_null=True)
     attempts = serializers.IntegerField(min_value=0, help_text="Finished attempts since the last retry.")
     waits_for = serializers.SerializerMethodField(
-        help_text="The host, as name:port, that a pending image waits for: it has no room, or is paused. Else null."
+        help_text="The host, as name:port, that a pending image waits for: it is at its limit, or paused. Else null."
     )
     finished_at = serializers.DateTimeField(allow_null=True)
     timings = serializers.SerializerMethodField()
-    gpu_result = serializers.JSONField(help_text="Whatever the model step answered.")
+    gpu_result = serializers.JSONField(help_text="What the model step returned.")
     error = serializers.SerializerMethodField()
 
     @extend_schema_field({"type": ["string", "null"]})
@@ -60,10 +60,10 @@ class Image(serializers.Serializer[ImageResult]):
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_waits_for(self, image: ImageResult) -> str | None:
-        # What begins with an asterisk is no host: the image waits for its turn among those that have not answered yet.
+        # An asterisk marks no host: the image waits in the line of hosts that have not answered yet.
         return None if image.waits_for.startswith("*") else image.waits_for or None
 
-    # Written by hand, as is the next: nested serializers would take half the time of a page of a thousand.
+    # By hand, like the next one: nested serializers would take half the time of a page of a thousand.
     @extend_schema_field(Timings)
     def get_timings(self, image: ImageResult) -> Any:
         return {"fetch_ms": image.fetch_ms, "measure_ms": image.measure_ms, "gpu_ms": image.gpu_ms}
@@ -76,17 +76,17 @@ class Image(serializers.Serializer[ImageResult]):
 
 
 class Attempt(serializers.Serializer[FailedAttempt]):
-    """What was seen during one attempt that failed."""
+    """One failed attempt, and what was observed during it."""
 
-    claim_no = serializers.IntegerField(help_text="Rises with every attempt, through retries too.")
+    claim_no = serializers.IntegerField(help_text="Increases with every attempt, also across retries.")
     code = serializers.CharField()
     message = serializers.CharField()
     counted = serializers.BooleanField(
-        help_text="False where it cost no attempt, because its host refused other images, too."
+        help_text="False where it cost no attempt, because its host refused other images as well."
     )
     http_status = serializers.IntegerField(allow_null=True)
-    redirects = serializers.ListField(child=serializers.CharField(), help_text="The addresses it was sent on to.")
-    address_class = serializers.CharField(help_text="What the last address belongs to; empty where none was reached.")
+    redirects = serializers.ListField(child=serializers.CharField(), help_text="The URLs it was redirected to.")
+    address_class = serializers.CharField(help_text="What network the last address belongs to; empty without one.")
     content_type = serializers.CharField(help_text="As the server declared it.")
     bytes = serializers.IntegerField()
     elapsed_ms = serializers.IntegerField()
@@ -94,7 +94,7 @@ class Attempt(serializers.Serializer[FailedAttempt]):
 
 
 class Explanation(serializers.Serializer[Any]):
-    """What an error code means to a person."""
+    """What an error code means, for people."""
 
     code = serializers.CharField()
     sentence = serializers.CharField(help_text="What happened.")
@@ -103,7 +103,7 @@ class Explanation(serializers.Serializer[Any]):
 
 
 class ImageDetail(Image):
-    """One image with its failed attempts, the first one first."""
+    """One image with its failed attempts, oldest first."""
 
     explanation = serializers.SerializerMethodField(help_text="What the error's code means; null without one.")
     failed_attempts = serializers.SerializerMethodField()
@@ -125,8 +125,8 @@ class Images(JobView):
     def get(self, request: Request, job_id: str) -> Response:
         """In submission order; the filters combine."""
         job = self.find_job(job_id)
-        images = ImageResult.objects.in_order_of(job.pk).matching(parameters.filter_of(self.asked))
-        page = parameters.page_of(self.asked).of(images.select_related("visit"))
+        images = ImageResult.objects.in_order_of(job.pk).matching(parameters.filter_of(self.query))
+        page = parameters.page_of(self.query).of(images.select_related("visit"))
         return Response(pages.answer(Image, page))
 
 
@@ -136,6 +136,6 @@ class OneImage(JobView):
 
     @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:
-        """With every attempt that failed."""
+        """Including every failed attempt."""
         images = ImageResult.objects.filter(job=self.find_job(job_id)).select_related("visit")
         return Response(ImageDetail(find_by_id(images, image_id, "image")).data)

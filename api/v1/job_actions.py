@@ -1,4 +1,4 @@
-"""What people do to a job: cancel, pause, resume, retry. Each leaves a line in the job's history."""
+"""Actions on a job: cancel, pause, resume, retry. Each adds an entry to the job's history."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from access.models import Scope
 from api.v1 import pages, parameters, request_bodies
 from api.v1.describe import describe
-from api.v1.job_serializers import Acted, Action, JobDetail, detail_of
+from api.v1.job_serializers import Action, ActionResult, JobDetail, detail_of
 from api.v1.views import JobView
 from jobs import actions
 from jobs.models import ImageFilter
@@ -19,61 +19,62 @@ from jobs.models.image_result import MAX_HOST
 from jobs.submission.payload import MAX_STORE_ID
 
 
-class _Act(JobView):
+class _ActionView(JobView):
     http_method_names = ["post"]
     scopes = {"POST": Scope.MANAGE}
     refusals = {"POST": (409,)}
-    act: ClassVar[Callable[..., int]]
+    perform: ClassVar[Callable[..., int]]
 
     def post(self, request: Request, job_id: str) -> Response:
         request_bodies.read_nothing(request.data)
-        images = type(self).act(self.find_job(job_id).pk, request.user)
+        images = type(self).perform(self.find_job(job_id).pk, request.user)
         return Response({"images": images, "job": detail_of(self.find_job(job_id))})
 
 
-class Cancel(_Act):
-    act = actions.cancel
+class Cancel(_ActionView):
+    perform = actions.cancel
 
-    @describe(summary="Cancel a job", request=None, responses=Acted)
+    @describe(summary="Cancel a job", request=None, responses=ActionResult)
     def post(self, request: Request, job_id: str) -> Response:
-        """Its pending images end as `canceled`, those in hand finish, results stay. 409 where it has ended."""
+        """Its pending images end as `canceled`, those in flight finish, results are kept. 409 where it has ended."""
         return super().post(request, job_id)
 
 
-class Pause(_Act):
-    act = actions.pause
+class Pause(_ActionView):
+    perform = actions.pause
 
-    @describe(summary="Pause a job", request=None, responses=Acted)
+    @describe(summary="Pause a job", request=None, responses=ActionResult)
     def post(self, request: Request, job_id: str) -> Response:
-        """Images in hand finish, no others begin. 409 where it has ended or is being canceled."""
+        """Images in flight finish, no others begin. 409 where it has ended or is being canceled."""
         return super().post(request, job_id)
 
 
-class Resume(_Act):
-    act = actions.resume
+class Resume(_ActionView):
+    perform = actions.resume
 
-    @describe(summary="Resume a paused job", request=None, responses=Acted)
+    @describe(summary="Resume a paused job", request=None, responses=ActionResult)
     def post(self, request: Request, job_id: str) -> Response:
-        """It goes on where it stood in the queue when it was paused. 409 where it is not paused."""
+        """It continues at the place in the queue that it had when it was paused. 409 where it is not paused."""
         return super().post(request, job_id)
 
 
 class RetryPreview(serializers.Serializer[Any]):
-    """What a retry would meet: `matching` is the sum of the three others."""
+    """The images that a retry would match: `matching` is the sum of the three others."""
 
     matching = serializers.IntegerField(min_value=0, help_text="Failed images that match.")
     retryable = serializers.IntegerField(min_value=0, help_text="Another attempt may help.")
-    permanent = serializers.IntegerField(min_value=0, help_text="Only once the cause is mended.")
-    unknown_store = serializers.IntegerField(
-        min_value=0, help_text="Not before the store is imported; never reopened till then."
-    )
+    permanent = serializers.IntegerField(min_value=0, help_text="A retry only helps once the cause is repaired.")
+    unknown_store = serializers.IntegerField(min_value=0, help_text="Not reopened before their store is imported.")
 
 
-class Retried(serializers.Serializer[Any]):
-    """What a retry came to."""
+class RetryResult(serializers.Serializer[Any]):
+    """The result of a retry."""
+
+    class Meta:
+        ref_name = "Retried"  # its name in the OpenAPI document
 
     reopened = serializers.IntegerField(min_value=0)
-    still_unknown = serializers.IntegerField(min_value=0, help_text="Left as they are: their store is not known.")
+    still_unknown = serializers.IntegerField(min_value=0, help_text="Left as they are: their store is unknown.")
     job = JobDetail()
 
 
@@ -86,10 +87,14 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
 }
 _BODY = {
     "type": "object",
-    "description": "Which failed images; without any filter, all of them.",
+    "description": "Filters for the failed images to retry; without any, all of them.",
     "properties": {
         **{each.name: {**each.schema, "description": each.description} for each in parameters.FAILED_IMAGES},
-        "only_retryable": {"type": "boolean", "default": False, "description": "Only those that it may help."},
+        "only_retryable": {
+            "type": "boolean",
+            "default": False,
+            "description": "Only what another attempt may help.",
+        },
     },
     "additionalProperties": False,
 }
@@ -101,14 +106,14 @@ class Retry(JobView):
 
     @describe(summary="Preview a retry", responses=RetryPreview)
     def get(self, request: Request, job_id: str) -> Response:
-        """What a retry by this filter would meet; nothing is changed."""
-        preview = actions.preview_retry(self.find_job(job_id).pk, parameters.filter_of(self.asked))
+        """How many images a retry with this filter would match; nothing is changed."""
+        preview = actions.preview_retry(self.find_job(job_id).pk, parameters.filter_of(self.query))
         return Response(RetryPreview(preview).data)
 
     @describe(
         summary="Retry failed images",
         request={"application/json": _BODY},
-        responses=Retried,
+        responses=RetryResult,
         examples=[
             OpenApiExample("What may help", {"only_retryable": True}, request_only=True),
             OpenApiExample("Timeouts of a host", {"code": "read_timeout", "host": "images.test"}, request_only=True),
@@ -133,6 +138,6 @@ class Actions(JobView):
 
     @describe(summary="Read a job's history", responses=pages.page_of(Action))
     def get(self, request: Request, job_id: str) -> Response:
-        """What people did to the job after its submission, in that order."""
-        page = parameters.page_of(self.asked).of(self.find_job(job_id).actions.all())
+        """Actions of people on the job since its submission, oldest first."""
+        page = parameters.page_of(self.query).of(self.find_job(job_id).actions.all())
         return Response(pages.answer(Action, page))

@@ -1,4 +1,4 @@
-"""What v1 says of jobs."""
+"""Jobs as v1 returns them."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -20,13 +20,13 @@ _LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "eve
 
 
 class Counts(serializers.Serializer[Job]):
-    """How many images stand where: the five always sum to `total`."""
+    """How many images are in each state: the five others always sum to `total`."""
 
     total = serializers.IntegerField(min_value=1)
     pending = serializers.IntegerField(min_value=0)
     running = serializers.IntegerField(min_value=0)
     completed = serializers.IntegerField(min_value=0)
-    failed = serializers.SerializerMethodField(help_text="Without the canceled ones.")
+    failed = serializers.SerializerMethodField(help_text="Not counting canceled images.")
     canceled = serializers.IntegerField(min_value=0)
 
     def get_failed(self, job: Job) -> int:
@@ -34,7 +34,7 @@ class Counts(serializers.Serializer[Job]):
 
 
 class Estimate(serializers.Serializer[Any]):
-    """When the job may end if it goes on as it went of late."""
+    """When the job may end at its recent rate."""
 
     images_per_second = serializers.FloatField()
     earliest = serializers.DateTimeField()
@@ -45,31 +45,33 @@ class WaitingFor(serializers.Serializer[Any]):
     """A paused host: it gets no request for a while, and some of the job's images wait for it."""
 
     host = serializers.CharField(help_text="As name:port.")
-    code = serializers.CharField(help_text="Of its last refusal, as an image would fail with it.")
+    code = serializers.CharField(help_text="Error code of its last refusal, as an image would fail with it.")
     message = serializers.CharField()
     since = serializers.DateTimeField(help_text="When it refused for the first time since its last answer.")
-    until = serializers.DateTimeField(help_text="Then one image tries whether it has recovered.")
-    images = serializers.IntegerField(min_value=1, help_text="Those of this job that wait for it.")
+    until = serializers.DateTimeField(help_text="Then one image tests whether it has recovered.")
+    images = serializers.IntegerField(min_value=1, help_text="How many of this job's images wait for it.")
 
 
 class JobSummary(serializers.Serializer[Job]):
-    """One job as it stands in lists."""
+    """One job in a list."""
 
     id = serializers.IntegerField(source="pk")
-    state = serializers.ChoiceField(JobState.choices, help_text="Where the job stands.")
+    state = serializers.ChoiceField(JobState.choices, help_text="The job's state.")
     outcome = serializers.ChoiceField(
-        JobOutcome.choices, allow_null=True, help_text="What it ended in, by the worst of its images; null before that."
+        JobOutcome.choices,
+        allow_null=True,
+        help_text="How it ended, by the worst of its images; null until then.",
     )
     counts = Counts(source="*")
     progress = serializers.FloatField(min_value=0, max_value=1, help_text="The share of images with a final outcome.")
     estimate = serializers.SerializerMethodField(
-        help_text="Null where too little was seen of late to say, and where all that is left waits for its host."
+        help_text="Null where recent work is too little to tell, and where all remaining images wait for their hosts."
     )
     waiting_for = serializers.SerializerMethodField(
-        help_text=f"Paused hosts that images of the job wait for: at most {MOST_OF_JOB}, those with the most."
+        help_text=f"Paused hosts that images of the job wait for: at most {MOST_OF_JOB}, those with the most images."
     )
     all_waiting = serializers.SerializerMethodField(
-        help_text="Whether nothing of the job is to be done before one of these hosts answers."
+        help_text="Whether no image of the job can go on before one of these hosts answers."
     )
     priority = serializers.IntegerField(min_value=LOWEST_PRIORITY, max_value=HIGHEST_PRIORITY)
     on_error = serializers.ChoiceField(OnError.choices)
@@ -118,19 +120,22 @@ class JobDetail(JobSummary):
     """One job."""
 
     store_errors = StoreError(
-        many=True, help_text="What went wrong, one sentence for each failed store; empty until the job has ended."
+        many=True, help_text="One sentence for each store with failures; empty until the job has ended."
     )
 
 
-class Acted(serializers.Serializer[Any]):
-    """What an act came to."""
+class ActionResult(serializers.Serializer[Any]):
+    """The result of an action."""
 
-    images = serializers.IntegerField(min_value=0, help_text="How many images it moved.")
+    class Meta:
+        ref_name = "Acted"  # its name in the OpenAPI document
+
+    images = serializers.IntegerField(min_value=0, help_text="How many images it affected.")
     job = JobDetail()
 
 
 class Action(serializers.Serializer[JobAction]):
-    """What somebody did to a job."""
+    """An action that somebody took on a job."""
 
     id = serializers.IntegerField(source="pk")
     verb = serializers.ChoiceField(JobAction.Verb.choices)
@@ -145,7 +150,7 @@ def path_of(job: Job) -> str:
 
 
 def context_of(jobs: Sequence[Job]) -> dict[str, Any]:
-    """What their answers need beyond the rows, which are read `with_running`; two queries."""
+    """The serializers' context for rows that were read `with_running`; two queries."""
     waiting = waits(jobs)
     return {"waits": waiting, "estimates": estimates(jobs, waiting)}
 
@@ -156,6 +161,6 @@ def detail_of(job: Job) -> dict[str, Any]:
 
 
 def etag_of(detail: dict[str, Any]) -> str:
-    """Weak, and of all but the estimate, which moves with the clock."""
-    said = {name: value for name, value in detail.items() if name != "estimate"}
-    return f'W/"{sha256(JSONRenderer().render(said)).hexdigest()[:32]}"'
+    """A weak ETag of everything but the estimate, which changes with the clock."""
+    stable = {name: value for name, value in detail.items() if name != "estimate"}
+    return f'W/"{sha256(JSONRenderer().render(stable)).hexdigest()[:32]}"'

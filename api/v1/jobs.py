@@ -36,19 +36,22 @@ _REPLAYED = OpenApiParameter(
     {"type": "string", "enum": ["true"]},
     "header",
     response=[201],
-    description="The key and the body came before: this is that job, as it is now.",
+    description="The same key and body were sent before: this is that job, in its present state.",
 )
 _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": r"^[!-~]{1,255}$"},
     "header",
-    description="The same key and body within 24 hours get the same job again; with another body it is 422.",
+    description="Within 24 hours the same key and body return the same job; another body is refused with 422.",
 )
 _ETAG = OpenApiParameter(
-    "ETag", {"type": "string"}, "header", response=[200, 304], description="Weak; of all but the estimate."
+    "ETag", {"type": "string"}, "header", response=[200, 304], description="Weak; covers everything but the estimate."
 )
 _IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", {"type": "string"}, "header", description="The ETag of an earlier answer; the same again is 304."
+    "If-None-Match",
+    {"type": "string"},
+    "header",
+    description="The ETag of an earlier answer: 304 if nothing has changed.",
 )
 _PRIORITY = {
     "type": "object",
@@ -65,10 +68,10 @@ class Jobs(V1View):
 
     @describe(summary="List jobs", responses=pages.page_of(JobSummary))
     def get(self, request: Request) -> Response:
-        """The newest first, of those that you may see."""
-        request_of_page = parameters.page_of(self.asked)
+        """Newest first, of the jobs that you may see."""
+        request_of_page = parameters.page_of(self.query)
         visible = Job.objects.with_running().visible_to(request.user).select_related("owner").defer("store_errors")
-        page = request_of_page.of(_narrow(visible, self.asked), newest_first=True)
+        page = request_of_page.of(_narrow(visible, self.query), newest_first=True)
         return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
     @describe(
@@ -79,10 +82,10 @@ class Jobs(V1View):
         examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
     )
     def post(self, request: Request) -> Response:
-        """The job and all its rows are durable before this is answered.
+        """The job and all its rows are stored durably before the answer.
 
-        The body is the assignment's, with an optional `priority`. A store that is not in the store master is no
-        reason to refuse: its images fail as `unknown_store`.
+        The body is the assignment's, with an optional `priority`. A store that is not in the store master is accepted:
+        its images fail as `unknown_store`.
         """
         payload, priority = submission_schema.read(request.data)
         submitted = submit(
@@ -107,11 +110,11 @@ class OneJob(JobView):
         responses={200: JobDetail, 304: OpenApiResponse(description="Nothing but the estimate has changed.")},
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """Where the job stands, by a few rows, whatever its size."""
+        """The job's state and counts, from a few rows, whatever its size."""
         detail = detail_of(self.find_job(job_id))
         etag = etag_of(detail)
         known = parse_etags(request.headers.get("If-None-Match", ""))
-        # Compared weakly, as RFC 9110, section 13.1.2, has it.
+        # A weak comparison, as RFC 9110, section 13.1.2, requires.
         if "*" in known or etag in known or etag.removeprefix("W/") in known:
             return Response(status=304, headers={"ETag": etag})
         return Response(detail, headers={"ETag": etag})
@@ -123,23 +126,23 @@ class OneJob(JobView):
         examples=[OpenApiExample("Sooner", {"priority": 3}, request_only=True)],
     )
     def patch(self, request: Request, job_id: str) -> Response:
-        """Moves its unfinished images in the queue, an hour for each step; a higher one is sooner."""
+        """Moves its unfinished images in the queue, by an hour for each step; a higher priority is sooner."""
         values = request_bodies.read_object(request.data, {"priority": request_bodies.priority}, ("priority",))
         actions.prioritize(self.find_job(job_id).pk, values["priority"], request.user)
         return Response(detail_of(self.find_job(job_id)))
 
 
-def _narrow(jobs: JobQuerySet, asked: dict[str, Any]) -> JobQuerySet:
-    if "state" in asked:
-        jobs = jobs.in_state(JobState(asked["state"]))
-    if "outcome" in asked:
-        jobs = jobs.with_outcome(JobOutcome(asked["outcome"]))
-    if "store" in asked:
-        jobs = jobs.filter(pk__in=Visit.objects.filter(store_id=asked["store"]).values("job"))
-    if "owner" in asked:
-        jobs = jobs.filter(owner__username=asked["owner"])
-    if "created_from" in asked:
-        jobs = jobs.filter(created_at__gte=asked["created_from"])
-    if "created_to" in asked:
-        jobs = jobs.filter(created_at__lt=asked["created_to"])
+def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:
+    if "state" in query:
+        jobs = jobs.in_state(JobState(query["state"]))
+    if "outcome" in query:
+        jobs = jobs.with_outcome(JobOutcome(query["outcome"]))
+    if "store" in query:
+        jobs = jobs.filter(pk__in=Visit.objects.filter(store_id=query["store"]).values("job"))
+    if "owner" in query:
+        jobs = jobs.filter(owner__username=query["owner"])
+    if "created_from" in query:
+        jobs = jobs.filter(created_at__gte=query["created_from"])
+    if "created_to" in query:
+        jobs = jobs.filter(created_at__lt=query["created_to"])
     return jobs

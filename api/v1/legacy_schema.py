@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes the endpoints that are older than v1; their own code knows nothing of it."""
+"""The OpenAPI description of the legacy endpoints, outside v1; their own code knows nothing of it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _TIME = {"type": ["string", "null"], "format": "date-time"}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    """`optional` names those that may be missing."""
+    """The schema of an object; `optional` names the properties that may be missing."""
     optional = properties.pop("optional", ())
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
@@ -101,13 +101,13 @@ class _Status(OpenApiViewExtension):  # type: ignore[no-untyped-call]  # as abov
     def view_replacement(self) -> type[Any]:
         class Status(self.target):  # type: ignore[name-defined,misc]
             @extend_schema(
-                summary="Ask for a job's status",
-                description="400 with `{}` where there is no such job that you may see.",
+                summary="Read a job's status",
+                description="400 with `{}` where there is no such job, or none that you may see.",
                 parameters=[
                     OpenApiParameter("jobid", {"type": "integer", "minimum": 1}, required=True),
-                    _query("view", "More of it.", {"type": "string", "enum": ["summary", "images"]}),
+                    _query("view", "More detail.", {"type": "string", "enum": ["summary", "images"]}),
                     _query("cursor", "Of `view=images`."),
-                    # No number by its type: without that view nobody looks at it.
+                    # Not typed as a number, because without that view it is ignored.
                     _query("limit", f"Of `view=images`: 1 to {MAX_LIMIT:,}; {DEFAULT_LIMIT} without it."),
                 ],
                 responses={200: _STATUS},

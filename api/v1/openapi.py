@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of each operation beyond its view: parameters, and every refusal with its form."""
+"""What the OpenAPI document adds to each view: its parameters, and every error that it can answer."""
 
 import re
 from copy import deepcopy
@@ -11,12 +11,12 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from api.problems import SENTENCES
-from api.v1 import legacy_schema  # noqa: F401 - describes the older endpoints by being imported
+from api.v1 import legacy_schema  # noqa: F401 - importing it registers the legacy endpoints
 from api.v1.describe import description_of
 from api.v1.problem_types import Problem
 from api.v1.problems import MEDIA_TYPE
 
-# What every operation can answer, whatever is asked.
+# Errors that every operation can answer.
 _ALWAYS = (400, 401, 403, 429, 500, 503)
 _WITH_BODY = (411, 413, 415)
 PREFIX = "/api/v1/"
@@ -25,28 +25,28 @@ DESCRIPTION = """
 Submit the photos of store visits, watch them being measured, see why some fail, and retry the right ones.
 
 **Credentials.** `Authorization: Bearer …` with an API key (`rp_…`) or a token of `/api/token/`, or the session of
-`/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key goes as far as its scopes:
-`submit`, `read`, `manage` (acts on jobs and paused hosts), `stores` (imports). Somebody else's job answers exactly
+`/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key is limited to its scopes:
+`submit`, `read`, `manage` (actions on jobs and paused hosts), `stores` (imports). Somebody else's job looks exactly
 like one that does not exist.
 
-**Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. What comes in meanwhile shifts nothing.
+**Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. Rows added meanwhile do not shift pages.
 
-**Problems** are `application/problem+json` (RFC 9457). `type` leads to an explanation and is stable: branch on it.
+**Problems** are `application/problem+json` (RFC 9457). `type` links to an explanation and is stable: branch on it.
 `errors` lists every fault of the request at once, by JSON Pointer into the body or by the query parameter's name. A
 parameter that a path does not know is an error: a misspelt filter never widens anything.
 
 **Paths** answer with and without a trailing slash.
 
-The operations under *assignment* and *tokens* are older; they answer errors as `{"error": "<one sentence>"}`.
+The operations under *assignment* and *tokens* are legacy; they answer errors as `{"error": "<one sentence>"}`.
 """
 TAGS = {
-    "jobs": "Submit a job, watch it, act on it.",
-    "images": "What became of each image, and why it failed.",
-    "visits": "Visits and how their images fared.",
+    "jobs": "Submit jobs, watch them, pause, cancel and retry them.",
+    "images": "The result of each image, and why it failed.",
+    "visits": "Visits and the states of their images.",
     "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",
     "schemas": "What a submission looks like, and this document.",
-    "assignment": "The three endpoints that every older client knows.",
+    "assignment": "The three endpoints of the assignment, for existing clients.",
     "tokens": "Tokens for people, by name and password.",
 }
 _TEXT = {"type": "string"}
@@ -86,13 +86,13 @@ _ERROR = {
     "properties": {"error": _TEXT},
     "additionalProperties": False,
 }
-# Untyped, as the library has it.
+# Untyped in the library.
 _component: Any = ResolvedComponent
-_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds until it may go better."}}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before trying again."}}
 
 
 class Operation(AutoSchema):
-    """The framework's way to document every view; those of v1 add what they declare, see `views.V1View`."""
+    """How the framework documents every view; those of v1 declare more, see `views.V1View`."""
 
     @property
     def _is_v1(self) -> bool:
@@ -160,12 +160,12 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "Whoever is signed in to this service's pages; `POST` and `PATCH` need `X-CSRFToken` too.",
+            "description": "The user signed in to this service's pages; `POST` and `PATCH` need `X-CSRFToken` too.",
         }
 
 
 def choose_paths(endpoints: list[Any]) -> list[Any]:
-    """Before the document is made: every path once, those of v1 without the slash that they may end in."""
+    """Before the document is made: every path once, those of v1 without their optional trailing slash."""
     chosen = [
         (path.rstrip("/") if path.startswith(PREFIX) else path, regex, method, view)
         for path, regex, method, view in endpoints
@@ -182,10 +182,10 @@ def _work_out_description(method: Any) -> None:
 
 
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """After the document is made: what stands at its beginning."""
+    """After the document is made: its introduction, and access without credentials."""
     result["info"]["description"] = DESCRIPTION.strip()
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
-    # An open API answers without credentials too.
+    # An open API answers requests without credentials as well.
     for operations in result["paths"].values():
         for operation in operations.values():
             if operation.get("security"):

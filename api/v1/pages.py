@@ -9,7 +9,7 @@ from api.pagination import Page
 
 
 def page_of(row: type[serializers.BaseSerializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """The serializer of one page of such rows, for the documentation."""
+    """The serializer of one page of these rows, for the documentation."""
     fields = {
         "__doc__": "One page.",
         "results": row(many=True),
@@ -23,7 +23,7 @@ def answer(row: type[serializers.BaseSerializer[Any]], page: Page[Any], **contex
 
 
 def list_of(row: type[serializers.BaseSerializer[Any]], rows: Iterable[Any], **context: Any) -> list[Any]:
-    # The stubs know the serializer of one row alone.
+    # The stubs only know the serializer of a single row.
     many: Any = row
-    told: list[Any] = many(rows, many=True, context=context).data
-    return told
+    data: list[Any] = many(rows, many=True, context=context).data
+    return data

@@ -1,6 +1,6 @@
-"""Query parameters: what each is called, how it is read, and what the documentation says of it.
+"""Query parameters: their names, how they are read, and how the documentation describes them.
 
-A parameter that a path does not know is an error and never passed over: a misspelt filter would widen a retry or an
+A parameter that a path does not know is an error and never ignored: a misspelt filter would widen a retry or an
 export to everything.
 """
 
@@ -21,18 +21,18 @@ from jobs.states import ImageState
 from jobs.submission.dates import read_period
 from jobs.submission.payload import MAX_STORE_ID
 
-# As many unknown names as one answer lists, and as much of each.
+# The most unknown names that one answer lists, and the most characters of each that it repeats.
 MOST_NAMES = 20
 LONGEST_NAME = 64
 
 
 class Unreadable(Exception):
-    """What is wrong with a value, in words that follow the parameter's name."""
+    """What is wrong with a value; the text completes a sentence that begins with the parameter's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`read` turns the text into a value, or raises Unreadable; `schema` says the same in JSON Schema."""
+    """`read` converts the text, or raises Unreadable; `schema` describes the same in JSON Schema."""
 
     name: str
     description: str
@@ -41,7 +41,7 @@ class Parameter:
 
 
 def read_all(query: QueryDict, known: Sequence[Parameter]) -> dict[str, Any]:
-    """The values of the parameters that were given, by name. Raises a Refusal that lists every fault."""
+    """The values of the given parameters, by name. Raises a Refusal that lists every fault."""
     by_name = {parameter.name: parameter for parameter in known}
     errors = _unknown(query.keys() - by_name.keys(), by_name)
     values = {}
@@ -61,7 +61,7 @@ def read_all(query: QueryDict, known: Sequence[Parameter]) -> dict[str, Any]:
 
 
 def page_of(values: dict[str, Any]) -> PageRequest:
-    """Takes CURSOR and LIMIT out of `values`."""
+    """Removes CURSOR and LIMIT from `values`."""
     return PageRequest(values.pop("cursor", 0), values.pop("limit", DEFAULT_LIMIT))
 
 
@@ -109,7 +109,7 @@ def since(name: str, description: str) -> Parameter:
 
 
 def until(name: str, description: str) -> Parameter:
-    """Inclusive: the value is the first instant that is too late."""
+    """Inclusive: the value is the first instant after the period."""
     return _instant(name, description, lambda period: period[1])
 
 
@@ -126,21 +126,21 @@ def _instant(name: str, description: str, pick: Callable[[tuple[datetime, dateti
     return Parameter(name, description, read)
 
 
-def _complaining(read: Callable[[str], int]) -> Callable[[str], int]:
-    def complain(value: str) -> int:
+def _unreadable_instead(read: Callable[[str], int]) -> Callable[[str], int]:
+    def read_or_raise(value: str) -> int:
         try:
             return read(value)
         except ParseError as error:
             raise Unreadable(re.sub(r"^\w+ |\.$", "", str(error.detail))) from None
 
-    return complain
+    return read_or_raise
 
 
-CURSOR = Parameter("cursor", "The `next_cursor` of the page before.", _complaining(read_cursor))
+CURSOR = Parameter("cursor", "The `next_cursor` of the page before.", _unreadable_instead(read_cursor))
 LIMIT = Parameter(
     "limit",
     "Rows of one page.",
-    _complaining(read_limit),
+    _unreadable_instead(read_limit),
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
 )
 PAGE = (CURSOR, LIMIT)
@@ -155,5 +155,5 @@ FAILED_IMAGES = (CODE, HOST, STORE, AREA)
 
 
 def filter_of(values: dict[str, Any]) -> ImageFilter:
-    """Of whichever of IMAGES are among `values`."""
+    """The filter made of those parameters of IMAGES that are among `values`."""
     return ImageFilter(**{parameter.name: values.get(parameter.name) for parameter in IMAGES})

@@ -1,6 +1,6 @@
 """Every way in which a request to `/api/v1/` is refused: the `type`, `title` and `status` of its problem (RFC 9457).
 
-A slug is stable: clients may branch on the `type` URI, which leads to the type's place on our own page.
+A slug is stable: clients may branch on the `type` URI, which links to the type's entry on this service's own page.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ PAGE = "/docs/problems/"
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
-    """`explanation` is what was wrong, `advice` what the client can do; `status` is HTTP's."""
+    """`explanation` says what was wrong, `advice` what the client can do; `status` is the HTTP status."""
 
     slug: str
     title: str
@@ -21,7 +21,7 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        """The `type` of a problem, relative to the service's own address as RFC 9457 (section 3.1.1) allows it."""
+        """The `type` of a problem, relative to the service's own address as RFC 9457 (section 3.1.1) allows."""
         return f"{PAGE}#{self.slug}"
 
 

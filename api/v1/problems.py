@@ -1,4 +1,4 @@
-"""What goes wrong under /api/v1/, as `application/problem+json` (RFC 9457).
+"""Errors under /api/v1/, as `application/problem+json` (RFC 9457).
 
 `errors` lists every fault of a request at once: in the body by JSON Pointer (RFC 6901, as a URI fragment), in the
 query by the parameter's name.
@@ -46,7 +46,7 @@ _BY_STATUS = {
 
 
 class Refusal(APIException):
-    """A request that is answered with this problem; `wait` seconds from now it may go better."""
+    """A request that is answered with this problem; it may succeed after `wait` seconds."""
 
     def __init__(
         self, problem: Problem, detail: str, *, errors: Sequence[dict[str, str]] = (), wait: int | None = None
@@ -61,14 +61,14 @@ class Refusal(APIException):
 
 
 def not_found(what: str) -> Refusal:
-    """The same for what does not exist and for what is somebody else's; `what` as in `job 17`."""
+    """The same for what does not exist and for what belongs to somebody else; `what` as in `job 17`."""
     return Refusal(Problem.NOT_FOUND, f"There is no {what} that you may see.")
 
 
 def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Refusal:
-    """`errors` are names of query parameters, each with a sentence."""
-    told = [{"parameter": name, "detail": sentence} for name, sentence in errors]
-    return Refusal(Problem.INVALID_REQUEST, _first_of([sentence for _, sentence in errors]), errors=told)
+    """`errors` are (name of a query parameter, sentence)."""
+    listed = [{"parameter": name, "detail": sentence} for name, sentence in errors]
+    return Refusal(Problem.INVALID_REQUEST, _first_of([sentence for _, sentence in errors]), errors=listed)
 
 
 def pointer(path: Path) -> str:
@@ -79,12 +79,12 @@ def pointer(path: Path) -> str:
 
 def body(problem: Problem, detail: str, errors: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
     kind = problem.value
-    told: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
-    return {**told, "errors": list(errors)} if errors else told
+    found: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
+    return {**found, "errors": list(errors)} if errors else found
 
 
 def body_for_status(status: int) -> dict[str, Any]:
-    """For answers that no view gave; a status without a type of its own says `about:blank`, as RFC 9457 has it."""
+    """For answers not made by a view; a status without its own type gets `about:blank`, as RFC 9457 provides."""
     if status in _BY_STATUS:
         return body(_BY_STATUS[status], SENTENCES.get(status, _BY_STATUS[status].value.explanation))
     phrase = HTTPStatus(status).phrase
@@ -92,7 +92,7 @@ def body_for_status(status: int) -> dict[str, Any]:
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
-    """The views' exception handler; None where nobody foresaw the error: it is logged, and a 500."""
+    """The views' exception handler; None for an unexpected error, which is then logged and answered with 500."""
     refusal = _refusal(error)
     if refusal is None:
         return None
@@ -127,7 +127,7 @@ def _refusal(error: Exception) -> Refusal | None:
         case DjangoPermissionDenied():
             return Refusal(Problem.NOT_ALLOWED, SENTENCES[403])
         case APIException():
-            return _of_the_framework(error)
+            return _from_framework(error)
     if not is_database_away(error):
         return None
     logger.warning("database not available", extra={"error": str(error).strip()})
@@ -137,10 +137,10 @@ def _refusal(error: Exception) -> Refusal | None:
     return Refusal(Problem.UNAVAILABLE, SENTENCES[503], wait=RETRY_AFTER_SECONDS)
 
 
-def _of_the_framework(error: APIException) -> Refusal:
-    says_something = isinstance(error, (AuthenticationFailed, NotAuthenticated, PermissionDenied))
+def _from_framework(error: APIException) -> Refusal:
+    has_own_text = isinstance(error, (AuthenticationFailed, NotAuthenticated, PermissionDenied))
     sentence = str(error.detail)
-    if not says_something and error.status_code != 429:
+    if not has_own_text and error.status_code != 429:
         # The framework's own sentences for these repeat what the client sent.
         sentence = SENTENCES.get(error.status_code, sentence)
     refusal = Refusal(_BY_STATUS.get(error.status_code, Problem.INVALID_REQUEST), sentence)

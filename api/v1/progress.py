@@ -1,4 +1,4 @@
-"""How a job fares: what failed, in groups, and its images over time."""
+"""A job's progress: its failures in groups, and its images over time."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from jobs.reporting.throughput import throughput
 
 
 class FailureGroup(serializers.Serializer[Any]):
-    """Images of one job that failed alike; `code`, `host` and `area` are the filter that finds them."""
+    """Images of one job that failed in the same way; `code`, `host` and `area` are the filter that finds them."""
 
     code = serializers.CharField()
     host = serializers.CharField(help_text="Empty for URLs that name none.")
     area = serializers.CharField(help_text="Empty where the store master does not hold the store.")
     images = serializers.IntegerField(min_value=1)
     retryable = serializers.BooleanField(help_text="Whether another attempt may help.")
-    message = serializers.CharField(help_text="What one of them said.")
+    message = serializers.CharField(help_text="The message of one of them.")
 
 
 class FailureGroups(serializers.Serializer[Any]):
@@ -47,13 +47,13 @@ class Interval(serializers.Serializer[Any]):
 class ThroughputSeries(serializers.Serializer[Any]):
     """Images that became final, in intervals without gaps."""
 
-    seconds = serializers.IntegerField(allow_null=True, help_text="The width of an interval; null where there is none.")
+    seconds = serializers.IntegerField(allow_null=True, help_text="The length of an interval; null without one.")
     intervals = Interval(many=True)
 
 
 class Throughput(JobView):
     @describe(summary="Read a job's throughput", responses=ThroughputSeries)
     def get(self, request: Request, job_id: str) -> Response:
-        """Images processed over time; those that were never tried are not among them."""
+        """Images processed over time, without those that were never attempted."""
         found = throughput(self.find_job(job_id).pk)
         return Response(ThroughputSeries(found).data if found else {"seconds": None, "intervals": []})

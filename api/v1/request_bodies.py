@@ -1,4 +1,4 @@
-"""Bodies of v1's own: strict where a submission is lenient, because a misspelt key would change what is acted on."""
+"""Request bodies of v1: strict where a submission is lenient, because a misspelt key would change what is affected."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.submission.payload import InvalidPayload, Problem
 
-# As many faults as one answer lists, and as much of a key that nobody knows.
+# The most faults that one answer lists, and the most characters of an unknown key that it repeats.
 MOST_PROBLEMS = 100
 LONGEST_KEY = 64
 
 
 class Unacceptable(Exception):
-    """What is wrong with a value, in words that follow its place."""
+    """What is wrong with a value; the text completes a sentence that begins with its place."""
 
 
 def read_object(
@@ -65,6 +65,6 @@ def text(longest: int) -> Callable[[Any], str]:
 
 
 def read_nothing(data: Any) -> None:
-    """For acts that need no body: none, or an empty object. Raises InvalidPayload."""
+    """For actions without a body: none, or an empty object. Raises InvalidPayload."""
     if data:
         read_object(data, {})

@@ -1,4 +1,4 @@
-"""What machines read to learn this API: the JSON Schema of a submission, and the OpenAPI document."""
+"""Machine-readable descriptions of this API: the JSON Schema of a submission, and the OpenAPI document."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -29,7 +29,7 @@ class _DocumentRenderer(JSONRenderer):
 
 
 class _Public(V1View):
-    """For everybody: it says nothing that the source does not."""
+    """Public, because it reveals nothing that the source code does not."""
 
     tag = "schemas"
     authentication_classes = ()
@@ -41,7 +41,7 @@ class SubmissionSchema(_Public):
 
     @describe(summary="Read the JSON Schema of a submission", responses={200: {"type": "object"}})
     def get(self, request: Request) -> Response:
-        """JSON Schema 2020-12 of what `POST /api/v1/jobs` takes, as far as a schema can say it."""
+        """JSON Schema 2020-12 of the body of `POST /api/v1/jobs`, as far as a schema can express it."""
         head: dict[str, Any] = {"$schema": submission_schema.DIALECT, "title": "A submission"}
         return Response({**head, **submission_schema.with_priority()})
 
@@ -56,7 +56,7 @@ class Document(_Public):
 
 @cache
 def _document() -> dict[str, Any]:
-    """The same for everybody; half a second of CPU, once in a process."""
+    """The same for every caller; takes half a second of CPU, once per process."""
     from drf_spectacular.generators import SchemaGenerator  # here alone, see `describe`
 
     document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]

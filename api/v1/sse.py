@@ -1,8 +1,8 @@
-"""Server-sent events: what happens to a job, as it happens.
+"""Server-sent events: a job's changes as they happen.
 
 A stream takes one of the web server's threads, so there are only LIVE_STREAMS of them, and each ends after a while:
-the browser comes back by itself, with the id of the last event it has seen. No database connection is held while a
-stream waits.
+the browser reconnects by itself, with the id of the last event it has received. No database connection is held while
+a stream waits.
 """
 
 import json
@@ -21,39 +21,39 @@ from jobs.reporting.hosts import NONE, waits
 from jobs.reporting.notifications import Watcher, listener
 from jobs.states import JobState
 
-# Between two events of a stream; what happens meanwhile is told together.
+# Between two events of a stream; changes meanwhile are sent together.
 PAUSE_SECONDS = 0.5
-# A notification may be lost: so often the row is looked at without one.
-LOOK_SECONDS = 5.0
-# How often something is sent all the same: that a client has gone is found out by sending to it, and until then its
-# place is taken.
-BEAT_SECONDS = 1.0
-_BEAT = b":\n\n"
-# How long a stream lasts, unless the web server would cut it off sooner.
+# How often the row is read without a notification, since one may be lost.
+REREAD_SECONDS = 5.0
+# How often a comment is sent where nothing has changed: only sending reveals that a client has gone and frees its
+# stream.
+KEEP_ALIVE_SECONDS = 1.0
+_KEEP_ALIVE = b":\n\n"
+# How long a stream lasts, unless the web server's own limit is shorter.
 STREAM_SECONDS = 50.0
-# After which a browser comes back whose stream has ended.
+# How long a browser waits before it reconnects.
 RECONNECT_MILLISECONDS = 1000
 
 _free = threading.BoundedSemaphore(settings.LIVE_STREAMS or 1)
 
 
 class NoStreamFree(Exception):
-    """LIVE_STREAMS are taken; the client asks for the job every few seconds instead."""
+    """All LIVE_STREAMS are taken; the client polls the job instead."""
 
 
 class _Stream:
-    """The events of one response. Not a generator: one that was never begun would never give its place back."""
+    """The events of one response. Not a generator: one that is never started would never release its semaphore."""
 
     def __init__(self, job_id: int | None, seen: str) -> None:
         if not settings.LIVE_STREAMS or not _free.acquire(blocking=False):
             raise NoStreamFree
-        with ExitStack() as place:
-            place.callback(_free.release)
-            self._watcher: Watcher = place.enter_context(listener.watch(job_id))
-            self._place = place.pop_all()
+        with ExitStack() as resources:
+            resources.callback(_free.release)
+            self._watcher: Watcher = resources.enter_context(listener.watch(job_id))
+            self._resources = resources.pop_all()
         self._job_id = job_id
         self._seen = seen
-        self._events = self._tell()
+        self._events = self._generate()
 
     def __iter__(self) -> Self:
         return self
@@ -62,32 +62,32 @@ class _Stream:
         return next(self._events)
 
     def close(self) -> None:
-        self._place.close()
+        self._resources.close()
 
-    def _tell(self) -> Iterator[bytes]:
+    def _generate(self) -> Iterator[bytes]:
         end = monotonic() + min(STREAM_SECONDS, settings.WEB_REQUEST_SECONDS - 1)
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n".encode()
-        moved, look_at = True, 0.0
+        notified, read_at = True, 0.0
         while not listener.closing:
-            if moved or monotonic() >= look_at:
+            if notified or monotonic() >= read_at:
                 try:
-                    event, ended = self._look(moved)
+                    event, ended = self._read(notified)
                 except DatabaseError:
-                    return  # the client comes back, and is answered 503 or 200
-                look_at = monotonic() + LOOK_SECONDS
+                    return  # the client reconnects, and is answered 503 or 200
+                read_at = monotonic() + REREAD_SECONDS
             else:
-                event, ended = _BEAT, False
+                event, ended = _KEEP_ALIVE, False
             yield event
             if ended or monotonic() >= end:
                 return
-            moved = self._watcher.wait(min(BEAT_SECONDS, max(end - monotonic(), 0.1)))
-            if moved and not listener.closing:
+            notified = self._watcher.wait(min(KEEP_ALIVE_SECONDS, max(end - monotonic(), 0.1)))
+            if notified and not listener.closing:
                 threading.Event().wait(PAUSE_SECONDS)
 
-    def _look(self, moved: bool) -> tuple[bytes, bool]:
-        """What is to be said now, and whether it is the last thing."""
+    def _read(self, notified: bool) -> tuple[bytes, bool]:
+        """The next event, and whether it is the last one."""
         if self._job_id is None:
-            return (_event("change", {}) if moved else _BEAT), False
+            return (_event("change", {}) if notified else _KEEP_ALIVE), False
         try:
             job = Job.objects.with_running().filter(pk=self._job_id).first()
             revision = _revision(job) if job else ""
@@ -97,18 +97,18 @@ class _Stream:
             return _event("end", {}), True
         ended = job.state == JobState.ENDED
         if revision == self._seen and not ended:
-            return _BEAT, False
+            return _KEEP_ALIVE, False
         self._seen = revision
-        return _event("end" if ended else "change", standing(job), revision), ended
+        return _event("end" if ended else "change", status(job), revision), ended
 
 
 def _revision(job: Job) -> str:
-    """Another text whenever anything has changed that is said of the job or of the hosts that it waits for."""
+    """A text that differs whenever anything shown of the job, or of the hosts that it waits for, has changed."""
     return job.revision + waits([job]).get(job.pk, NONE).revision
 
 
-def standing(job: Job) -> dict[str, Any]:
-    """Where a job `with_running` stands, in few words."""
+def status(job: Job) -> dict[str, Any]:
+    """The state, counts and progress of a job `with_running`."""
     return {
         "id": job.pk,
         "state": job.state,
@@ -126,16 +126,16 @@ def standing(job: Job) -> dict[str, Any]:
 
 
 def stream(job: Job | None, last_event_id: str) -> HttpResponseBase:
-    """The events of a job `with_running`, or of all jobs for None, as far as the client has not seen them.
+    """The events of a job `with_running`, or of all jobs for None, that the client has not received yet.
 
-    204 for a job whose end the client has seen: that tells a browser not to come back. Raises NoStreamFree.
+    204 for a job whose end the client has received: that tells a browser not to reconnect. Raises NoStreamFree.
     """
     if job is not None and job.state == JobState.ENDED and last_event_id == job.revision:
         return HttpResponse(status=204)
     events = _Stream(job.pk if job else None, last_event_id)
-    # What the request has read so far came over this one.
+    # The request has used a connection so far.
     connection.close()
-    # The second header is for proxies that would collect the events first.
+    # The second header is for proxies that would buffer the events.
     return StreamingHttpResponse(
         events, content_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )

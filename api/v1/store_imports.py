@@ -1,4 +1,4 @@
-"""Imports into the store master: rehearse a file, look at what it would do, apply it, fetch what was rejected."""
+"""Imports into the store master: dry-run a file, read the report, apply it, fetch the rejected rows."""
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
@@ -27,10 +27,10 @@ from stores.models import StoreImport
 from stores.reader import UnreadableFileError
 
 _OPTIONS = (
-    parameters.text("encoding", "In which the file is to be read; by default it is found out.", 40, shortest=1),
-    parameters.boolean("skip_rejected", "Leave rejected rows out; else a file with any is not stored."),
-    parameters.boolean("prune", "Delete stores that the file does not name; needs that permission too."),
-    parameters.text("name", "What the file is called, for people.", 255),
+    parameters.text("encoding", "The file's encoding; detected by default.", 40, shortest=1),
+    parameters.boolean("skip_rejected", "Skip rejected rows; otherwise a file with any is not stored."),
+    parameters.boolean("prune", "Delete stores that are not in the file; needs the permission to delete stores."),
+    parameters.text("name", "A name for the file, shown to people.", 255),
 )
 _LOCATION = OpenApiParameter(
     "Location", {"type": "string", "format": "uri-reference"}, "header", response=[201], description="The import."
@@ -38,7 +38,7 @@ _LOCATION = OpenApiParameter(
 
 
 class CSVParser(BaseParser):
-    """The body is the file. `BodyLimits` has looked at its length."""
+    """The body is the file. `BodyLimits` has checked its length."""
 
     media_type = "text/csv"
 
@@ -49,7 +49,7 @@ class CSVParser(BaseParser):
 
 
 class FormParser(MultiPartParser):
-    """Raises ParseError too where Python's own `email` fails on a part's header, as `retail_pulse.handler` has it."""
+    """Raises ParseError also where Python's own `email` fails on a part's header, see `retail_pulse.handler`."""
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -59,7 +59,7 @@ class FormParser(MultiPartParser):
 
 
 class ImportRow(serializers.Serializer[StoreImport]):
-    """One uploaded store master, and what importing it would do, or did."""
+    """One uploaded store master, and what importing it would do, or has done."""
 
     id = serializers.IntegerField(source="pk")
     name = serializers.CharField()
@@ -112,7 +112,7 @@ def path_of(row: StoreImport) -> str:
 
 
 class ImportView(V1View):
-    """For signed-in users who may add and change stores, also where the API is open to others."""
+    """For signed-in users who may add and change stores, even where the API is open."""
 
     tag = "stores"
     scopes = {"GET": Scope.STORES, "HEAD": Scope.STORES, "POST": Scope.STORES}
@@ -120,10 +120,10 @@ class ImportView(V1View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.demand(prune=False)
+        self.require_permission(prune=False)
 
-    def demand(self, *, prune: bool) -> None:
-        """Raises NotAuthenticated and a Refusal."""
+    def require_permission(self, *, prune: bool) -> None:
+        """Raises NotAuthenticated, or a Refusal without the permission."""
         if not isinstance(self.request.user, User):
             raise NotAuthenticated("Sign in to import stores, or send an API key or a token as Authorization: Bearer.")
         if not imports.may_import(self.request.user, prune=prune):
@@ -141,7 +141,7 @@ class StoreImports(ImportView):
     path_parameters = ()
 
     @describe(
-        summary="Rehearse an import",
+        summary="Dry-run an import",
         parameters=[_LOCATION],
         request={
             "text/csv": {"type": "string"},
@@ -154,21 +154,21 @@ class StoreImports(ImportView):
         responses={201: ImportRow},
     )
     def post(self, request: Request) -> Response:
-        """What importing this CSV would do, row by row; the store master stays as it is until the import is applied.
+        """What importing this CSV would do, row by row; the store master is unchanged until the import is applied.
 
         The body is the file, or a form with one `file`. Its header has `AreaCode`, `StoreName` and `StoreID` in any
-        order. A rehearsal that nobody applies is forgotten after a day.
+        order. A dry run that nobody applies is deleted after a day.
         """
-        self.demand(prune=self.asked.get("prune", False))
+        self.require_permission(prune=self.query.get("prune", False))
         content, name = _read_file(request.data)
         try:
             row = imports.rehearse(
                 BytesIO(content),
-                self.asked.get("name") or name,
+                self.query.get("name") or name,
                 request.user,
-                encoding=self.asked.get("encoding", ""),
-                skip_rejected=self.asked.get("skip_rejected", False),
-                prune=self.asked.get("prune", False),
+                encoding=self.query.get("encoding", ""),
+                skip_rejected=self.query.get("skip_rejected", False),
+                prune=self.query.get("prune", False),
             )
         except UnreadableFileError as error:
             raise ParseError(f"The file {error}") from None
@@ -181,7 +181,7 @@ class StoreImports(ImportView):
 class OneStoreImport(ImportView):
     @describe(summary="Read an import", responses=ImportRow)
     def get(self, request: Request, import_id: str) -> Response:
-        """Its report: of the rehearsal, and of the import itself once it is stored."""
+        """Its report: of the dry run, and of the import itself once it is stored."""
         return Response(ImportRow(self.find_import(import_id)).data)
 
 
@@ -190,10 +190,10 @@ class ApplyStoreImport(ImportView):
 
     @describe(summary="Apply an import", request=None, responses=ImportRow)
     def post(self, request: Request, import_id: str) -> Response:
-        """Imports the rehearsed file for real, in one transaction. 409 where it is stored already or cannot be."""
+        """Imports the file for real, in one transaction. 409 where it is already stored or cannot be."""
         request_bodies.read_nothing(request.data)
         row = self.find_import(import_id)
-        self.demand(prune=row.prune)
+        self.require_permission(prune=row.prune)
         try:
             return Response(ImportRow(imports.apply(row, request.user)).data)
         except ImportRefused as error:
@@ -207,7 +207,7 @@ class Rejects(ImportView):
         summary="Fetch an import's rejected rows", responses={(200, "text/csv; charset=utf-8"): {"type": "string"}}
     )
     def get(self, request: Request, import_id: str) -> HttpResponseBase:
-        """As a CSV file to mend and upload again, each row with its line and reason. 409 once it is forgotten."""
+        """As a CSV file to correct and upload again, each row with its line and reason. 409 once it is deleted."""
         row = self.find_import(import_id)
         try:
             blocks = imports.rejects(row)

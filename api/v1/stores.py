@@ -1,4 +1,4 @@
-"""The store master, to read."""
+"""The store master, read-only."""
 
 from urllib.parse import quote
 
@@ -19,13 +19,13 @@ STORE_ID = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": MAX_LENGTHS["store_id"]},
     "path",
     required=True,
-    description="A store's id, percent-encoded. An id that is `.` or `..`, or ends in `/` or `/visits`, cannot stand "
-    "in a path: ask the lists with `store_id=` and `store=` instead.",
+    description="A store's id, percent-encoded. An id that is `.` or `..`, or ends in `/` or `/visits`, cannot be "
+    "used in a path: filter the lists with `store_id=` and `store=` instead.",
 )
 _FILTERS = (
     parameters.text("store_id", "The store with exactly this id.", MAX_LENGTHS["store_id"]),
     parameters.text("area", "Stores in this area.", MAX_LENGTHS["area_code"]),
-    parameters.text("q", "Stores whose id or name holds this text, whatever its case.", MAX_LENGTHS["name"]),
+    parameters.text("q", "Stores whose id or name contains this text, ignoring case.", MAX_LENGTHS["name"]),
 )
 
 
@@ -33,7 +33,7 @@ class StoreRow(serializers.Serializer[Store]):
     """One store of the store master."""
 
     store_id = serializers.CharField(help_text="Opaque text, compared as written.")
-    name = serializers.CharField(help_text="No key: chains share one.")
+    name = serializers.CharField(help_text="Not unique: stores of a chain share one.")
     area = serializers.CharField(source="area_code")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -47,7 +47,7 @@ class StoreRow(serializers.Serializer[Store]):
         }
     )
     def get_links(self, store: Store) -> dict[str, str]:
-        # As a query, in which every id can stand.
+        # As a query, which can hold every id.
         return {"visits": f"{reverse('v1:visits')}?store={quote(store.store_id, safe='')}"}
 
 
@@ -67,15 +67,15 @@ class Stores(StoreView):
 
     @describe(summary="List stores", responses=pages.page_of(StoreRow))
     def get(self, request: Request) -> Response:
-        """In the order in which they came into the store master; the filters combine."""
+        """In the order in which they were added to the store master; the filters combine."""
         stores = Store.objects.all()
-        if "store_id" in self.asked:
-            stores = stores.filter(store_id=self.asked["store_id"])
-        if "area" in self.asked:
-            stores = stores.in_area(self.asked["area"])
-        if text := self.asked.get("q"):
+        if "store_id" in self.query:
+            stores = stores.filter(store_id=self.query["store_id"])
+        if "area" in self.query:
+            stores = stores.in_area(self.query["area"])
+        if text := self.query.get("q"):
             stores = stores.filter(Q(store_id__icontains=text) | Q(name__icontains=text))
-        page = parameters.page_of(self.asked).of(stores)
+        page = parameters.page_of(self.query).of(stores)
         return Response(pages.answer(StoreRow, page))
 
 

@@ -1,7 +1,7 @@
 """The published JSON Schema of a submission, and how v1 reads one.
 
 `jobs/submission/payload.py` decides; the schema says the same as far as JSON Schema can. It cannot say that `count`
-is the number of visits, that a number written `1.0` is no integer here, and how many images all visits may have
+is the number of visits, that a number written `1.0` is not an integer here, and how many images all visits may have
 together.
 """
 
@@ -26,7 +26,7 @@ PRIORITY = {
     "type": "integer",
     "minimum": LOWEST_PRIORITY,
     "maximum": HIGHEST_PRIORITY,
-    "description": "Each step is worth an hour of waiting; a higher one is sooner.",
+    "description": "Each step is worth an hour of waiting; a higher priority is sooner.",
 }
 EXAMPLE = {
     "count": 2,
@@ -55,7 +55,7 @@ def submission() -> dict[str, Any]:
             "on_error": {
                 "enum": OnError.values,
                 "default": str(OnError.CONTINUE),
-                "description": "What a final failure of one image does to the store's other images in the job.",
+                "description": "What a final failure of one image means for the store's other images in the job.",
             },
         },
         "required": ["count", "visits"],
@@ -63,7 +63,7 @@ def submission() -> dict[str, Any]:
 
 
 def with_priority() -> dict[str, Any]:
-    """The same of a body to `/api/v1/jobs`."""
+    """The schema of a body to `/api/v1/jobs`."""
     schema = submission()
     return {**schema, "properties": {**schema["properties"], "priority": {**PRIORITY, "default": 0}}}
 
@@ -76,7 +76,7 @@ def _visit() -> dict[str, Any]:
                 "type": "string",
                 "minLength": 1,
                 "maxLength": MAX_STORE_ID,
-                "description": "Whether the store exists is found out by the job.",
+                "description": "Whether the store exists is only checked by the job.",
             },
             "image_url": {
                 "type": "array",
@@ -86,7 +86,7 @@ def _visit() -> dict[str, Any]:
                     "minLength": 1,
                     "maxLength": MAX_URL,
                     "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
-                    "description": "Without control characters; anything else about a URL is that image's failure.",
+                    "description": "Without control characters; any other fault of a URL fails only that image.",
                 },
             },
             "visit_time": {

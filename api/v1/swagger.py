@@ -1,4 +1,4 @@
-"""The page at /docs/: the OpenAPI document as a page to read and to try, from this service's own files."""
+"""The page at /docs/: the OpenAPI document to read and try out, from this service's own files."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -7,7 +7,7 @@ from django.views.decorators.csp import csp_override
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 # Swagger UI writes style attributes and style elements, and draws its icons from data: URLs. Scripts stay as strict as
-# everywhere: nothing inline, no eval, nothing from elsewhere.
+# everywhere: nothing inline, no eval, nothing from other origins.
 POLICY = {
     **settings.SECURE_CSP,
     "style-src": ["'self'", "'unsafe-inline'"],
@@ -17,7 +17,7 @@ POLICY = {
 
 @method_decorator(csp_override(POLICY), name="dispatch")
 class SwaggerUI(SpectacularSwaggerSplitView):
-    """For everybody, without signing in; what it asks of the API goes by the reader's own session or credentials."""
+    """Public, without signing in; its requests to the API use the reader's own session or credentials."""
 
     http_method_names = ["get", "head"]
     url_name = "v1:openapi"

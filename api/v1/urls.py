@@ -1,7 +1,7 @@
 """The paths of v1, each with and without its trailing slash: a redirect would lose a POST's body.
 
-A store's id is opaque text and may hold slashes, which a web server decodes before anybody here sees them; so it takes
-whatever stands between its neighbours.
+A store's id is opaque text and may hold slashes, which a web server decodes before they get here; so its pattern
+matches everything between its neighbours.
 """
 
 from django.urls import re_path

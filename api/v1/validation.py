@@ -1,4 +1,4 @@
-"""Rehearse a submission: what would happen, before anything is stored."""
+"""Dry run of a submission: what would happen, before anything is stored."""
 
 from typing import Any
 
@@ -16,43 +16,46 @@ from jobs.submission.dry_run import Finding, dry_run
 
 
 class FindingRow(serializers.Serializer[Finding]):
-    """One thing that is wrong, or worth a look."""
+    """One error or warning."""
 
     code = serializers.CharField(help_text="Stable: branch on it.")
     detail = serializers.CharField(source="message")
-    pointer = serializers.SerializerMethodField(help_text="A JSON Pointer into the body; `#` is all of it.")
+    pointer = serializers.SerializerMethodField(help_text="A JSON Pointer into the body; `#` is the whole body.")
 
     def get_pointer(self, finding: Finding) -> str:
         return pointer(finding.path)
 
 
 class Numbers(serializers.Serializer[Any]):
-    """Of the sound visits."""
+    """Counts over the valid visits."""
 
     visits = serializers.IntegerField(min_value=0)
     images = serializers.IntegerField(min_value=0)
     stores = serializers.IntegerField(min_value=0)
-    hosts = serializers.IntegerField(min_value=0, help_text="Of URLs that will be fetched.")
+    hosts = serializers.IntegerField(min_value=0, help_text="Hosts of URLs that will be fetched.")
 
 
 class Group(serializers.Serializer[Any]):
-    """Things alike in the body."""
+    """Parts of the body that have something in common."""
 
-    subject = serializers.CharField(help_text="What they share.")
+    subject = serializers.CharField(help_text="What they have in common.")
     count = serializers.IntegerField(min_value=1)
-    places = serializers.ListField(child=serializers.CharField(), help_text="Where the first of them stand.")
+    places = serializers.ListField(child=serializers.CharField(), help_text="The places of the first of them.")
 
 
 class Groups(serializers.Serializer[Any]):
-    """The largest groups; `total` are there, with `count` things in all."""
+    """The largest of `total` groups, which have `count` members altogether."""
 
     total = serializers.IntegerField(min_value=0)
     count = serializers.IntegerField(min_value=0)
     listed = Group(many=True)
 
 
-class RehearsalRow(serializers.Serializer[Any]):
-    """What a submission would come to; all but `errors` speaks of the sound visits alone."""
+class DryRunRow(serializers.Serializer[Any]):
+    """What a submission would do; everything but `errors` covers only the valid visits."""
+
+    class Meta:
+        ref_name = "RehearsalRow"  # its name in the OpenAPI document
 
     accepted = serializers.BooleanField(help_text="Whether it would be accepted: there are no `errors`.")
     errors = FindingRow(many=True)  # type: ignore[assignment]  # the metaclass takes the fields away
@@ -64,12 +67,12 @@ class RehearsalRow(serializers.Serializer[Any]):
     refused_urls = Groups()
     undated_visits = Groups()
     seconds = serializers.SerializerMethodField(
-        help_text="How long it may take with all seats to itself; null where no worker is alive."
+        help_text="How long it may take with all worker slots free; null where no worker is alive."
     )
 
     @extend_schema_field({"type": ["number", "null"], "minimum": 0})
-    def get_seconds(self, rehearsal: Any) -> float | None:
-        seconds: float | None = rehearsal.seconds
+    def get_seconds(self, dry_run: Any) -> float | None:
+        seconds: float | None = dry_run.seconds
         return seconds
 
 
@@ -77,28 +80,26 @@ class Validate(V1View):
     scopes = {"POST": Scope.SUBMIT}
 
     @describe(
-        summary="Rehearse a submission",
-        # Whatever JSON it is: the answer says what is wrong with it.
+        summary="Dry-run a submission",
+        # Any JSON: the answer says what is wrong with it.
         request={"application/json": {"description": "What `POST /api/v1/jobs` would be sent."}},
-        responses=RehearsalRow,
+        responses=DryRunRow,
         examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
     )
     def post(self, request: Request) -> Response:
         """What would happen if this were submitted; nothing is stored, resolved or fetched.
 
-        200 also where it would be refused: `errors` lists why, with the places.
+        200 even where it would be refused: `errors` lists the reasons, with their places.
         """
         data = request.data
-        found: dict[str, Any] = RehearsalRow(
-            dry_run(data, request.user if request.user.is_authenticated else None)
-        ).data
+        found: dict[str, Any] = DryRunRow(dry_run(data, request.user if request.user.is_authenticated else None)).data
         if isinstance(data, dict) and "priority" in data:
             found = {**found, **_with_priority(found, data["priority"])}
         return Response(found)
 
 
 def _with_priority(found: Any, priority: Any) -> dict[str, Any]:
-    """What the priority, which the assignment's bodies do not have, adds to what was found."""
+    """What the priority, which the assignment's bodies do not have, changes in the findings."""
     try:
         request_bodies.priority(priority)
     except request_bodies.Unacceptable as fault:

@@ -25,10 +25,10 @@ JOB_ID = path_id("job_id", "A job's id.")
 
 
 class V1View(APIView):
-    """Each method of a view names its scope and its query parameters; without them it asks for READ, and knows none.
+    """Each method of a view names its scope and its query parameters; by default the scope is READ, without parameters.
 
-    `asked` holds the parameters' values, by name. `refusals` are statuses of a method besides those that every
-    operation may answer: they, `tag` and `path_parameters` are for the documentation alone.
+    `query` holds the parameters' values, by name. `refusals` are statuses of a method besides those that every
+    operation may answer: they, `tag` and `path_parameters` only serve the documentation.
     """
 
     http_method_names = ["get", "head", "post", "patch"]
@@ -38,7 +38,7 @@ class V1View(APIView):
     path_parameters: ClassVar[Sequence[OpenApiParameter]] = ()
     tag: ClassVar[str] = "jobs"
 
-    asked: dict[str, Any]
+    query: dict[str, Any]
 
     @property
     def scope(self) -> Scope:
@@ -51,7 +51,7 @@ class V1View(APIView):
         super().initial(request, *args, **kwargs)
         method = "GET" if request.method == "HEAD" else request.method or ""
         if method in self.allowed_methods:
-            self.asked = read_all(request.query_params, self.parameters.get(method, ()))
+            self.query = read_all(request.query_params, self.parameters.get(method, ()))
 
 
 class JobView(V1View):
@@ -60,7 +60,7 @@ class JobView(V1View):
     path_parameters: ClassVar[Sequence[OpenApiParameter]] = (JOB_ID,)
 
     def find_job(self, job_id: str) -> Job:
-        """`with_running`. Raises a Refusal that is the same for a job that is not there and for somebody else's."""
+        """The job, `with_running`. Raises the same Refusal for a missing job and for somebody else's."""
         jobs = Job.objects.with_running().visible_to(self.request.user).select_related("owner")
         job = jobs.filter(pk=job_id).first() if _ID.fullmatch(job_id) else None
         if job is None:
@@ -69,7 +69,7 @@ class JobView(V1View):
 
 
 def find_by_id[Row: Any](rows: Any, row_id: str, what: str) -> Any:
-    """The one of `rows`, a queryset, with this id. Raises a Refusal."""
+    """The row of the queryset `rows` with this id. Raises a Refusal."""
     row = rows.filter(pk=row_id).first() if _ID.fullmatch(row_id) else None
     if row is None:
         raise problems.not_found(f"{what} {row_id[:20]}")

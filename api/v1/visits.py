@@ -1,4 +1,4 @@
-"""Visits and how their images fared."""
+"""Visits and the states of their images."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ _STORE = parameters.text("store", "Visits of this store, by its id as sent.", MA
 
 
 class VisitCounts(serializers.Serializer[Any]):
-    """How many of the visit's images stand where: the four others always sum to `total`."""
+    """How many of the visit's images are in each state: the four others always sum to `total`."""
 
     total = serializers.IntegerField(min_value=0)
     pending = serializers.IntegerField(min_value=0)
@@ -59,7 +59,7 @@ class Visits(V1View):
 
     @describe(summary="List visits", responses=VisitPage)
     def get(self, request: Request) -> Response:
-        """In order of their submission; the filters combine. A visit whose time could not be read has no date."""
+        """In submission order; the filters combine. A visit whose time could not be read has no date."""
         return Response(_page(self, Visit.objects.all()))
 
 
@@ -70,24 +70,24 @@ class VisitsOfStore(StoreView):
 
     @describe(summary="List a store's visits", responses=VisitPage)
     def get(self, request: Request, store_id: str) -> Response:
-        """In order of their submission."""
+        """In submission order."""
         store = self.find_store(store_id)
         return Response(_page(self, Visit.objects.filter(store_id=store.store_id)))
 
 
 def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
-    asked = view.asked
+    query = view.query
     visits = visits.filter(job__in=Job.objects.visible_to(view.request.user))
-    if "store" in asked:
-        visits = visits.filter(store_id=asked["store"])
-    if (area := asked.get("area")) is not None:
+    if "store" in query:
+        visits = visits.filter(store_id=query["store"])
+    if (area := query.get("area")) is not None:
         known = (Store.objects.in_area(area) if area else Store.objects.all()).values("store_id")
         visits = visits.filter(store_id__in=known) if area else visits.exclude(store_id__in=known)
-    if "from" in asked:
-        visits = visits.since(asked["from"])
-    if "to" in asked:
-        visits = visits.before(asked["to"])
-    page = parameters.page_of(asked).of(visits)
+    if "from" in query:
+        visits = visits.since(query["from"])
+    if "to" in query:
+        visits = visits.before(query["to"])
+    page = parameters.page_of(query).of(visits)
     return pages.answer(VisitRow, page, counts=_counts(page.rows))
 
 

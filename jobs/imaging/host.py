@@ -43,7 +43,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """The host is to blame for an image's failure: it costs no attempt, and if the host `is_paused`, the image waits."""
+    """The host is to blame for an image's failure: no attempt is counted, and while the host `is_paused` it waits."""
 
     host: str
     is_paused: bool

@@ -20,7 +20,7 @@ def refusing() -> Iterator[None]:
 
 @contextmanager
 def frozen() -> Iterator[None]:
-    """Django's database accepts connections and never says a word."""
+    """Django's database accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listening, _connected_to(listening.getsockname()[1], timeout=30):
         yield
 

@@ -20,7 +20,7 @@ def visit(store_id: Any = "T-1", *urls: Any, visit_time: Any = TIME) -> dict[str
 
 
 def submission(*visits: Any, **more: Any) -> dict[str, Any]:
-    """A body that is fine if its visits are."""
+    """A body that is valid if its visits are."""
     visits = visits or (visit(),)
     return {"count": len(visits), "visits": list(visits), **more}
 
@@ -36,7 +36,7 @@ def work_off(errors: Mapping[str, ImageError] | None = None) -> None:
 
 
 def assert_refused(response: Any, status: int) -> str:
-    """The refusal's sentence, once everything about its form is right."""
+    """The refusal's sentence, after checking its form."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/json"
     assert response["Cache-Control"] == "no-store"

@@ -1,4 +1,4 @@
-"""Who may use the API, and what is everybody else told?"""
+"""Who may use the API, and what is everybody else answered?"""
 
 import pytest
 from django.contrib.auth.models import User
@@ -38,7 +38,7 @@ def test_a_closed_api_answers_401_to_strangers(closed, method, path):
     assert_nothing_stored()
 
 
-def test_a_closed_api_serves_whoever_signed_in(closed, person):
+def test_a_closed_api_serves_signed_in_users(closed, person):
     job_id = API(person).submit(submission()).json()["job_id"]
 
     assert API(person).status(job_id).status_code == 200
@@ -70,14 +70,14 @@ def test_an_open_api_refuses_strangers_who_came_through_a_proxy(header, value):
 
 
 @pytest.mark.parametrize("header", FORWARDED)
-def test_whoever_signed_in_may_come_through_a_proxy(closed, person, header):
+def test_signed_in_users_may_come_through_a_proxy(closed, person, header):
     assert person.get("/api/visits", headers={header: "x"}).status_code == 200
 
 
 @pytest.mark.parametrize(
     "cookie", ["0123456789abcdefghijklmnopqrstuv", "x", "", '"00000000\\000"', "' OR 1=1 --", "é" * 32, "a" * 4000]
 )
-def test_a_forged_session_is_nobodys(api, cookie):
+def test_a_forged_session_is_anonymous(api, cookie):
     api.client.cookies["sessionid"] = "x"
     api.client.cookies["sessionid"]._coded_value = cookie
 
@@ -85,14 +85,14 @@ def test_a_forged_session_is_nobodys(api, cookie):
     assert api.visits().status_code == 200
 
 
-def test_an_expired_session_is_nobodys(api, person):
+def test_an_expired_session_is_anonymous(api, person):
     Session.objects.update(expire_date=timezone.now())
 
     assert API(person).submit(submission()).status_code == 201
     assert Job.objects.get().owner is None
 
 
-def test_a_session_that_is_nobodys_does_not_open_a_closed_api(closed, api):
+def test_an_anonymous_session_does_not_open_a_closed_api(closed, api):
     api.client.cookies["sessionid"] = "0123456789abcdefghijklmnopqrstuv"
 
     assert_refused(api.visits(), 401)
@@ -122,7 +122,7 @@ def test_strangers_need_no_csrf_token():
     assert API(Client(enforce_csrf_checks=True)).submit(submission()).status_code == 201
 
 
-def test_a_closed_api_tells_strangers_nothing_about_jobs(closed, api):
+def test_a_closed_api_reveals_nothing_about_jobs_to_strangers(closed, api):
     job = submit_job()
 
     assert api.status(job.pk).content == api.status(job.pk + 1).content

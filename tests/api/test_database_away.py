@@ -1,4 +1,4 @@
-"""What does a client hear while the database is away, and afterwards?"""
+"""What is a client answered while the database is away, and afterwards?"""
 
 from contextlib import contextmanager
 
@@ -52,12 +52,12 @@ def terminate_the_backend():
         lambda api: api.visits(),
     ],
 )
-def test_every_endpoint_says_so(api, ask):
+def test_every_endpoint_answers_503(api, ask):
     with databases.refusing():
         assert_away(ask(api))
 
 
-def test_what_needs_no_database_is_answered_all_the_same(api):
+def test_requests_that_need_no_database_are_still_answered(api):
     with databases.refusing():
         assert api.status("x").json() == {}
         assert_refused(api.submit(submission(count=7)), 400)
@@ -71,7 +71,7 @@ def test_a_session_that_cannot_be_looked_up(client):
         assert_away(API(client).status(1))
 
 
-def test_pages_for_people_say_so_in_plain_text(client):
+def test_pages_answer_503_in_plain_text(client):
     client.force_login(User.objects.create_superuser("root"))
     client.raise_request_exception = False
 
@@ -85,13 +85,13 @@ def test_a_session_that_cannot_be_saved(client, settings):
     client.raise_request_exception = False
     connection.close()
 
-    # The view comes through; the middleware around it fails.
+    # The view succeeds; the middleware around it fails.
     with databases.refusing():
         response = client.get("/admin/login/")
     assert_away_in_plain_text(response)
 
 
-def test_a_lost_connection_costs_one_503_and_heals(api):
+def test_a_lost_connection_costs_one_503_and_recovers(api):
     job = submit_job()
     terminate_the_backend()
     assert_away(api.status(job.pk))
@@ -126,12 +126,12 @@ def session_setting(setting):
             cursor.execute("RESET ALL")
 
 
-def test_a_standby_in_a_failover_is_no_crash(api):
+def test_a_standby_in_a_failover_causes_no_crash(api):
     with session_setting("default_transaction_read_only = on"):
         assert_away(api.submit(submission()))
 
 
-def test_a_statement_that_takes_too_long_is_no_crash(api):
+def test_a_statement_that_takes_too_long_causes_no_crash(api):
     with another_connection() as other, session_setting("statement_timeout = 50"):
         other.execute("BEGIN")
         other.execute("LOCK TABLE jobs_job")

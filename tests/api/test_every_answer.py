@@ -1,4 +1,4 @@
-"""Is every answer on an API path JSON, whoever gives it?"""
+"""Is every answer on an API path JSON, wherever it is made?"""
 
 import pytest
 from django.test import Client
@@ -44,7 +44,7 @@ def test_an_unknown_path_is_404(api, settings, method, path, debug):
 
 @pytest.mark.parametrize("host", ["evil.example", "", "a b", "localhost:x", "é"])
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_host_that_is_not_ours_is_400(api, settings, host, debug):
+def test_a_foreign_host_is_400(api, settings, host, debug):
     settings.ALLOWED_HOSTS = ["shop.example"]
     settings.DEBUG = debug
 
@@ -62,12 +62,12 @@ def test_json_whatever_accept_says(api, accept):
     assert response.content == b'{"job_id":%d}' % Job.objects.get().pk
 
 
-def test_no_format_can_be_asked_for(api):
+def test_the_format_cannot_be_chosen(api):
     assert api.visits(format="xml").status_code == 200
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_an_unforeseen_error_is_500_in_one_sentence(api, settings, monkeypatch, debug):
+def test_an_unexpected_error_is_500_in_one_sentence(api, settings, monkeypatch, debug):
     settings.DEBUG = debug
 
     def break_down(*_):
@@ -81,7 +81,7 @@ def test_an_unforeseen_error_is_500_in_one_sentence(api, settings, monkeypatch, 
     assert response["Content-Length"] == str(len(response.content))
 
 
-def test_an_unforeseen_error_keeps_the_security_headers(api, monkeypatch):
+def test_an_unexpected_error_keeps_the_security_headers(api, monkeypatch):
     monkeypatch.setattr(Job.objects, "visible_to", None)
     response = api.status(1)
 
@@ -90,14 +90,14 @@ def test_an_unforeseen_error_keeps_the_security_headers(api, monkeypatch):
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_pages_for_people_stay_html():
+def test_pages_stay_html():
     client = Client(raise_request_exception=False)
 
     for path in ("/", "/nothing-here", "/apiary", "/admin/login/"):
         assert client.get(path)["Content-Type"].startswith("text/html")
 
 
-def test_a_forged_session_cookie_does_not_break_the_pages_for_people():
+def test_a_forged_session_cookie_does_not_break_the_pages():
     client = Client(raise_request_exception=False)
     client.cookies["sessionid"] = "x"
     client.cookies["sessionid"]._coded_value = '"00000000\\000"'

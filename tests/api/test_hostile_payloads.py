@@ -1,4 +1,4 @@
-"""Does anything a client can send end in a crash, a page of HTML, or a row?"""
+"""Does anything that a client can send cause a crash, a page of HTML, or a row?"""
 
 import io
 import json
@@ -77,20 +77,20 @@ HEAPS = {
 
 
 @pytest.mark.parametrize("heap", HEAPS.values(), ids=HEAPS)
-def test_no_more_lists_and_objects_than_a_submission_can_need(api, settings, heap):
+def test_no_more_lists_and_objects_are_allowed_than_a_submission_can_need(api, settings, heap):
     settings.MAX_IMAGES_PER_JOB = 10
 
     assert "1,040 lists and objects" in assert_refused(api.submit(heap(1041)), 400)
     assert "1,040 lists and objects" not in api.submit(heap(1040)).content.decode()
 
 
-def test_brackets_within_strings_are_no_lists(api, settings):
+def test_brackets_within_strings_are_not_counted(api, settings):
     settings.MAX_IMAGES_PER_JOB = 10
 
     assert api.submit(submission(visit("T-1", *['http://h/[{\\"[{' + "[" * 1900] * 10))).status_code == 201
 
 
-def test_the_corpus_is_hostile_only_where_it_says_so(api):
+def test_the_base_of_the_corpus_is_accepted(api):
     assert api.submit(VALID.encode()).status_code == 201
     assert api.submit(with_store_id(r"\\u0000\ud83d\ude00\u0041")).status_code == 201
 
@@ -107,7 +107,7 @@ def test_deep_nesting_is_refused_in_a_thread_too(api):
 
 @pytest.fixture(scope="module")
 def serve():
-    """The handler that a web server calls: Django's test client makes its requests in a way of its own."""
+    """The handler that a web server calls: Django's test client builds its requests differently."""
     handler = Handler()
     # As Django's test client does: the connection holds the test's transaction.
     request_started.disconnect(close_old_connections)
@@ -140,7 +140,7 @@ def test_no_content_type_gets_past_the_parser(serve, content_type):
 
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES + UNREADABLE_CONTENT_TYPES)
-def test_no_content_type_keeps_a_question_from_its_answer(serve, content_type):
+def test_no_content_type_prevents_an_answer(serve, content_type):
     assert serve("GET", "/api/visits", query="limit=1", content_type=content_type).status_code == 200
     assert serve("GET", "/admin/login/", query="next=/", content_type=content_type).status_code == 200
     assert serve("POST", "/admin/login/", body=b"a=1", content_type=content_type).status_code in (400, 403)
@@ -149,7 +149,7 @@ def test_no_content_type_keeps_a_question_from_its_answer(serve, content_type):
 @pytest.mark.parametrize(
     "disposition", ["name*0=a; name*=b", "name*=bogus''x", "name*=hex''%00", "name*0*='", "=", ";;"]
 )
-def test_no_header_of_a_part_makes_a_crash(serve, disposition):
+def test_no_header_of_a_part_causes_a_crash(serve, disposition):
     body = f"--x\r\nContent-Disposition: form-data; {disposition}\r\n\r\n1\r\n--x--".encode()
     answer = serve(
         "POST", "/admin/login/", body=body, content_type="multipart/form-data; boundary=x", cookie=CSRF_COOKIE
@@ -158,7 +158,7 @@ def test_no_header_of_a_part_makes_a_crash(serve, disposition):
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_no_query_string_makes_a_crash(serve, query):
+def test_no_query_string_causes_a_crash(serve, query):
     for charset in ("", "; charset=utf-8", "; charset=utf-7", "; charset=hex", "; charset=undefined"):
         for path in ("/api/status", "/api/visits"):
             response = serve("GET", path, query=query, content_type=f"application/json{charset}")
@@ -182,5 +182,5 @@ def test_no_query_string_makes_a_crash(serve, query):
         {"Expect": "100-continue"},
     ],
 )
-def test_no_header_makes_a_crash(api, headers):
+def test_no_header_causes_a_crash(api, headers):
     assert api.client.get("/api/visits", headers=headers).status_code == 200

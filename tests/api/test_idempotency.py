@@ -1,4 +1,4 @@
-"""Does a repeated submission with a key make one job?"""
+"""Does a repeated submission with the same key create one job?"""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +57,7 @@ class TestOneAfterTheOther:
         assert api.submit(submission(), idempotency_key="k").status_code == 201
 
     @pytest.mark.parametrize("key", ["x", "!~", "x" * 255, '"quoted"', "a,b"])
-    def test_visible_ascii_is_a_key(self, api, key):
+    def test_visible_ascii_is_a_valid_key(self, api, key):
         assert api.submit(submission(), idempotency_key=key).status_code == 201
         assert api.submit(submission(), idempotency_key=key)["Idempotent-Replayed"] == "true"
 
@@ -66,7 +66,7 @@ class TestOneAfterTheOther:
         assert "Idempotency-Key" in assert_refused(api.submit(submission(), idempotency_key=key), 400)
         assert not Job.objects.exists()
 
-    def test_a_key_is_forgotten_after_24_hours(self, api):
+    def test_a_key_expires_after_24_hours(self, api):
         first = api.submit(submission(), idempotency_key="k").json()
 
         def age(hours, minutes):
@@ -81,7 +81,7 @@ class TestOneAfterTheOther:
         person = Client()
         person.force_login(User.objects.create_user("person"))
 
-        answers = [asking.submit(submission(), idempotency_key="k") for asking in (api, API(admin_client), API(person))]
+        answers = [caller.submit(submission(), idempotency_key="k") for caller in (api, API(admin_client), API(person))]
         assert [answer.status_code for answer in answers] == [201] * 3
         assert len({answer.json()["job_id"] for answer in answers}) == 3
         again = API(person).submit(submission(), idempotency_key="k")
@@ -90,7 +90,7 @@ class TestOneAfterTheOther:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_hundred_twins_at_once_make_one_job(monkeypatch):
-    # A web server has as many threads as connections; here, most of the two hundred wait for theirs.
+    # A web server has as many threads as connections; here, most of the two hundred wait for one.
     monkeypatch.setattr(connection.pool, "timeout", 60)
     start = Barrier(TWINS)
     body = submission(visit("T-1", *(f"http://a/{number}" for number in range(10))))

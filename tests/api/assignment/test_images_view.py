@@ -63,7 +63,7 @@ def test_a_measured_a_failed_and_a_pending_image(api):
     assert worker
 
 
-def test_a_retryable_failure_says_so(api, settings):
+def test_a_retryable_failure_is_marked(api, settings):
     settings.MAX_ATTEMPTS = 1
     job = submit_job(["http://a/1"])
     worker = make_worker()
@@ -95,7 +95,7 @@ def test_the_pages_hold_every_image_once_in_submission_order(api, limit):
     assert 1 <= len(found[-1]["images"]) <= limit
 
 
-def test_a_page_holds_a_hundred_unless_asked(api):
+def test_a_page_holds_a_hundred_by_default(api):
     job = submit_job(101)
 
     assert [len(page["images"]) for page in pages(api, job.pk)] == [100, 1]
@@ -115,7 +115,7 @@ def test_a_page_is_two_queries(api, django_assert_num_queries):
         assert len(api.status(job.pk, view="images", limit=300).json()["images"]) == 300
 
 
-def test_images_that_finish_between_two_pages_shift_nothing(api):
+def test_images_that_finish_between_two_pages_do_not_shift_them(api):
     job = submit_job(4)
     walk = pages(api, job.pk, limit=2)
     first = next(walk)
@@ -169,7 +169,7 @@ def test_a_cursor_beyond_every_row_is_an_empty_page(api, cursor):
     assert (answer["images"], answer["next_cursor"]) == ([], None)
 
 
-def test_cursor_and_limit_mean_nothing_to_the_other_views(api):
+def test_cursor_and_limit_are_ignored_by_the_other_views(api):
     job = submit_job()
 
     assert api.status(job.pk, cursor="x", limit="x").json() == {"status": "ongoing", "job_id": job.pk}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _room_for_five(settings):
+def _at_most_five(settings):
     settings.MAX_PENDING_IMAGES = 5
     make_stores(KNOWN_STORE)
 
@@ -33,14 +33,14 @@ def test_the_limit_passes_and_one_more_is_429(api):
     assert Job.objects.count() == 2
 
 
-def test_what_is_final_makes_room(api):
+def test_final_images_no_longer_count(api):
     api.submit(images(5))
     assert api.submit(images(5)).status_code == 429
     work_off()
     assert api.submit(images(5)).status_code == 201
 
 
-def test_half_of_a_job_done_makes_half_of_the_room(api):
+def test_the_finished_half_of_a_job_no_longer_counts(api):
     api.submit(images(4))
     ImageResult.objects.filter(pk__in=ImageResult.objects.values("pk")[2:]).update(held=True)
     work_off()
@@ -48,20 +48,20 @@ def test_half_of_a_job_done_makes_half_of_the_room(api):
     assert api.submit(images(3)).status_code == 201
 
 
-def test_images_of_unknown_stores_need_no_room(api):
+def test_images_of_unknown_stores_do_not_count(api):
     api.submit(images(5))
     assert api.submit(submission(visit("nowhere"))).status_code == 201
     mixed = submission(visit("nowhere"), visit(KNOWN_STORE))
     assert "this job has 1," in assert_refused(api.submit(mixed), 429)
 
 
-def test_a_job_that_needs_no_room_passes_even_above_the_limit(api, settings):
+def test_a_job_without_pending_images_passes_even_above_the_limit(api, settings):
     api.submit(images(5))
     settings.MAX_PENDING_IMAGES = 4
     assert api.submit(submission(visit("nowhere"))).status_code == 201
 
 
-def test_strangers_count_as_one_and_apart_from_each_user(api):
+def test_anonymous_clients_count_as_one_and_separately_from_each_user(api):
     def person(name: str) -> API:
         client = Client()
         client.force_login(User.objects.create_user(name))
@@ -75,7 +75,7 @@ def test_strangers_count_as_one_and_apart_from_each_user(api):
     assert second.submit(images(5)).status_code == 201
 
 
-def test_what_was_accepted_before_is_answered_again_without_room(api):
+def test_a_replayed_submission_is_answered_even_at_the_limit(api):
     first = api.submit(images(5), idempotency_key="k")
     again = api.submit(images(5), idempotency_key="k")
 
@@ -92,7 +92,7 @@ def test_a_refused_submission_does_not_use_up_its_idempotency_key(api):
     assert api.submit(images(1), idempotency_key="k").status_code == 201
 
 
-def test_asking_costs_one_query_whatever_is_pending(api, django_assert_num_queries):
+def test_checking_the_limit_costs_one_query_whatever_is_pending(api, django_assert_num_queries):
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

@@ -1,4 +1,4 @@
-"""What does the status endpoint say of a job, and to whom?"""
+"""What does the status endpoint answer, and to whom?"""
 
 import pytest
 from django.contrib.auth.models import User
@@ -95,13 +95,13 @@ def test_somebody_elses_job_answers_like_a_missing_one(api, client, django_asser
     assert API(client).status(job.pk).json() == {"status": "ongoing", "job_id": job.pk}
     client.force_login(stranger)
     for view in ({}, {"view": "summary"}, {"view": "images"}):
-        for asking in (API(client), api):
-            response = asking.status(job.pk, **view)
+        for caller in (API(client), api):
+            response = caller.status(job.pk, **view)
             assert (response.status_code, response.json()) == (400, {})
-            assert response.headers.items() == asking.status(job.pk + 1, **view).headers.items()
+            assert response.headers.items() == caller.status(job.pk + 1, **view).headers.items()
 
 
-def test_nobodys_job_is_not_shown_to_a_person_but_to_staff(admin_client, client):
+def test_an_anonymous_job_is_shown_to_staff_but_not_to_other_users(admin_client, client):
     job = submit_job()
     client.force_login(User.objects.create_user("person"))
 

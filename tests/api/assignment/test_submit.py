@@ -1,4 +1,4 @@
-"""What is accepted, and what is stored of it?"""
+"""Which submissions are accepted, and what is stored of them?"""
 
 import json
 import time
@@ -63,7 +63,7 @@ def test_visits_and_images_are_stored_in_the_order_sent(api):
     assert Job.objects.get(pk=job_id).total == 3
 
 
-def test_an_unknown_store_is_no_submit_error(api):
+def test_an_unknown_store_is_not_a_submit_error(api):
     response = api.submit(submission(visit("no such store")))
 
     assert response.status_code == 201
@@ -100,7 +100,7 @@ def test_visit_time_is_kept_as_sent_and_read_where_it_can_be(api, text, instant)
     assert stored.visited_at == instant
 
 
-def test_a_visit_in_the_first_second_of_the_calendar_comes_back(api):
+def test_a_visit_in_the_first_second_of_the_calendar_can_be_read_back(api):
     api.submit(submission(visit(visit_time="0001-01-01T00:00:00Z")))
     make_stores("T-1")
 
@@ -138,7 +138,7 @@ def test_on_error_is_stored(api, policy):
     assert Job.objects.get().on_error == policy
 
 
-def test_on_error_is_continue_unless_said_otherwise(api):
+def test_on_error_is_continue_by_default(api):
     api.submit(submission())
 
     assert Job.objects.get().on_error == "continue"
@@ -166,7 +166,7 @@ def test_a_body_as_large_as_allowed_is_accepted(api, settings):
     assert api.submit(body).status_code == 201
 
 
-def test_the_job_belongs_to_whoever_signed_in(admin_user, admin_client, api):
+def test_the_job_belongs_to_the_signed_in_user(admin_user, admin_client, api):
     admin_client.post("/api/submit", submission(), content_type="application/json")
     api.submit(submission())
 

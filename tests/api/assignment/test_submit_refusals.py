@@ -1,4 +1,4 @@
-"""What is refused, and does the sentence name the place?"""
+"""Which submissions are refused, and does the sentence name the place?"""
 
 import io
 import json
@@ -15,7 +15,7 @@ URL = "must be a string of 1 to 2,048 characters without control characters."
 
 
 def without(body, *path):
-    """A copy of `body` that lacks what stands at `path`."""
+    """A copy of `body` without the value at `path`."""
     copy = json.loads(json.dumps(body))
     holder = copy
     for key in path[:-1]:
@@ -145,7 +145,7 @@ def test_a_body_too_large_is_refused_before_it_is_read(api):
     assert_refused(response, 413)
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_crash(api):
+def test_a_client_that_disconnects_within_its_body_causes_no_crash(api):
     class Leaving(io.BytesIO):
         def read(self, size=-1, /):
             raise ConnectionResetError
@@ -173,7 +173,7 @@ def test_a_chunked_body_is_asked_for_its_length(api):
     assert "Content-Length" in assert_refused(response, 411)
 
 
-def test_a_failed_store_of_rows_leaves_no_part_of_a_job(api, monkeypatch):
+def test_a_failed_insert_leaves_no_part_of_a_job(api, monkeypatch):
     # The last of the three inserts fails, by a URL longer than its column.
     monkeypatch.setattr("jobs.submission.payload.MAX_URL", 4096)
 

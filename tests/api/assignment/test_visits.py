@@ -156,7 +156,7 @@ def test_what_does_not_exist_or_cannot_be_read_is_refused(api, parameters, named
     assert named in assert_refused(api.visits(**parameters), 400)
 
 
-def test_next_cursor_is_there_only_where_there_is_a_next_page(api):
+def test_next_cursor_is_present_only_where_there_is_a_next_page(api):
     submit(api, *(visit("S-1", visit_time=str(number)) for number in range(4)))
     work_off()
 
@@ -194,7 +194,7 @@ def test_a_store_that_left_the_store_master_keeps_its_visits(api):
     ]
 
 
-def test_everybody_sees_the_visits_of_their_own_jobs_only(api, client, admin_client):
+def test_users_see_only_the_visits_of_their_own_jobs(api, client, admin_client):
     for name in ("owner", "stranger"):
         job = submit(api, visit("S-1", visit_time=name))
         Job.objects.filter(pk=job).update(owner=User.objects.create_user(name))

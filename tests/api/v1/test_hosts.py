@@ -1,4 +1,4 @@
-"""Paused hosts over the API: who may see them, what is said of them, and how one is tried again."""
+"""Paused hosts over the API: who may see them, what describes them, and how one is tried again."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -28,7 +28,7 @@ def staff(as_user, chief):
     return as_user(chief)
 
 
-def test_each_paused_host_says_why_until_when_and_how_much_waits(staff):
+def test_each_paused_host_shows_why_until_when_and_how_many_images_wait(staff):
     paused = pause_host(HOST)
     defer(submit_job(3), HOST, 2)
     answer = staff.get("hosts")
@@ -50,7 +50,7 @@ def test_where_no_host_is_paused_the_list_is_empty(staff):
     assert staff.get("hosts/").json() == {"results": [], "next_cursor": None}
 
 
-def test_the_list_comes_page_by_page(staff, django_assert_num_queries):
+def test_the_list_is_paginated(staff, django_assert_num_queries):
     for number in range(5):
         pause_host(f"{number}.test:443")
     query, seen = {"limit": 2}, []
@@ -67,7 +67,7 @@ def test_the_list_comes_page_by_page(staff, django_assert_num_queries):
 
 
 @pytest.mark.parametrize("path", ["hosts", f"hosts/{HOST}/resume"])
-def test_it_is_for_staff_alone(v1, as_user, person, path):
+def test_only_staff_may_use_it(v1, as_user, person, path):
     pause_host(HOST)
     ask = v1.get if path == "hosts" else v1.post
     assert_problem(ask(path), 401, "not-signed-in")
@@ -176,5 +176,5 @@ def test_the_assignments_answer_knows_nothing_of_hosts(v1):
     job = submit_job(1)
     defer(job, HOST)
     assert v1.client.get("/api/status", {"jobid": job.pk}).content == b'{"status":"ongoing","job_id":%d}' % job.pk
-    told = v1.client.get("/api/status", {"jobid": job.pk, "view": "images"}).json()
-    assert "waits_for" not in told["images"][0]
+    answer = v1.client.get("/api/status", {"jobid": job.pk, "view": "images"}).json()
+    assert "waits_for" not in answer["images"][0]

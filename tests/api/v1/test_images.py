@@ -1,4 +1,4 @@
-"""A job's images over the API: pages, filters, and one with its evidence."""
+"""A job's images over the API: pages, filters, and one image with its evidence."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def urls(response):
     return [image["image_url"] for image in response.json()["results"]]
 
 
-def test_an_image_says_all_that_is_known_of_it(v1):
+def test_an_image_shows_all_that_is_known_of_it(v1):
     job = submit_visits(("T-1", ["http://A.test:80/1", "http://a.test/2"]))
     work_off({"http://a.test/2": HTTPStatus(404)})
     good, bad = ImageResult.objects.order_by("pk")
@@ -74,7 +74,7 @@ def test_the_filters_combine(v1):
     assert ask(code="") == []
 
 
-def test_pages_come_in_submission_order_and_shift_nothing(v1):
+def test_pages_are_in_submission_order_and_do_not_shift(v1):
     job = submit_job(5)
     query, seen = {"limit": 2}, []
     while True:
@@ -92,13 +92,13 @@ def test_pages_come_in_submission_order_and_shift_nothing(v1):
     ["state=done", "state=", "limit=0", "limit=1001", "limit=", "cursor=", "cursor=x", "host=%00", "hots=a", "page=2",
      "code=" + "x" * 33, "store=" + "x" * 65, "state=failed&state=failed", "format=csv", "%ff=1", "limit=%EF%BC%91"],
 )  # fmt: skip
-def test_a_parameter_that_cannot_be_meant_is_refused(v1, query):
+def test_an_invalid_parameter_is_refused(v1, query):
     job = submit_job()
     problem = assert_problem(v1.get(f"jobs/{job.pk}/images?{query}"), 400, "invalid-request")
     assert problem["errors"][0]["parameter"]
 
 
-def test_every_faulty_parameter_is_told_at_once(v1):
+def test_every_faulty_parameter_is_reported_at_once(v1):
     job = submit_job()
     problem = assert_problem(v1.get(f"jobs/{job.pk}/images?limit=0&hots=a&state=x"), 400, "invalid-request")
     assert problem["errors"] == [
@@ -152,7 +152,7 @@ def test_a_page_costs_the_same_for_few_images_and_many(v1, django_assert_num_que
         assert len(urls(v1.get(f"jobs/{job.pk}/images", {"limit": 1000}))) == count
 
 
-def test_failures_stand_in_groups(v1):
+def test_failures_are_grouped(v1):
     job = submit_visits(("T-1", ["http://a.test/1", "http://a.test/2"]), ("gone", ["http://b.test/3"]))
     work_off({"http://a.test/1": HTTPStatus(503), "http://a.test/2": HTTPStatus(503)})
     assert v1.get(f"jobs/{job.pk}/failures").json() == {

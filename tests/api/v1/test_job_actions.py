@@ -1,4 +1,4 @@
-"""What people do to jobs over the API."""
+"""Actions on jobs over the API."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -39,10 +39,10 @@ def test_pause_and_resume(v1):
     assert problem["detail"] == f"Job {job.pk} is not paused."
 
 
-@pytest.mark.parametrize("act", ["cancel", "pause", "resume"])
-def test_an_act_takes_no_keys(v1, act):
+@pytest.mark.parametrize("action", ["cancel", "pause", "resume"])
+def test_an_action_takes_no_keys(v1, action):
     job = submit_job()
-    problem = assert_problem(v1.post(f"jobs/{job.pk}/{act}", {"force": True, "a/~b": 1}), 400, "invalid-submission")
+    problem = assert_problem(v1.post(f"jobs/{job.pk}/{action}", {"force": True, "a/~b": 1}), 400, "invalid-submission")
     assert [error["pointer"] for error in problem["errors"]] == ["#/force", "#/a~1~0b"]
     assert look(job).state == "queued"
 
@@ -68,7 +68,7 @@ def test_a_priority_moves_the_job(v1, priority):
         (7, ["#"]),
     ],
 )
-def test_every_fault_of_a_change_is_told_at_once(v1, body, pointers):
+def test_every_fault_of_a_change_is_reported_at_once(v1, body, pointers):
     job = submit_job()
     problem = assert_problem(v1.patch(f"jobs/{job.pk}", body), 400, "invalid-submission")
     assert [error["pointer"] for error in problem["errors"]] == pointers
@@ -154,12 +154,12 @@ def test_a_misspelt_preview_is_refused(v1, failed, query):
     assert [list(error) for error in problem["errors"]] == [["parameter", "detail"]]
 
 
-def test_the_filters_of_a_retry_may_not_stand_in_the_address(v1, failed):
+def test_the_filters_of_a_retry_are_not_read_from_the_query(v1, failed):
     assert_problem(v1.post(f"jobs/{failed.pk}/retry?code=read_timeout", {}), 400, "invalid-request")
     assert set(states(failed)) == {"failed"}
 
 
-def test_every_act_stands_in_the_history_with_who_did_it(as_user):
+def test_every_action_is_in_the_history_with_its_user(as_user):
     user = User.objects.create_user("person")
     job = submit_job()
     Job.objects.update(owner=user)
@@ -178,15 +178,15 @@ def test_every_act_stands_in_the_history_with_who_did_it(as_user):
     assert page["next_cursor"]
 
 
-@pytest.mark.parametrize("act", ["cancel", "pause", "resume", "retry", None])
-def test_a_key_acts_only_within_its_scope(with_key, person, act):
+@pytest.mark.parametrize("action", ["cancel", "pause", "resume", "retry", None])
+def test_a_key_acts_only_within_its_scope(with_key, person, action):
     job = submit_job()
     Job.objects.update(owner=person)
 
     def ask(api):
-        if act is None:
+        if action is None:
             return api.patch(f"jobs/{job.pk}", {"priority": 1})
-        return api.post(f"jobs/{job.pk}/{act}", {})
+        return api.post(f"jobs/{job.pk}/{action}", {})
 
     problem = assert_problem(ask(with_key(person, Scope.READ, Scope.SUBMIT, Scope.STORES)), 403, "not-allowed")
     assert "lacks the scope manage" in problem["detail"]

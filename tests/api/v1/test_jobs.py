@@ -21,7 +21,7 @@ def ids(response):
     return [job["id"] for job in response.json()["results"]]
 
 
-def test_a_submission_is_answered_with_the_job_and_its_place(v1):
+def test_a_submission_is_answered_with_the_job_and_its_location(v1):
     make_stores("T-1")
     response = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), on_error="stop_store", priority=3))
 
@@ -62,17 +62,17 @@ def test_a_submission_needs_no_redirect(v1, path):
     assert v1.post(path, submission()).status_code == 201
 
 
-def test_unknown_keys_of_a_submission_are_ignored_as_ever(v1):
+def test_unknown_keys_of_a_submission_are_ignored(v1):
     assert v1.post("jobs", submission(hint=1)).status_code == 201
 
 
 @pytest.mark.parametrize("priority", [-9, 0, 9])
-def test_every_priority_is_taken(v1, priority):
+def test_every_priority_is_accepted(v1, priority):
     assert v1.post("jobs", submission(priority=priority)).json()["priority"] == priority
 
 
 @pytest.mark.parametrize("priority", [-10, 10, "1", 1.0, True, None, [], 10**30])
-def test_every_fault_of_a_submission_is_told_at_once(v1, priority):
+def test_every_fault_of_a_submission_is_reported_at_once(v1, priority):
     body = submission({"store_id": "", "image_url": ["http://a", "\n"]}, count=7, priority=priority)
     problem = assert_problem(v1.post("jobs", body), 400, "invalid-submission")
 
@@ -84,7 +84,7 @@ def test_every_fault_of_a_submission_is_told_at_once(v1, priority):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b"\xff", b'{"a":1,"a":2}', b'{"count":NaN}'])
-def test_what_is_no_json_object_is_a_problem(v1, body):
+def test_what_is_not_a_json_object_is_a_problem(v1, body):
     assert_problem(v1.post("jobs", body), 400, "invalid-submission")
 
 
@@ -99,7 +99,7 @@ def test_the_same_key_and_body_get_the_same_job(v1):
     assert Job.objects.count() == 1
 
 
-def test_too_much_in_the_queue_is_told_with_when_to_come_back(v1, settings):
+def test_too_much_in_the_queue_is_refused_with_a_retry_after(v1, settings):
     settings.MAX_PENDING_IMAGES = 1
     make_stores("T-1")
     response = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2")))
@@ -121,7 +121,7 @@ def test_the_counts_always_sum_and_canceled_images_are_not_failed(v1):
     assert (answer["state"], answer["outcome"]) == ("canceling", None)
 
 
-def test_an_ended_job_says_how_and_which_stores(v1):
+def test_an_ended_job_shows_its_outcome_and_its_failed_stores(v1):
     job = submit_visits(("T-1", ["http://a/1"]), ("unknown", ["http://a/x"]))
     work_off()
     answer = v1.get(f"jobs/{job.pk}").json()
@@ -142,11 +142,11 @@ def test_an_estimate_is_given_where_enough_was_seen(v1):
 
 
 @pytest.mark.parametrize("job_id", ["0", "-1", "01", "x", "1.0", "9" * 19, "9" * 5000, "%00", "é", "1e3"])
-def test_a_job_that_is_not_there_is_404(v1, job_id):
+def test_a_missing_job_is_404(v1, job_id):
     assert_problem(v1.get(f"jobs/{job_id}"), 404, "not-found")
 
 
-def test_somebody_elses_job_answers_exactly_like_one_that_is_not_there(as_user, person):
+def test_somebody_elses_job_answers_exactly_like_a_missing_one(as_user, person):
     other = User.objects.create_user("other")
     job = submit_job()
     Job.objects.update(owner=other)
@@ -237,7 +237,7 @@ def test_the_etag_changes_with_the_job_and_not_with_the_clock(v1):
     assert v1.get(f"jobs/{job.pk}", if_none_match=etag).status_code == 200
 
 
-def test_the_etag_passes_over_the_estimate(v1):
+def test_the_etag_ignores_the_estimate(v1):
     job = submit_job(50)
     worker = make_worker()
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=25)])
@@ -257,7 +257,7 @@ def test_head_answers_like_get_without_a_body(v1):
     assert known.status_code == 304
 
 
-def test_the_assignments_answer_knows_nothing_of_it(v1):
+def test_the_assignments_answer_is_unchanged(v1):
     job = submit_job()
     response = v1.client.get("/api/status", {"jobid": job.pk})
     assert response.content == b'{"status":"ongoing","job_id":%d}' % job.pk

@@ -1,4 +1,4 @@
-"""The closed list of problems that the API answers with."""
+"""The closed list of problems that the API can answer with."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Is every refusal under /api/v1/ a problem, whoever gives it?"""
+"""Is every refusal under /api/v1/ a problem, wherever it is made?"""
 
 import json
 
@@ -40,7 +40,7 @@ def test_a_wrong_method_is_405(v1, method, path):
     assert "GET" in response["Allow"]
 
 
-def test_an_act_is_no_page(v1):
+def test_an_action_cannot_be_read(v1):
     assert_problem(v1.get("jobs/1/cancel"), 405, "method-not-allowed")
 
 
@@ -80,7 +80,7 @@ def test_wrong_credentials_are_401(v1, header):
     assert response["WWW-Authenticate"] == 'Bearer realm="Retail Pulse"'
 
 
-def test_an_unforeseen_error_is_500_and_says_nothing_of_it(v1, monkeypatch):
+def test_an_unexpected_error_is_500_and_reveals_nothing(v1, monkeypatch):
     def break_down(*_):
         raise LookupError("the secret plan")
 
@@ -110,7 +110,7 @@ def test_a_session_that_cannot_be_looked_up_is_503(as_user, person):
     assert int(response["Retry-After"]) > 0
 
 
-def test_what_needs_no_database_is_answered_all_the_same(v1, django_assert_num_queries):
+def test_requests_that_need_no_database_are_still_answered(v1, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert_problem(v1.get("jobs?x=1"), 400, "invalid-request")
         assert_problem(v1.post("jobs", submission(count=9)), 400, "invalid-submission")
@@ -126,18 +126,18 @@ def test_accept_changes_nothing(v1, accept):
     assert_problem(v1.get("jobs/0", accept=accept), 404, "not-found")
 
 
-def test_pointers_escape_what_json_pointer_and_uris_ask_for():
+def test_pointers_escape_what_json_pointer_and_uris_require():
     assert pointer(()) == "#"
     assert pointer(("visits", 3, "store_id")) == "#/visits/3/store_id"
     assert pointer(("a/b~c", "é %")) == "#/a~1b~0c/%C3%A9%20%25"
 
 
-def test_every_status_without_a_type_of_its_own_is_about_blank():
+def test_every_status_without_its_own_type_is_about_blank():
     assert body_for_status(414)["type"] == "about:blank"
     assert body_for_status(404)["type"] == Problem.NOT_FOUND.value.uri
 
 
-def test_the_type_leads_to_a_page_of_ours():
+def test_the_type_links_to_a_page_of_this_service():
     assert {problem.value.uri.partition("#")[0] for problem in Problem} == {reverse("dashboard:problems_docs")}
 
 
@@ -147,7 +147,7 @@ def test_every_view_names_a_scope_or_is_public():
         assert hasattr(view, "scopes") or not view.permission_classes, pattern
 
 
-def test_the_old_layer_keeps_its_form(v1):
+def test_the_assignments_layer_keeps_its_form(v1):
     response = v1.client.get("/api/nothing")
     assert json.loads(response.content) == {"error": "There is nothing at this path."}
     assert response["Content-Type"] == "application/json"

@@ -1,4 +1,4 @@
-"""What a stream of events says, how many there may be, and what they hold."""
+"""What does a stream of events send, how many streams may be open, and what does each hold?"""
 
 import json
 import threading
@@ -62,7 +62,7 @@ def finish(job, count):
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=count)])
 
 
-def test_the_first_event_says_where_the_job_stands():
+def test_the_first_event_holds_the_jobs_state():
     with Opened(look(submit_job(2))) as opened:
         event = opened.event()
     assert event["event"] == "change"
@@ -72,9 +72,9 @@ def test_the_first_event_says_where_the_job_stands():
     }  # fmt: skip
 
 
-def test_it_is_told_when_the_hosts_that_a_job_waits_for_change(monkeypatch):
-    monkeypatch.setattr(sse, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(sse, "BEAT_SECONDS", 0.01)
+def test_an_event_is_sent_when_the_hosts_that_a_job_waits_for_change(monkeypatch):
+    monkeypatch.setattr(sse, "REREAD_SECONDS", 0.02)
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
     job = submit_job(2)
     with Opened(look(job)) as opened:
         first = opened.event()
@@ -87,7 +87,7 @@ def test_it_is_told_when_the_hosts_that_a_job_waits_for_change(monkeypatch):
     assert first["data"] == second["data"]
 
 
-def test_each_move_is_told_and_the_last_one_ends_the_stream():
+def test_each_change_is_sent_and_the_last_one_ends_the_stream():
     job = look(submit_job(2))
     with Opened(job) as opened:
         opened.event()
@@ -100,7 +100,7 @@ def test_each_move_is_told_and_the_last_one_ends_the_stream():
             opened.chunk()
 
 
-def test_who_comes_back_is_told_only_what_is_new():
+def test_a_client_that_reconnects_receives_only_what_is_new():
     job = look(submit_job(2))
     with Opened(job) as opened:
         seen = opened.event()["id"]
@@ -110,7 +110,7 @@ def test_who_comes_back_is_told_only_what_is_new():
         assert opened.event()["data"]["progress"] == 0.5
 
 
-def test_a_browser_that_has_seen_the_end_is_told_not_to_come_back():
+def test_a_browser_that_has_received_the_end_does_not_reconnect():
     job = submit_job(1)
     finish(job, 1)
     job = look(job)
@@ -119,19 +119,19 @@ def test_a_browser_that_has_seen_the_end_is_told_not_to_come_back():
         assert opened.event()["event"] == "end"
 
 
-def test_a_stream_of_all_jobs_says_that_something_moved_and_not_what():
+def test_a_stream_of_all_jobs_says_that_something_changed_but_not_what():
     with Opened(None) as opened:
         opened.event()
         submit_job(1)
         assert opened.event()["data"] == {}
 
 
-def test_there_are_only_so_many_and_each_gives_its_place_back(settings):
+def test_the_number_of_streams_is_limited_and_each_is_released(settings):
     job = look(submit_job(1))
     opened = [stream(job, "") for _ in range(project.LIVE_STREAMS)]
     with pytest.raises(NoStreamFree):
         stream(job, "")
-    # Never begun, as when the client has gone before the first byte.
+    # Never started, as when the client has gone before the first byte.
     opened[0].close()
     with Opened(job) as another:
         another.event()
@@ -139,7 +139,7 @@ def test_there_are_only_so_many_and_each_gives_its_place_back(settings):
         each.close()
 
 
-def test_none_is_given_where_none_is_allowed(settings):
+def test_there_is_no_stream_where_none_is_allowed(settings):
     settings.LIVE_STREAMS = 0
     with pytest.raises(NoStreamFree):
         stream(look(submit_job(1)), "")

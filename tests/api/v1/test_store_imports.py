@@ -34,7 +34,7 @@ def upload(api, content, query="", content_type="text/csv"):
     return api.client.generic("POST", f"/api/v1/store-imports{query}", content, content_type=content_type)
 
 
-def test_a_rehearsal_shows_what_would_happen_and_stores_nothing(api):
+def test_a_dry_run_shows_what_would_happen_and_stores_nothing(api):
     Store.objects.create(store_id="S1", name="Old", area_code="A")
     response = upload(api, GOOD)
 
@@ -71,13 +71,13 @@ def test_a_file_with_rejects_is_not_stored_unless_they_are_left_out(api):
     assert b"A,,S3,4," in b"".join(rejects.streaming_content)
 
 
-def test_a_file_that_is_forgotten_has_no_rejects(api):
+def test_a_deleted_file_has_no_rejects(api):
     number = upload(api, GOOD).json()["id"]
     api.post(f"store-imports/{number}/apply")
     assert_problem(api.get(f"store-imports/{number}/rejects.csv"), 409, "conflict")
 
 
-def test_a_form_with_one_file_will_do(api):
+def test_a_form_with_one_file_is_accepted(api):
     response = api.client.post("/api/v1/store-imports/", {"file": SimpleUploadedFile("stores.csv", GOOD)})
     assert (response.status_code, response.json()["name"]) == (201, "stores.csv")
 
@@ -91,7 +91,7 @@ def test_a_form_with_anything_else_is_refused(api, form):
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"a,b\n", b"\xff\xfe", b"AreaCode,StoreName,StoreID\n\0,\0,\0\n"])
-def test_what_is_no_store_master_is_refused_or_rejected(api, content):
+def test_what_is_not_a_store_master_is_refused_or_rejected(api, content):
     response = upload(api, content)
     if response.status_code != 201:
         assert_problem(response, 400, "invalid-submission")
@@ -117,7 +117,7 @@ def test_a_part_whose_header_cannot_be_read_is_refused(api):
     "query", ["?skip_rejected=yes", "?dry_run=false", "?encoding=", "?prune=1", "?encoding=nonsense", "?encoding=%00",
               "?encoding=hex", "?encoding=utf-16", "?name=" + "x" * 256],
 )  # fmt: skip
-def test_an_option_that_cannot_be_meant_is_refused(api, query):
+def test_an_invalid_option_is_refused(api, query):
     response = upload(api, GOOD, query)
     assert response.status_code == 400, response.content
     assert response["Content-Type"] == "application/problem+json"
@@ -125,12 +125,12 @@ def test_an_option_that_cannot_be_meant_is_refused(api, query):
 
 def test_pruning_needs_its_own_permission(api, clerk, as_user):
     assert_problem(upload(api, GOOD, "?prune=true"), 403, "not-allowed")
-    mighty = as_user(allow(clerk, "delete_store"))
-    number = upload(mighty, GOOD, "?prune=true").json()["id"]
+    admin = as_user(allow(clerk, "delete_store"))
+    number = upload(admin, GOOD, "?prune=true").json()["id"]
     User.objects.get(pk=clerk.pk).user_permissions.remove(Permission.objects.get(codename="delete_store"))
     assert_problem(api.post(f"store-imports/{number}/apply"), 403, "not-allowed")
     allow(clerk, "delete_store")
-    problem = assert_problem(upload(mighty, GOOD, "?prune=true&skip_rejected=true"), 400, "invalid-request")
+    problem = assert_problem(upload(admin, GOOD, "?prune=true&skip_rejected=true"), 400, "invalid-request")
     assert [error["parameter"] for error in problem["errors"]] == ["prune", "skip_rejected"]
 
 
@@ -143,7 +143,7 @@ def test_an_open_api_is_not_open_to_imports():
 
 
 @pytest.mark.parametrize("names", [(), ("add_store",), ("change_store",)])
-def test_who_may_not_change_stores_may_not_import(person, as_user, names):
+def test_users_who_may_not_change_stores_may_not_import(person, as_user, names):
     api = as_user(allow(person, *names))
     assert_problem(upload(api, GOOD), 403, "not-allowed")
     assert_problem(api.get("store-imports/1"), 403, "not-allowed")
@@ -156,7 +156,7 @@ def test_a_key_imports_only_within_its_scope(clerk, with_key):
 
 
 @pytest.mark.parametrize("number", ["0", "x", "99999999"])
-def test_an_import_that_is_not_there_is_404(api, number):
+def test_a_missing_import_is_404(api, number):
     assert_problem(api.get(f"store-imports/{number}"), 404, "not-found")
     assert_problem(api.post(f"store-imports/{number}/apply"), 404, "not-found")
 

@@ -1,4 +1,4 @@
-"""The store master and its visits, to read."""
+"""Reading the store master and its visits."""
 
 from urllib.parse import quote
 
@@ -14,7 +14,7 @@ from tests.factories import make_stores, submit_job, submit_visits
 
 pytestmark = pytest.mark.django_db
 
-# Whatever a store master may hold.
+# Ids that a store master may hold.
 STRANGE = [
     "a/b",
     "a//b",
@@ -84,19 +84,19 @@ def test_every_store_is_found_by_the_lists(v1, store_id):
     assert visits_of(v1.client.get(found[0]["links"]["visits"])) == [Visit.objects.get().pk]
 
 
-def test_a_slash_at_the_end_means_nothing(v1):
+def test_a_trailing_slash_is_not_part_of_an_id(v1):
     make_stores("a/")
     assert_problem(v1.get("stores/a%2F"), 404, "not-found")
 
 
 @pytest.mark.parametrize("store_id", ["none", "%00", "%ff", "x" * 5000])
-def test_a_store_that_is_not_there_is_404(v1, store_id):
+def test_a_missing_store_is_404(v1, store_id):
     make_stores("T-1")
     assert_problem(v1.get(f"stores/{store_id}"), 404, "not-found")
     assert_problem(v1.get(f"stores/{store_id}/visits"), 404, "not-found")
 
 
-def test_a_visit_says_how_its_images_fared(v1, settings):
+def test_a_visit_counts_its_images_by_state(v1, settings):
     settings.MAX_ATTEMPTS = 1
     make_stores("T-1")
     v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2")))

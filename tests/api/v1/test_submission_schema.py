@@ -74,14 +74,14 @@ def test_they_agree_on_random_changes(validator):
         agree(validator, body)
 
 
-def test_what_the_schema_cannot_say_is_said_beside_it(validator):
+def test_what_the_schema_cannot_say_is_documented(validator):
     assert validator.is_valid({**submission(), "count": 2})
     assert validator.is_valid({**submission(), "count": 1.0})
     assert "cannot say" in submission_schema.__doc__
 
 
 @pytest.mark.parametrize("body", [None, [], "x", 7, True, {}])
-def test_they_agree_on_what_is_no_object(validator, body):
+def test_they_agree_on_what_is_not_an_object(validator, body):
     agree(validator, body)
 
 

@@ -1,4 +1,4 @@
-"""A job's images as a file, and a submission before it is one, over the API."""
+"""A job's images as a file, and dry runs of submissions, over the API."""
 
 import csv
 import io
@@ -61,7 +61,7 @@ def test_nobody_exports_what_they_may_not_see(v1, job, person):
     assert_problem(v1.get(f"jobs/{job.pk}/export?format=csv"), 404, "not-found")
 
 
-def test_a_rehearsal_says_what_would_happen_and_stores_nothing(v1):
+def test_a_dry_run_says_what_would_happen_and_stores_nothing(v1):
     make_stores("T-1")
     body = submission(visit("T-1", "http://a/1", "http://a/1"), visit("gone", "http://127.0.0.1/x"))
     response = v1.post("jobs:validate", body)
@@ -75,7 +75,7 @@ def test_a_rehearsal_says_what_would_happen_and_stores_nothing(v1):
     assert not Job.objects.exists()
 
 
-def test_a_rehearsal_lists_every_error_with_its_place(v1):
+def test_a_dry_run_lists_every_error_with_its_place(v1):
     answer = v1.post("jobs:validate/", submission({**visit(), "store_id": 7}, count=2, priority=10)).json()
 
     assert answer["accepted"] is False
@@ -85,16 +85,16 @@ def test_a_rehearsal_lists_every_error_with_its_place(v1):
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None, {}])
-def test_any_json_can_be_rehearsed(v1, body):
+def test_any_json_can_be_dry_run(v1, body):
     answer = v1.post("jobs:validate", json.dumps(body).encode()).json()
     assert answer["accepted"] is False
     assert answer["errors"]
 
 
-def test_what_is_no_json_cannot_be_rehearsed(v1):
+def test_what_is_not_json_cannot_be_dry_run(v1):
     assert_problem(v1.post("jobs:validate", b"{"), 400, "invalid-submission")
 
 
-def test_a_rehearsal_needs_the_scope_of_a_submission(with_key, person):
+def test_a_dry_run_needs_the_scope_of_a_submission(with_key, person):
     assert with_key(person, Scope.SUBMIT).post("jobs:validate", submission()).status_code == 200
     assert_problem(with_key(person, Scope.READ).post("jobs:validate", submission()), 403, "not-allowed")
