@@ -1,4 +1,4 @@
-"""What the admin's pages of every room have in common."""
+"""What the admin's pages of every app have in common."""
 
 import json
 from typing import cast
@@ -9,14 +9,14 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-# Rows of a long table that a list leads through.
+# The most rows of a long table that a list shows.
 LONGEST_LIST = 10_000
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
-    """Rows that the service alone writes: looked at, never added, changed or deleted by hand.
+    """Rows that only the service writes: browsed, never added, changed or deleted by hand.
 
-    Nor are jobs deleted here: the page that asks "are you sure?" would first list each of their images.
+    Jobs are not deleted here either: the confirmation page would first list each of their images.
     """
 
     list_per_page = 50
@@ -37,8 +37,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # as above
     """The first LONGEST_LIST rows, in pages.
 
-    To count millions of images takes longer than to show fifty of them, and a page far down costs every row
-    before it. So both end here, and the filters and links lead to the rows beyond.
+    Counting millions of images takes longer than showing fifty of them, and a late page costs as much as every row
+    before it. So both stop here; filters and links lead to the rows beyond.
     """
 
     @cached_property
@@ -51,7 +51,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # as above
 
     @cached_property
     def estimate(self) -> int:
-        """About how many rows there are, to two digits, as PostgreSQL's planner guesses; for capped lists."""
+        """About how many rows there are, to two digits, as estimated by PostgreSQL's planner; for capped lists."""
         plan = json.loads(self._rows.explain(format="json"))
         rows = max(self._counted, int(plan[0]["Plan"]["Plan Rows"]))
         return round(rows, 2 - len(str(rows)))

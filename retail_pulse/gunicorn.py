@@ -1,7 +1,7 @@
 """gunicorn's configuration: one process with web threads and the engine inside.
 
-Signals: SIGTERM and SIGINT drain, SIGQUIT leaves at once (what was in hand is rescued). gunicorn passes a group's
-SIGTERM on, so it may arrive twice; the second one changes nothing.
+Signals: SIGTERM and SIGINT drain, SIGQUIT exits at once (images in flight are rescued). gunicorn forwards a group's
+SIGTERM, so it may arrive twice; the second one changes nothing.
 """
 
 import logging
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's threaded worker, which cuts stalled clients off; its engine stops claiming when it is told to end."""
+    """gunicorn's threaded worker, which cuts off stalled clients; on a signal to end, its engine stops claiming."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -35,7 +35,7 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
     def handle(self, conn: TConn) -> Any:
         """One request in a thread; gunicorn itself would wait for a stalled client for ever."""
         if not conn.initialized and not conn.wait_for_data(0):
-            # Until its first byte, a connection waits outside of the threads.
+            # Until its first byte arrives, a connection takes no thread.
             return _DEFER
         with self._watchdog.deadline() as deadline:
             deadline.watch(conn.sock)
@@ -43,12 +43,12 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
 
     def init_signals(self) -> None:
         super().init_signals()
-        # Ctrl-C reaches every process of the terminal's group: to gunicorn it means "at once", to us "in order".
+        # Ctrl-C reaches every process of the terminal's group: gunicorn would exit at once, this service drains.
         signal.signal(signal.SIGINT, self.handle_exit)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.alive:
-            # Not here: the interrupted main thread may hold the very lock that the engine's event needs.
+            # Not here: the interrupted main thread may hold the lock that the engine's event needs.
             self.method_queue.defer(get_engine().stop_claiming)
             self.method_queue.defer(listener.close)
         super().handle_exit(sig, frame)
@@ -58,10 +58,10 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn in this very process, configured by this module.
+    """gunicorn in this process, configured by this module.
 
-    Its workers are forked from what is loaded already, which makes a restart half as long as a second interpreter
-    would. So nothing that does not survive a fork may be open when it runs: no thread, no connection.
+    Its workers are forked from what is already loaded, which makes a restart half as long as with a second
+    interpreter. So nothing that does not survive a fork may be open when it runs: no thread, no connection.
     """
 
     def __init__(self, address: str) -> None:
@@ -82,11 +82,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
 worker_class = EngineWorker
 workers = 1
 threads = settings.WEB_THREADS
-# A worker that does not even turn its event loop for this long is replaced.
+# A worker whose event loop has not run for this long is replaced.
 timeout = 60
-# The engine's drain, and a little to record and hand back.
+# The engine's drain, and some time to record results and hand images back.
 graceful_timeout = math.ceil(settings.SHUTDOWN_SECONDS) + 5
-# Never restarted for its age: a restart in the midst of work is only a cost.
+# Never restarted because of its age: a restart in the middle of work only costs time.
 max_requests = 0
 keepalive = 5
 control_socket_disable = True
@@ -96,9 +96,7 @@ def when_ready(server: Arbiter) -> None:
     signal.signal(signal.SIGINT, lambda _, frame: server.signal(signal.SIGTERM, frame))
     if settings.API_OPEN:
         listening = ", ".join(str(listener) for listener in server.LISTENERS)
-        logger.warning(
-            "API open: whoever reaches it needs no credentials, but through a proxy", extra={"at": listening}
-        )
+        logger.warning("API open: direct clients need no credentials, those behind a proxy do", extra={"at": listening})
 
 
 def post_worker_init(worker: Any) -> None:

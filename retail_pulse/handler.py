@@ -1,6 +1,6 @@
-"""The WSGI handler: Django's, made safe against what it reads before it can answer.
+"""The WSGI handler: Django's, made safe against headers that it reads before it can answer.
 
-Django reads the Content-Type while it makes the request, outside of everything that turns errors into answers: a bare
+Django reads the Content-Type while it builds the request, outside everything that turns errors into answers: a bare
 `charset=hex` or `charset*=utf-8''%00` would end as the server's own 500. Parameters in pieces of which one has no
 number (`charset*0=ut; charset*=f-7`, RFC 2231) are a TypeError of Python's own `email`, wherever they are read.
 """
@@ -15,7 +15,7 @@ from django.utils.http import parse_header_parameters
 
 
 class Request(WSGIRequest):
-    """Its query string is UTF-8: the charset that a Content-Type names is the body's, and for its parser to judge.
+    """Its query string is UTF-8: the charset of a Content-Type belongs to the body, and the body's parser checks it.
 
     A multipart body is refused where a part's header cannot be read.
     """
@@ -40,7 +40,7 @@ class Handler(WSGIHandler):
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> HttpResponseBase:
         if not _is_readable(environ.get("CONTENT_TYPE", "")):
-            # Then it declares nothing, and a view refuses the body.
+            # Without a Content-Type, a view refuses the body.
             environ["CONTENT_TYPE"] = ""
         return super().__call__(environ, start_response)
 
@@ -49,7 +49,7 @@ def _is_readable(content_type: str) -> bool:
     try:
         codecs.lookup(parse_header_parameters(content_type)[1].get("charset", "utf-8"))
     except LookupError:
-        return True  # a charset that nobody knows; Django passes over it
+        return True  # an unknown charset, which Django ignores
     except (ValueError, TypeError):
         return False
     return True

@@ -1,4 +1,4 @@
-"""The two questions of whoever watches over the process: does it live, and can it work?"""
+"""The probes of a process supervisor: is the process alive, and is it ready?"""
 
 import logging
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 logger = logging.getLogger(__name__)
 
-# Longer than a busy database takes, shorter than any prober's patience.
+# Longer than a busy database takes, shorter than the timeout of any probe.
 DATABASE_SECONDS = 1.0
 
-_asking = Lock()
+_query_lock = Lock()
 
 
 class Probes:
-    """Answers /livez and /readyz before anything else looks at the request.
+    """Answers /livez and /readyz before anything else handles the request.
 
-    Probes come by address, over plain HTTP, from machines that ALLOWED_HOSTS and the redirect to https do not know.
+    Probes use an IP address and plain HTTP, which ALLOWED_HOSTS and the redirect to https would reject.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -39,7 +39,7 @@ class Probes:
 
 
 def _livez() -> HttpResponse:
-    """200 as long as the process answers at all: a database that is away must not get it killed."""
+    """200 as long as the process answers at all: it must not be killed because its database is away."""
     return JsonResponse({"status": "alive"})
 
 
@@ -52,16 +52,16 @@ def _readyz() -> HttpResponse:
 
 
 def _database_answers(seconds: float) -> bool:
-    # Asked by a thread of its own: no timeout of the driver covers waiting for a connection, connecting and a
-    # frozen server together. The lock keeps it to one such thread, however many probes come.
+    # In a separate thread: no single timeout of the driver covers waiting for a connection, connecting and a frozen
+    # server. The lock limits it to one such thread, however many probes arrive.
     deadline = monotonic() + seconds
-    if not _asking.acquire(timeout=seconds):
+    if not _query_lock.acquire(timeout=seconds):
         return False
     answer: Future[None] = Future()
     Thread(target=_ask_database, args=[answer], name="readyz", daemon=True).start()
     try:
         answer.result(timeout=deadline - monotonic())
-    except Exception as error:  # noqa: BLE001 - whatever it is, without the database there is no work
+    except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
         logger.warning("not ready", extra={"error": str(error).strip() or type(error).__name__})
         return False
     return True
@@ -79,4 +79,4 @@ def _ask_database(answer: Future[None]) -> None:
     else:
         answer.set_result(None)
     finally:
-        _asking.release()
+        _query_lock.release()

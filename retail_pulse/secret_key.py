@@ -1,4 +1,4 @@
-"""The service's own secret key: made once, kept beside its state."""
+"""The service's own secret key: made once, kept in its state directory."""
 
 import os
 import secrets
@@ -14,9 +14,9 @@ def kept_key(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
-    """Written aside and linked into place: of several first processes one wins, and none reads half a key."""
+    """Written to a draft and linked into place: of several first processes one wins, and none reads half a key."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # A name of its own, not the process id: containers that share the directory may share their ids too.
+    # A random name, not the process id: containers that share the directory may have the same ids.
     descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
     draft = Path(name)
     with os.fdopen(descriptor, "w") as file:

@@ -112,8 +112,7 @@ def _secret_key(home: Path) -> str:
         ) from error
 
 
-# The embedded database, the secret key and the log. Not in the checkout's index, and named so that nobody
-# takes it for a cache.
+# The embedded database, the secret key and the log. Ignored by git, and named so that nobody takes it for a cache.
 RETAIL_PULSE_HOME = Path(env.str("RETAIL_PULSE_HOME", default=str(BASE_DIR / ".retail-pulse"))).absolute()
 
 DEBUG = _boolean("DEBUG", default=False)
@@ -181,7 +180,7 @@ USE_I18N = False
 FORMAT_MODULE_PATH = "retail_pulse.formats"
 USE_TZ = True
 STATIC_URL = "static/"
-# WhiteNoise reads each app's own static folder, so that there is no collectstatic step to forget.
+# WhiteNoise reads each app's own static folder, so that no collectstatic step can be forgotten.
 WHITENOISE_USE_FINDERS = True
 AUTHENTICATION_BACKENDS = ["access.passwords.ThrottledPasswords"]
 LOGIN_URL = LOGOUT_REDIRECT_URL = "dashboard:sign_in"
@@ -198,25 +197,25 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Threads of the web server; each may hold one database connection.
 WEB_THREADS = _integer("WEB_THREADS", 8, 1, 256)
-# From a request's first byte to its answer's last one; a client that takes longer is cut off, and its thread is free.
+# From a request's first byte to its answer's last; a client that takes longer is cut off, and its thread is freed.
 WEB_REQUEST_SECONDS = _seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
-# Threads that may be busy telling browsers what happens, live; whoever finds none free asks every few seconds instead.
+# Threads that may be busy with live event streams; a client that finds none free polls every few seconds instead.
 LIVE_STREAMS = _integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # The claimer and the recorder are the engine's two users of the pool.
 DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
-# A serving process gives up a connection on which one statement has gone unanswered for so long.
+# The statement timeout of a serving process: it closes a connection on which one has gone unanswered for this long.
 DATABASE_PATIENCE_SECONDS = _seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# The keeper's own way past a transaction pooler, where its advisory lock would mean nothing.
+# For dedicated connections, which bypass a transaction pooler: an advisory lock would mean nothing there.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
-# Without any direct way: liveness by the heartbeat alone, and polling instead of NOTIFY.
+# Without any direct connection: liveness by the heartbeat alone, and polling instead of NOTIFY.
 LEASE_ONLY = _boolean("LEASE_ONLY", default=False)
 # A worker whose heartbeat is older than this is dead, whatever its lock says.
 LEASE_SECONDS = _seconds("LEASE_SECONDS", 30, 1, 3600)
 
 _POSTGRES_URL = "postgresql://user:password@host:5432/name"
 if DATABASE_URL:
-    # Wrong ones are not repeated, because they may hold a password; other schemes would be, in a warning.
+    # A wrong URL is not repeated, because it may hold a password; the library would repeat other schemes in a warning.
     if not DATABASE_URL.startswith(("postgresql://", "postgres://")):
         raise ImproperlyConfigured(f"DATABASE_URL: allowed is {_POSTGRES_URL}.")
     try:
@@ -229,7 +228,7 @@ try:
     conninfo_to_dict(DATABASE_DIRECT_URL)
 except ProgrammingError:
     raise ImproperlyConfigured(f"DATABASE_DIRECT_URL: allowed is {_POSTGRES_URL}.") from None
-# A process frozen within a transaction keeps its rows locked, so that nobody can rescue them: no longer than its lease.
+# A process frozen within a transaction keeps its rows locked, and nobody can rescue them; this ends it with its lease.
 # A transaction pooler would refuse the option.
 _has_pooler = LEASE_ONLY or DATABASE_DIRECT_URL
 _lock_limit = (
@@ -251,13 +250,13 @@ _database["OPTIONS"] = {
     "keepalives_interval": 5,
     "keepalives_count": 2,
     "tcp_user_timeout": 15_000,
-    # What the URL itself says goes before.
+    # Options in the URL take precedence.
     **_lock_limit,
     **_database.get("OPTIONS", {}),
 }
 DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
 
-# What requests and failed sign-ins are counted in.
+# Where requests and failed sign-ins are counted.
 _CACHE_URL = "locmemcache://"
 CACHE_URL = env.str("CACHE_URL", default=_CACHE_URL)
 try:
@@ -268,25 +267,25 @@ except ImproperlyConfigured:
         f"CACHE_URL: allowed is {_CACHE_URL}, dbcache://table, rediscache://host:6379/0 or pymemcache://host:11211."
     ) from None
 if CACHE_URL == _CACHE_URL:
-    # A few hundred bytes each; beyond, those used least recently are forgotten.
+    # A few hundred bytes each; beyond this number, the least recently used are dropped.
     _cache["OPTIONS"] = {"MAX_ENTRIES": 20_000}
 CACHES = {"default": _cache}
 
-# The assignment API without credentials; `serve` and `demo` switch it on when they bind to loopback.
+# The API without credentials; `serve` and `demo` switch it on when they bind to loopback.
 API_OPEN = _boolean("API_OPEN", default=False)
 API_OPEN_IS_UNSET = "API_OPEN" not in env.ENVIRON
 MAX_IMAGES_PER_JOB = _integer("MAX_IMAGES_PER_JOB", 100_000, 1, 1_000_000)
 # 100,000 visits take up to 13 MB of JSON.
 MAX_BODY_BYTES = _integer("MAX_BODY_BYTES", 32 * 2**20, 1_024, 2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
-# Images of one user that are not final yet; callers without credentials count as one.
+# Images of one user that are not final yet; all callers without credentials count as one user.
 MAX_PENDING_IMAGES = _integer("MAX_PENDING_IMAGES", 1_000_000, 1, 2**31)
-# Of one user, or of one address without credentials; 0 is no limit.
+# Requests of one user, or of one address without credentials; 0 is no limit.
 API_RATE_PER_MINUTE = _integer("API_RATE_PER_MINUTE", 6_000, 0, 1_000_000)
-# Attempts with one name that may fail in one window; five times as many from one address.
+# Failed sign-ins allowed for one name in one window; five times as many from one address.
 LOGIN_FAILURES = _integer("LOGIN_FAILURES", 10, 1, 1_000)
 LOGIN_WINDOW_SECONDS = _integer("LOGIN_WINDOW_SECONDS", 300, 1, 86_400)
-# Proxies of the operator's that append to X-Forwarded-For; 0: nobody's word is taken for a client's address.
+# The operator's proxies that append to X-Forwarded-For; 0: that header is ignored.
 PROXIES = _integer("PROXIES", 0, 0, 10)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.Bearer", "access.authentication.Session"],
@@ -314,18 +313,18 @@ SPECTACULAR_SETTINGS = {
         name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    # From this service's own files: it works where no other host can be reached.
+    # From this service's own files, so that it works where no other host can be reached.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    # Without the badge of a validator elsewhere.
+    # Without the badge of an external validator.
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
-# People's tokens, see access/tokens.py; only a new password or a deactivated user ends them sooner.
+# Users' tokens, see access/tokens.py; only a new password or a deactivated user ends them sooner.
 JWT_ACCESS_SECONDS = _integer("JWT_ACCESS_SECONDS", 900, 10, 86_400)
 JWT_REFRESH_SECONDS = _integer("JWT_REFRESH_SECONDS", 86_400, 60, 31_536_000)
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
-    # Of its own: nothing else that this service signs can pass for a token.
+    # A separate key: nothing else that this service signs can pass as a token.
     "SIGNING_KEY": hmac.digest(SECRET_KEY.encode(), b"retail_pulse.tokens", "sha256").hex(),
     "ACCESS_TOKEN_LIFETIME": timedelta(seconds=JWT_ACCESS_SECONDS),
     "REFRESH_TOKEN_LIFETIME": timedelta(seconds=JWT_REFRESH_SECONDS),
@@ -334,38 +333,38 @@ SIMPLE_JWT = {
 ENGINE = env.str("ENGINE", default="jobs.engine.threads.ThreadEngine")
 # `off`: this web process serves requests only, and `work` processes do the work.
 ENGINE_AUTOSTART = _choice("ENGINE_AUTOSTART", "auto", ["auto", "off"])
-# Seats of one process: images in hand at once.
+# Worker slots of one process: images in flight at once.
 WORKER_THREADS = _integer("WORKER_THREADS", 64, 1, 1024)
 MAX_ATTEMPTS = _integer("MAX_ATTEMPTS", 3, 1, 100)
-# Apart from attempts: healthy images in a storm of kills must not fail.
+# Counted separately from attempts: healthy images must not fail because processes are killed.
 MAX_CRASHES = _integer("MAX_CRASHES", 10, 1, 1000)
 BACKOFF_BASE_SECONDS = _seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
 BACKOFF_MAX_SECONDS = _seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
-# How long SIGTERM lets images in hand finish before they are handed back.
+# How long images in flight may finish after SIGTERM before they are handed back.
 SHUTDOWN_SECONDS = _seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 
 # For the whole download, redirects included: the library's own timeouts are per read.
 FETCH_DEADLINE_SECONDS = _seconds("FETCH_DEADLINE_SECONDS", 30, 0.1, 3600)
 FETCH_MAX_BYTES = _integer("FETCH_MAX_BYTES", 25 * 2**20, 1, 2**31)
-# What all downloads of a process together keep in memory; what finds no room there goes to temporary files.
+# What all downloads of a process may keep in memory together; beyond that they use temporary files.
 FETCH_MEMORY_BYTES = _integer("FETCH_MEMORY_BYTES", 64 * 2**20, 0, 2**40)
 FETCH_MAX_REDIRECTS = _integer("FETCH_MAX_REDIRECTS", 5, 0, 20)
-# Addresses that are not public but may be fetched from all the same.
+# Networks that are not public but may be fetched from.
 FETCH_ALLOW_CIDRS = _cidrs("FETCH_ALLOW_CIDRS")
 FETCH_ALLOW_PORTS = _ports("FETCH_ALLOW_PORTS", "80,443")
-# Downloads at once from one host, per process, whatever it could bear; 0 is no cap.
+# Most downloads at once from one host, per process, whatever it could handle; 0 is no cap.
 FETCH_PER_HOST = _integer("FETCH_PER_HOST", 0, 0, 1024)
-# For so long the refusals of a host (429, 503, Retry-After, timeouts) cost its images no attempt; 0: every one does.
+# How long a host's refusals (429, 503, Retry-After, timeouts) cost its images no attempt; 0: each costs one.
 HOST_PATIENCE_SECONDS = _seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = _choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = _integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
-# The seam for a real model: a dotted path to a class with one method, see jobs/imaging/gpu.py.
+# Where a real model is plugged in: the dotted path of a class with one method, see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
 GPU_MIN_SECONDS = _seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
 GPU_MAX_SECONDS = _seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
 
-# The stock admin and the pages of this service need nothing from elsewhere and nothing inline.
+# The stock admin and this service's pages need nothing from other origins and nothing inline.
 SECURE_CSP = {
     "default-src": ["'none'"],
     "script-src": ["'self'"],
@@ -379,7 +378,7 @@ SECURE_CSP = {
 }
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# True where the service stands behind a proxy that ends TLS: secure cookies, HSTS, redirect to https.
+# True where the service runs behind a proxy that terminates TLS: secure cookies, HSTS, redirect to https.
 HTTPS = _boolean("HTTPS", default=False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -387,6 +386,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 
 LOG_LEVEL = _choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
-# JSON lines, appended to by every process; empty is none. Relative names stand in RETAIL_PULSE_HOME.
+# JSON lines, appended to by every process; empty means none. A relative name is relative to RETAIL_PULSE_HOME.
 LOG_FILE = env.str("LOG_FILE", default="retail-pulse.log")
 LOGGING = logging_config(LOG_LEVEL, RETAIL_PULSE_HOME / LOG_FILE if LOG_FILE else None)

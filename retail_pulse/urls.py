@@ -1,4 +1,4 @@
-"""Where every path leads; /livez and /readyz are answered before, by `health.py`."""
+"""All URL paths; `health.py` answers /livez and /readyz before they get here."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase

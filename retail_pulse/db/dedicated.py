@@ -1,4 +1,4 @@
-"""Connections outside Django's pool, for what needs one session for long: a worker's lock, and listening."""
+"""Connections outside Django's pool, for what needs one session for a long time: a worker's lock, and LISTEN."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from retail_pulse.db.timeouts import TimeoutConnection
 
 
 def connect_dedicated() -> psycopg.Connection[Any]:
-    """A connection of the caller's own, in autocommit, past a transaction pooler where there is a way."""
+    """A connection of the caller's own, in autocommit; with DATABASE_DIRECT_URL it bypasses a transaction pooler."""
     if settings.DATABASE_DIRECT_URL:
         return TimeoutConnection.connect(settings.DATABASE_DIRECT_URL, autocommit=True)
     parameters = connection.get_connection_params()

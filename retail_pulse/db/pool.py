@@ -1,4 +1,4 @@
-"""What Django's pool of database connections does after the database has been away."""
+"""How Django's pool of database connections recovers after the database has been away."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from psycopg_pool import ConnectionPool
 
 
 def check_or_drain(connection: psycopg.Connection[Any]) -> None:
-    """Check a connection that the pool is about to hand out; where it is dead, so are the idle ones beside it.
+    """Check a connection that the pool is about to hand out; if it is dead, the idle ones are dead too and are dropped.
 
-    Left alone, the pool would find them dead one after the other, with a growing pause in between: ten idle
-    connections took it more than five seconds after a restart of the server, and with this ten milliseconds.
+    Otherwise the pool finds them dead one by one, with growing pauses: after a restart of the server, ten idle
+    connections took it more than five seconds, and take ten milliseconds with this.
     Raises psycopg.Error.
     """
     try:

@@ -44,7 +44,7 @@ def logging_config(level: str, file: Path | None) -> dict[str, Any]:
         "filters": {"throttle": {"()": "retail_pulse.logs.throttle.LogThrottle"}},
         "handlers": handlers,
         "loggers": {
-            # It warns of a server's bad header with a traceback and the whole URL; the outcome says it better.
+            # It warns of a server's bad header with a traceback and the whole URL; the outcome says more.
             "urllib3": {"level": "ERROR"},
             **{name: {"filters": ["throttle"]} for name in throttle.LOGGERS},
         },

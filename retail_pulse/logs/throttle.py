@@ -1,13 +1,13 @@
-"""Keeps an outage from flooding the log: without database or cache, everything says so again and again."""
+"""Keeps an outage from flooding the log: without database or cache, every component reports it again and again."""
 
 import logging
 import threading
 from time import monotonic
 
-# One line of a kind in this time, so that half an hour without a database stays readable.
+# At most one line of a kind in this time, so that half an hour without a database stays readable.
 THROTTLE_SECONDS = 60.0
 
-# Messages that tell of a condition, not of one job or image: the next one says nothing that the first did not.
+# Messages that report a condition, not one job or image: a repetition adds nothing to the first.
 CONDITIONS = frozenset(
     {
         "engine starts over",
@@ -21,7 +21,7 @@ CONDITIONS = frozenset(
         "not ready",
     }
 )
-# Loggers whose warnings are such conditions: the driver's pool tells of every attempt to connect.
+# Loggers whose warnings are such conditions: the driver's pool reports every failed connection.
 _CONDITION_LOGGERS = frozenset({"psycopg.pool"})
 
 
@@ -53,11 +53,11 @@ class LogThrottle(logging.Filter):
 def _is_throttled(record: logging.LogRecord) -> bool:
     if record.msg in CONDITIONS or record.name in _CONDITION_LOGGERS:
         return True
-    # Django logs every answer from 500 on; a 503 is this service saying that the database is away.
+    # Django logs every answer from 500 on; a 503 means that the database is away.
     return record.name == "django.request" and getattr(record, "status_code", None) == 503
 
 
-# The loggers that such lines come from; a filter is asked where a line is logged, not where it arrives.
+# The loggers that write such lines; a filter applies where a line is logged, not where it is handled.
 LOGGERS = (
     "access.throttles",
     "django.request",

@@ -1,8 +1,8 @@
-"""Django's database backend `retail_pulse.postgres`: PostgreSQL's own, on a server that runs when it is needed.
+"""Django's database backend `retail_pulse.postgres`: the one for PostgreSQL, on a server that is started on demand.
 
-Every connection, pooled or not, begins with `get_connection_params`; a pool asks there too, at each checkout. So
-this is where the server is started, started again after a crash, and given its database. Code that opens a
-connection of its own takes its parameters from the same method, whichever backend it is.
+Every connection, pooled or not, begins with `get_connection_params`; a pool calls it too, at each checkout. So
+this is where the server is started, restarted after a crash, and given its database. Code that opens a
+dedicated connection takes its parameters from the same method, whichever backend it is.
 """
 
 from contextlib import suppress
@@ -36,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return server.major_version(Path(settings.RETAIL_PULSE_HOME)) * 10_000
 
     def _ensure_database(self, name: str, address: dict[str, str]) -> None:
-        """Create the database `name` where it is missing; asked of the server once in a process."""
+        """Create the database `name` where it is missing; checked once per process."""
         if (address["host"], name) in self._existing:
             return
         with psycopg.connect(make_conninfo(dbname="postgres", **address), autocommit=True) as connection:

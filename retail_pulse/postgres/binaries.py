@@ -39,7 +39,7 @@ class Programs:
 
 
 def find() -> Programs:
-    """The wheel's programs where it is installed, else the newest of the system's.
+    """The wheel's programs where it is installed, else the system's newest.
 
     Raises ImproperlyConfigured where there are none of version 15 or later.
     """
@@ -68,14 +68,14 @@ def _of_wheel() -> Programs | None:
 
 def _system_folders() -> Iterator[Path]:
     if on_path := shutil.which("postgres"):
-        # Behind a link lies the installation with initdb beside it.
+        # A link leads to the installation, which has initdb in the same folder.
         yield Path(on_path).resolve().parent
     yield from Path("/usr/lib/postgresql").glob("*/bin")  # Debian and Ubuntu
     yield from Path("/usr").glob("pgsql-*/bin")  # the PostgreSQL project's own packages for Fedora and kin
 
 
 def _inspect(folder: Path) -> Programs | None:
-    """What stands in `folder`; None where it holds no complete server or one that does not run here."""
+    """The programs in `folder`; None where it holds no complete server or one that does not run here."""
     if not (folder / "initdb").exists():
         return None
     try:

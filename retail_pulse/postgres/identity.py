@@ -1,8 +1,8 @@
-"""As whom the server runs: PostgreSQL refuses to run as root.
+"""The user that the server runs as: PostgreSQL refuses to run as root.
 
 Root's server runs in a user namespace, in which root's files belong to an ordinary user. Where namespaces are
-forbidden, as in most containers, it runs as an unprivileged user, who is given the state directory. A state
-directory that belongs to an ordinary user already is served as that user, even if root comes along.
+forbidden, as in most containers, it runs as an unprivileged user, who is given the state directory. For a state
+directory that already belongs to an ordinary user, the server runs as that user, even if root starts it.
 """
 
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 
 
 class NoServerUserError(Exception):
-    """There is no user as whom the server can run here; the text is a sentence for people."""
+    """There is no user that the server can run as here; the text is a sentence for people."""
 
 
 def become_server_user(state: Path, programs: Path) -> None:
-    """Become a user as whom PostgreSQL runs, and to whom `state` belongs. Raises NoServerUserError."""
+    """Become a user that PostgreSQL runs as and that owns `state`. Raises NoServerUserError."""
     if os.geteuid() != 0:
-        # initdb looks up the name of its user; an arbitrary id, as some container platforms give, has none.
+        # initdb looks up the name of its user; the arbitrary ids of some container platforms have none.
         if not _has_name(os.geteuid()) and _namespace_allowed():
             _enter_namespace()
         return
@@ -29,7 +29,7 @@ def become_server_user(state: Path, programs: Path) -> None:
     os.setgroups([])
     if uid == 0:
         uid, gid = _unprivileged()
-        # Asked before anything is given away, so that a refusal leaves root's state as it was.
+        # Checked before anything changes owner, so that a refusal leaves root's state as it was.
         _require_entrance([state.parent.parent, programs], uid, gid)
         _hand_over(state, uid, gid)
     _require_entrance([state, programs], uid, gid)
@@ -46,7 +46,7 @@ def _has_name(uid: int) -> bool:
 
 
 def _unprivileged() -> tuple[int, int]:
-    """The user and group id of an ordinary user who has a name on this machine."""
+    """The user and group id of an ordinary user with a name on this machine."""
     try:
         user = pwd.getpwnam("nobody")
     except KeyError:
@@ -80,7 +80,7 @@ def _hand_over(state: Path, uid: int, gid: int) -> None:
     for folder, _, names in os.walk(state):
         for path in (folder, *(os.path.join(folder, name) for name in names)):
             os.chown(path, uid, gid, follow_symlinks=False)
-    # The way in for the new user, through a home that is otherwise closed to everybody but its owner.
+    # Lets the new user through a home that is otherwise closed to everybody but its owner.
     os.chown(state.parent, -1, gid)
     state.parent.chmod(state.parent.stat().st_mode | 0o010)
 

@@ -21,7 +21,7 @@ from retail_pulse.postgres import identity, locks
 
 SUPERUSER = "retail_pulse"
 PORT = 5432
-# After a crash the server first replays its log: this may take a while, and goes on when nobody waits any more.
+# After a crash the server first replays its log: this may take a while, and continues after this time is over.
 READY_SECONDS = 60.0
 # Processes of a killed server notice that it is gone when their statement ends.
 STRAGGLERS_SECONDS = 20.0
@@ -76,8 +76,8 @@ def make_socket_directory(folder: Path) -> None:
             f"{folder}, where the server's socket goes, must be a directory of this user's alone: "
             "close it to others (chmod 700) if it is yours, else remove it."
         )
-    # Left behind by a killed server, with a PID in it that may be somebody else's by now. The caller holds the
-    # lock of the data directory, so no server of ours uses them.
+    # Left behind by a killed server, with a PID that another process may have by now. The caller holds the
+    # lock of the data directory, so none of this service's servers uses them.
     for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
         (folder / name).unlink(missing_ok=True)
 
@@ -123,7 +123,7 @@ def start(programs: Path, state: Path, socket_dir: Path) -> None:
         if time.monotonic() > deadline:
             raise LaunchError(
                 f"PostgreSQL has been starting for {READY_SECONDS:g} seconds, perhaps because it recovers from a "
-                f"crash; {log} tells. It goes on; try again in a while."
+                f"crash; see {log}. It continues; try again in a while."
             )
         time.sleep(locks.POLL_SECONDS)
 
@@ -142,7 +142,7 @@ def _options(socket_dir: Path) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    # Not the environment of whoever came first: it holds secrets, and PG* variables that would redirect the server.
+    # Not the environment of the first process: it holds secrets, and PG* variables that would redirect the server.
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
@@ -150,8 +150,8 @@ def _environment() -> dict[str, str]:
 def _ignore_stale_pid(data: Path) -> dict[str, str]:
     """Keep PostgreSQL from taking a left-over postmaster.pid for a running server because its PID is reused.
 
-    No server of ours lives, as the locks have shown. Declared an ancestor of the new server, the PID no longer
-    stops it; PostgreSQL still makes sure by the shared memory that no other server uses the directory.
+    None of this service's servers is alive, as the locks have shown. Declared an ancestor of the new server, the PID
+    no longer stops it; PostgreSQL still checks by the shared memory that no other server uses the directory.
     """
     try:
         return {"PG_GRANDPARENT_PID": (data / "postmaster.pid").read_text().splitlines()[0]}

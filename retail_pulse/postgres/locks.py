@@ -2,10 +2,10 @@
 
 The kernel releases a lock when its holder dies, by whatever signal: unlike a PID in a file, it is never stale.
 
-- `start.lock`: held for the moment in which one process starts, joins, leaves or stops the server.
-- `users.lock`: shared, by every process that uses the server, for as long as it lives.
-- `server.lock`: by the server's main process itself, which also wrote its PID there.
-- the data directory: by every process of the server, so that the last straggler of a killed one is waited for.
+- `start.lock`: held while one process starts, joins, leaves or stops the server.
+- `users.lock`: held shared by every process that uses the server, for as long as it lives.
+- `server.lock`: held by the server's main process itself, which also writes its PID there.
+- the data directory: held by every process of the server, so that the last straggler of a killed one is waited for.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ def open_lock(path: Path) -> int:
     """A descriptor of the lock file `path`, made where it is missing; it belongs to its folder's owner."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if os.geteuid() == 0:
-        # Root may be the first to come to a state directory that an ordinary user goes on to use.
+        # Root may be the first to use a state directory that an ordinary user continues to use.
         owner = path.parent.stat()
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
     return descriptor
@@ -38,7 +38,7 @@ def try_flock(descriptor: int, operation: int) -> bool:
 
 
 def wait_alone(descriptor: int, seconds: float) -> bool:
-    """Whether nobody else held the lock of `descriptor` within `seconds`, so that it is now ours alone."""
+    """Whether the lock of `descriptor` could be taken exclusively within `seconds`."""
     deadline = time.monotonic() + seconds
     while not try_flock(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
@@ -49,7 +49,7 @@ def wait_alone(descriptor: int, seconds: float) -> bool:
 
 @contextmanager
 def exclusive(path: Path, seconds: float) -> Iterator[int]:
-    """Hold `path` alone; yields its descriptor. Raises TimeoutError after `seconds` of waiting.
+    """Hold `path` exclusively; yields its descriptor. Raises TimeoutError after `seconds` of waiting.
 
     A child process that was given the descriptor keeps the lock if this process is interrupted or killed.
     """
@@ -58,7 +58,7 @@ def exclusive(path: Path, seconds: float) -> Iterator[int]:
         if not wait_alone(descriptor, seconds):
             raise TimeoutError(f"another process has held {path} for {seconds:g} seconds")
         yield descriptor
-        # Not closed alone: a child that another thread forked meanwhile would go on holding it.
+        # Closing it is not enough: a child that another thread forked meanwhile would continue to hold it.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         os.close(descriptor)
@@ -77,5 +77,5 @@ def server_lives(descriptor: int) -> bool:
 
 
 def server_pid(descriptor: int) -> int:
-    """The PID that the holder of `server.lock` wrote; 0 where it has not come to that yet."""
+    """The PID that the holder of `server.lock` wrote; 0 where it has not written it yet."""
     return int(os.pread(descriptor, 20, 0) or b"0")

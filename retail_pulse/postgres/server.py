@@ -1,8 +1,8 @@
 """One state directory's server, shared by every process that uses it: the first starts it, the last stops it.
 
-A process uses the server from its first connection until it ends. One that is killed lets go of its locks too,
-but cannot stop the server: then the next process to leave does. A forked child counts once it connects itself,
-a process that replaces itself by exec counts again from its next connection.
+A process uses the server from its first connection until it ends. A killed process releases its locks too, but
+cannot stop the server: then the next process to leave does. A forked child counts once it connects itself, a
+process that replaces itself by exec counts again from its next connection.
 """
 
 import atexit
@@ -35,9 +35,9 @@ SOCKET_PATH_BYTES = 107  # unix(7): sun_path holds 108, one of them the closing 
 
 
 def ensure_running(home: Path) -> "Server":
-    """The server of `home`, running and in use by this process; started where nobody has yet, or after a crash.
+    """The server of `home`, running and in use by this process; started where it is not, or has crashed.
 
-    Cheap where it runs already: every connection asks. Raises ImproperlyConfigured where it can never run,
+    Cheap where it already runs: every connection calls this. Raises ImproperlyConfigured where it can never run,
     and OperationalError where it did not start.
     """
     server = _servers.get(home)
@@ -45,7 +45,7 @@ def ensure_running(home: Path) -> "Server":
         return server
     with _mutex:
         if _leaving:
-            raise OperationalError("This process is ending and has already let go of the embedded PostgreSQL.")
+            raise OperationalError("This process is ending and has already released the embedded PostgreSQL.")
         server = _servers.setdefault(home, Server(home))
         server.join()
         return server
@@ -73,7 +73,7 @@ class Server:
 
     @cached_property
     def address(self) -> dict[str, str]:
-        """Where the server is and as whom to connect: `host`, `port` and `user` as libpq takes them."""
+        """How to connect to the server: `host`, `port` and `user` as libpq takes them."""
         return {"host": str(self.socket_dir), "port": str(launch.PORT), "user": launch.SUPERUSER}
 
     @property
@@ -97,7 +97,7 @@ class Server:
         return descriptor is not None and locks.server_lives(descriptor)
 
     def is_ready(self) -> bool:
-        """Whether it runs and is the one that was found to accept connections, not one that another process starts."""
+        """Whether the server that was found to accept connections still runs, not one that is being started."""
         return self.is_running() and self.pid == self._ready_pid
 
     def join(self) -> None:
@@ -107,7 +107,7 @@ class Server:
             with self._alone() as start_lock:
                 if self._users_lock is None:
                     self._users_lock = locks.open_lock(self.state / "users.lock")
-                    fcntl.flock(self._users_lock, fcntl.LOCK_SH)  # free: who takes it alone holds the start lock
+                    fcntl.flock(self._users_lock, fcntl.LOCK_SH)  # free: an exclusive holder also holds the start lock
                     self._server_lock = locks.open_lock(self.state / "server.lock")
                 self._make_ready(start_lock)
         except OSError as error:
@@ -138,9 +138,9 @@ class Server:
         deadline = time.monotonic() + launch.READY_SECONDS
         while not (self.is_running() and launch.is_ready(self.data, self.pid)):
             if time.monotonic() > deadline:
-                raise OperationalError(f"The embedded PostgreSQL accepts no connections; {self.log} tells why.")
+                raise OperationalError(f"The embedded PostgreSQL accepts no connections; see {self.log}.")
             if self.is_running():
-                # It starts, and its starter was killed; or it stops, told so by somebody else.
+                # It is starting and its starter was killed, or somebody else has stopped it.
                 time.sleep(locks.POLL_SECONDS)
             else:
                 self._start(start_lock)
@@ -154,7 +154,7 @@ class Server:
         done = subprocess.run(
             [*launcher, programs.folder, self.state, self.socket_dir, str(start_lock)],
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-            # The launcher keeps the lock if this process is killed: nobody starts a second one beside it.
+            # The launcher keeps the lock if this process is killed, so that no second one is started meanwhile.
             pass_fds=(start_lock,),
             start_new_session=True,
             stdin=subprocess.DEVNULL,
@@ -173,7 +173,7 @@ class Server:
             return
         with self._alone():
             try:
-                # Whether granted or not, our share of the lock ends here.
+                # Granted or not, this process's share of the lock ends here.
                 if locks.try_flock(self._users_lock, fcntl.LOCK_EX) and self.is_running():
                     self._stop(self.pid)
             finally:
@@ -181,7 +181,7 @@ class Server:
 
     def _stop(self, pid: int) -> None:
         if not self._is_server(pid):
-            logger.warning("left the embedded PostgreSQL running: it is not of this machine or container")
+            logger.warning("left the embedded PostgreSQL running: it belongs to another machine or container")
             return
         os.kill(pid, signal.SIGINT)  # PostgreSQL's "fast shutdown": ends the sessions and writes everything
         deadline = time.monotonic() + STOP_SECONDS
@@ -192,14 +192,14 @@ class Server:
             time.sleep(locks.POLL_SECONDS / 2)
 
     def _is_server(self, pid: int) -> bool:
-        # Through a shared directory the lock of a server in another container is seen, but its PID is a stranger's.
+        # A shared directory shows the lock of a server in another container, whose PID means another process here.
         try:
             return os.fsencode(self.data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except FileNotFoundError:
             return pid > 1 and not Path("/proc/self").exists()
 
     def forget(self) -> None:
-        """Close the descriptors, which lets go of this process's share and touches nobody else's."""
+        """Close the descriptors: this releases this process's share of the locks and no other."""
         for descriptor in (self._users_lock, self._server_lock):
             if descriptor is not None:
                 os.close(descriptor)
@@ -231,7 +231,7 @@ def _forget_all_after_fork() -> None:
         server.forget()
 
 
-# Registered as this module is imported, which Django does while it loads the models: handlers run last come,
-# first served, so that those of the applications still find their database.
+# Registered when this module is imported, which Django does while it loads the models: exit handlers run in reverse
+# order, so that those of the applications still find their database.
 atexit.register(_leave_all)
 os.register_at_fork(after_in_child=_forget_all_after_fork)

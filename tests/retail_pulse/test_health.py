@@ -1,4 +1,4 @@
-"""Does whoever watches the process get the truth, and in time?"""
+"""Do the probes answer correctly, and in time?"""
 
 import time
 
@@ -66,7 +66,7 @@ def test_probes_take_no_connection_out_of_the_pool(probe):
 
 
 @pytest.mark.parametrize("path", ["/livezz", "/readyz/x", "/api/livez"])
-def test_other_paths_are_no_probes(path):
+def test_other_paths_are_not_probes(path):
     assert Client().get(path).status_code == 404
 
 

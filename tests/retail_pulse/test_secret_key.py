@@ -1,4 +1,4 @@
-"""The key that the service makes for itself: one, whoever asks first, and for its owner's eyes alone."""
+"""The key that the service makes for itself: only one, whichever process is first, readable by its owner alone."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from retail_pulse.secret_key import kept_key
 from tests import ROOT
 
 
-def test_a_key_is_made_once_and_is_its_owners_alone(tmp_path):
+def test_a_key_is_made_once_and_readable_by_its_owner_alone(tmp_path):
     path = tmp_path / "home" / "secret-key"
     key = kept_key(path)
     assert len(key) >= 50
@@ -21,13 +21,13 @@ def test_no_two_homes_have_the_same_key(tmp_path):
     assert kept_key(tmp_path / "one") != kept_key(tmp_path / "two")
 
 
-def test_what_a_killed_process_left_behind_is_in_nobodys_way(tmp_path):
+def test_what_a_killed_process_left_behind_does_not_matter(tmp_path):
     for pid in range(1, 100):
         (tmp_path / f"secret-key.{pid}").touch(mode=0o600)
     assert len(kept_key(tmp_path / "secret-key")) >= 50
 
 
-# Says that it is there, waits for the word, then reads the key: so all of them ask at the same moment.
+# Prints that it is ready, waits for a line, then reads the key: so all processes read at the same moment.
 ASK = """
 import sys
 from pathlib import Path
@@ -41,7 +41,7 @@ print(kept_key(Path(sys.argv[1])), flush=True)
 def test_eight_first_processes_at_once_agree_on_one_key(tmp_path):
     for attempt in range(3):
         path = tmp_path / str(attempt) / "secret-key"
-        crowd = [
+        processes = [
             subprocess.Popen(
                 [sys.executable, "-c", ASK, str(path)],
                 stdin=subprocess.PIPE,
@@ -51,14 +51,14 @@ def test_eight_first_processes_at_once_agree_on_one_key(tmp_path):
             )
             for _ in range(8)
         ]
-        for process in crowd:
+        for process in processes:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
-        for process in crowd:
+        for process in processes:
             assert process.stdin is not None
             process.stdin.write("now\n")
             process.stdin.flush()
-        keys = {process.communicate(timeout=30)[0].strip() for process in crowd}
+        keys = {process.communicate(timeout=30)[0].strip() for process in processes}
         assert keys == {path.read_text()}
         assert len(path.read_text()) >= 50
         assert [file.name for file in path.parent.iterdir()] == ["secret-key"]

@@ -1,4 +1,4 @@
-"""What the environment may say, what it means when it says nothing, and what is refused."""
+"""Which values may the environment hold, what are the defaults, and what is refused?"""
 
 import os
 import runpy
@@ -18,7 +18,7 @@ KEY = "k" * 50
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout that holds settings.py alone, so that neither .env nor state of the real one plays a part."""
+    """A checkout with only settings.py, so that neither .env nor the state of the real one matters."""
     (tmp_path / "retail_pulse").mkdir()
     shutil.copy(ROOT / "retail_pulse" / "settings.py", tmp_path / "retail_pulse")
     return tmp_path
@@ -92,15 +92,15 @@ def test_an_empty_environment_gives_every_setting_its_default(read, checkout):
 
 
 def test_every_name_that_the_settings_read_has_a_default_here(checkout):
-    asked = []
+    names = []
 
     def get_value(name: str, **options: Any) -> Any:
-        asked.append(name)
+        names.append(name)
         return options["default"]
 
     with mock.patch("environ.Env.get_value", side_effect=get_value), mock.patch.dict(os.environ, {}, clear=True):
         runpy.run_path(str(checkout / "retail_pulse" / "settings.py"))
-    assert set(asked) == {*DEFAULTS, "RETAIL_PULSE_HOME", "SECRET_KEY"}
+    assert set(names) == {*DEFAULTS, "RETAIL_PULSE_HOME", "SECRET_KEY"}
 
 
 NUMBERS = [
@@ -139,7 +139,7 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("name", "lowest", "highest", "below", "above"), NUMBERS)
-def test_a_number_is_taken_up_to_its_limits_and_refused_beyond(read, name, lowest, highest, below, above):
+def test_a_number_is_accepted_up_to_its_limits_and_refused_beyond(read, name, lowest, highest, below, above):
     for text in (lowest, highest):
         assert read(SECRET_KEY=KEY, **{name: text})[name] == float(text)
     for text in (below, above):
@@ -155,13 +155,13 @@ def test_every_number_has_its_limits_tested():
 @pytest.mark.parametrize(
     "text", ["", "many", "1.5", "1e3", "+-5", "--5", "1_000", "0x10", "9" * 5000, "\N{FULLWIDTH DIGIT ONE}"]
 )
-def test_what_is_no_whole_number_is_refused(read, text):
+def test_what_is_not_a_whole_number_is_refused(read, text):
     with pytest.raises(ImproperlyConfigured, match=r"^MAX_ATTEMPTS=.*a whole number from 1 to 100\.$"):
         read(SECRET_KEY=KEY, MAX_ATTEMPTS=text)
 
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-inf", "1,5", "5s"])
-def test_what_is_no_number_of_seconds_is_refused(read, text):
+def test_what_is_not_a_number_of_seconds_is_refused(read, text):
     with pytest.raises(ImproperlyConfigured, match=r"^LEASE_SECONDS=.*a number of seconds from 1 to 3600\.$"):
         read(SECRET_KEY=KEY, LEASE_SECONDS=text)
 
@@ -203,7 +203,7 @@ def test_networks_are_read_from_a_list(read):
 
 
 @pytest.mark.parametrize("text", ["10.1.2.3/24", "localhost", "10.0.0.0/8;fd00::/8", "10.0.0.0/33"])
-def test_what_is_no_network_is_refused(read, text):
+def test_what_is_not_a_network_is_refused(read, text):
     with pytest.raises(ImproperlyConfigured, match=r"^FETCH_ALLOW_CIDRS=.*networks such as 10\.1\.2\.0/24"):
         read(SECRET_KEY=KEY, FETCH_ALLOW_CIDRS=text)
 
@@ -214,7 +214,7 @@ def test_ports_may_be_ranges(read):
 
 
 @pytest.mark.parametrize("text", ["", ",", "0", "65536", "90-80", "80-", "-80", "http", "8000-65536"])
-def test_what_is_no_port_is_refused(read, text):
+def test_what_is_not_a_port_is_refused(read, text):
     with pytest.raises(ImproperlyConfigured, match=r"^FETCH_ALLOW_PORTS=.*port"):
         read(SECRET_KEY=KEY, FETCH_ALLOW_PORTS=text)
 
@@ -237,7 +237,7 @@ def test_a_database_url_means_plain_postgres_with_a_pool(read):
         "clerk", "s@fe", "db.example", 6432, "shop",
     ]  # fmt: skip
     assert database["OPTIONS"]["pool"]["max_size"] == 22
-    # What the URL says goes before the defaults.
+    # Options in the URL take precedence over the defaults.
     assert (database["OPTIONS"]["sslmode"], database["OPTIONS"]["connect_timeout"]) == ("require", 9)
     assert database["OPTIONS"]["tcp_user_timeout"] == 15_000
 
@@ -252,7 +252,7 @@ def test_a_database_url_means_plain_postgres_with_a_pool(read):
         ("DATABASE_DIRECT_URL", "postgresql://u:hunter2@h/n?colour=red"),
     ],
 )  # fmt: skip
-def test_a_url_of_no_postgres_is_refused_without_repeating_it(read, name, url):
+def test_a_url_of_another_database_is_refused_without_repeating_it(read, name, url):
     with pytest.raises(ImproperlyConfigured, match=f"^{name}: allowed is postgresql://") as caught:
         read(SECRET_KEY=KEY, **{name: url})
     assert "hunter2" not in str(caught.value)
@@ -266,7 +266,7 @@ def test_the_cache_is_the_processs_own_memory_and_bounded_unless_a_url_names_ano
     assert shared["BACKEND"].endswith(".RedisCache")
 
 
-def test_a_url_of_no_cache_is_refused_without_repeating_it(read):
+def test_a_url_of_an_unknown_cache_is_refused_without_repeating_it(read):
     with pytest.raises(ImproperlyConfigured, match=r"^CACHE_URL: allowed is locmemcache://") as caught:
         read(SECRET_KEY=KEY, CACHE_URL="ftp://u:hunter2@h")
     assert "hunter2" not in str(caught.value)
@@ -283,7 +283,7 @@ def test_the_pool_holds_a_connection_for_every_web_thread_and_two_for_the_engine
     assert read(SECRET_KEY=KEY, WEB_THREADS="256")["DATABASE_POOL_SIZE"] == 258
 
 
-def test_https_switches_on_what_a_tls_proxy_asks_for(read):
+def test_https_switches_on_what_a_tls_proxy_requires(read):
     names = ["SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS"]
     plain, https = read(SECRET_KEY=KEY), read(SECRET_KEY=KEY, HTTPS="true")
     assert [bool(plain[name]) for name in names] == [False] * 4
@@ -299,7 +299,7 @@ def test_a_file_named_env_is_read_where_it_exists(read, checkout):
     assert (settings["MAX_ATTEMPTS"], settings["LEASE_SECONDS"]) == (7, 12)
 
 
-def test_the_environment_goes_before_the_file(read, checkout):
+def test_the_environment_takes_precedence_over_the_file(read, checkout):
     (checkout / ".env").write_text("MAX_ATTEMPTS=7\n")
     assert read(SECRET_KEY=KEY, MAX_ATTEMPTS="5")["MAX_ATTEMPTS"] == 5
 
@@ -309,7 +309,7 @@ def test_a_relative_home_becomes_absolute(read, tmp_path, monkeypatch):
     assert read(SECRET_KEY=KEY, RETAIL_PULSE_HOME="state")["RETAIL_PULSE_HOME"] == tmp_path / "state"
 
 
-def test_the_log_stands_in_the_home_unless_it_is_absolute_or_none(read, checkout):
+def test_the_log_is_in_the_home_unless_it_is_absolute_or_none(read, checkout):
     def file_of(**environment: str) -> Any:
         return read(SECRET_KEY=KEY, **environment)["LOGGING"]["handlers"].get("file", {}).get("filename")
 

@@ -110,7 +110,7 @@ def test_no_text_can_forge_a_second_line(logger, file):
 URL = "http://clerk:hunter2@images.test:8080/a/b.jpg?token=hunter2&x=1#hunter2"
 
 
-def test_urls_are_written_without_their_secrets_wherever_they_stand(logger, file):
+def test_urls_are_written_without_their_secrets_wherever_they_occur(logger, file):
     logger.info(
         "fetched %s, then", URL, extra={"url": URL, "other": f"<{URL}> and '{URL}'", "database": "psql://u:hunter2@h/n"}
     )
@@ -135,7 +135,7 @@ def test_the_terminal_hides_the_secrets_of_urls_too(terminal):
 
 
 @pytest.mark.parametrize("text", ["a//b?c", "x: y", "http:/one.slash?x", "the //path of http", "://?x"])
-def test_what_is_no_url_is_left_alone(logger, file, text):
+def test_what_is_not_a_url_is_left_unchanged(logger, file, text):
     logger.info("%s", text)
     assert lines(file)[0]["event"] == text
 
@@ -145,7 +145,7 @@ def test_cutting_urls_down_takes_no_time_however_hostile_the_text(logger):
         logger.info("%s", text)
 
 
-def test_a_request_is_named_by_its_method_and_path_alone(logger, file, rf):
+def test_a_request_is_logged_by_its_method_and_path_only(logger, file, rf):
     request = rf.get("/api/status", {"cursor": "hunter2"})
     logger.warning("Bad Request: %s", request.path, extra={"request": request, "status_code": 400})
     (line,) = lines(file)
@@ -167,7 +167,7 @@ def test_no_exception_steers_the_terminal(terminal):
     try:
         raise ValueError("x\x1b[31m\r\x9b\u202e")
     except ValueError:
-        logging.getLogger("tests.logs").exception("seat failed")
+        logging.getLogger("tests.logs").exception("slot failed")
     assert r"ValueError: x\x1b[31m\r\x9b\u202e" in terminal.getvalue()
     assert terminal.getvalue().replace("\n", "").isprintable()
 
@@ -176,7 +176,7 @@ def test_a_traceback_stays_within_its_line(logger, file):
     try:
         raise ValueError(HOSTILE)
     except ValueError:
-        logger.exception("seat failed")
+        logger.exception("slot failed")
     (line,) = lines(file)
     assert line["exception"].startswith("Traceback (most recent call last):")
     assert "ValueError: x\n" in line["exception"]
@@ -213,11 +213,11 @@ for number in range(300):
 
 
 def test_lines_of_several_processes_do_not_mix(file):
-    crowd = [
+    processes = [
         subprocess.Popen([sys.executable, "-c", WRITE, str(file), str(writer)], cwd=ROOT, stderr=subprocess.DEVNULL)
         for writer in range(3)
     ]
-    assert [process.wait(timeout=50) for process in crowd] == [0, 0, 0]
+    assert [process.wait(timeout=50) for process in processes] == [0, 0, 0]
     written = lines(file)
     for writer in range(3):
         assert [line["number"] for line in written if line["writer"] == str(writer)] == list(range(300))
@@ -231,7 +231,7 @@ def test_the_level_holds_for_every_logger():
     assert logging_config("WARNING", None)["root"] == {"level": "WARNING", "handlers": ["terminal"]}
 
 
-def test_the_terminal_gets_one_readable_line_without_colours_where_nobody_looks_on(terminal):
+def test_without_a_terminal_a_line_has_no_colours(terminal):
     logging.getLogger("tests.logs").info("job finished", extra={"job": 7})
     assert terminal.getvalue().endswith("[tests.logs] job=7\n")
     assert "job finished" in terminal.getvalue()
@@ -255,7 +255,7 @@ def test_the_terminals_traceback_shows_no_local_variables(terminal):
         password = "".join(["hun", "ter2"])
         raise ValueError(len(password))
     except ValueError:
-        logging.getLogger("tests.logs").exception("seat failed")
+        logging.getLogger("tests.logs").exception("slot failed")
     assert "ValueError: 7" in terminal.getvalue()
     assert "hunter2" not in terminal.getvalue()
 

@@ -24,7 +24,7 @@ def passed(filter_, *lines):
     return [filter_.filter(record) for record in lines]
 
 
-def test_a_condition_is_told_once_a_minute_and_how_often_it_was_left_out(clock):
+def test_a_condition_is_logged_once_a_minute_with_how_often_it_was_left_out(clock):
     log = throttle.LogThrottle()
     again = [line("jobs.engine.threads", "engine starts over") for _ in range(4)]
     assert passed(log, *again[:3]) == [True, False, False]
@@ -36,7 +36,7 @@ def test_a_condition_is_told_once_a_minute_and_how_often_it_was_left_out(clock):
     assert not hasattr(fresh, "left_out")
 
 
-def test_just_before_the_minute_is_over_it_stays_quiet(clock):
+def test_just_before_the_minute_is_over_it_is_still_throttled(clock):
     log = throttle.LogThrottle()
     log.filter(line("retail_pulse.health", "not ready"))
     clock[0] += throttle.THROTTLE_SECONDS - 0.01
@@ -54,7 +54,7 @@ def test_two_conditions_do_not_hide_each_other(clock):
     ) == [True, True, True, False]
 
 
-def test_what_happens_to_one_image_is_always_told(clock):
+def test_what_happens_to_one_image_is_always_logged(clock):
     log = throttle.LogThrottle()
     assert all(passed(log, *(line("jobs.engine.recorder", "stale outcome dropped", image=n) for n in range(50))))
 
@@ -69,7 +69,7 @@ def test_only_the_answer_503_is_a_condition(clock):
     ]
 
 
-def test_every_logger_named_here_exists_in_the_code_and_is_quiet():
+def test_every_logger_named_here_exists_in_the_code_and_is_throttled():
     for name in throttle.LOGGERS:
         if not name.startswith(("django", "psycopg")):
             __import__(name)

@@ -31,7 +31,7 @@ sys.stdin.read()
 """
 
 
-# Looks like the server of a home, as that of another container does through a shared directory.
+# Looks like the server of a home, like that of another container does through a shared directory.
 STRANGER = """
 import fcntl, os, sys
 from pathlib import Path
@@ -68,7 +68,7 @@ class User:
         assert line, f"the process ended without an answer: {self.process.communicate(timeout=30)[1]}"
         return line.strip()
 
-    def told(self, line: str) -> str:
+    def ask(self, line: str) -> str:
         """What the process answers to `line`."""
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
@@ -93,7 +93,7 @@ class User:
 def wait_until(condition: Callable[[], object], seconds: float = 15) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, f"not within {seconds:g} s"
         time.sleep(0.01)
 
 
@@ -142,7 +142,7 @@ def _shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(_shared_home: Path) -> Iterator[Path]:
-    """A state directory in which a server has run before; the tests of one pytest process take turns."""
+    """A state directory in which a server has run before; the tests of one pytest process use it one by one."""
     yield _shared_home
     end_server(_shared_home)
 
@@ -155,7 +155,7 @@ def table() -> str:
 
 @pytest.fixture
 def home_at(_shared_home: Path) -> Iterator[Callable[[Path], Path]]:
-    """Make a path a state directory of the test's own, in which a server has run before."""
+    """Make a path into the test's own state directory, in which a server has run before."""
     homes = []
 
     def make(folder: Path) -> Path:

@@ -103,7 +103,7 @@ def manage(environment):
 def test_threads_share_the_pool_and_the_server_ends_with_the_process(home, environment, use):
     user = use(home, ASK, **environment)
 
-    assert user.told("SELECT 42 FROM pg_sleep(0.02) -- times 64") == "42"
+    assert user.ask("SELECT 42 FROM pg_sleep(0.02) -- times 64") == "42"
     connections = query(home, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'retail_pulse'")[0][0]
     assert 1 < connections <= 4 + 1  # the pool's, and the one that counts them
 
@@ -112,36 +112,36 @@ def test_threads_share_the_pool_and_the_server_ends_with_the_process(home, envir
 
 
 @pytest.mark.parametrize("pool", ["yes", "no"])
-def test_the_next_request_after_a_crash_of_the_server_heals(home, environment, table, use, pool):
+def test_the_next_request_after_a_crash_of_the_server_recovers(home, environment, table, use, pool):
     user = use(home, ASK, **environment | {"POOL": pool})
-    user.told(f"CREATE TABLE {table} AS SELECT 42 AS answer")
-    assert user.told(f"SELECT answer FROM {table} -- times 16") == "42"
+    user.ask(f"CREATE TABLE {table} AS SELECT 42 AS answer")
+    assert user.ask(f"SELECT answer FROM {table} -- times 16") == "42"
 
     os.kill(living_server(home), signal.SIGKILL)
     wait_until(lambda: not living_server(home))
 
-    assert user.told(f"SELECT answer FROM {table} -- times 16") == "42"
+    assert user.ask(f"SELECT answer FROM {table} -- times 16") == "42"
     assert living_server(home)
 
 
-def test_a_crash_of_one_connection_heals(home, environment, table, use):
+def test_a_crash_of_one_connection_is_recovered_from(home, environment, table, use):
     user = use(home, ASK, **environment)
-    user.told(f"CREATE TABLE {table} AS SELECT 42 AS answer")
-    pid = int(user.told("SELECT pg_backend_pid()"))
+    user.ask(f"CREATE TABLE {table} AS SELECT 42 AS answer")
+    pid = int(user.ask("SELECT pg_backend_pid()"))
 
     os.kill(pid, signal.SIGKILL)  # PostgreSQL then restarts all of its connections
 
-    wait_until(lambda: user.told(f"SELECT answer FROM {table}") == "42")
+    wait_until(lambda: user.ask(f"SELECT answer FROM {table}") == "42")
 
 
 def test_a_plain_connection_takes_its_parameters_from_django(home, environment, use):
     user = use(home, KEEPER, **environment)
-    assert user.told("") == "retail_pulse true"
+    assert user.ask("") == "retail_pulse true"
 
     os.kill(living_server(home), signal.SIGKILL)
     wait_until(lambda: not living_server(home))
 
-    assert user.told("") == "retail_pulse true"
+    assert user.ask("") == "retail_pulse true"
 
 
 def test_a_test_database_of_an_xdist_worker_is_made_and_dropped(home, environment, use):
@@ -153,7 +153,7 @@ def test_a_test_database_of_an_xdist_worker_is_made_and_dropped(home, environmen
     assert not living_server(home)
 
 
-def test_processes_that_need_the_same_new_database_at_once_all_find_it(home, environment, table, use):
+def test_processes_that_need_the_same_new_database_at_once_all_get_it(home, environment, table, use):
     use(home).says()
     users = [use(home, ASK, **environment, NAME=table) for _ in range(4)]
 
@@ -174,14 +174,14 @@ def test_dbshell_opens_the_servers_own_psql(home, manage):
 def test_a_dump_restores_what_was_there(home, environment, table, manage, tmp_path, use):
     dump = tmp_path / "retail-pulse.dump"
     user = use(home, ASK, **environment)
-    user.told(f"CREATE TABLE {table} AS SELECT 42 AS answer")
+    user.ask(f"CREATE TABLE {table} AS SELECT 42 AS answer")
 
     assert manage("postgres", "pg_dump", "--format=custom", f"--file={dump}").returncode == 0
-    user.told(f"UPDATE {table} SET answer = 0")
+    user.ask(f"UPDATE {table} SET answer = 0")
     done = manage("postgres", "pg_restore", "--clean", "--if-exists", "--dbname=retail_pulse", str(dump))
 
     assert done.returncode == 0, done.stderr
-    assert user.told(f"SELECT answer FROM {table}") == "42"
+    assert user.ask(f"SELECT answer FROM {table}") == "42"
 
 
 def test_the_exit_code_of_a_program_is_passed_on():

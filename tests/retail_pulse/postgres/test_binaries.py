@@ -55,7 +55,7 @@ def test_without_the_wheel_a_server_on_path_is_found_behind_its_link(tmp_path, m
 
 
 @pytest.mark.usefixtures("no_wheel")
-def test_the_newest_of_several_systems_is_taken(tmp_path, monkeypatch):
+def test_the_newest_of_several_installations_is_used(tmp_path, monkeypatch):
     folders = [_install(tmp_path / version, version) for version in ("16.1", "17.5", "9.6")]
     monkeypatch.setattr(binaries, "_system_folders", lambda: iter(folders))
 
@@ -72,7 +72,7 @@ def test_an_older_system_or_none_is_refused_with_what_to_install(tmp_path, monke
 
 
 @pytest.mark.usefixtures("no_wheel", "no_system_folders")
-def test_a_folder_without_initdb_is_passed_over(tmp_path, monkeypatch):
+def test_a_folder_without_initdb_is_skipped(tmp_path, monkeypatch):
     folder = _install(tmp_path / "client", "18.1")
     (folder / "initdb").unlink()
     monkeypatch.setenv("PATH", str(folder))

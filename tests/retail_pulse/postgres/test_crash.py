@@ -1,4 +1,4 @@
-"""What a crash leaves behind: a server that is started again, and every committed row."""
+"""After a crash the server is started again, with every committed row."""
 
 import contextlib
 import os
@@ -49,24 +49,24 @@ def _kill(home: Path) -> int:
 
 def test_a_killed_server_is_started_again_with_its_data(home, table, use):
     user = use(home, ASK)
-    assert user.told(f"CREATE TABLE {table} AS SELECT 42 AS answer") == "SELECT 1"
+    assert user.ask(f"CREATE TABLE {table} AS SELECT 42 AS answer") == "SELECT 1"
 
     killed = _kill(home)
 
-    assert user.told(f"SELECT answer FROM {table}") == "42"
+    assert user.ask(f"SELECT answer FROM {table}") == "42"
     assert living_server(home) != killed
     user.leave()
     assert not living_server(home)
 
 
-def test_a_process_that_comes_after_the_crash_starts_the_server_for_those_who_stayed(home, table, use):
+def test_a_process_started_after_the_crash_starts_the_server_for_the_others(home, table, use):
     stayed = use(home, ASK)
-    stayed.told(f"CREATE TABLE {table} AS SELECT 42 AS answer")
+    stayed.ask(f"CREATE TABLE {table} AS SELECT 42 AS answer")
     os.kill(living_server(home), signal.SIGKILL)
 
     restarted = use(home).says()
 
-    assert stayed.told(f"SELECT answer FROM {table}") == "42"
+    assert stayed.ask(f"SELECT answer FROM {table}") == "42"
     assert living_server(home) == int(restarted)
 
 
@@ -84,7 +84,7 @@ def test_a_server_that_somebody_stops_by_hand_is_waited_for(home, use):
 def test_a_server_that_another_process_has_only_just_started_is_waited_for(home_at, tmp_path, use):
     home = home_at(tmp_path / "home")
     user = use(home, ASK)
-    user.told("SELECT 1")
+    user.ask("SELECT 1")
     _kill(home)
     starting = use(home, STRANGER.replace("ready", "starting"))
     assert starting.says() == "locked"
@@ -92,14 +92,14 @@ def test_a_server_that_another_process_has_only_just_started_is_waited_for(home_
     user.process.stdin.write("SELECT 42\n")
     user.process.stdin.flush()
     wait_until(lambda: is_held(home / "postgres" / "start.lock"))
-    starting.kill()  # now it is for the one who waits to start a server
+    starting.kill()  # now the process that waits has to start a server
 
     assert user.says() == "42"
 
 
 def test_a_busy_process_of_a_killed_server_is_waited_for(home, use):
     user = use(home, ASK)
-    user.told("SELECT 1")
+    user.ask("SELECT 1")
     busy = threading.Thread(target=_count_for_a_while, args=[home])
     busy.start()
     wait_until(
@@ -110,7 +110,7 @@ def test_a_busy_process_of_a_killed_server_is_waited_for(home, use):
 
     _kill(home)
 
-    assert user.told("SELECT 42") == "42"
+    assert user.ask("SELECT 42") == "42"
     busy.join()
 
 
@@ -126,4 +126,4 @@ def test_a_killed_user_loses_what_it_had_not_committed_and_nothing_else(home, ta
 
     killed.kill()
 
-    assert other.told(f"SELECT array_agg(row) FROM {table}") == "[1]"
+    assert other.ask(f"SELECT array_agg(row) FROM {table}") == "[1]"

@@ -1,4 +1,4 @@
-"""As whom the server runs: PostgreSQL refuses to run as root, and each user has another way around it."""
+"""Which user does the server run as? PostgreSQL refuses to run as root; each case has its own way around that."""
 
 import os
 import shutil
@@ -49,7 +49,7 @@ def _closed(path: Path) -> Path | None:
 
 
 def _as_nobody(stage: Path) -> list[str]:
-    """A command prefix that makes the rest run as nobody, who must be able to enter interpreter and checkout.
+    """A command prefix that runs the rest as the user nobody, who must be able to enter interpreter and checkout.
 
     In a mount namespace of their own, folders closed to nobody are covered by open ones that hold only what is
     needed: nothing changes for the rest of the machine.
@@ -78,7 +78,7 @@ def _status(pid: int, field: str) -> str:
     return next(line.split()[1] for line in lines if line.startswith(field + ":"))
 
 
-def _has_namespace_of_its_own(pid: int) -> bool:
+def _has_own_namespace(pid: int) -> bool:
     return Path(f"/proc/{pid}/ns/user").readlink() != Path("/proc/self/ns/user").readlink()
 
 
@@ -86,7 +86,7 @@ def _has_namespace_of_its_own(pid: int) -> bool:
 def test_the_server_of_root_runs_in_a_user_namespace(home, use):
     pid = int(use(home).says())
 
-    if not _has_namespace_of_its_own(pid):
+    if not _has_own_namespace(pid):
         pytest.skip("this machine forbids user namespaces, even to root")
     assert _status(pid, "Uid") == "0"
     assert (home / "postgres" / "data").stat().st_uid == 0
@@ -94,7 +94,7 @@ def test_the_server_of_root_runs_in_a_user_namespace(home, use):
 
 
 @mounting
-def test_an_ordinary_user_runs_the_server_as_himself(open_folder, use):
+def test_an_ordinary_user_runs_the_server_under_its_own_id(open_folder, use):
     home = open_folder / "home"
     os.chown(open_folder, NOBODY, NOBODY)
 
@@ -102,7 +102,7 @@ def test_an_ordinary_user_runs_the_server_as_himself(open_folder, use):
 
     assert (pid := user.says()) == str(living_server(home))
     assert _status(int(pid), "Uid") == str(NOBODY)
-    assert not _has_namespace_of_its_own(int(pid))
+    assert not _has_own_namespace(int(pid))
     assert (home / "postgres" / "data").stat().st_uid == NOBODY
     user.leave()
     assert not living_server(home)
@@ -146,7 +146,7 @@ def test_where_namespaces_are_forbidden_root_gives_the_state_to_an_unprivileged_
 
 
 @mounting
-def test_where_nobody_else_may_enter_root_is_told_so_and_nothing_is_given_away(home_at, open_folder, use):
+def test_where_nobody_else_may_enter_root_gets_an_error_and_nothing_changes_owner(home_at, open_folder, use):
     closed = open_folder / "closed"
     closed.mkdir(mode=0o700)
     home = home_at(closed / "home")
@@ -161,7 +161,7 @@ def test_where_nobody_else_may_enter_root_is_told_so_and_nothing_is_given_away(h
 
 @mounting
 def test_a_user_id_without_a_name_gets_one_in_a_namespace(open_folder, use):
-    """As on container platforms that give each container a user id of its own."""
+    """As on container platforms that give each container its own user id."""
     home = open_folder / "home"
     os.chown(open_folder, 54321, 54321)
     prefix = [part.replace("65534", "54321") for part in _as_nobody(open_folder)]

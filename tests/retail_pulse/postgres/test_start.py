@@ -1,4 +1,4 @@
-"""How the server starts: once for all, whole or not at all, past whatever a crash or another user left behind."""
+"""Does the server start once for all processes, completely or not at all, whatever a crash or another user left?"""
 
 import os
 import signal
@@ -53,7 +53,7 @@ def test_the_environment_of_the_starter_does_not_reach_the_server(home, use):
     assert b"SECRET_KEY" not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
-def test_a_stale_pid_file_whose_pid_another_process_now_has_is_no_server(home, table, use):
+def test_a_stale_pid_file_whose_pid_another_process_now_has_is_not_a_server(home, table, use):
     pid = int((first := use(home)).says())
     query(home, f"CREATE TABLE {table} AS SELECT 42 AS answer")
     os.kill(pid, signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_a_kill_in_the_middle_of_initdb_leaves_nothing_half_made(new_home, use):
     user.kill()
 
     assert not (state / "data").exists()
-    # initdb goes on for a moment: as long as it does, nobody else may clear its draft away and begin anew.
+    # initdb continues for a moment: meanwhile nobody else may remove its draft and start again.
     assert is_held(state / "start.lock") or not Path(f"/proc/{initdb}").exists()
 
     assert int(use(new_home).says()) == living_server(new_home)

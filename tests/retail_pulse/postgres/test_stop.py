@@ -1,4 +1,4 @@
-"""Who keeps the server running, and that the last one out stops it."""
+"""Which processes keep the server running, and does the last one stop it?"""
 
 import os
 import signal
@@ -81,7 +81,7 @@ sys.stdin.read()
 """
 
 
-def test_the_last_process_out_stops_the_server(home, use):
+def test_the_last_process_to_end_stops_the_server(home, use):
     first, second = use(home), use(home)
     assert first.says() == second.says() == str(pid := living_server(home))
 
@@ -157,7 +157,7 @@ def test_a_forked_child_that_connected_counts(home, use):
     os.kill(child, signal.SIGKILL)
 
 
-def test_a_child_forked_by_another_thread_during_the_start_holds_nobody_up(home, use):
+def test_a_child_forked_by_another_thread_during_the_start_blocks_nobody(home, use):
     parent = use(home, FORK_DURING_START)
     child = int(parent.says())
 
