@@ -1,4 +1,4 @@
-"""A small image server on loopback that also misbehaves on request."""
+"""A small image server on loopback that can also misbehave on request."""
 
 import struct
 import sys
@@ -20,7 +20,7 @@ INSIDE = "http://169.254.169.254/latest/meta-data/"
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
-    # As many as may ask at once; the default of 5 would make the others wait for a second.
+    # As many as may connect at once; with the default of 5 the others would wait for a second.
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -30,13 +30,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class ImageServer:
-    """Serves the files of a folder, and a few bad examples, on a free port of 127.0.0.1.
+    """Serves the files of a folder, and a few faulty answers, on a free port of 127.0.0.1.
 
-    `/404` is not there; `/slow` answers after SLOW_SECONDS; `/truncated` declares more bytes than it sends;
-    `/not-an-image` is a web page; `/bomb` is a small file that says it has BOMB_PIXELS; `/inside` redirects to where
-    clouds keep their credentials. `/flaky/…` answers 503 once per path and then the file, `/busy/…` 429, to come back
+    `/404` does not exist; `/slow` answers after SLOW_SECONDS; `/truncated` declares more bytes than it sends;
+    `/not-an-image` is a web page; `/bomb` is a small file that claims to have BOMB_PIXELS; `/inside` redirects to where
+    clouds keep their credentials. `/flaky/…` answers 503 once per path and then the file, `/busy/…` 429, to retry
     a second later.
-    A query is ignored, so that `?n=1` makes another URL of the same file.
+    A query is ignored, so that `?n=1` is another URL of the same file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +47,7 @@ class ImageServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Without it each answer waits for the client's delayed acknowledgement.
+            # Otherwise each answer waits for the client's delayed acknowledgement.
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""The demo's jobs: three with what each must end in, one to be paused, and one that runs for a while."""
+"""The demo's jobs: three with an expected result, one to be paused, and one that runs for a while."""
 
 import csv
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ VISIT_TIME = "2026-11-22T09:30:00+05:30"
 
 @dataclass
 class Scene:
-    """One job: its payload, its expected status, and what each URL must end in: a perimeter or an error code."""
+    """One job: its payload, its expected status, and the expected result of each URL: a perimeter or an error code."""
 
     title: str
     status: str
@@ -30,7 +30,7 @@ class Scene:
         self.expected.update(images)
 
     def surprises(self, status: dict[str, Any], images: list[dict[str, Any]]) -> list[str]:
-        """What came out otherwise than expected, a sentence each."""
+        """Results that were not as expected, one sentence each."""
         found = []
         if status["status"] != self.status:
             found.append(f"{self.title}: the job is {status['status']}, not {self.status}.")
@@ -52,7 +52,7 @@ PAUSED_IMAGES = 200
 
 
 def long_visits(fixtures: Path, server: ImageServer, images: int) -> list[dict[str, Any]]:
-    """A visit of every store of the fixtures, with so many images, some of them missing, late, or busy at first."""
+    """A visit of every store of the fixtures, with `images` images, some of them missing, late, or busy at first."""
     names = server.names
     visits = []
     for number, store_id in enumerate(_store_ids(fixtures)):

@@ -1,4 +1,4 @@
-"""The service in processes of its own, on a state directory of its own."""
+"""The service in its own processes and with its own state directory."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class ServiceFailed(Exception):
 
 
 class Service:
-    """Runs `manage.py` commands and the server with an environment of its own, and speaks to it over HTTP.
+    """Runs `manage.py` commands and the server with their own environment, and speaks HTTP to the server.
 
     `settings` are environment variables; the server listens on `port`, or on a free one.
     """
@@ -37,7 +37,7 @@ class Service:
         self._session = requests.Session()
         self._session.trust_env = False
         self.port = port or free_port()
-        # Set but empty: not even the operator's .env may point this at a real database.
+        # Set but empty, so that not even the operator's .env can point this at a real database.
         self._environment = os.environ | {"RETAIL_PULSE_HOME": str(home), "DATABASE_URL": "", **settings}
 
     @property
@@ -59,7 +59,7 @@ class Service:
         return done.stdout.strip()
 
     def create_login(self) -> tuple[str, str]:
-        """A superuser of its own for this run: name and password."""
+        """A new superuser for this run: name and password."""
         name, password = f"demo-{secrets.token_hex(3)}", secrets.token_urlsafe(9)
         self.manage(
             "createsuperuser", "--noinput", "--username", name, "--email", "", DJANGO_SUPERUSER_PASSWORD=password
@@ -76,7 +76,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C is for the demo, which then ends the server in order.
+                # Ctrl-C only reaches the demo, which then stops the server.
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
@@ -93,7 +93,7 @@ class Service:
         self.stop()
 
     def stop(self) -> None:
-        """SIGTERM, and wait: images in hand are finished or handed back."""
+        """SIGTERM, and wait: images in flight are finished or handed back."""
         if self._process is None or self._process.poll() is not None:
             return
         self._process.send_signal(signal.SIGTERM)
@@ -105,7 +105,7 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The server's process, which leads a process group of its own."""
+        """The server's process, which leads its own process group."""
         assert self._process is not None
         return self._process.pid
 
@@ -120,11 +120,11 @@ class Service:
             raise ServiceFailed(f"The job was refused with {answer.status_code}: {answer.text}")
         return int(answer.json()["job_id"])
 
-    def act(self, job_id: int, verb: str) -> str:
-        """`pause`, `resume` or `cancel` a job; returns the state that it is in then."""
-        answer = self._session.post(f"{self.url}/api/v1/jobs/{job_id}/{verb}", json={}, timeout=30)
+    def control(self, job_id: int, action: str) -> str:
+        """`pause`, `resume` or `cancel` a job; returns its state after that."""
+        answer = self._session.post(f"{self.url}/api/v1/jobs/{job_id}/{action}", json={}, timeout=30)
         if not answer.ok:
-            raise ServiceFailed(f"To {verb} job {job_id} was refused with {answer.status_code}: {answer.text}")
+            raise ServiceFailed(f"To {action} job {job_id} was refused with {answer.status_code}: {answer.text}")
         return str(answer.json()["job"]["state"])
 
     def status(self, job_id: int, **parameters: str | int) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Service:
 
 
 def free_port(near: int = 0) -> int:
-    """The first port from `near` on that nobody listens on; any free one for 0, or where a hundred are taken."""
+    """The first free port from `near` on; any free one for 0, or where a hundred are taken."""
     for port in [*range(near, near + 100), 0] if near else [0]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

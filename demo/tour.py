@@ -20,12 +20,12 @@ POLL_SECONDS = 0.1
 def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
     """Run the demo on the state directory `home`; with `stay`, keep serving until Ctrl-C.
 
-    Returns what came out otherwise than expected, a sentence each. Raises ServiceFailed where the
+    Returns the results that were not as expected, one sentence each. Raises ServiceFailed where the
     service could not be started.
     """
     console = Console()
     console.print(f"State of this demo: {home} (delete it whenever you like).", soft_wrap=True)
-    # Held for the whole demo, so that the server is not stopped and started between two commands.
+    # Held for the whole demo, so that the database server is not stopped and started between two commands.
     ensure_running(home)
     with ImageServer(checkout / "fixtures" / "images") as images:
         settings = {
@@ -33,7 +33,7 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
             "ENGINE_AUTOSTART": "auto",
             "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
             "FETCH_ALLOW_PORTS": f"80,443,{images.port}",
-            # /slow shall be shown within the demo's time, and so shall the attempts after the first.
+            # Short, so that /slow and the attempts after the first fit into the demo's time.
             "FETCH_DEADLINE_SECONDS": "2",
             "BACKOFF_BASE_SECONDS": "0.2",
         }
@@ -78,8 +78,8 @@ def _show_results(console: Console, service: Service, jobs: dict[int, Scene]) ->
 
 def _show_paused(console: Console, service: Service, visits: list[dict[str, Any]]) -> list[str]:
     job_id = service.submit({"count": len(visits), "visits": visits})
-    state = service.act(job_id, "pause")
-    console.print(f"Job {job_id}: {state}; it goes on when somebody resumes it.", highlight=False)
+    state = service.control(job_id, "pause")
+    console.print(f"Job {job_id}: {state}; it continues when somebody resumes it.", highlight=False)
     return [] if state == "paused" else [f"Job {job_id} is {state}, not paused."]
 
 
@@ -122,7 +122,7 @@ def _results(title: str, images: list[dict[str, Any]], most: int = 12) -> Table:
 
 def _show_what_next(console: Console, service: Service, job_id: int, login: str, password: str) -> None:
     lines = f"""
-Look at it, as {login} with the password {password} (of this run alone):
+Look at it, as {login} with the password {password} (only for this run):
   {service.url}/              the dashboard: jobs in every state, live; what failed, retry, export; stores; operations
   {service.url}/docs/         the API, to be tried out
   {service.url}/admin/        the admin

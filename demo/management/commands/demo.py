@@ -11,7 +11,7 @@ from demo.tour import tour
 
 class Command(BaseCommand):
     help = "Show the service on sample data: jobs in every state and their results, then serve until Ctrl-C."
-    # Nothing here touches this process's own database: the demo has a state directory of its own.
+    # This process's own database is not used: the demo has its own state directory.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
