@@ -4,7 +4,7 @@ FROM python:3.13-slim AS build
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
-# What pyproject.toml names for running, in the lock's versions; a package without a hash in the lock is refused.
+# The runtime dependencies of pyproject.toml, in the lock's versions; a package without a hash in the lock is refused.
 RUN uv venv --python /usr/local/bin/python /opt/venv \
  && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
     --require-hashes --requirement pyproject.toml --constraints requirements.lock
@@ -25,13 +25,13 @@ COPY jobs jobs
 COPY api api
 COPY dashboard dashboard
 COPY demo demo
-# The code belongs to root; the service may write to its state directory alone. A new volume there is its own too.
+# The code belongs to root; the service may only write to its state directory, also where that is a new volume.
 RUN python -m compileall -q . \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin retail-pulse \
  && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/retail-pulse
 USER 10001:10001
 EXPOSE 8000
-# Status 200 comes from a process whose database answers.
+# Answers 200 where the process and its database work.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-c", "\
 import http.client; \
 connection = http.client.HTTPConnection('127.0.0.1', 8000, timeout=2); \
