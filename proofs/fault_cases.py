@@ -1,8 +1,8 @@
-"""Every way in which an image server, or the way to it, can misbehave, and what each must end in.
+"""Every way in which an image server, or the connection to it, can misbehave, and the result that each must have.
 
 The rows: C1 connections, C2 names, C3 framed bodies cut short, C4 unframed ones, C5 drips, C6 silence, C7 bodies
-without end, C8 headers without end, C9 interim answers, C10 redirects, C11 other successes, C12 refusals, C13 no
-HTTP, C14 content, C15 encodings, C16 lengths, C17 TLS, C18 more than was asked for, C19 forbidden addresses.
+without end, C8 headers without end, C9 interim answers, C10 redirects, C11 other successes, C12 refusals, C13 not
+HTTP, C14 content, C15 encodings, C16 lengths, C17 TLS, C18 more than was requested, C19 forbidden addresses.
 """
 
 import json
@@ -29,13 +29,13 @@ from proofs.world.fault_server import (
 )
 from proofs.world.fault_world import JPEG, SIZE, FaultWorld
 
-# What ends a case: something that arrives, the limit on silence, or the deadline of the whole download.
+# What ends a case: something that arrives, the timeout of one read, or the deadline of the whole download.
 type Until = Literal["answer", "silence", "deadline"]
-# What the plain server answers, or a way to a URL of its own.
+# What the plain server answers, or a function that sets up another URL.
 type Answer = bytes | Part
 type Way = Callable[[FaultWorld], str]
 
-# Attempts that a failure is worth where MAX_ATTEMPTS allows 3.
+# How many attempts a failure gets where MAX_ATTEMPTS is 3.
 MAX_ATTEMPTS = 3
 FINAL, ONCE_MORE, AGAIN = 1, 2, 3
 
@@ -46,7 +46,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One misbehaviour. `code` is None where the image is measured all the same."""
+    """One misbehaviour. `code` is None where the image is measured nevertheless."""
 
     row: str
     name: str
@@ -55,7 +55,7 @@ class Case:
     attempts: int
     until: Until = "answer"
     retry_after: float | None = None
-    """Seconds to wait, where the server asks for it in words that can be read."""
+    """Seconds to wait, where the server asks for it in a readable way."""
 
     @property
     def title(self) -> str:
@@ -63,7 +63,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """All of them; dates in them are from now on."""
+    """All of them; their dates are relative to now."""
     yield from _ways("C1", "connection", AGAIN, {
         "connection refused": FaultWorld.refusing,
         "reset at once": _greeted(resetting()),
@@ -76,9 +76,9 @@ def cases() -> Iterator[Case]:
     })  # fmt: skip
     yield from _ways("C1", "connection", AGAIN, {"never accepted": FaultWorld.never_accepting}, "silence")
 
-    yield from _ways("C2", "dns_not_found", ONCE_MORE, {"no such name": _told(JPEG, "nowhere.example")})
-    yield from _ways("C2", "dns_timeout", AGAIN, {"name servers overloaded": _told(JPEG, "overloaded.example")})
-    yield from _ways("C2", "dns_timeout", AGAIN, {"name servers silent": _told(JPEG, "silent.example")}, "silence")
+    yield from _ways("C2", "dns_not_found", ONCE_MORE, {"no such name": _at(JPEG, "nowhere.example")})
+    yield from _ways("C2", "dns_timeout", AGAIN, {"name servers overloaded": _at(JPEG, "overloaded.example")})
+    yield from _ways("C2", "dns_timeout", AGAIN, {"name servers silent": _at(JPEG, "silent.example")}, "silence")
 
     yield from _answers("C3", "truncated", AGAIN, {
         "declared length, a byte missing": closing(response(JPEG)[:-1]),
@@ -191,7 +191,7 @@ def cases() -> Iterator[Case]:
         })  # fmt: skip
     yield from _answers("C15", None, FINAL, {
         "identity": response(JPEG, "200 OK", "Content-Encoding: identity"),
-        "none, in so many words": response(JPEG, "200 OK", "Content-Encoding: "),
+        "an empty encoding": response(JPEG, "200 OK", "Content-Encoding: "),
     })  # fmt: skip
 
     for stated in ("-5", "+5", "five", "NaN", "1_0", "", "5, 5", "5\r\nContent-Length: 6", "0x5", "5.0", "\u0665"):
@@ -231,11 +231,11 @@ def cases() -> Iterator[Case]:
     })  # fmt: skip
 
     for host in ("10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "inside.example", "mixed.example"):
-        yield from _ways("C19", "blocked", FINAL, {host: _told(JPEG, host)})
+        yield from _ways("C19", "blocked", FINAL, {host: _at(JPEG, host)})
 
 
 def urls(world: FaultWorld) -> dict[str, str]:
-    """Where each case takes place, by its title; and the good image under "good"."""
+    """The URL of each case by its title, and that of the good image under "good"."""
     return {"good": world.good_url, **{case.title: case.way(world) for case in cases()}}
 
 
@@ -251,7 +251,7 @@ def _asking_to_wait() -> Iterator[Case]:
         ("5,000 digits", "9" * 5000, None),
     ):
         answer = response(b"", "503 Busy", f"Retry-After: {header}")
-        yield Case("C12", f"Retry-After in {name}", _told(answer), "http_503", AGAIN, "answer", seconds)
+        yield Case("C12", f"Retry-After in {name}", _at(answer), "http_503", AGAIN, "answer", seconds)
 
 
 def _redirects() -> Iterator[Case]:
@@ -281,7 +281,7 @@ def _answers(
     row: str, code: str | None, attempts: int, answers: Mapping[str, Answer], until: Until = "answer"
 ) -> Iterator[Case]:
     """Cases in which the plain server gives one answer."""
-    yield from _ways(row, code, attempts, {name: _told(answer) for name, answer in answers.items()}, until)
+    yield from _ways(row, code, attempts, {name: _at(answer) for name, answer in answers.items()}, until)
 
 
 def _ways(
@@ -299,7 +299,7 @@ def _statuses(row: str, attempts: int, *statuses: int) -> Iterator[Case]:
         yield from _answers(row, f"http_{status}", attempts, {str(status): answer})
 
 
-def _told(answer: Answer, host: str = "127.0.0.1") -> Way:
+def _at(answer: Answer, host: str = "127.0.0.1") -> Way:
     return partial(FaultWorld.at, answer=answer, host=host)
 
 
@@ -339,8 +339,8 @@ def _to_a_drip(world: FaultWorld) -> str:
 
 
 if __name__ == "__main__":
-    # The servers as a process of their own: `python -m proofs.fault_cases FOLDER` prints the URLs, and serves until
-    # its standard input ends.
+    # The servers as a separate process: `python -m proofs.fault_cases FOLDER` prints the URLs, and serves until its
+    # standard input ends.
     with FaultWorld(Path(sys.argv[1])) as world:
         json.dump(urls(world), sys.stdout)
         sys.stdout.write("\n")

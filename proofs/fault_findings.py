@@ -1,4 +1,4 @@
-"""What became of a fault case, and whether that is as expected."""
+"""The result of a fault case, and whether it is as expected."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ LONGEST_MESSAGE = 200
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What became of one case. `seconds` is the time for which the slot was taken."""
+    """The result of one case. `seconds` is how long the slot was taken."""
 
     title: str
     code: str | None
@@ -18,17 +18,17 @@ class Finding:
     message: str
     seconds: float
     after: str | None
-    """What became of the good image in the same slot afterwards: None where it was measured."""
+    """How the good image in the same slot failed afterwards: None where it was measured."""
     megabytes: float | None = None
-    """By how much the memory grew at most, in MiB; only where there is one slot."""
+    """By how much the memory grew at most, in MiB; only with a single slot."""
 
     def surprises(self, case: Case) -> list[str]:
-        """What is not as expected, but for time and memory."""
+        """What is not as expected, except time and memory."""
         found = []
         if self.code != case.code:
             found.append(f"ended as {self.code or 'measured'}, expected {case.code or 'measured'}")
         if self.attempts != case.attempts:
-            found.append(f"is worth {self.attempts} attempts, expected {case.attempts}")
+            found.append(f"gets {self.attempts} attempts, expected {case.attempts}")
         if not _is_about(self.retry_after, case.retry_after):
             found.append(f"waits for {self.retry_after} s, expected {case.retry_after}")
         if len(self.message) > LONGEST_MESSAGE or not self.message.isprintable():
@@ -45,11 +45,11 @@ class Leftovers:
     threads: tuple[int, int]
     descriptors: tuple[int, int]
     megabytes: float
-    """By how much the memory grew at most, in MiB, with all slots together."""
+    """By how much the memory grew at most, in MiB, for all slots together."""
 
 
 def _is_about(found: float | None, expected: float | None) -> bool:
     if found is None or expected is None:
         return found is expected
-    # Dates are in whole seconds, and from a moment ago.
+    # Dates have whole seconds, and were made a moment ago.
     return abs(found - expected) < (60 if expected >= 60 else 2)

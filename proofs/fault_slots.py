@@ -1,6 +1,6 @@
-"""The slots that meet the fault cases: the service's own pipeline, with limits of a proof's choice.
+"""Worker slots that process the fault cases: the service's own pipeline, with limits that the proof chooses.
 
-`python -m proofs.fault_slots`, with the arguments of `main` as JSON on its standard input, is a process of such slots.
+`python -m proofs.fault_slots`, with the arguments of `main` as JSON on standard input, is a process with such slots.
 """
 
 import gc
@@ -27,7 +27,7 @@ from proofs.fault_findings import Finding, Leftovers
 from proofs.memory import forget_peak, peak, resident
 from proofs.world.fault_world import SIZE, Names
 
-# For the threads of silent look-ups to end.
+# How long the threads of unanswered look-ups may take to end.
 CLOSING_SECONDS = 5.0
 
 
@@ -35,12 +35,12 @@ class NoModel:
     """A model step that does nothing."""
 
     def infer(self, image: IO[bytes], measurement: Measurement) -> None:
-        """Say nothing."""
+        """Return nothing."""
 
 
 @contextmanager
 def pipeline(authority: Path, *, deadline: float, silence: float) -> Iterator[Pipeline]:
-    """A pipeline as the engine's slots use it, which may fetch from 127.0.0.1 and asks `Names` for names.
+    """A pipeline as the engine's slots use it, which may fetch from 127.0.0.1 and resolves names by `Names`.
 
     `deadline` and `silence` are seconds: for one download, and for one look-up, connection attempt or read.
     """
@@ -62,8 +62,8 @@ def pipeline(authority: Path, *, deadline: float, silence: float) -> Iterator[Pi
         running.close()
 
 
-def meet(slots: Pipeline, title: str, url: str, good_url: str, tries: int = 1) -> Finding:
-    """Take a slot for `url`, and then for the good image; `tries` as for `try_good`."""
+def process(slots: Pipeline, title: str, url: str, good_url: str, tries: int = 1) -> Finding:
+    """Process `url` in a slot, and then the good image; `tries` as for `try_good`."""
     started = time.monotonic()
     outcome = slots.process(_claim(url))
     seconds = time.monotonic() - started
@@ -80,9 +80,9 @@ def meet(slots: Pipeline, title: str, url: str, good_url: str, tries: int = 1) -
 
 
 def try_good(slots: Pipeline, url: str, tries: int = 1) -> str | None:
-    """The code that the good image ends with, None where it is measured as what it is.
+    """The code that the good image fails with, None where it is measured correctly.
 
-    Under limits so short that a busy machine may miss them, `tries` allows for that.
+    `tries` is for limits so short that a busy machine may exceed them.
     """
     outcome = slots.process(_claim(url))
     if outcome.error is not None:
@@ -104,7 +104,7 @@ def _attempts(outcome: Outcome) -> int:
 
 
 def main(slots: int, titles: list[str], urls: dict[str, str], authority: str, deadline: float, silence: float) -> None:
-    """Let `slots` threads meet the cases of `titles`; print a Finding each, and Leftovers, as lines of JSON.
+    """Let `slots` threads process the cases of `titles`; print each Finding, and Leftovers, as lines of JSON.
 
     `urls` are those of `proofs.fault_cases.urls`.
     """
@@ -113,21 +113,21 @@ def main(slots: int, titles: list[str], urls: dict[str, str], authority: str, de
         pipeline(Path(authority), deadline=deadline, silence=silence) as running,
         ThreadPoolExecutor(slots) as pool,
     ):
-        # What every process loads once is nobody's doing.
+        # What every process loads once is not counted.
         pool.submit(try_good, running, urls["good"]).result()
         forget_peak()
         at_rest = resident()
 
-        def sit(title: str) -> Finding:
+        def play(title: str) -> Finding:
             if slots > 1:
-                return meet(running, title, urls[title], urls["good"])
+                return process(running, title, urls[title], urls["good"])
             gc.collect()
             forget_peak()
             begun = resident()
-            finding = meet(running, title, urls[title], urls["good"])
+            finding = process(running, title, urls[title], urls["good"])
             return replace(finding, megabytes=peak() - begun)
 
-        for finding in pool.map(sit, titles):
+        for finding in pool.map(play, titles):
             sys.stdout.write(json.dumps(asdict(finding)) + "\n")
         grown = peak() - at_rest
     end = time.monotonic() + CLOSING_SECONDS

@@ -1,8 +1,8 @@
-"""Misbehaving image servers, each of which must end in its own code, in time and in little memory.
+"""Misbehaving image servers: each must lead to its own error code, in time and with little memory.
 
 Every case of `proofs.fault_cases` is played on real sockets, three times: alone in a slot, whose memory is watched;
-beside all the others in as many slots as an engine has; and as an image of one job of the whole service. The servers
-run in a process of their own. After each case the same slot must fetch a good image, over the same connections.
+concurrently with all others in as many slots as an engine has; and as an image of one job of the whole service. The
+servers run in a separate process. After each case the same slot must fetch a good image, over the same connections.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from proofs.report import Report
 from proofs.world.cluster import CHECKOUT, Cluster
 
 LEAST_CASES = 70
-# What a download may take beyond its deadline, and what it may add to the process's memory.
+# How far a download may exceed its deadline, and how much memory it may add to the process.
 LATE_SECONDS = 0.1
-# Beside others, threads also wait for the one lock of their interpreter, which some servers keep busy.
-LATE_BESIDE_OTHERS_SECONDS = 0.5
-# A slot may keep 1 MiB of its image there, and all of them together what one may add beyond that.
+# With others, threads also wait for the interpreter's lock, which some servers keep busy.
+LATE_WITH_OTHERS_SECONDS = 0.5
+# A slot may keep 1 MiB of its image in memory; beyond that, all together may add as much as one.
 MOST_MEGABYTES = 35.0
 SLOTS = 64
 # Processes with one slot each, in which the cases are played one after the other.
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prove(options: argparse.Namespace) -> Report:
-    """Play the cases; raises CannotProve where the memory of a process cannot be asked for."""
+    """Play the cases; raises CannotProve where the memory of a process cannot be read."""
     report = Report()
     all_cases = list(cases())
     random.Random(options.seed).shuffle(all_cases)  # noqa: S311 - an order, no secret
@@ -57,8 +57,8 @@ def prove(options: argparse.Namespace) -> Report:
                 alone = list(processes.map(lambda share: bench.play(share, slots=1), shares))
             together = bench.play(all_cases, slots=SLOTS)
             images = _as_one_job(folder, urls, all_cases, options.deadline)
-    _tell(report, all_cases, alone, together, options.deadline)
-    _tell_of_the_job(report, all_cases, images)
+    _show_cases(report, all_cases, alone, together, options.deadline)
+    _show_job(report, all_cases, images)
     return report
 
 
@@ -77,7 +77,7 @@ def _servers(folder: Path) -> Iterator[dict[str, str]]:
 
 
 class Bench:
-    """Plays cases in processes of their own, which fetch as the service does."""
+    """Plays cases in separate processes, which fetch as the service does."""
 
     def __init__(self, folder: Path, urls: dict[str, str], deadline: float) -> None:
         self._order: dict[str, Any] = {
@@ -93,7 +93,7 @@ class Bench:
         (folder / "slots").mkdir()
 
     def play(self, some: Sequence[Case], slots: int) -> tuple[list[Finding], Leftovers]:
-        """What became of the cases in `slots` slots, and what they left behind in the process."""
+        """The results of the cases in `slots` slots, and what they left behind in the process."""
         done = subprocess.run(
             [sys.executable, "-m", "proofs.fault_slots"],
             cwd=CHECKOUT,
@@ -140,7 +140,7 @@ def _as_one_job(folder: Path, urls: dict[str, str], some: Sequence[Case], deadli
             return [{**image, "job": status} for image in service.images(job_id)]
 
 
-def _tell(
+def _show_cases(
     report: Report,
     some: Sequence[Case],
     alone: Sequence[tuple[list[Finding], Leftovers]],
@@ -151,9 +151,9 @@ def _tell(
         "Cases", "case", "expected", "attempts", "seconds alone", f"of {SLOTS}", "MiB", "not as expected"
     )
     singly = {finding.title: finding for findings, _ in alone for finding in findings}
-    beside = {finding.title: finding for finding in together[0]}
+    crowded = {finding.title: finding for finding in together[0]}
     for case in sorted(some, key=lambda case: (int(case.row[1:]), case.name)):
-        one, two = singly[case.title], beside[case.title]
+        one, two = singly[case.title], crowded[case.title]
         surprises = [*one.surprises(case), *two.surprises(case)]
         table.add(
             case.title,
@@ -165,10 +165,10 @@ def _tell(
             "; ".join(surprises),
             ok=not surprises,
         )
-    findings = [*singly.values(), *beside.values()]
+    findings = [*singly.values(), *crowded.values()]
     report.bar("misbehaving servers", len(some), f">= {LEAST_CASES}", ok=len(some) >= LEAST_CASES)
     _bar_most(report, "longest alone, s", [finding.seconds for finding in singly.values()], deadline + LATE_SECONDS)
-    late = deadline + LATE_BESIDE_OTHERS_SECONDS
+    late = deadline + LATE_WITH_OTHERS_SECONDS
     _bar_most(report, f"longest of {SLOTS} at once, s", [finding.seconds for finding in together[0]], late)
     _bar_most(report, f"memory for {SLOTS} at once, MiB", [together[1].megabytes], SLOTS + MOST_MEGABYTES)
     _bar_most(
@@ -176,7 +176,7 @@ def _tell(
     )
     _bar_most(report, "longest error, characters", [len(finding.message) for finding in findings], LONGEST_MESSAGE)
     unmapped = sum(finding.code == "internal" for finding in findings)
-    report.bar("errors that nobody foresaw", unmapped, 0, ok=not unmapped)
+    report.bar("unexpected errors", unmapped, 0, ok=not unmapped)
     spoiled = sum(finding.after is not None for finding in findings)
     report.bar(
         "good images fetched after each case", f"{len(findings) - spoiled} of {len(findings)}", "all", ok=not spoiled
@@ -190,14 +190,14 @@ def _bar_most(report: Report, what: str, found: Sequence[float], bar: float) -> 
     report.bar(what, f"{max(found):.4g}", f"<= {bar:g}", ok=max(found) <= bar)
 
 
-def _tell_of_the_job(report: Report, some: Sequence[Case], images: Sequence[dict[str, Any]]) -> None:
+def _show_job(report: Report, some: Sequence[Case], images: Sequence[dict[str, Any]]) -> None:
     table = report.table("As images of one job, not as expected", "case", "expected", "found", "attempts", "sentence")
     silent = 0
     for case, image in zip(some, images, strict=True):
         code, attempts = _expected_of_the_service(case, image["image_url"])
         error = image["error"] or {"code": None, "message": ""}
         silent += bool(error["code"]) and not error["message"]
-        # Which limit an endless body meets first depends on how busy the machine is.
+        # Which limit an endless body reaches first depends on how busy the machine is.
         is_cut = (code, error["code"]) == ("too_large", "deadline")
         if not is_cut and (error["code"], image["attempts"]) != (code, attempts):
             table.add(case.title, f"{code}, {attempts}", error["code"], image["attempts"], error["message"], ok=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The smallest sample that at least `share` (0 to 1) of all do not exceed; NaN where there is none."""
+    """The smallest sample that at least `share` (0 to 1) of all samples do not exceed; NaN without samples."""
     if not samples:
         return math.nan
     return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]

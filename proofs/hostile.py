@@ -1,8 +1,8 @@
 """Whatever a client sends, the service neither crashes nor stalls: a corpus and its mutations, at every endpoint.
 
 Over real sockets against a real server process: no answer 5xx, none later than a second, every answer of the API in
-JSON of the promised form, memory flat, and afterwards a healthy server and a clean audit. Nothing is fetched: the
-engine is off. Sign-ins are throttled as always, requests are not.
+JSON of the promised form, constant memory, and afterwards a healthy server and a clean audit. Nothing is fetched: the
+engine is off. Sign-ins are throttled as usual, requests are not.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from proofs import hostile_manners, hostile_requests
+from proofs import hostile_behaviour, hostile_requests
 from proofs.figures import percentile
 from proofs.hostile_client import Answer, Connection, NoAnswer, complaint, is_web_servers_own, send_stream
 from proofs.hostile_corpus import CREDENTIALS
@@ -28,10 +28,10 @@ from proofs.world.service import World
 BAR_SECONDS = 1.0
 BAR_GROWTH_MB = 50.0
 WEB_THREADS = 8
-# How long the proof's server lets one request take; in its defaults it is more patient.
+# How long the proof's server lets one request take; the default is longer.
 REQUEST_SECONDS = 3
 START_SECONDS = 60.0
-# One of so many mutations is a stream of bytes over a connection of its own.
+# One of this many mutations is a stream of bytes over its own connection.
 STREAM_EVERY = 20
 SHOWN = 20
 
@@ -68,8 +68,8 @@ class Tally:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--requests", type=int, default=100_000, help="corpus included (default: 100,000)")
-    parser.add_argument("--clients", type=int, default=4, help="at once (default: 4)")
+    parser.add_argument("--requests", type=int, default=100_000, help="including the corpus (default: 100,000)")
+    parser.add_argument("--clients", type=int, default=4, help="concurrent clients (default: 4)")
     parser.add_argument("--seed", type=int, default=20260101, help="draws the mutations (default: 20260101)")
 
 
@@ -79,7 +79,7 @@ def prove(options: argparse.Namespace) -> Report:
         settings = {
             "ENGINE_AUTOSTART": "off",
             "API_RATE_PER_MINUTE": "0",
-            # Its own limit answers nearly every sign-in: one hash of a password takes half a second by intention.
+            # The throttle answers nearly every sign-in: hashing a password takes half a second on purpose.
             "LOGIN_WINDOW_SECONDS": "86400",
             "WEB_THREADS": str(WEB_THREADS),
             "WEB_REQUEST_SECONDS": str(REQUEST_SECONDS),
@@ -132,7 +132,7 @@ def _storm(report: Report, server: Server, requests: int, clients: int, seed: in
 
 @dataclass(frozen=True, slots=True)
 class _Share:
-    """What one client sends: its part of the corpus and of the byte streams, and so many mutations."""
+    """What one client sends: its part of the corpus and of the byte streams, and `mutations` mutations."""
 
     corpus: list[Request]
     streams: list[tuple[str, bytes]]
@@ -181,7 +181,7 @@ def _stream(port: int, kind: str, data: bytes, tally: Tally) -> None:
 
 
 def _sign_ins() -> Iterator[Request]:
-    """More attempts than the throttle lets through, so that those of the storm cost no hashing."""
+    """More attempts than the throttle allows, so that those of the storm are refused without hashing."""
     headers = {"Content-Type": hostile_requests.JSON}
     bodies = list(CREDENTIALS.values())
     for number in range(60):
@@ -229,7 +229,7 @@ def _judge_storm(report: Report, total: Tally, alone: Tally, growth: float, requ
     report.bar("answers 5xx", server_errors, 0, ok=server_errors == 0)
     report.bar("wrong or missing answers", len(total.complaints), 0, ok=not total.complaints)
     slowest = max(total.seconds)
-    # On a busy machine anything can be late once; what is dear is late again.
+    # On a busy machine anything can be late once; an expensive request is late again.
     again = max(alone.seconds, default=0.0)
     found = f"{slowest:.2f} s" + (f", again alone {again:.2f} s" if alone.seconds else "")
     report.bar("slowest answer", found, f"≤ {BAR_SECONDS:g} s", ok=min(slowest, again or slowest) <= BAR_SECONDS)
@@ -237,8 +237,8 @@ def _judge_storm(report: Report, total: Tally, alone: Tally, growth: float, requ
 
 
 def _scenes(report: Report, server: Server) -> None:
-    table = report.table("Clients without manners", "what", "found", "expected")
-    for scene in hostile_manners.play_all(server.port, WEB_THREADS, REQUEST_SECONDS):
+    table = report.table("Misbehaving clients", "what", "found", "expected")
+    for scene in hostile_behaviour.play_all(server.port, WEB_THREADS, REQUEST_SECONDS):
         table.add(scene.what, scene.found, scene.expected, ok=scene.ok)
 
 

@@ -1,4 +1,4 @@
-"""A client without manners: it sends what it is given, byte for byte, and holds the answers to what was promised."""
+"""A client that sends any bytes it is given, and checks the answers against what was promised."""
 
 import json
 import re
@@ -10,8 +10,8 @@ from typing import Self
 
 from proofs.hostile_requests import Request
 
-# Far beyond the bar of one second: what takes longer counts as no answer.
-PATIENCE_SECONDS = 20.0
+# Far beyond the bar of one second: a later answer counts as none.
+ANSWER_SECONDS = 20.0
 _V1_TYPES = {
     "application/json",
     "application/schema+json",
@@ -23,7 +23,7 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})[ \r]")
 
 
 class NoAnswer(Exception):
-    """The connection ended, or nothing came in time."""
+    """The connection ended, or nothing arrived in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Connection:
-    """One connection, kept as long as the server keeps it."""
+    """One connection, kept open as long as the server keeps it open."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -62,7 +62,7 @@ class Connection:
         try:
             return self._ask(data, request.method == "HEAD")
         except NoAnswer:
-            # The server may close a kept connection at any time (RFC 9112, section 9.3.1); a new one it may not.
+            # The server may close an idle connection at any time (RFC 9112, section 9.3.1), but not a new one.
             if not is_kept:
                 raise
         return self._ask(data, request.method == "HEAD")
@@ -70,7 +70,7 @@ class Connection:
     def _ask(self, data: bytes, is_head: bool) -> Answer:
         begun = time.monotonic()
         if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE_SECONDS)
+            self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=ANSWER_SECONDS)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._received = b""
         try:
@@ -88,7 +88,7 @@ class Connection:
         try:
             self._socket.sendall(data)
         except (BrokenPipeError, ConnectionResetError):
-            return  # a refusal may come before the whole body is read
+            return  # a refusal may arrive before the whole body is sent
 
     def _read_answer(self, begun: float, is_head: bool) -> Answer:
         while True:
@@ -143,13 +143,13 @@ class Connection:
 
 
 def send_stream(port: int, data: bytes) -> tuple[list[int], float]:
-    """Send `data` over a connection of its own and close it for writing; the statuses that came back, and the seconds.
+    """Send `data` over a new connection and close it for writing; the statuses that came back, and the seconds.
 
-    Raises NoAnswer where the server keeps the connection open although nothing more can come.
+    Raises NoAnswer where the server keeps the connection open although nothing more can arrive.
     """
     begun = time.monotonic()
     received = bytearray()
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS) as sock:
         try:
             sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)
@@ -158,12 +158,12 @@ def send_stream(port: int, data: bytes) -> tuple[list[int], float]:
         except TimeoutError as error:
             raise NoAnswer("the connection stays open") from error
         except OSError:
-            pass  # reset: also an end
+            pass  # a reset ends it as well
     return [int(status) for status in _STATUS.findall(received)], time.monotonic() - begun
 
 
 def complaint(request: Request, answer: Answer) -> str:
-    """What is wrong with the form of an answer; empty where nothing is."""
+    """What is wrong with the form of an answer; empty if nothing is."""
     if answer.status >= 500:
         return f"status {answer.status}"
     if not f"{request.path}/".startswith("/api/") or answer.status in (301, 302) or request.method == "HEAD":
@@ -189,7 +189,7 @@ def complaint(request: Request, answer: Answer) -> str:
 
 
 def _complaint_of_v1(answer: Answer) -> str:
-    """Problems are RFC 9457's; of other answers, files and schemas have types of their own."""
+    """Errors must be problems of RFC 9457; files and schemas have their own media types."""
     kind = answer.headers.get("content-type", "")
     if answer.status < 400:
         is_known = answer.status == 304 or kind.partition(";")[0] in _V1_TYPES
@@ -206,7 +206,7 @@ def _complaint_of_v1(answer: Answer) -> str:
 
 
 def is_web_servers_own(answer: Answer) -> bool:
-    """Whether gunicorn refused the request before the service saw it: then it closes, and says so in HTML."""
+    """Whether gunicorn refused the request before the service saw it: it answers in HTML and closes the connection."""
     return (
         answer.status in (400, 403, 414, 417, 431)
         and answer.headers.get("connection") == "close"

@@ -1,4 +1,4 @@
-"""Bodies that a client should not send: where every mutation of a body begins."""
+"""Bodies that a client should not send; mutations of bodies start from these."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ def visit(store_id: Any = STORE, *urls: Any, visit_time: Any = TIME) -> dict[str
 
 
 def submission(*visits: Any, **more: Any) -> dict[str, Any]:
-    """A body that is fine if its visits are."""
+    """A body that is valid if its visits are."""
     visits = visits or (visit(),)
     return {"count": len(visits), "visits": list(visits), **more}
 
@@ -25,7 +25,7 @@ VALID = json.dumps(submission())
 
 
 def with_store_id(escaped: str) -> bytes:
-    """A submission whose store_id is this piece of JSON text."""
+    """A submission with this piece of JSON text as its store_id."""
     return VALID.replace(STORE, escaped).encode()
 
 
@@ -181,7 +181,7 @@ WRONG_SHAPE = _encoded(
         "a prototype": submission(__proto__={"count": 2}, constructor={}),
     }
 )
-# Accepted, and strange all the same: what is stored must be read again.
+# Accepted although strange: what is stored must be readable again.
 STRANGE = {
     name: json.dumps(body).encode()
     for name, body in {

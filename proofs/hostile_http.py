@@ -55,7 +55,7 @@ HEADERS: dict[str, list[str]] = {
     "Upgrade": ["h2c", "websocket"],
     "X_Underscore": ["1"],
 }  # fmt: skip
-# What decides where a request ends: such a request has a connection of its own, and any answer but a crash will do.
+# Headers that decide where a request ends: each goes over its own connection, and any answer but a crash is accepted.
 FRAMING = [
     ("Content-Length", value)
     for value in ("-1", "+5", "5, 6", "0x10", "1e3", "\uff11", "", " ", "99999999999999999999", "9" * 400, "NaN", "5;6", "5 6", "100")
@@ -88,7 +88,7 @@ PATHS = [
     "/livez/", "/readyz/", "/livez/x", "//", "//evil.example/", "/;a=b", "/api/status;x", "/.git/config", "/" + "x" * 3000,
     "/" + "a/" * 900, "/\\", "/api/\xff", "http://evil.example/api/status", "*",
 ]  # fmt: skip
-# Sent byte for byte over connections of their own; an empty answer, or an error of the client's, will do.
+# Sent byte for byte over separate connections; an empty answer or a 4xx is accepted.
 NOT_HTTP = {
     "nothing": b"",
     "a line break": b"\r\n",

@@ -1,4 +1,4 @@
-"""Hostile requests without end: the corpus once, then mutations of it, the same for the same seed."""
+"""Endless hostile requests: the corpus once, then mutations of it, the same for the same seed."""
 
 import random
 import re
@@ -10,7 +10,7 @@ from proofs import hostile_http as http
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-# What the mutations begin from is mostly short: a megabyte takes long to send and says no more.
+# Mutations start from short requests: a megabyte takes long to send and tests nothing more.
 MAX_SEED_BYTES = 4000
 _TARGET = re.compile(r"[!-~]+")
 _VALUE = re.compile(r"[\t -~\x80-\xff]*")
@@ -28,7 +28,7 @@ _LOGIN = b"username=admin&password=x&csrfmiddlewaretoken=" + b"x" * 32 + b"&next
 _PART = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
 _LOGIN_IN_PARTS = b"".join(_PART % tuple(pair.split(b"=")) for pair in _LOGIN.split(b"&")) + b"--x--"
 _THEME = b"theme=dark&csrfmiddlewaretoken=" + b"x" * 32 + b"&next=/jobs/"
-# With it the form is read; without it the request is refused before.
+# With it the form is read; without it the request is refused before that.
 _CSRF_COOKIE = "csrftoken=" + "x" * 32
 _NUMBERS = (b"0", b"-0", b"-1", b"1.0", b"1e400", b"9" * 30, b"2147483648", b"9223372036854775808", b"NaN", b"1e-400")
 _TEXTS = (
@@ -51,12 +51,12 @@ class Request:
 
     @property
     def endpoint(self) -> str:
-        """The path under which the proof counts it."""
+        """The path under which the proof counts the request."""
         return self.path if self.path in ENDPOINTS else "another path"
 
     @property
     def is_sound(self) -> bool:
-        """Whether this is HTTP at all, so that an answer is due and the connection goes on after it."""
+        """Whether this is valid HTTP, so that an answer is due and the connection can be used again."""
         target = f"{self.path}?{self.query}"
         return (
             bool(_TARGET.fullmatch(target))
@@ -72,7 +72,7 @@ class Request:
         return "\r\n".join(lines).encode("latin-1", "replace") + self.body
 
 
-# Every path that answers, with a good request to it.
+# Every path that answers, with a valid request to it.
 GOOD = (
     Request("good", "POST", "/api/submit/", headers={"Content-Type": JSON}, body=corpus.VALID.encode()),
     Request(
@@ -145,7 +145,7 @@ _WRITERS = [good for good in GOOD if good.method in ("POST", "PATCH")]
 
 
 def whole_corpus() -> Iterator[Request]:
-    """Every hostile body, query, header, method and path, at every endpoint that could mind it."""
+    """Every hostile body, query, header, method and path, at every endpoint that it could affect."""
     for name, body in corpus.BODIES.items():
         yield _post("/api/submit/", f"corpus: {name}", body)
         if len(body) < MAX_SEED_BYTES:
@@ -188,7 +188,7 @@ def mutations(seed: int) -> Iterator[Request]:
         query = mutate(
             chance, good.query.encode() if good.query and chance.random() < 0.7 else chance.choice(queries), queries
         )
-        # In the target of a request only visible ASCII may stand; the rest a client escapes.
+        # The target of a request may only hold visible ASCII; a client escapes the rest.
         text = "".join(chr(byte) if 0x21 <= byte <= 0x7E else f"%{byte:02x}" for byte in query)
         return _changed(good, "mutated query", query=text)
 
@@ -220,7 +220,7 @@ def mutations(seed: int) -> Iterator[Request]:
         good = _changed(chance.choice(GOOD), "mixture", query=a_query().query, headers={name: value})
         return _changed(good, "mixture", method=chance.choice(http.METHODS), body=a_body().body)
 
-    # Bodies and queries are where a service decides most.
+    # Most of a service's decisions depend on bodies and queries.
     makers: tuple[Callable[[], Request], ...] = (
         a_body,
         a_body,
@@ -247,7 +247,7 @@ def mutated_streams(seed: int) -> Iterator[tuple[str, bytes]]:
 
 
 def framings() -> Iterator[tuple[str, bytes]]:
-    """Requests that lie about where they end, and what is no HTTP at all: (kind, bytes)."""
+    """Requests that lie about where they end, and bytes that are not HTTP: (kind, bytes)."""
     for name, value in http.FRAMING:
         for good in (GOOD[0], GOOD[2], GOOD[9]):
             yield f"corpus: {name}", _changed(good, "framing", headers={name: value}).encode("localhost")
@@ -256,7 +256,7 @@ def framings() -> Iterator[tuple[str, bytes]]:
 
 
 def mutate(chance: random.Random, data: bytes, others: list[bytes]) -> bytes:
-    """One to four changes: bits, bytes, pieces, numbers at a type's edge, texts that are trouble."""
+    """One to four changes: bits, bytes, pieces, numbers at a type's limits, troublesome texts."""
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         at = chance.randint(0, len(data))
         to = min(len(data), at + chance.choice((1, 1, 2, 8, 64)))

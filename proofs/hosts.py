@@ -1,9 +1,9 @@
-"""Photo hosts that are silent, slow, overloaded or away hold up no images of other hosts, and fail none of their own.
+"""Photo hosts that are silent, slow, overloaded or down delay no images of other hosts, and fail none of their own.
 
-One server of the service with 16 slots and else its own defaults, a database and photo hosts of every kind run in a
-network of their own (proofs/hosts_world.py), and jobs are submitted over the API. What healthy images take beside the
-others is held against what they take alone. Scenes with names that hang need Linux, and root or unprivileged user
-namespaces; without them the others are played all the same, and the exit code is 3.
+One server of the service with 16 slots and otherwise default settings, a database and photo hosts of every kind run in
+a separate network (proofs/hosts_world.py), and jobs are submitted over the API. The time that healthy images take
+beside the others is compared with the time they take alone. Scenes with names that hang need Linux, and root or
+unprivileged user namespaces; without them only the others are played, and the exit code is 3.
 """
 
 import argparse
@@ -26,23 +26,23 @@ from proofs.world.cluster import CHECKOUT
 
 type Found = dict[str, Any]
 
-# Scenes of one group are played one after the other, in a world of their own; those of the first two at the same time,
-# since most of both is waiting. The last is about the processor's time.
+# Scenes of one group are played one after the other, in one world; the first two groups run at the same time, since
+# they mostly wait. The last one measures processor time.
 GROUPS = (
     ("alone", "silent", "dripping", "refusing", "few-names", "many-names", "ahead", "bucket"),
     ("ailing", "closed", "fallen", "three", "broken"),
     ("claims",),
 )
 SCENES = tuple(scene for group in GROUPS for scene in group)
-# Whatever happens, a group is ended after so long.
+# A group is stopped after this time in any case.
 GROUP_SECONDS = 600
-# What healthy images may take beside others: twice what they take alone, and this.
+# Beside others, healthy images may take twice the time that they take alone, plus this.
 SLACK_SECONDS, MANY_HOSTS_SECONDS = 2.0, 6.0
 # The service's own, see its settings.
 HOST_PATIENCE_SECONDS = 120.0
-# The attempts that count then are a pause apart, of half a minute each.
+# After that the counted attempts follow, each after a pause of half a minute.
 LAST_ATTEMPTS_SECONDS = 90.0
-# A host that refuses several of its images again and again is asked for less, and keeps a quarter of its pace at least.
+# A host that keeps refusing several of its images is used less, but at a quarter of its rate at least.
 SEVERAL_BROKEN = 4
 ONE_BROKEN_SECONDS = 15.0
 BUCKET_FACTOR, CLAIM_FACTOR, GOOD_SHARE = 1.5, 2.0, 0.9
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--scenes", nargs="+", choices=SCENES, default=list(SCENES), metavar="SCENE", help=f"of {', '.join(SCENES)}"
     )
     parser.add_argument("--quick", action="store_true", help="few images, and hosts that recover soon")
-    parser.add_argument("--seed", type=int, default=1, help="where chance plays a part (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
 
 
 def prove(options: argparse.Namespace) -> Report:
@@ -73,24 +73,24 @@ def prove(options: argparse.Namespace) -> Report:
 
 
 def play(groups: Sequence[Sequence[str]], options: argparse.Namespace) -> dict[str, Found]:
-    """What was measured in each scene, every group at the same time in a world of its own.
+    """The measurements of each scene; the groups run at the same time, each in its own world.
 
-    There is nothing of the scenes for which the time was too short.
+    Scenes for which the time was too short are missing.
     """
     deadline = time.monotonic() + GROUP_SECONDS
     with ExitStack() as stack:
-        worlds = [stack.enter_context(Playing(scenes, options)) for scenes in groups if scenes]
+        worlds = [stack.enter_context(WorldProcess(scenes, options)) for scenes in groups if scenes]
         return {scene: found for world in worlds for scene, found in world.result(deadline).items()}
 
 
-class Playing:
-    """proofs/hosts_world.py, at play; what it has started ends with the block."""
+class WorldProcess:
+    """proofs/hosts_world.py as a process; what it has started ends with the block."""
 
     def __init__(self, scenes: Sequence[str], options: argparse.Namespace) -> None:
         quick = ["--quick"] if options.quick else []
-        # Files take whatever is said, where pipes that nobody reads would hold up the world.
+        # Files, because pipes that nobody reads would block the process.
         self._found = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
-        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
         self._process = subprocess.Popen(
             [sys.executable, "-m", "proofs.hosts_world", "--scenes", *scenes, "--seed", str(options.seed), *quick],
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "retail_pulse.settings"},
@@ -98,7 +98,7 @@ class Playing:
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=self._found,
-            stderr=self._said,
+            stderr=self._errors,
         )
 
     def __enter__(self) -> Self:
@@ -107,36 +107,36 @@ class Playing:
     def __exit__(self, *_: object) -> None:
         self._end()
         self._found.close()
-        self._said.close()
+        self._errors.close()
 
     def result(self, deadline: float) -> dict[str, Found]:
-        """What each scene has found by then. Raises RuntimeError where the world failed."""
+        """The measurements of the scenes played until `deadline`. Raises RuntimeError where the world failed."""
         try:
             failed = self._process.wait(max(0.0, deadline - time.monotonic())) != 0
         except subprocess.TimeoutExpired:
             self._end()
             failed = False
         if failed:
-            self._said.seek(0)
-            raise RuntimeError(f"The world of the hosts proof failed:\n{self._said.read()}")
+            self._errors.seek(0)
+            raise RuntimeError(f"The world of the hosts proof failed:\n{self._errors.read()}")
         self._found.seek(0)
         return {line["scene"]: line["found"] for line in map(json.loads, self._found)}
 
     def _end(self) -> None:
-        # Not killed: it has a database and servers to end.
+        # Not killed: it has to stop a database and servers.
         self._process.terminate()
         self._process.wait()
 
 
 def judge(report: Report, found: dict[str, Found]) -> None:
-    """The figures of every scene, and the bars."""
+    """Report the figures of every scene, and the bars."""
     by_itself = found["alone"]["seconds"]
     for scene, what in found.items():
         if "cannot" not in what:
             JUDGES[scene](report, what, by_itself)
     broken = [audit for what in found.values() for audit in _audits(what) if audit]
-    for said in broken:
-        report.table("manage.py audit", "found").add(said, ok=False)
+    for output in broken:
+        report.table("manage.py audit", "found").add(output, ok=False)
     report.bar("promises that manage.py audit found broken", len(broken), 0, ok=not broken)
 
 
@@ -173,7 +173,7 @@ def judge_alone(report: Report, found: Found, by_itself: float) -> None:
 
 
 def judge_beside(what: str, slack: float = SLACK_SECONDS) -> Callable[[Report, Found, float], None]:
-    """The judge of a scene in which healthy jobs are sent beside one of bad images."""
+    """The judge of a scene in which healthy jobs are submitted beside one of bad images."""
 
     def judge(report: Report, found: Found, by_itself: float) -> None:
         table = report.table(
@@ -199,7 +199,7 @@ def judge_beside(what: str, slack: float = SLACK_SECONDS) -> Callable[[Report, F
 
 
 def judge_bucket(report: Report, found: Found, by_itself: float) -> None:
-    table = report.table("Hosts that serve so many a second", "refusal", "requests by status")
+    table = report.table("Hosts with a rate limit", "refusal", "requests by status")
     for each in found["tries"]:
         table.add(each["name"], _counts(each["answers"]), ok=True)
         limit = BUCKET_FACTOR * each["own"]
@@ -211,7 +211,7 @@ def _counts(answers: dict[str, int]) -> str:
 
 
 def judge_healed(what: str) -> Callable[[Report, Found, float], None]:
-    """The judge of hosts that were bad for a while: no image fails; how soon they are done then is told."""
+    """The judge of hosts that were bad for a while: no image may fail; the time until all are done is reported."""
 
     def judge(report: Report, found: Found, by_itself: float) -> None:
         for each in found["hosts"]:
@@ -224,7 +224,7 @@ def judge_healed(what: str) -> Callable[[Report, Found, float], None]:
 def judge_fallen(report: Report, found: Found, by_itself: float) -> None:
     first, second = found["healthy"]
     held, begun = found["held"], first["begun"]
-    report.bar("images in hand of a host that falls silent", held, "every slot's", ok=held >= found["slots"])
+    report.bar("images in flight of a host that falls silent", held, "every slot's", ok=held >= found["slots"])
     table = report.table("Of the host that falls silent", "completed", "failed", "requests open at once")
     table.add(found["bad"]["completed"], found["bad"]["failed"], found["seen"]["most_open"], ok=True)
     shown = "never" if begun is None else f"{begun:.1f} s"
@@ -280,9 +280,9 @@ def judge_claims(report: Report, found: Found, by_itself: float) -> None:
     for name, figure in (
         ("no paused host, median ms", f"{1000 * without:.2f}"),
         (f"{number} wait for one, median ms", f"{1000 * waiting:.2f}"),
-        ("a look at who is paused, and at who waits, median ms", f"{1000 * median(found['rounds']):.2f}"),
-        (f"{number} of one in front of the line: first claim, ms", f"{1000 * front['first']:.1f}"),
-        ("claims until they are out of the way, and their seconds", f"{front['number']:,}, {front['seconds']:.1f}"),
+        ("reading paused hosts and waiting images, median ms", f"{1000 * median(found['rounds']):.2f}"),
+        (f"{number} of one at the head of the queue: first claim, ms", f"{1000 * front['first']:.1f}"),
+        ("claims until all are deferred, and their seconds", f"{front['number']:,}, {front['seconds']:.1f}"),
         ("slowest of these, ms", f"{1000 * front['slowest']:.1f}"),
         ("claims after that, median ms", f"{1000 * median(front['after']):.2f}"),
     ):

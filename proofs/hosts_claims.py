@@ -1,10 +1,10 @@
-"""Claims as an engine makes them while a host is paused, timed; a program that is told what to do on standard input.
+"""Timed claims, made as an engine makes them while a host is paused; a program controlled by standard input.
 
     python -m proofs.hosts_claims GOOD
 
 Needs the variables of the service whose queue it is; GOOD is a host ("127.0.0.1:80") that has answered often. `claim`
-takes SIZE images, of which the good host's are done at once; `round` is what an engine does twice a second. Each is
-answered by a JSON list: its seconds, and the images claimed.
+takes SIZE images, of which those of the good host finish at once; `round` is what an engine does twice a second. Each
+is answered by a JSON list: its seconds, and the number of images claimed.
 """
 
 import json
@@ -14,7 +14,7 @@ import time
 import django
 
 SIZE = 64
-# As many as an engine of so many threads has in flight.
+# As many images as an engine with SIZE slots has in flight.
 FLIGHTS = 96
 
 

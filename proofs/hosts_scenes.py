@@ -1,4 +1,4 @@
-"""The scenes of the hosts proof: each takes the world, sizes and a seed, and returns as JSON holds it what it measured.
+"""The scenes of the hosts proof: each takes the world, sizes and a seed, and returns its measurements as JSON values.
 
 Seconds are real: from the submission of a job to the last `finished_at` of the images in question.
 """
@@ -15,21 +15,21 @@ from typing import Any, Self
 
 from jobs.imaging.sockets import READ_SECONDS
 from proofs.hosts_claims import SIZE as CLAIM
-from proofs.hosts_servers import Manners
+from proofs.hosts_servers import Behaviour
 from proofs.hosts_world import HUNG_NAMES, SLOTS, Sent, World
 from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT, DATABASE
 from proofs.world.ports import free_port
 
-# A scene is given up after so long; what was done by then is told.
-PATIENCE_SECONDS = 60.0
-# Images that are always refused are waited for as long as that, since their job was sent.
+# A scene is given up after this time, and what was done by then is reported.
+SCENE_SECONDS = 60.0
+# How long to wait for images that are always refused, from the submission of their job.
 BROKEN_SECONDS = 240.0
 DRIP_SECONDS = 1.0
 
-# Hosts of which none is asked: the claims are all that is timed.
+# Hosts that get no requests: only claims are timed.
 GOOD_HOST, PAUSED_HOST = "good.example:80", "paused.example:80"
-# Before the first claim that counts; and how many pass between two looks at who is paused.
+# Claims before the first one that counts, and claims between two reads of the paused hosts.
 WARM_UP, CLAIMS_A_ROUND = 3, 10
 _PAUSE = """
     INSERT INTO jobs_pausedhost (name, code, message, since, until, number, changed_at)
@@ -38,12 +38,12 @@ _PAUSE = """
 
 _AHEAD = "UPDATE jobs_imageresult SET rank = rank - %s WHERE job_id = %s AND state = 'pending'"
 
-SILENT, REFUSING = Manners("silent"), Manners("refuse", status=503)
+SILENT, REFUSING = Behaviour("silent"), Behaviour("refuse", status=503)
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of each there is, in images, seconds, or times."""
+    """The size of each scene, in images, seconds, or repetitions."""
 
     healthy: int
     alone: int
@@ -98,16 +98,16 @@ type Found = dict[str, Any]
 
 
 def alone(world: World, sizes: Sizes, seed: int) -> Found:
-    """Healthy images with nobody beside them."""
+    """Healthy images without any others."""
     world.start_over()
     seconds = []
     for _ in range(sizes.alone):
-        found = _work(world, world.urls(world.open(Manners()), sizes.healthy))
+        found = _work(world, world.urls(world.open(Behaviour()), sizes.healthy))
         seconds.append(found["seconds"])
     return {"images": sizes.healthy, "runs": seconds, "seconds": median(seconds), "audit": world.audit()}
 
 
-def _work(world: World, urls: list[str], seconds: float = PATIENCE_SECONDS) -> Found:
+def _work(world: World, urls: list[str], seconds: float = SCENE_SECONDS) -> Found:
     """Submit a job and wait for its end."""
     job = world.submit(urls)
     return world.until_final(job, seconds).since(job.at)
@@ -118,7 +118,7 @@ def silent(world: World, sizes: Sizes, seed: int) -> Found:
 
 
 def dripping(world: World, sizes: Sizes, seed: int) -> Found:
-    return _beside(world, sizes, lambda: [world.open(Manners("drip", DRIP_SECONDS))])
+    return _beside(world, sizes, lambda: [world.open(Behaviour("drip", DRIP_SECONDS))])
 
 
 def refusing(world: World, sizes: Sizes, seed: int) -> Found:
@@ -134,19 +134,19 @@ def many_names(world: World, sizes: Sizes, seed: int) -> Found:
 
 
 def ahead(world: World, sizes: Sizes, seed: int) -> Found:
-    """As `silent`, but that every bad image is before the healthy ones in rank, as those of an older job are."""
+    """As `silent`, but every bad image is ranked before the healthy ones, like those of an earlier job."""
     return _beside(world, sizes, lambda: [world.open(SILENT)], is_ahead=True)
 
 
 def _hung(world: World, names: int) -> list[str]:
-    port = world.open(Manners()).rpartition(":")[2]
+    port = world.open(Behaviour()).rpartition(":")[2]
     return [f"http://hung-{number}.example:{port}" for number in range(names)]
 
 
 def _beside(
     world: World, sizes: Sizes, bad_hosts: Callable[[], list[str]], *, is_named: bool = False, is_ahead: bool = False
 ) -> Found:
-    """Healthy jobs beside one of bad images: a second after it, and after the largest one once time-outs have begun."""
+    """Healthy jobs beside one of bad images: a second after it, and, for the largest, once timeouts have begun."""
     jobs = []
     for number in sizes.bad:
         world.start_over()
@@ -158,7 +158,7 @@ def _beside(
         moments = [1.0] if sizes.later is None or number != sizes.bad[-1] else [1.0, sizes.later]
         for moment in moments:
             time.sleep(max(0.0, bad.accepted + moment - time.time()))
-            host = world.open_named() if is_named else world.open(Manners())
+            host = world.open_named() if is_named else world.open(Behaviour())
             after = time.time() - bad.accepted
             healthy.append({"after": after} | _work(world, world.urls(host, sizes.healthy)))
         jobs.append(
@@ -174,13 +174,13 @@ def _beside(
 
 
 def bucket(world: World, sizes: Sizes, seed: int) -> Found:
-    """A host that serves so many requests a second and refuses those beyond."""
+    """A host that serves a limited number of requests a second and refuses the others."""
     world.start_over()
     tries = []
     for name, status, retry_after in (("429", 429, None), ("429, Retry-After: 1", 429, 1), ("503", 503, None)):
-        manners = Manners("bucket", status=status, retry_after=retry_after, rate=sizes.rate, capacity=sizes.rate)
-        host = world.open(manners)
-        own = (sizes.bucket - manners.capacity) / manners.rate
+        behaviour = Behaviour("bucket", status=status, retry_after=retry_after, rate=sizes.rate, capacity=sizes.rate)
+        host = world.open(behaviour)
+        own = (sizes.bucket - behaviour.capacity) / behaviour.rate
         tries.append(
             {"name": name, "own": own}
             | _work(world, world.urls(host, sizes.bucket))
@@ -190,37 +190,37 @@ def bucket(world: World, sizes: Sizes, seed: int) -> Found:
 
 
 def ailing(world: World, sizes: Sizes, seed: int) -> Found:
-    """Hosts that answer 503 for a while, and are good from then on; all at the same time."""
+    """Hosts that answer 503 for a while and then recover; all at the same time."""
     world.start_over()
     hosts = [world.open(REFUSING) for _ in sizes.ailing]
     jobs = [world.submit(world.urls(host, number)) for host, number in zip(hosts, sizes.ailing, strict=True)]
     time.sleep(max(0.0, jobs[0].accepted + sizes.ailing_seconds - time.time()))
-    healed = [world.change(host, Manners()) for host in hosts]
+    healed = [world.change(host, Behaviour()) for host in hosts]
     return {"bad_for": sizes.ailing_seconds, "hosts": _after(world, jobs, healed), "audit": world.audit()}
 
 
 def closed(world: World, sizes: Sizes, seed: int) -> Found:
-    """A host that refuses connections for a while, and is good from then on."""
+    """A host that refuses connections for a while and then recovers."""
     world.start_over()
     port = free_port()
     job = world.submit(world.urls(f"http://127.0.0.1:{port}", sizes.ailing[0]))
     time.sleep(max(0.0, job.accepted + sizes.closed_seconds - time.time()))
-    world.open(Manners(), port)
+    world.open(Behaviour(), port)
     return {"bad_for": sizes.closed_seconds, "hosts": _after(world, [job], [time.time()]), "audit": world.audit()}
 
 
 def _after(world: World, jobs: Sequence[Sent], healed: Sequence[float]) -> list[Found]:
-    """How the jobs of healed hosts end; their `seconds` are those since their hosts were good again."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """The end of the jobs of recovered hosts; their `seconds` count from the recovery."""
+    deadline = time.monotonic() + SCENE_SECONDS
     return [world.until_final(job, deadline - time.monotonic()).since(at) for job, at in zip(jobs, healed, strict=True)]
 
 
 def fallen(world: World, sizes: Sizes, seed: int) -> Found:
-    """A good host that falls silent while it holds every slot; healthy jobs after that."""
+    """A good host that falls silent while its images hold every slot; healthy jobs after that."""
     world.start_over()
-    host = world.open(Manners())
+    host = world.open(Behaviour())
     bad = world.submit(world.urls(host, sizes.fallen))
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + SCENE_SECONDS
     most = 0
     while (running := world.running(bad)) < SLOTS and time.monotonic() < deadline:
         most = max(most, running)
@@ -229,7 +229,7 @@ def fallen(world: World, sizes: Sizes, seed: int) -> Found:
     healthy = []
     for moment in (0.0, READ_SECONDS + 1):
         time.sleep(max(0.0, silent_since + moment - time.time()))
-        healthy.append(_work(world, world.urls(world.open(Manners()), sizes.healthy)))
+        healthy.append(_work(world, world.urls(world.open(Behaviour()), sizes.healthy)))
     return {
         "slots": SLOTS,
         "held": max(most, running),
@@ -241,15 +241,15 @@ def fallen(world: World, sizes: Sizes, seed: int) -> Found:
 
 
 def three(world: World, sizes: Sizes, seed: int) -> Found:
-    """Images a second of two good hosts, with and without a slow third one in the same job."""
+    """Images a second of two good hosts, with and without a slow third host in the same job."""
     runs = []
     for slow in (None, 3.0, 0.75):
         world.start_over()
-        hosts = [world.open(Manners()) for _ in range(2)]
+        hosts = [world.open(Behaviour()) for _ in range(2)]
         if slow is not None:
-            hosts.insert(1, world.open(Manners("slow", slow)))
+            hosts.insert(1, world.open(Behaviour("slow", slow)))
         job = world.submit([f"{host}/ok/{index}.jpg" for index in range(sizes.each) for host in hosts])
-        good = [world.until_final(job, PATIENCE_SECONDS, host).since(job.at) for host in (hosts[0], hosts[-1])]
+        good = [world.until_final(job, SCENE_SECONDS, host).since(job.at) for host in (hosts[0], hosts[-1])]
         seconds = [each["seconds"] for each in good]
         longest = None if None in seconds else max(seconds)
         runs.append(
@@ -258,7 +258,7 @@ def three(world: World, sizes: Sizes, seed: int) -> Found:
                 "images": 2 * sizes.each,
                 "completed": sum(each["completed"] for each in good),
                 "seconds": longest,
-                "rate": sum(each["completed"] for each in good) / (longest or PATIENCE_SECONDS),
+                "rate": sum(each["completed"] for each in good) / (longest or SCENE_SECONDS),
                 "slow_done": 0 if slow is None else world.progress(job, hosts[1]).completed,
                 "audit": world.audit(),
             }
@@ -273,12 +273,12 @@ def broken(world: World, sizes: Sizes, seed: int) -> Found:
     jobs: list[Found] = []
     pending: list[tuple[Sent, str]] = []
     for bad, good in sizes.broken:
-        by_itself = _work(world, world.urls(world.open(Manners()), good))["seconds"]
-        host = world.open(Manners())
+        by_itself = _work(world, world.urls(world.open(Behaviour()), good))["seconds"]
+        host = world.open(Behaviour())
         urls = world.urls(host, good) + world.urls(host, bad, "broken")
         rng.shuffle(urls)
         job = world.submit(urls)
-        done = world.until_final(job, PATIENCE_SECONDS, f"{host}/ok/").since(job.at)
+        done = world.until_final(job, SCENE_SECONDS, f"{host}/ok/").since(job.at)
         jobs.append({"number": bad, "alone": by_itself, "good": done})
         pending.append((job, host))
     for (job, host), found in zip(pending, jobs, strict=True):
@@ -289,7 +289,7 @@ def broken(world: World, sizes: Sizes, seed: int) -> Found:
 
 
 class Claimer:
-    """proofs/hosts_claims.py, at work on one database."""
+    """proofs/hosts_claims.py as a process on one database."""
 
     def __init__(self, world: World, database: str) -> None:
         self._process = subprocess.Popen(
@@ -309,7 +309,7 @@ class Claimer:
         self._process.communicate()
 
     def do(self, what: str) -> tuple[float, int]:
-        """`claim` or `round`; its seconds, and how many images were claimed."""
+        """Send `claim` or `round`; its seconds, and how many images were claimed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{what}\n")
@@ -319,7 +319,7 @@ class Claimer:
 
 
 def claims(world: World, sizes: Sizes, seed: int) -> Found:
-    """What a claim costs where very many images wait for a paused host, beside the same where none does."""
+    """What a claim costs where very many images wait for a paused host, compared with none."""
     world.stop()
     databases = ("without", "waiting", "in_front")
     for database in databases:
@@ -329,7 +329,7 @@ def claims(world: World, sizes: Sizes, seed: int) -> Found:
     for database in databases:
         fill(world.cluster, database, f"http://{GOOD_HOST}/ok/", (sizes.claims + WARM_UP) * CLAIM, rank=sizes.waiting)
         world.cluster.query("VACUUM ANALYZE jobs_imageresult", database=database)
-    # At the last moment: no host is paused for longer than a minute at a time.
+    # As late as possible: no host is paused for longer than a minute at a time.
     world.cluster.query(_PAUSE, [PAUSED_HOST], "waiting")
     with Claimer(world, "without") as without, Claimer(world, "waiting") as waiting:
         seconds: dict[str, list[float]] = {"without": [], "waiting": []}
@@ -351,7 +351,7 @@ def claims(world: World, sizes: Sizes, seed: int) -> Found:
 
 
 def _defer(world: World, sizes: Sizes) -> Found:
-    """Claims until every image of a paused host has left the common line, and the first ones after that."""
+    """Claims until every image of a paused host is deferred, and the first ones after that."""
     world.cluster.query(_PAUSE, [PAUSED_HOST], "in_front")
     with Claimer(world, "in_front") as claimer:
         claimer.do("round")
@@ -388,5 +388,5 @@ SCENES: dict[str, Callable[[World, Sizes, int], Found]] = {
     "broken": broken,
     "claims": claims,
 }
-# These ask a name server that keeps silent.
+# These need a name server that does not answer.
 NAMED = {"few-names", "many-names"}

@@ -1,10 +1,10 @@
-"""Photo hosts, good and bad, each on a port of its own; a program that is told on standard input what they are to be.
+"""Photo hosts, good and bad, each on its own port; a program controlled by standard input.
 
     python -m proofs.hosts_servers
 
-One JSON object a line is asked for, and one is answered. `{"open": MANNERS, "port": 0}` opens a host (0: on any port)
-and answers its port; `{"change": PORT, "to": MANNERS}` gives it other manners from now on, and `{"tell": PORT}`
-answers what it has seen. MANNERS are the fields of `Manners`.
+Each line is a question, one JSON object, and is answered by another. `{"open": BEHAVIOUR, "port": 0}` opens a host (0:
+on any port) and answers its port; `{"change": PORT, "to": BEHAVIOUR}` changes its behaviour, and `{"report": PORT}`
+answers what it has seen. BEHAVIOUR is an object with the fields of `Behaviour`.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from typing import Any, Self
 
 from proofs.world.cluster import CHECKOUT
 
-# Whatever the manners of its host, a path that begins so is always refused.
+# A path with this prefix is always refused, whatever the behaviour of its host.
 BROKEN = "/broken/"
-# A body that is sent byte by byte declares more than anybody waits for.
+# The declared length of a body that is sent byte by byte: more than any client waits for.
 ENDLESS_BYTES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Behaviour:
     """How a host answers.
 
-    `kind` is `good`, `silent` (accepts, and says nothing), `drip` (a byte of an image every `seconds`, for ever),
+    `kind` is `good`, `silent` (accepts, never answers), `drip` (a byte of an image every `seconds`, for ever),
     `slow` (good after `seconds`), `refuse` (`status` at once), or `bucket`: good as long as it has tokens, of which
     it holds `capacity` and gains `rate` a second, else `status`. `retry_after` is sent with a refusal.
     """
@@ -56,7 +56,7 @@ class Seen:
 
 
 class Servers:
-    """The program as a process of its own, for as long as the `with` block lasts; for one thread."""
+    """The program as a separate process, for as long as the `with` block lasts; for one thread."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -75,17 +75,17 @@ class Servers:
         self._process.kill()
         self._process.communicate()
 
-    def open(self, manners: Manners, port: int = 0) -> int:
+    def open(self, behaviour: Behaviour, port: int = 0) -> int:
         """Open a host; returns its port."""
-        opened: int = self._ask(open=asdict(manners), port=port)["port"]
+        opened: int = self._ask(open=asdict(behaviour), port=port)["port"]
         return opened
 
-    def change(self, port: int, manners: Manners) -> None:
-        self._ask(change=port, to=asdict(manners))
+    def change(self, port: int, behaviour: Behaviour) -> None:
+        self._ask(change=port, to=asdict(behaviour))
 
-    def tell(self, port: int) -> dict[str, Any]:
+    def report(self, port: int) -> dict[str, Any]:
         """`answers`: how many requests had which status, `open` and `most_open`: how many had none yet."""
-        return self._ask(tell=port)
+        return self._ask(report=port)
 
     def _ask(self, **question: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -97,33 +97,33 @@ class Servers:
 
 
 class Host:
-    """One port: its manners, and what it has seen."""
+    """One port: its behaviour, and what it has seen."""
 
     def __init__(self, body: bytes) -> None:
         self._good = _response(200, body)
         self.seen = Seen()
 
-    def behave(self, manners: Manners) -> None:
-        self.manners = manners
-        self._tokens = manners.capacity
+    def behave(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self._tokens = behaviour.capacity
         self._counted = time.monotonic()
 
     def answer(self, path: str) -> tuple[float, bytes | None, str]:
         """Seconds until the answer, the answer (None where there is none), and its status."""
-        manners = self.manners
-        is_refused = path.startswith(BROKEN) or manners.kind == "refuse"
-        if manners.kind == "silent":
+        behaviour = self.behaviour
+        is_refused = path.startswith(BROKEN) or behaviour.kind == "refuse"
+        if behaviour.kind == "silent":
             return 0.0, None, "none"
-        if manners.kind == "bucket":
+        if behaviour.kind == "bucket":
             is_refused = is_refused or not self._has_token()
         if is_refused:
-            retry = () if manners.retry_after is None else (f"Retry-After: {manners.retry_after}",)
-            return 0.0, _response(manners.status, b"", *retry), str(manners.status)
-        return (manners.seconds if manners.kind == "slow" else 0.0), self._good, "200"
+            retry = () if behaviour.retry_after is None else (f"Retry-After: {behaviour.retry_after}",)
+            return 0.0, _response(behaviour.status, b"", *retry), str(behaviour.status)
+        return (behaviour.seconds if behaviour.kind == "slow" else 0.0), self._good, "200"
 
     def _has_token(self) -> bool:
         now = time.monotonic()
-        self._tokens = min(self.manners.capacity, self._tokens + (now - self._counted) * self.manners.rate)
+        self._tokens = min(self.behaviour.capacity, self._tokens + (now - self._counted) * self.behaviour.rate)
         self._counted = now
         if self._tokens < 1:
             return False
@@ -159,7 +159,7 @@ class Answering(asyncio.Protocol):
             seen.open += 1
             seen.most_open = max(seen.most_open, seen.open)
             path = head.split(b" ", 2)[1].decode("ascii", "replace")
-            if self._host.manners.kind == "drip" and not path.startswith(BROKEN):
+            if self._host.behaviour.kind == "drip" and not path.startswith(BROKEN):
                 seen.count("none")
                 self._transport.write(f"HTTP/1.1 200 .\r\nContent-Length: {ENDLESS_BYTES}\r\n\r\n".encode())
                 self._drip()
@@ -176,7 +176,7 @@ class Answering(asyncio.Protocol):
     def _drip(self) -> None:
         if not self._transport.is_closing():
             self._transport.write(b"\xff")
-            asyncio.get_running_loop().call_later(self._host.manners.seconds, self._drip)
+            asyncio.get_running_loop().call_later(self._host.behaviour.seconds, self._drip)
 
     def _end(self) -> None:
         if self._is_waiting:
@@ -185,7 +185,7 @@ class Answering(asyncio.Protocol):
 
 
 def _draw() -> bytes:
-    # Here, because whoever starts the hosts needs no imaging library.
+    # Here, because the process that starts the hosts needs no imaging library.
     from PIL import Image
 
     file = io.BytesIO()
@@ -194,7 +194,7 @@ def _draw() -> bytes:
 
 
 class Program:
-    """Answers the questions of standard input until it ends, as it does when whoever started this process is gone."""
+    """Answers the questions of standard input until it ends, as it does when the parent process is gone."""
 
     def __init__(self) -> None:
         self._body = _draw()
@@ -203,7 +203,7 @@ class Program:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         lines: asyncio.Queue[str] = asyncio.Queue()
-        # By a thread of its own: not every standard input is one that an event loop can wait for.
+        # In a separate thread: an event loop cannot wait for every kind of standard input.
         threading.Thread(target=_read, args=[loop, lines], daemon=True).start()
         while line := await lines.get():
             answer = await self._answer(json.loads(line))
@@ -213,16 +213,16 @@ class Program:
     async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
         if "open" in question:
             host = Host(self._body)
-            host.behave(Manners(**question["open"]))
+            host.behave(Behaviour(**question["open"]))
             loop = asyncio.get_running_loop()
             server = await loop.create_server(lambda: Answering(host), "127.0.0.1", question["port"], backlog=512)
             port = server.sockets[0].getsockname()[1]
             self._hosts[port] = host
             return {"port": port}
         if "change" in question:
-            self._hosts[question["change"]].behave(Manners(**question["to"]))
+            self._hosts[question["change"]].behave(Behaviour(**question["to"]))
             return {}
-        return asdict(self._hosts[question["tell"]].seen)
+        return asdict(self._hosts[question["report"]].seen)
 
 
 def _read(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:

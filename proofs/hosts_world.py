@@ -1,7 +1,7 @@
-"""`python -m proofs.hosts_world`: the part of the hosts proof that runs inside a network of its own.
+"""`python -m proofs.hosts_world`: the part of the hosts proof that runs inside a separate network.
 
-It plays the scenes that it is asked for (proofs/hosts_scenes.py) and prints one JSON object a line for each: its name,
-and what was measured. Where the machine allows no such network, it plays all but the scenes with names.
+It plays the given scenes (proofs/hosts_scenes.py) and prints one JSON object a line for each: its name, and its
+measurements. Where the machine allows no such network, it plays all but the scenes with names.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from uuid import uuid4
 
 import requests
 
-from proofs.hosts_servers import Manners, Servers
+from proofs.hosts_servers import Behaviour, Servers
 from proofs.report import CannotProve
 from proofs.world import namespace
-from proofs.world.cluster import DATABASE, Cluster, Eyes
+from proofs.world.cluster import DATABASE, Cluster, Observer
 from proofs.world.dns import Name, NameServer
 from proofs.world.processes import STORES, CommandFailed, Server, environment, manage, prepare
 
@@ -29,7 +29,7 @@ SLOTS = 16
 START_SECONDS = 30.0
 POLL_SECONDS = 0.05
 IMAGES_PER_VISIT = 5
-# How often the names of the healthy hosts are made anew in one run.
+# How many names of healthy hosts there are, used in turn, and how many names that hang.
 HEALTHY_NAMES, HUNG_NAMES = 40, 400
 _PROGRESS = """
     SELECT count(*), count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed'),
@@ -40,7 +40,7 @@ _PROGRESS = """
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A job that was accepted; `at` is when it was sent, `accepted` when it was answered, in seconds since 1970."""
+    """An accepted job; `at` is when it was sent, `accepted` when it was answered, in seconds since 1970."""
 
     job_id: int
     at: float
@@ -49,7 +49,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far some images of a job are, and when the first of them was claimed and the last one ended."""
+    """The progress of some images of a job, and when the first of them was claimed and the last one ended."""
 
     images: int
     completed: int
@@ -73,9 +73,9 @@ class Progress:
 
 
 class World:
-    """A database, photo hosts and one server of the service with SLOTS slots and else its own defaults.
+    """A database, photo hosts and one server of the service with SLOTS slots and otherwise default settings.
 
-    With a name server where `has_names`; this process must be in a network of its own then.
+    With a name server where `has_names`; this process must then be in a separate network.
     """
 
     def __init__(self, folder: Path, *, has_names: bool) -> None:
@@ -97,8 +97,8 @@ class World:
                 stack.enter_context(NameServer(names | hung))
             stack.callback(self.stop)
             prepare(self.cluster, self.variables())
-            self._eyes = Eyes(self.cluster)
-            stack.callback(self._eyes.close)
+            self._observer = Observer(self.cluster)
+            stack.callback(self._observer.close)
             self._stack = stack.pop_all()
         return self
 
@@ -106,14 +106,14 @@ class World:
         self._stack.close()
 
     def variables(self, database: str = DATABASE) -> dict[str, str]:
-        """Of the service: its own defaults, but for the slots and for what lets it fetch from loopback."""
+        """Of the service: its defaults, except for the slots and for what lets it fetch from loopback."""
         settings = {"WORKER_THREADS": str(SLOTS), "FETCH_ALLOW_PORTS": "1024-65535"}
         variables = environment(self.cluster.url(database), self._home, 0, **settings)
         del variables["BACKOFF_BASE_SECONDS"]
         return variables
 
     def start_over(self) -> None:
-        """A new server that knows no host, and an empty queue; it has worked once, so that nothing is loaded later."""
+        """A new server that knows no host, and an empty queue; one job has run, so that nothing is loaded later."""
         self.stop()
         self.cluster.query("TRUNCATE jobs_job, jobs_worker CASCADE")
         if self.cluster.query("SELECT FROM pg_tables WHERE tablename = 'jobs_pausedhost'"):
@@ -125,25 +125,25 @@ class World:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"The service did not start:\n{self._server.output()}")
             time.sleep(0.02)
-        warm_up = self.submit(self.urls(self.open(Manners()), SLOTS))
+        warm_up = self.submit(self.urls(self.open(Behaviour()), SLOTS))
         self.until_final(warm_up, START_SECONDS)
 
-    def open(self, manners: Manners, port: int = 0) -> str:
-        """A new photo host; returns the beginning of its URLs."""
-        return f"http://127.0.0.1:{self.hosts.open(manners, port)}"
+    def open(self, behaviour: Behaviour, port: int = 0) -> str:
+        """A new photo host; returns the prefix of its URLs."""
+        return f"http://127.0.0.1:{self.hosts.open(behaviour, port)}"
 
     def open_named(self) -> str:
         """A new good host with a name."""
         self._healthy_names += 1
-        return f"http://healthy-{self._healthy_names % HEALTHY_NAMES}.example:{self.hosts.open(Manners())}"
+        return f"http://healthy-{self._healthy_names % HEALTHY_NAMES}.example:{self.hosts.open(Behaviour())}"
 
-    def change(self, host: str, manners: Manners) -> float:
-        """Give a host other manners; when that was, in seconds since 1970."""
-        self.hosts.change(_port(host), manners)
+    def change(self, host: str, behaviour: Behaviour) -> float:
+        """Change a host's behaviour; returns when, in seconds since 1970."""
+        self.hosts.change(_port(host), behaviour)
         return time.time()
 
     def seen_by(self, host: str) -> dict[str, Any]:
-        return self.hosts.tell(_port(host))
+        return self.hosts.report(_port(host))
 
     @staticmethod
     def urls(host: str, number: int, folder: str = "ok") -> list[str]:
@@ -168,25 +168,25 @@ class World:
         answer.raise_for_status()
         return Sent(answer.json()["job_id"], at, time.time())
 
-    def progress(self, job: Sent, which: str = "") -> Progress:
-        """Of the job's images, or of those whose URLs begin with `which`."""
-        return Progress(*self._eyes.see(_PROGRESS, [job.job_id, f"{which}%"])[0])
+    def progress(self, job: Sent, url_prefix: str = "") -> Progress:
+        """The progress of the job's images, or of those whose URLs begin with `url_prefix`."""
+        return Progress(*self._observer.query(_PROGRESS, [job.job_id, f"{url_prefix}%"])[0])
 
-    def until_final(self, job: Sent, seconds: float, which: str = "") -> Progress:
-        """Wait until all of them have ended, `seconds` at most."""
+    def until_final(self, job: Sent, seconds: float, url_prefix: str = "") -> Progress:
+        """Wait until all of these images have ended, `seconds` at most."""
         deadline = time.monotonic() + seconds
-        while not (progress := self.progress(job, which)).is_final and time.monotonic() < deadline:
+        while not (progress := self.progress(job, url_prefix)).is_final and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         return progress
 
     def running(self, job: Sent) -> int:
-        """How many of its images are in hand."""
+        """How many of its images are in flight."""
         running = "SELECT count(*) FROM jobs_imageresult WHERE job_id = %s AND state = 'running'"
-        number: int = self._eyes.see(running, [job.job_id])[0][0]
+        number: int = self._observer.query(running, [job.job_id])[0][0]
         return number
 
     def audit(self) -> str:
-        """What the product's own checks say of every row: empty where every promise is kept."""
+        """What the service's own audit finds in the rows: empty where every promise is kept."""
         try:
             manage(self.variables(), "audit")
         except CommandFailed as broken:
@@ -194,7 +194,7 @@ class World:
         return ""
 
     def stop(self) -> None:
-        """End the server, as a crash would."""
+        """Kill the server, as a crash would."""
         if self._server is not None:
             self._server.kill()
 

@@ -1,7 +1,7 @@
-"""A zoo of image files, good, cut, lying and hostile, each of which must end as it should, cheaply.
+"""A zoo of image files, good, cut, lying and hostile: each must have the right result, at little cost.
 
 Every specimen of `proofs.zoo` is measured at the three levels of IMAGE_CHECK. At the default level each is measured
-in a process of its own, whose processor time and memory are watched.
+in a separate process, whose processor time and memory are watched.
 """
 
 import argparse
@@ -26,7 +26,7 @@ MOST_MEGABYTES = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What became of one specimen: its perimeter or its code, processor time in ms, memory on top in MiB."""
+    """The result of one specimen: its perimeter or its error code, processor time in ms, additional memory in MiB."""
 
     outcome: int | str
     cpu_ms: float
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prove(options: argparse.Namespace) -> Report:
-    """Measure the zoo; raises CannotProve where the memory of a process cannot be asked for."""
+    """Measure the zoo; raises CannotProve where the memory of a process cannot be read."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
     django.setup()
     report = Report()
@@ -73,7 +73,7 @@ def prove(options: argparse.Namespace) -> Report:
 
 
 def outcome(specimen: Specimen, data: bytes, level: Level) -> int | str:
-    """The specimen's perimeter, or the code it fails with; `unforeseen …` where an error is none of ours."""
+    """The specimen's perimeter, or the code it fails with; `unexpected …` for an error without a code."""
     # Once Django is set up: the pipeline's modules read the settings.
     from jobs.errors import ImageError
     from jobs.imaging.measure import measure
@@ -84,8 +84,8 @@ def outcome(specimen: Specimen, data: bytes, level: Level) -> int | str:
         ).perimeter
     except ImageError as error:
         return error.code
-    except Exception as error:  # noqa: BLE001 - exactly this must not happen, and is shown
-        return f"unforeseen {type(error).__name__}"
+    except Exception as error:  # noqa: BLE001 - this must not happen, and is reported
+        return f"unexpected {type(error).__name__}"
 
 
 def _watched(specimen: Specimen, data: bytes) -> Measured:

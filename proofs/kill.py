@@ -1,9 +1,9 @@
 """Kill, freeze and cut off the service a hundred times: nothing is lost, nothing is written twice.
 
-Two servers and a worker share a database of their own and work through jobs that a client submits over HTTP. At random
-moments one of them is killed with SIGKILL and started again; PostgreSQL is restarted as after a crash, every
-connection is cut, one process is frozen for longer than its lease. Then the image server's ledger and the client's
-orders are held against the database, row by row.
+Two servers and a worker share a database and work through jobs that a client submits over HTTP. At random moments one
+of them is killed with SIGKILL and started again; PostgreSQL is restarted as after a crash, every connection is cut, one
+process is frozen for longer than its lease. Then the image server's ledger and the client's orders are compared with
+the database, row by row.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from proofs.kill_scenes import Scenes
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Watch
 from proofs.report import Report
-from proofs.world.cluster import Eyes
+from proofs.world.cluster import Observer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.ledger import compare
 from proofs.world.logs import read_log
@@ -28,12 +28,12 @@ from proofs.world.processes import Process, Server
 from proofs.world.service import World
 
 LEASE_SECONDS = 5
-# Few, so that images last while a killed process starts again.
+# Few, so that the images last while a killed process starts again.
 SLOTS = 8
-# What a process holds at most: its slots and what waits for them, see jobs/engine/slots.py.
-IN_HAND = SLOTS + SLOTS // 2
+# The most images that a process holds: its slots and what waits for them.
+IN_FLIGHT = SLOTS + SLOTS // 2
 SETTINGS = {"WORKER_THREADS": str(SLOTS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
-# For all images together; a quiet machine does fifty a second.
+# A limit on the whole time; an idle machine does fifty images a second.
 SECONDS_PER_IMAGE = 0.1
 START_SECONDS = 60.0
 
@@ -41,7 +41,7 @@ START_SECONDS = 60.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kills", type=int, default=100, help="how many processes are killed (default: 100)")
     parser.add_argument("--images", type=int, default=10_000, help="how many images are ordered (default: 10000)")
-    parser.add_argument("--seed", type=int, default=1, help="where chance plays a part (default: 1)")
+    parser.add_argument("--seed", type=int, default=1, help="of everything random (default: 1)")
 
 
 def prove(options: argparse.Namespace) -> Report:
@@ -49,8 +49,8 @@ def prove(options: argparse.Namespace) -> Report:
     with TemporaryDirectory(prefix="retail-pulse-kill-") as folder, World(Path(folder), **SETTINGS) as world:
         servers = [world.server("server-1"), world.server("server-2")]
         processes = [*servers, world.worker("worker")]
-        # Before anything connects to what is copied.
-        world.cluster.query("CREATE DATABASE quiet TEMPLATE retail_pulse")
+        # Before anything connects to the database that is copied.
+        world.cluster.query("CREATE DATABASE scenes TEMPLATE retail_pulse")
         show_storm(report, world, servers, processes, options.kills, options.images, options.seed)
         for process in processes:
             process.kill()
@@ -70,7 +70,7 @@ def show_storm(
     cuts: int = 2,
     freezes: int = 1,
 ) -> None:
-    """Work through `images` images in a storm, and report what came of them."""
+    """Work through `images` images in a storm, and report the results."""
     rng = Random(seed)  # noqa: S311 - a storm that can be repeated
     size = min(1000, max(25, images // 10))
     sizes = [size] * (images // size) + ([images % size] if images % size else [])
@@ -78,9 +78,9 @@ def show_storm(
     client = Client(list(servers))
     watch = Watch(world.cluster)
     storm = Storm(world.cluster, processes, client, watch, rng, images, LEASE_SECONDS)
-    eyes = Eyes(world.cluster)
+    observer = Observer(world.cluster)
     submitting = threading.Thread(
-        target=_submit, args=[client, orders, Eyes(world.cluster), storm.stopping], daemon=True
+        target=_submit, args=[client, orders, Observer(world.cluster), storm.stopping], daemon=True
     )
     bound = threading.Timer(START_SECONDS + images * SECONDS_PER_IMAGE, storm.stopping.set)
     begun = time.monotonic()
@@ -88,37 +88,37 @@ def show_storm(
         bound.start()
         for process in processes:
             process.start()
-        _wait(storm.stopping, lambda: len(eyes.see("SELECT FROM jobs_worker")) == len(processes))
+        _wait(storm.stopping, lambda: len(observer.query("SELECT FROM jobs_worker")) == len(processes))
         watch.start()
         submitting.start()
-        storm.rage(kills, restarts, cuts, freezes)
-        _wait(storm.stopping, lambda: not submitting.is_alive() and _ongoing(eyes) == 0)
+        storm.run(kills, restarts, cuts, freezes)
+        _wait(storm.stopping, lambda: not submitting.is_alive() and _ongoing(observer) == 0)
         _wait(storm.stopping, lambda: all(rescue.seconds is not None for rescue in watch.rescues))
     finally:
         bound.cancel()
         storm.stopping.set()
         watch.stop()
-        eyes.close()
+        observer.close()
     seconds = time.monotonic() - begun
     show_events(report, storm, Counter(kill=kills, restart=restarts, cut=cuts, freeze=freezes), seconds)
-    show_ledger(report, compare(world.cluster, orders, world.images.ledger()), storm.hits * IN_HAND)
+    show_ledger(report, compare(world.cluster, orders, world.images.ledger()), storm.hits * IN_FLIGHT)
     show_rescues(report, watch.rescues, storm.first_claims, LEASE_SECONDS)
     show_log(report, read_log(world.log_file), storm.frozen_workers)
     show_audit(report, world)
 
 
-def _submit(client: Client, orders: Sequence[Order], eyes: Eyes, stopping: threading.Event) -> None:
-    """Order after order, so that the queue holds about two of them."""
+def _submit(client: Client, orders: Sequence[Order], observer: Observer, stopping: threading.Event) -> None:
+    """One order after the other, so that the queue holds about two of them."""
     waiting = "SELECT coalesce(sum(total - completed - failed), 0) FROM jobs_job"
     for each in orders:
-        while eyes.see(waiting)[0][0] > 1.5 * len(each.paths) and not stopping.wait(0.1):
+        while observer.query(waiting)[0][0] > 1.5 * len(each.paths) and not stopping.wait(0.1):
             pass
         client.submit(each, stopping)
-    eyes.close()
+    observer.close()
 
 
-def _ongoing(eyes: Eyes) -> int:
-    return int(eyes.see("SELECT count(*) FROM jobs_job WHERE status = 'ongoing'")[0][0])
+def _ongoing(observer: Observer) -> int:
+    return int(observer.query("SELECT count(*) FROM jobs_job WHERE status = 'ongoing'")[0][0])
 
 
 def _wait(stopping: threading.Event, fact: Callable[[], bool]) -> None:

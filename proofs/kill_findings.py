@@ -1,4 +1,4 @@
-"""What a storm left behind, against what was promised."""
+"""What a storm left behind, compared with what was promised."""
 
 import os
 from collections import Counter
@@ -13,7 +13,7 @@ from proofs.world.ledger import Comparison
 from proofs.world.processes import CommandFailed
 from proofs.world.service import World
 
-# Sentences of one kind that are shown.
+# How many sentences of one kind are shown.
 SHOWN = 3
 EVENTS = {
     "kill": "a process was killed and started again",
@@ -24,14 +24,14 @@ EVENTS = {
 
 
 def show_events(report: Report, storm: Storm, planned: Mapping[str, int], seconds: float) -> None:
-    """What happened, and that all of it did."""
+    """Report the events, and that all of the planned ones took place."""
     table = report.table("What happened", "event", "times")
     for event, times in planned.items():
         table.add(EVENTS[event], f"{storm.done[event]} of {times}", ok=storm.done[event] == times)
-    table.add("kills of a process with images in its hands", storm.kills_in_hand, ok=True)
-    table.add("kills of a server in the midst of a submission", storm.kills_in_submit, ok=True)
+    table.add("kills of a process with images in flight", storm.kills_in_flight, ok=True)
+    table.add("kills of a server during a submission", storm.kills_in_submit, ok=True)
     table.add(
-        "submissions sent again, of which were stored before",
+        "submissions sent again; of these, already stored",
         f"{storm.client.resent}, {storm.client.replayed}",
         ok=True,
     )
@@ -48,17 +48,17 @@ def show_events(report: Report, storm: Storm, planned: Mapping[str, int], second
 
 
 def show_ledger(report: Report, found: Comparison, allowed: int) -> None:
-    """Lost, double, wrong, and what was downloaded more often than needed; `allowed` downloads may be too many."""
+    """Report what is lost, double or wrong, and downloads beyond those needed, of which `allowed` may occur."""
     sentences = {"lost": found.lost, "recorded twice": found.double, "wrong": found.wrong}
     if any(sentences.values()):
-        table = report.table("Not as promised", "what", "which")
-        for what, which in sentences.items():
-            for sentence in which[:SHOWN]:
+        table = report.table("Not as promised", "what", "details")
+        for what, details in sentences.items():
+            for sentence in details[:SHOWN]:
                 table.add(what, sentence, ok=False)
-    for what, which in sentences.items():
-        report.bar(f"N1 images and jobs {what}, of {found.images:,} images", len(which), 0, ok=not which)
+    for what, details in sentences.items():
+        report.bar(f"N1 images and jobs {what}, of {found.images:,} images", len(details), 0, ok=not details)
     report.bar(
-        "N6 downloads beyond the recorded attempts, against hits times images in hand",
+        "N6 downloads beyond the recorded attempts, against hits times images in flight",
         f"{found.extra:,} ({found.extra / max(1, found.images):.1%})",
         f"<= {allowed:,}",
         ok=0 <= found.extra <= allowed,
@@ -66,8 +66,8 @@ def show_ledger(report: Report, found: Comparison, allowed: int) -> None:
 
 
 def show_rescues(report: Report, rescues: Sequence[Rescue], first_claims: Sequence[float], lease: float) -> None:
-    """How soon claims were back in the queue, and the first claim after a restart of the database."""
-    table = report.table("Until nothing is held by the dead, s", "after", "events", "images held", "p50", "p95", "max")
+    """Report how soon claims were back in the queue, and the first claim after a restart of the database."""
+    table = report.table("Until dead workers hold nothing, s", "after", "events", "images held", "p50", "p95", "max")
     for kind, sentence in EVENTS.items():
         of_kind = [rescue for rescue in rescues if rescue.kind == kind]
         seconds = [rescue.seconds for rescue in of_kind if rescue.seconds is not None]
@@ -92,7 +92,7 @@ def show_rescues(report: Report, rescues: Sequence[Rescue], first_claims: Sequen
 
 
 def show_log(report: Report, lines: Sequence[Mapping[str, Any]], frozen: Sequence[int]) -> None:
-    """That the fence was put to the test, and that no job finished twice."""
+    """Report that stale outcomes were refused, and that no job finished twice."""
     stale = [line["worker"] for line in lines if line["event"] == "stale outcome dropped"]
     if frozen:
         refused = sum(worker in frozen for worker in stale)
@@ -104,14 +104,14 @@ def show_log(report: Report, lines: Sequence[Mapping[str, Any]], frozen: Sequenc
 
 
 def show_audit(report: Report, world: World, **settings: str) -> None:
-    """The product's own checks; `settings` may lead them to another database."""
+    """Report the service's own audit; `settings` may select another database."""
     try:
-        said = world.manage("audit", **settings)
+        output = world.manage("audit", **settings)
     except CommandFailed as broken:
         report.table("manage.py audit", "found").add(broken, ok=False)
         report.bar("manage.py audit", "exit code 1", "exit code 0", ok=False)
     else:
-        report.bar("manage.py audit", said.splitlines()[0], "exit code 0", ok=True)
+        report.bar("manage.py audit", output.splitlines()[0], "exit code 0", ok=True)
 
 
 def _missing(done: Mapping[str, int], planned: Mapping[str, int]) -> int:

@@ -1,4 +1,4 @@
-"""What a storm shows by chance or not at all: one process alone, told to leave, or frozen in the midst of a write."""
+"""What a storm shows only by chance: one process alone, stopped by a signal, or frozen during a write."""
 
 import threading
 import time
@@ -7,16 +7,16 @@ from random import Random
 
 from proofs.kill_findings import show_audit
 from proofs.report import Report
-from proofs.world.cluster import Eyes
+from proofs.world.cluster import Observer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.service import World
 
 WAIT_SECONDS = 60.0
 FETCH_DEADLINE_SECONDS = 3
-# Downloads that end only at the deadline, and images that end as they should.
+# Downloads that only end at the deadline, and images that complete.
 SILENT, GOOD = {"silent": 1000}, {"ok": 1000}
 IMAGES = 100
-# A transaction in which nothing has been said for longer than between any two statements of a healthy one.
+# A transaction that has been idle for longer than between any two statements of a healthy one.
 IN_TRANSACTION_SECONDS = 0.3
 OPEN_TRANSACTION = """
     SELECT FROM pg_stat_activity
@@ -25,26 +25,26 @@ OPEN_TRANSACTION = """
 
 
 class NeverHappened(Exception):
-    """What a scene waits for did not come in time; the text says what it was."""
+    """What a scene waits for did not happen in time; the text says what it was."""
 
 
 class Scenes:
-    """On the database `quiet`, in which one scene's jobs are gone before the next."""
+    """Scenes on the database `scenes`, which is emptied before each."""
 
     def __init__(self, report: Report, world: World, seed: int, lease: float) -> None:
         self._report = report
         self._world = world
         self._lease = lease
         self._rng = Random(seed)  # noqa: S311 - scenes that can be repeated
-        self._eyes = Eyes(world.cluster, "quiet")
+        self._observer = Observer(world.cluster, "scenes")
         self._settings = {
-            "DATABASE_URL": world.cluster.url("quiet"),
+            "DATABASE_URL": world.cluster.url("scenes"),
             "FETCH_DEADLINE_SECONDS": str(FETCH_DEADLINE_SECONDS),
         }
         self._server = world.server("alone", **self._settings)
 
     def play(self) -> None:
-        """All scenes, one after the other; the first that does not come to its end is reported and ends the play."""
+        """All scenes, one after the other; the first that does not finish is reported and is the last."""
         try:
             self._killed_alone()
             self._leaves_idle()
@@ -53,10 +53,10 @@ class Scenes:
             self._frozen_in_a_write()
             show_audit(self._report, self._world, **self._settings)
         except NeverHappened as reason:
-            self._report.bar("scenes of one process alone", reason, "all come to their end", ok=False)
+            self._report.bar("scenes of one process alone", reason, "all finish", ok=False)
         finally:
             self._server.kill()
-            self._eyes.close()
+            self._observer.close()
 
     def _killed_alone(self) -> None:
         self._start()
@@ -68,7 +68,7 @@ class Scenes:
         self._until("the server is ready", self._server.is_ready)
         ready = time.time() - begun
         claims = "SELECT min(claimed_at) FROM jobs_imageresult WHERE claimed_at > to_timestamp(%s)"
-        first = self._until("a first claim", lambda: self._eyes.see(claims, [begun])[0][0]).timestamp() - begun
+        first = self._until("a first claim", lambda: self._observer.query(claims, [begun])[0][0]).timestamp() - begun
         self._until("all images are completed", lambda: self._count("completed") == len(placed.paths))
         after = max(0.0, first - ready)
         self._report.bar(
@@ -89,7 +89,7 @@ class Scenes:
         self._leave("while no download ends", FETCH_DEADLINE_SECONDS + 1.0)
 
     def _hands_back(self) -> None:
-        """In the midst of ordinary work; what was handed back is done by the next process, and nothing twice."""
+        """During ordinary work; what was handed back is done by the next process, and nothing twice."""
         self._start()
         before = self._world.images.ledger().total()
         placed = self._submit(GOOD)
@@ -102,7 +102,7 @@ class Scenes:
         self._server.terminate()
 
     def _frozen_in_a_write(self) -> None:
-        """Its transaction stays open, with the locks of images and of their job; the others must go on without it."""
+        """Its transaction stays open and locks images and their job; the others must continue without it."""
         self._start()
         frozen = self._world.worker(
             "frozen",
@@ -113,14 +113,16 @@ class Scenes:
             GPU_MAX_SECONDS="0.4",
         )
         frozen.start()
-        self._until("two workers", lambda: len(self._eyes.see("SELECT FROM jobs_worker")) == 2)
+        self._until("two workers", lambda: len(self._observer.query("SELECT FROM jobs_worker")) == 2)
         placed = self._submit(GOOD)
-        self._until("an open transaction", lambda: self._eyes.see(OPEN_TRANSACTION, [IN_TRANSACTION_SECONDS]))
+        self._until("an open transaction", lambda: self._observer.query(OPEN_TRANSACTION, [IN_TRANSACTION_SECONDS]))
         frozen.freeze()
         begun = time.monotonic()
         bound = self._lease + 1
         try:
-            held = [worker for worker, pid in self._eyes.see("SELECT id, pid FROM jobs_worker") if frozen.owns(pid)]
+            held = [
+                worker for worker, pid in self._observer.query("SELECT id, pid FROM jobs_worker") if frozen.owns(pid)
+            ]
             self._until("its images are rescued", lambda: not self._held(held), 2 * bound)
             seconds = time.monotonic() - begun
             self._report.bar("N3 frozen in a write: rescued", f"{seconds:.2f} s", f"< {bound:g} s", ok=seconds < bound)
@@ -130,7 +132,7 @@ class Scenes:
 
     def _start(self, *, empty: bool = True) -> None:
         if empty:
-            self._world.cluster.query("TRUNCATE jobs_job CASCADE", database="quiet")
+            self._world.cluster.query("TRUNCATE jobs_job CASCADE", database="scenes")
         if self._server.has_ended():
             self._server.start()
         self._until("the server is ready", self._server.is_ready)
@@ -142,7 +144,7 @@ class Scenes:
 
     def _leave(self, when: str, bound: float) -> None:
         code, seconds = self._server.terminate()
-        left = self._count("running") + len(self._eyes.see("SELECT FROM jobs_worker"))
+        left = self._count("running") + len(self._observer.query("SELECT FROM jobs_worker"))
         self._report.bar(
             f"N5 SIGTERM {when}: seconds, exit code, claims and workers left",
             f"{seconds:.2f} s, {code}, {left}",
@@ -151,11 +153,11 @@ class Scenes:
         )
 
     def _count(self, state: str) -> int:
-        return int(self._eyes.see("SELECT count(*) FROM jobs_imageresult WHERE state = %s", [state])[0][0])
+        return int(self._observer.query("SELECT count(*) FROM jobs_imageresult WHERE state = %s", [state])[0][0])
 
     def _held(self, workers: list[int]) -> int:
         held = "SELECT count(*) FROM jobs_imageresult WHERE state = 'running' AND claimed_by = ANY(%s)"
-        return int(self._eyes.see(held, [workers])[0][0])
+        return int(self._observer.query(held, [workers])[0][0])
 
     def _until[T](self, what: str, fact: Callable[[], T], timeout: float = WAIT_SECONDS) -> T:
         """Raises NeverHappened."""

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from random import Random
 
 from proofs.kill_watch import Rescue, Watch
-from proofs.world.cluster import Cluster, Eyes
+from proofs.world.cluster import Cluster, Observer
 from proofs.world.jobs import Client
 from proofs.world.processes import Process
 
 LOOK_SECONDS = 0.02
-# Beyond the lease, so that a frozen process is certainly taken for dead.
+# Beyond the lease, so that a frozen process is certainly considered dead.
 FREEZE_SECONDS = 2.0
-# How often a kill waits for a submission that is on its way, where there is one.
+# The share of kills that wait for a submission in progress.
 AIM_AT_SUBMISSIONS = 0.5
-# The events fall into this share of the work, so that the last one still interrupts some.
+# The events take place in this share of the work, so that the last one still interrupts some.
 SHARE_OF_WORK = 0.95
 
 
 @dataclass
 class Storm:
-    """What happens, to whom, and when: each event at a random point of its own slice of the work.
+    """A sequence of events: each at a random point of its own slice of the work, to a process of the service.
 
     `kills` of one process at a time, in turn, each started again at once; `restarts` of PostgreSQL (immediate),
     `cuts` of every connection, `freezes` of one process for longer than the lease.
@@ -37,23 +37,23 @@ class Storm:
     images: int
     lease: float
     done: Counter[str] = field(default_factory=Counter)
-    kills_in_hand: int = 0
-    """Kills that hit images in somebody's hands."""
+    kills_in_flight: int = 0
+    """Kills of a process with images in flight."""
     kills_in_submit: int = 0
     hits: int = 0
-    """How many processes' images in hand were hit, over all events."""
+    """How many processes lost their images in flight, over all events."""
     first_claims: list[float] = field(default_factory=list)
     """Seconds from PostgreSQL's readiness after a restart to the first claim."""
     frozen_workers: list[int] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
-    """Processes that ended by themselves; started again, as a supervisor would."""
+    """Processes that ended by themselves, and were started again as a supervisor would."""
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._eyes = Eyes(self.cluster)
+        self._observer = Observer(self.cluster)
         self._turns: list[Process] = []
 
-    def rage(self, kills: int, restarts: int = 2, cuts: int = 2, freezes: int = 1) -> None:
+    def run(self, kills: int, restarts: int = 2, cuts: int = 2, freezes: int = 1) -> None:
         """Returns when everything has happened, or no image is left to be interrupted, or `stopping` is set."""
         plan = ["kill"] * kills
         for event in ["restart"] * restarts + ["cut"] * cuts + ["freeze"] * freezes:
@@ -68,13 +68,13 @@ class Storm:
                 events[event](victim)
                 self.done[event] += 1
         finally:
-            self._eyes.close()
+            self._observer.close()
 
     def _finished(self) -> int:
-        return int(self._eyes.see("SELECT coalesce(sum(completed + failed), 0) FROM jobs_job")[0][0])
+        return int(self._observer.query("SELECT coalesce(sum(completed + failed), 0) FROM jobs_job")[0][0])
 
     def _wait_until(self, finished: float, event: str) -> Process | None:
-        """Until so many images are final, or, for some kills, until a submission is on its way to who is killed."""
+        """Wait until `finished` images are final or, for some kills, until the victim receives a submission."""
         aims = event == "kill" and self.rng.random() < AIM_AT_SUBMISSIONS
         while not self.stopping.is_set():
             self._supervise()
@@ -88,7 +88,7 @@ class Storm:
         return None
 
     def _kill(self, victim: Process | None) -> None:
-        self._patiently(lambda: len(self._at_work()) > 1)
+        self._wait_for(lambda: len(self._at_work()) > 1)
         at_work = self._at_work()
         if victim is None:
             victim = self._next_victim(at_work)
@@ -99,7 +99,7 @@ class Storm:
         rescue.begun = time.monotonic()
         victim.kill()
         self.watch.rescues.append(rescue)
-        self.kills_in_hand += rescue.held > 0
+        self.kills_in_flight += rescue.held > 0
         victim.start()
 
     def _restart(self, _: Process | None) -> None:
@@ -109,9 +109,9 @@ class Storm:
         self.cluster.restart("immediate")
         ready, ready_at = time.monotonic(), time.time()
         self.watch.rescues.append(rescue)
-        # The database's clock and ours are the same: it runs on this machine.
+        # The database's clock is this process's clock: it runs on this machine.
         claims = "SELECT min(claimed_at) FROM jobs_imageresult WHERE claimed_at > to_timestamp(%s)"
-        first = self._patiently(lambda: self._eyes.see(claims, [ready_at])[0][0])
+        first = self._wait_for(lambda: self._observer.query(claims, [ready_at])[0][0])
         self.first_claims.append(first.timestamp() - ready_at if first else time.monotonic() - ready)
 
     def _cut(self, _: Process | None) -> None:
@@ -124,7 +124,7 @@ class Storm:
     def _freeze(self, _: Process | None) -> None:
         self._all_at_work()
         victim = self.rng.choice(self.processes)
-        self._patiently(lambda: self._held(self._workers([victim])))
+        self._wait_for(lambda: self._held(self._workers([victim])))
         rescue = self._rescue("freeze", [victim])
         rescue.begun = time.monotonic()
         victim.freeze()
@@ -142,34 +142,34 @@ class Storm:
         return Rescue(kind, workers, time.monotonic(), self._held(workers))
 
     def _next_victim(self, at_work: Sequence[Process]) -> Process | None:
-        """In turn, in an order drawn anew each round; passes over who is still starting."""
+        """In turn, in an order drawn anew each round; skips processes that are still starting."""
         if not self._turns:
             self._turns = self.rng.sample(list(self.processes), len(self.processes))
         for process in self._turns:
             if process in at_work:
                 self._turns.remove(process)
                 return process
-        # Those whose turn it would be are all starting.
+        # All remaining processes of this round are still starting.
         self._turns = []
         return self.rng.choice(list(at_work)) if at_work else None
 
     def _workers(self, processes: Sequence[Process]) -> list[int]:
-        """The worker ids that `processes` are registered under."""
-        rows = self._eyes.see("SELECT id, pid FROM jobs_worker")
+        """The worker ids of `processes`."""
+        rows = self._observer.query("SELECT id, pid FROM jobs_worker")
         return [worker for worker, pid in rows if any(process.owns(pid) for process in processes)]
 
     def _held(self, workers: list[int]) -> int:
         held = "SELECT count(*) FROM jobs_imageresult WHERE state = 'running' AND claimed_by = ANY(%s)"
-        return int(self._eyes.see(held, [workers])[0][0])
+        return int(self._observer.query(held, [workers])[0][0])
 
     def _at_work(self) -> list[Process]:
-        pids = [pid for (pid,) in self._eyes.see("SELECT pid FROM jobs_worker")]
+        pids = [pid for (pid,) in self._observer.query("SELECT pid FROM jobs_worker")]
         return [process for process in self.processes if any(process.owns(pid) for pid in pids)]
 
     def _all_at_work(self) -> None:
-        self._patiently(lambda: len(self._at_work()) == len(self.processes))
+        self._wait_for(lambda: len(self._at_work()) == len(self.processes))
 
-    def _patiently[T](self, fact: Callable[[], T]) -> T:
+    def _wait_for[T](self, fact: Callable[[], T]) -> T:
         """Wait for a fact, for as long as there is work left."""
         while not (found := fact()) and not self.stopping.wait(LOOK_SECONDS) and self._finished() < self.images:
             self._supervise()

@@ -1,10 +1,10 @@
-"""How long the claims of a dead or frozen worker wait until they are back in the queue."""
+"""How long it takes until the claims of a dead or frozen worker are back in the queue."""
 
 import threading
 import time
 from dataclasses import dataclass
 
-from proofs.world.cluster import Cluster, Eyes
+from proofs.world.cluster import Cluster, Observer
 
 LOOK_SECONDS = 0.02
 
@@ -17,16 +17,16 @@ class Rescue:
     workers: list[int]
     begun: float
     held: int
-    """Images in their hands when it happened."""
+    """Images in flight at the time of the event."""
     seconds: float | None = None
 
 
 class Watch(threading.Thread):
-    """Looks at the database every LOOK_SECONDS, from outside the service."""
+    """Reads the database every LOOK_SECONDS, from outside the service."""
 
     def __init__(self, cluster: Cluster) -> None:
         super().__init__(name="watch", daemon=True)
-        self._eyes = Eyes(cluster)
+        self._observer = Observer(cluster)
         self._stopping = threading.Event()
         self.rescues: list[Rescue] = []
 
@@ -37,7 +37,7 @@ class Watch(threading.Thread):
                 continue
             workers = [worker for rescue in waiting for worker in rescue.workers]
             # The row as well: a dead worker's last claim may be committed after its death.
-            held = self._eyes.see(
+            held = self._observer.query(
                 "SELECT id FROM jobs_worker WHERE id = ANY(%s)"
                 " UNION SELECT claimed_by FROM jobs_imageresult WHERE state = 'running' AND claimed_by = ANY(%s)",
                 [workers, workers],
@@ -47,7 +47,7 @@ class Watch(threading.Thread):
             for rescue in waiting:
                 if holders.isdisjoint(rescue.workers):
                     rescue.seconds = now - rescue.begun
-        self._eyes.close()
+        self._observer.close()
 
     def stop(self) -> None:
         self._stopping.set()

@@ -1,4 +1,4 @@
-"""What this process holds in memory, as Linux counts it: the resident set, in MiB."""
+"""The memory of this process, as Linux counts it: the resident set, in MiB."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ def peak() -> float:
 
 
 def forget_peak() -> None:
-    """From now on `peak` counts anew. Raises CannotProve where there is no Linux to ask."""
+    """Reset `peak`. Raises CannotProve where this is not Linux."""
     try:
         _RESET.write_text("5")
     except OSError as error:
-        raise CannotProve(f"The peak of a process's memory is asked of Linux in {_RESET}: {error.strerror}.") from error
+        raise CannotProve(f"The peak of a process's memory needs Linux and {_RESET}: {error.strerror}.") from error
 
 
 def _read(field: str) -> float:

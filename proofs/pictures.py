@@ -29,7 +29,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_with(*chunks: bytes, width: int | None = None, height: int | None = None, after_header: bool = True) -> bytes:
-    """A good PNG with further chunks before (or after) its pixels, and with a header that may lie."""
+    """A good PNG with further chunks before or after its pixels, and optionally with a false size in its header."""
     good = encoded("PNG")
     header = good[16:33][:13]
     if width is not None:
@@ -49,8 +49,8 @@ def gif_with(*blocks: bytes) -> bytes:
 def tiff_with(*entries: tuple[int, int, int, int], data: bytes = b"", big: bool = False) -> bytes:
     """A TIFF of 40 x 30 gray pixels: its directory, then `data`, then the pixels in one strip.
 
-    An entry is (tag, type, count, value or offset), and replaces the usual one of the same tag. The pixels are
-    1,200 bytes, and the last ones of the file.
+    An entry is (tag, type, count, value or offset), and replaces the usual one of the same tag. The pixels are the
+    last 1,200 bytes of the file.
     """
     head, count, layout = ("<4sHHQ", "<Q", "<HHQQ") if big else ("<4sL", "<H", "<HHLL")
     fields = {256: (3, 1, 40), 257: (3, 1, 30), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 277: (3, 1, 1)}

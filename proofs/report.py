@@ -1,4 +1,4 @@
-"""What a proof found: tables for people, and whether every bar was met."""
+"""The findings of a proof: tables for people, and whether every bar was met."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +36,7 @@ class Findings:
 
 
 class Report:
-    """A proof's tables: `bars` holds the figures against what was promised, others the single cases."""
+    """A proof's tables: `bars` compares the figures with what was promised, the others hold the single cases."""
 
     def __init__(self) -> None:
         self.tables: list[Findings] = []

@@ -1,8 +1,8 @@
-"""The API does what its OpenAPI document says: schemathesis asks every operation, rightly and wrongly.
+"""The API does what its OpenAPI document says: schemathesis sends every operation valid and invalid requests.
 
-Over real sockets against a real server process, signed in as somebody who may do everything: no answer 5xx, none with a
-status, a header, a content type or a body that the document does not know, no wrong data accepted. Nothing is fetched:
-the engine is off. Streams of events are left out, which do not end while anybody waits.
+Over real sockets against a real server process, with an API key of a superuser: no answer 5xx, none with a status, a
+header, a content type or a body that the document does not describe, no invalid data accepted. Nothing is fetched: the
+engine is off. Event streams are left out, because they do not end by themselves.
 """
 
 import argparse
@@ -39,7 +39,7 @@ _GENERATED = re.compile(r"([0-9,]+) generated")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What became of one: empty `failures` where all was as documented."""
+    """The result of one operation: `failures` is empty where all was as documented."""
 
     name: str
     failures: list[str]
@@ -69,7 +69,7 @@ def prove(options: argparse.Namespace) -> Report:
 
 
 def _make_key(world: World) -> str:
-    """Of somebody who may do everything; there is something of theirs to find."""
+    """An API key with every scope, of a superuser."""
     password = {"DJANGO_SUPERUSER_PASSWORD": secrets.token_hex()}
     world.manage("createsuperuser", "--noinput", "--username", "root", "--email", "", **password)
     found = _KEY.search(
@@ -115,19 +115,19 @@ def _ask(program: Path, port: int, key: str, found: Path, options: argparse.Name
 def _read(found: Path) -> Iterator[Operation]:
     # The program's own report, of a run of ours.
     for case in ElementTree.parse(found).iter("testcase"):  # noqa: S314 - as above
-        told = [
+        failures = [
             problem.get("message") or problem.text or "" for problem in (*case.iter("failure"), *case.iter("error"))
         ]
-        yield Operation(case.get("name", ""), told)
+        yield Operation(case.get("name", ""), failures)
 
 
 def _judge(report: Report, operations: list[Operation], output: str) -> None:
     table = report.table("Operations", "operation", "what is not as documented")
     for operation in operations:
-        told = "; ".join(" ".join(failure.split())[:200] for failure in operation.failures)
-        table.add(operation.name, told, ok=not operation.failures)
+        text = "; ".join(" ".join(failure.split())[:200] for failure in operation.failures)
+        table.add(operation.name, text, ok=not operation.failures)
     wrong = [operation for operation in operations if operation.failures]
     asked = _GENERATED.search(output)
     report.bar("operations", len(operations), f"≥ {LEAST_OPERATIONS}", ok=len(operations) >= LEAST_OPERATIONS)
     report.bar("requests", asked[1] if asked else output[-2000:], "> 0", ok=asked is not None)
-    report.bar("operations that do not as documented", len(wrong), 0, ok=not wrong)
+    report.bar("operations that differ from the document", len(wrong), 0, ok=not wrong)

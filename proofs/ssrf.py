@@ -1,9 +1,9 @@
-"""A client's URL reaches only what is public: hostile URLs against canaries, random addresses against two oracles.
+"""A client's URL reaches only public hosts: hostile URLs against canaries, random addresses against two oracles.
 
 The URLs are fetched by the service's own Fetcher, under its default settings, in a network namespace where every
-address answers (proofs/ssrf_world.py): by their text, by redirect, by DNS, with names that change their mind. One
-TCP connection anywhere but to the good server's web ports, and the promise is broken. Needs Linux, and root or
-unprivileged user namespaces; without them the addresses are judged all the same, and the exit code is 3.
+address answers (proofs/ssrf_world.py): by their text, by redirect, by DNS, with names whose answers change. A single
+TCP connection anywhere but to the good server's web ports breaks the promise. Needs Linux, and root or unprivileged
+user namespaces; without them only the addresses are judged, and the exit code is 3.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from proofs.report import CannotProve, Report
 from proofs.ssrf_addresses import STRICTER, compare
 
 ROOT = Path(__file__).resolve().parent.parent
-# Longer than the longest run: two minutes of look-ups that hang, and some.
+# Longer than the longest run: two minutes of look-ups that hang, and some more.
 WORLD_SECONDS = 300
 MIN_URLS = 150
 MIN_FLIPS = 60
-# What a run shows of a list that should be empty.
+# How many entries of a list that should be empty are shown.
 SHOWN = 20
 
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--addresses", type=int, default=1_000_000, help="random addresses (default: 1,000,000)")
     parser.add_argument("--flips", type=int, default=120, help="downloads from rebinding names (default: 120)")
     parser.add_argument("--every", type=int, default=1, help="fetch only every n-th hostile URL (default: all)")
-    parser.add_argument("--dns-seconds", type=float, help="patience with name servers (default: the service's own)")
+    parser.add_argument("--dns-seconds", type=float, help="timeout of name servers (default: the service's own)")
     parser.add_argument("--seed", type=int, default=20260101, help="draws the addresses (default: 20260101)")
 
 
@@ -76,8 +76,8 @@ def judge_addresses(report: Report, count: int, seed: int) -> None:
 
 
 def run_world(flips: int, every: int, dns_seconds: float | None) -> dict[str, Any]:
-    """What happened in the network of its own. Raises CannotProve."""
-    patience = [] if dns_seconds is None else ["--dns-seconds", str(dns_seconds)]
+    """The findings from the separate network. Raises CannotProve."""
+    options = [] if dns_seconds is None else ["--dns-seconds", str(dns_seconds)]
     with tempfile.TemporaryDirectory(prefix="proof-ssrf-") as home:
         # The service's defaults, whatever the operator has set.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FETCH_")}
@@ -89,7 +89,7 @@ def run_world(flips: int, every: int, dns_seconds: float | None) -> dict[str, An
             "DJANGO_SETTINGS_MODULE": "retail_pulse.settings",
         }
         world = subprocess.run(
-            [sys.executable, "-m", "proofs.ssrf_world", "--flips", str(flips), "--every", str(every), *patience],
+            [sys.executable, "-m", "proofs.ssrf_world", "--flips", str(flips), "--every", str(every), *options],
             env=environment,
             cwd=ROOT,
             capture_output=True,
@@ -121,7 +121,7 @@ def show_endings(report: Report, endings: list[dict[str, Any]]) -> None:
 
 
 def judge_world(report: Report, found: dict[str, Any], dns_seconds: float) -> None:
-    """The promises about connections, DNS and rebinding."""
+    """The bars about connections, DNS and rebinding."""
     endings, figures = found["endings"], found["figures"]
     hostile = [ending for ending in endings if not ending["kind"].startswith("control")]
     controls = [ending["found"] for ending in endings if ending["kind"].startswith("control")]
@@ -149,7 +149,7 @@ def judge_world(report: Report, found: dict[str, Any], dns_seconds: float) -> No
     report.bar("20 downloads over a kept connection", kept, "1 and 1", ok=look_ups == connections == 1)
     report.bar("first address dead, second alive", figures["failover"], "ok", ok=figures["failover"] == "ok")
     hung = figures["hung look-ups"]
-    # One wait for a place, one for the answer.
+    # One timeout for a free place, one for the answer.
     limit = 2 * dns_seconds + 1
     report.bar(
         "20 look-ups that nobody answers",

@@ -1,7 +1,7 @@
-"""Random addresses, judged by the guard and by two oracles who know nothing of it.
+"""Random addresses, judged by the guard and by two independent oracles.
 
-The oracles are `ipaddress.is_global` and the table of ssrfguard, which IANA's registries were transcribed into by
-other people. The guard may be stricter where STRICTER says why; it may be laxer than either nowhere.
+The oracles are `ipaddress.is_global` and the table of ssrfguard, which other people have transcribed from IANA's
+registries. The guard may be stricter where STRICTER says why; it must never be laxer than either.
 """
 
 import random
@@ -23,17 +23,17 @@ STRICTER: Mapping[str, str] = {
     "168.63.129.16/32": "Azure's metadata service, in public address space",
     "192.0.0.9/32": "Port Control Protocol anycast: the network's own router answers",
     "192.0.0.10/32": "TURN anycast: the network's own relay answers",
-    "192.31.196.0/24": "AS112: whoever is nearest answers, often one's own network",
+    "192.31.196.0/24": "AS112: the nearest server answers, often in one's own network",
     "192.52.193.0/24": "AMT relays: multicast tunnels, no web servers",
     "192.88.99.0/24": "6to4 relays, deprecated",
     "192.175.48.0/24": "AS112",
     "224.0.0.0/4": "multicast",
-    "::/96": "IPv4-compatible: who translates it reaches the inner address",
+    "::/96": "IPv4-compatible: a translator reaches the inner address",
     "::ffff:0:0/96": "IPv4-mapped: the kernel connects to the inner address",
-    "::ffff:0:0:0/96": "SIIT: who translates it reaches the inner address",
-    "64:ff9b::/96": "NAT64: who translates it reaches the inner address",
+    "::ffff:0:0:0/96": "SIIT: a translator reaches the inner address",
+    "64:ff9b::/96": "NAT64: a translator reaches the inner address",
     "2001::/23": "IETF protocols: Teredo, ORCHID, AMT, AS112, anycast of the network's own boxes",
-    "2002::/16": "6to4: who translates it reaches the inner address",
+    "2002::/16": "6to4: a translator reaches the inner address",
     "2620:4f:8000::/48": "AS112",
     "3ffe::/16": "6bone, given back",
     "3fff::/20": "documentation",
@@ -43,10 +43,10 @@ STRICTER: Mapping[str, str] = {
     "4000::/2": "outside 2000::/3",
     "8000::/1": "outside 2000::/3",
 }
-# The narrowest first: it has the best reason.
+# The narrowest first, because its reason is the most specific.
 _NETWORKS = sorted(((ip_network(text), text) for text in STRICTER), key=lambda entry: -entry[0].prefixlen)
 
-# Where an IPv4 address stands in an IPv6 one: the prefix, and how far to the left.
+# Where an IPv4 address is embedded in an IPv6 one: the prefix, and by how many bits it is shifted left.
 _EMBEDDINGS = (
     ("::", 0),
     ("::ffff:0:0", 0),
@@ -72,20 +72,20 @@ class Comparison:
 
 def compare(count: int, seed: int) -> Comparison:
     """Judge `count` addresses, drawn from `seed`, by the guard and by both oracles."""
-    # Whether this machine has the address is no part of the question.
+    # Whether the address belongs to this machine does not matter here.
     guard = Guard(is_own=lambda _: False)
     found = Comparison()
     for kind, address in islice(draw(seed), count):
         found.judged[kind] += 1
         ours = _is_open(guard, address)
         found.opened += ours
-        for oracle, verdict in (
+        for oracle, is_public in (
             ("ipaddress", address.is_global),
             ("ssrfguard", not DEFAULT_DENIED.classify(address).blocked),
         ):
-            if ours and not verdict:
+            if ours and not is_public:
                 found.laxer.append((address, oracle))
-            elif verdict and not ours:
+            elif is_public and not ours:
                 text = next((text for network, text in _NETWORKS if address in network), None)
                 if text is None:
                     found.unexplained.append((address, oracle))
@@ -103,7 +103,7 @@ def _is_open(guard: Guard, address: Address) -> bool:
 
 
 def draw(seed: int) -> Iterator[tuple[str, Address]]:
-    """Addresses without end, each with the kind it was drawn as: every kind as often as the others."""
+    """Endless addresses, each with the kind it was drawn as; every kind is equally frequent."""
     chance = random.Random(seed)  # noqa: S311 - the same addresses for the same seed
     special = [*(network for network, _ in _NETWORKS), *(block.network for block in DEFAULT_DENIED.blocks)]
 

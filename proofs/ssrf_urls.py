@@ -1,4 +1,4 @@
-"""Hostile URLs, the DNS that goes with them, and the code that each must end with."""
+"""Hostile URLs, their DNS, and the error code that each must end with."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from proofs.world.everywhere import redirecting_to
 GOOD_4, GOOD_6, OWN_4, OWN_6 = "93.184.216.34", "2606:2800:220:1::34", "93.184.216.99", "2606:2800:220:1::99"
 SILENT_4 = "93.184.216.200"
 GOOD_HOST = "images.example"
-# On these the world listens: the two of the web, and some behind which machines like to believe what they are told.
+# The ports that the world listens on: the two of the web, and those of services that often trust their clients.
 PORTS = (80, 443, 21, 22, 25, 81, 2375, 3306, 5432, 6379, 8000, 8080, 8443, 9200, 11211)
 
 # In base64 it must fit into a URL of 2,048 characters.
 MAX_LOCATION = 1400
 
-# One of every kind of address that is nobody's web server.
+# One of every kind of address that is no public web server.
 FORBIDDEN = (
     "0.0.0.0", "0.1.2.3", "127.0.0.1", "127.1.2.3", "127.255.255.254", "10.0.0.1", "10.255.255.255", "172.16.0.1",  # noqa: S104
     "172.31.255.254", "192.168.0.1", "192.168.255.254", "169.254.0.1", "169.254.169.254", "169.254.170.2",
@@ -31,7 +31,7 @@ FORBIDDEN = (
     "::ffff:0:169.254.169.254", "::127.0.0.1", "::169.254.169.254", "100::1", "100:0:0:1::1", "2001:2::1",
     "2001:10::1", "2001:db8::1", "3fff::1", "3ffe::1", "5f00::1", "4000::1", "ff02::1", "ff0e::1",
 )  # fmt: skip
-# Whose addresses are also tried in every way to write one.
+# Addresses that are also tried in every spelling.
 _DISGUISED = ("127.0.0.1", "169.254.169.254", "10.0.0.1", "192.168.1.1", "168.63.129.16")
 
 
@@ -53,7 +53,7 @@ def literals() -> Iterator[Case]:
     for text in _DISGUISED:
         for host in _spellings(text):
             yield Case("an address in disguise", f"http://{host}/", "blocked")
-        # What libraries read differently: whichever way, it is no way in.
+        # Libraries read these differently; none of the readings may get in.
         for host in _odd_spellings(text):
             yield Case("an address in disguise", f"http://{host}/", "blocked dns_not_found invalid_url")
     for host in (
@@ -90,7 +90,7 @@ def _odd_spellings(text: str) -> Iterator[str]:
     yield text.translate({ord("0") + n: 0x0966 + n for n in range(10)})
 
 
-# Where readers of URLs disagree about what the host is. The second column is the only code that is right.
+# URLs whose host parsers disagree about. The second column is the only correct code.
 _PARSER_TRICKS = (
     ("http://images.example@127.0.0.1/", "invalid_url"),
     ("http://images.example:80@127.0.0.1/", "invalid_url"),
@@ -184,7 +184,7 @@ _SCHEMES = (
 
 
 def tricks() -> Iterator[Case]:
-    """URLs that readers of URLs understand differently, other schemes, and doors other than the web's."""
+    """URLs that parsers understand differently, other schemes, and ports other than the web's."""
     for url, expected in _PARSER_TRICKS:
         yield Case("a trick on the parser", url, expected)
     for url in _SCHEMES:
@@ -196,7 +196,7 @@ def tricks() -> Iterator[Case]:
             yield Case("another port", f"http://{host}:{port}/", "blocked")
 
 
-# What each forbidden address is called in the proof's DNS.
+# The name of each forbidden address in the proof's DNS.
 _HOSTS = {address: f"a{number}.hostile.example" for number, address in enumerate(FORBIDDEN)}
 _MIXED = ("127.0.0.1", "169.254.169.254", "10.0.0.1", "::1", "fd00:ec2::254", "::ffff:127.0.0.1", "168.63.129.16")
 REBINDING = {
@@ -212,8 +212,8 @@ DEAD_FIRST = "dead-first.example"
 KEPT = "kept.example"
 
 
-def zone(turns: int = 1000) -> dict[str, Name]:
-    """Every name of this proof; a rebinding one changes its mind at each of its first `turns` look-ups."""
+def zone(look_ups: int = 1000) -> dict[str, Name]:
+    """Every name of this proof; the answer of a rebinding name changes at each of its first `look_ups` look-ups."""
     names = {host: Name.at(address) for address, host in _HOSTS.items()}
     names |= {
         GOOD_HOST: Name.at(GOOD_4, GOOD_6),
@@ -229,7 +229,7 @@ def zone(turns: int = 1000) -> dict[str, Name]:
         "metadata.google.internal": Name.at("169.254.169.254"),
         "instance-data.ec2.internal": Name.at("169.254.169.254"),
         "www.localhost": Name.at("127.0.0.1"),
-        # Reached by the search domain alone.
+        # Only reached through the search domain.
         "metadata.search.example": Name.at("169.254.169.254"),
         "chain.hostile.example": Name.at("127.0.0.1", aliases=("images.example",)),
         "long-chain.hostile.example": Name.at(
@@ -248,7 +248,7 @@ def zone(turns: int = 1000) -> dict[str, Name]:
         names[f"bad-first-{number}.mixed.example"] = Name.at(address, GOOD_4)
         names[f"good-six-{number}.mixed.example"] = Name.at(GOOD_6, address)
     for host, address in REBINDING.items():
-        names[host] = Name(((GOOD_4,), (address,)) * (turns // 2))
+        names[host] = Name(((GOOD_4,), (address,)) * (look_ups // 2))
     return names
 
 
@@ -275,14 +275,14 @@ def by_name() -> Iterator[Case]:
 def by_redirect(cases: list[Case], base: str) -> Iterator[Case]:
     """The absolute ones of `cases` again, as what the good server at `base` redirects to."""
     for case in cases:
-        # A header's line ends at these; what has no scheme is a path of the good server.
+        # These characters end a header's line; a URL without a scheme is a path of the good server.
         if any(end in case.url for end in "\r\n\0") or not re.match(r"[a-z][a-z0-9+.-]*:", case.url, re.I | re.A):
             continue
         expected = case.expected.replace("invalid_url", "bad_redirect")
         if re.match(r"http:(/?[^/]|///)", case.url):
             expected += " ok"  # a path of the good server to RFC 3986, section 5.2.2
         if "\t" in case.url:
-            expected += " dns_not_found"  # joining URLs drops it; the gate judges what is left
+            expected += " dns_not_found"  # joining URLs drops the tab; the guard judges the rest
         if len(case.url) < MAX_LOCATION:
             yield Case(f"redirect to {case.kind}", base + redirecting_to(case.url), expected)
     for location in ("//127.0.0.1/", "////169.254.169.254/", "\\\\127.0.0.1\\", "/\\127.0.0.1/"):
@@ -303,7 +303,7 @@ def own_addresses() -> Iterator[Case]:
 
 
 def controls() -> Iterator[Case]:
-    """What must succeed, or all the refusals prove nothing."""
+    """URLs that must succeed; otherwise the refusals prove nothing."""
     number = int(IPv4Address(GOOD_4))
     hosts = [GOOD_HOST, "four.images.example", "six.images.example", "alias.images.example", "IMAGES.example."]
     for host in (*hosts, GOOD_4, f"[{GOOD_6}]", f"[{IPv6Address(GOOD_6).exploded}]", str(number), f"0x{number:x}"):
@@ -317,7 +317,7 @@ def controls() -> Iterator[Case]:
 
 
 def tls() -> Iterator[Case]:
-    """Names and certificates that do not belong together, and the way back from https."""
+    """Names with the certificate of another, and redirects from https to http."""
     yield Case("TLS for another name", "https://other.example/", "tls")
     yield Case("TLS for another name", f"https://{GOOD_4}/", "tls")
     yield Case("TLS to plain", f"https://{GOOD_HOST}{redirecting_to('http://images.example/')}", "bad_redirect")

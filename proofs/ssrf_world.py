@@ -1,8 +1,8 @@
-"""`python -m proofs.ssrf_world`: the part of the SSRF proof that runs inside a network of its own.
+"""`python -m proofs.ssrf_world`: the part of the SSRF proof that runs inside a separate network.
 
 It fetches every hostile URL with the service's own Fetcher under the service's default settings, and prints one JSON
-object: how each ended, and whom the canaries saw. Where the machine allows no such network,
-the object says so under `cannot prove`.
+object: how each ended, and what the canaries received. Where the machine allows no such network, the object gives the
+reason under `cannot prove`.
 """
 
 import argparse
@@ -42,7 +42,7 @@ THREADS = 8
 # More than the service looks up at once.
 HUNG_LOOK_UPS = 20
 KEPT_GETS = 20
-# Called by a plain socket at the end, to show that they hear.
+# Addresses that a plain socket connects to at the end, to show that the canaries notice.
 CANARIES = (
     "127.0.0.1", "10.0.0.1", "169.254.169.254", "168.63.129.16", "100.64.0.1", "240.0.0.1", urls.OWN_4, "::1",
     "::ffff:169.254.169.254", "64:ff9b::7f00:1", "fd00:ec2::254", "fec0::1", "2002:7f00:1::", "::127.0.0.1",
@@ -50,7 +50,7 @@ CANARIES = (
 
 
 class World:
-    """The network, its servers, and fetchers with the service's settings; `dns_seconds` shortens their patience."""
+    """The network, its servers, and fetchers with the service's settings; `dns_seconds` shortens the DNS timeouts."""
 
     def __init__(self, folder: Path, dns_seconds: float | None) -> None:
         self._folder = folder
@@ -60,8 +60,8 @@ class World:
 
     def __enter__(self) -> "World":
         namespace.enter()
-        patience = "timeout:3 attempts:2" if self._dns_seconds is None else "timeout:1 attempts:1"
-        conf = f"nameserver 127.0.0.1\nsearch search.example\noptions {patience}\n"
+        resolver_options = "timeout:3 attempts:2" if self._dns_seconds is None else "timeout:1 attempts:1"
+        conf = f"nameserver 127.0.0.1\nsearch search.example\noptions {resolver_options}\n"
         namespace.resolve_by(self._folder, conf)
         for address in (urls.OWN_4, urls.OWN_6):
             namespace.add_address(address)
@@ -78,7 +78,7 @@ class World:
         self._stack.close()
 
     def fetcher(self, **options: Any) -> Fetcher:
-        """What `Fetcher.from_settings` makes, but for the authority that signed the good server's certificate."""
+        """A fetcher as `Fetcher.from_settings` makes it, but it trusts the authority of the good server."""
         if self._dns_seconds is not None:
             options.setdefault("resolver", Resolver(seconds=self._dns_seconds))
         fetcher = Fetcher(
@@ -94,7 +94,7 @@ class World:
         return fetcher
 
     def run(self, cases: Iterable[Case], fetcher: Fetcher) -> None:
-        """Fetch every case's URL, several at once, and keep how each ended."""
+        """Fetch every case's URL, several at once, and record how each ended."""
         with ThreadPoolExecutor(THREADS) as pool:
             self.endings += pool.map(lambda case: _ending(case, fetcher), cases)
 
@@ -107,7 +107,7 @@ def _ending(case: Case, fetcher: Fetcher) -> dict[str, Any]:
         "url": case.url,
         "expected": case.expected,
         "found": code,
-        # What a name resolves to inside a network is nothing to tell a client.
+        # A client must not learn what a name resolves to inside a network.
         "tells": "name" in case.kind and any(address in sentence for address in urls.FORBIDDEN),
         "seconds": time.monotonic() - begun,
     }
@@ -120,12 +120,12 @@ def fetch(fetcher: Fetcher, url: str) -> tuple[str, str]:
             return ("ok" if download.file.read() == IMAGE else "another body"), ""
     except errors.ImageError as error:
         return error.code, str(error)
-    except Exception as error:  # noqa: BLE001 - whatever escapes the closed list of codes is a finding
+    except Exception as error:  # noqa: BLE001 - any error outside the closed list of codes is a finding
         return f"{type(error).__name__}: {error}", ""
 
 
 def play(world: World, flips: int, every: int) -> None:
-    """Fetch every n-th hostile URL and all others; own addresses first, while only they are here."""
+    """Fetch every n-th hostile URL and all others; own addresses first, while no others are local."""
     world.figures["own addresses known"] = all(is_own(ip_address(own)) for own in (urls.OWN_4, urls.OWN_6))
     world.run(urls.own_addresses(), world.fetcher())
     namespace.answer_everywhere()
@@ -147,7 +147,7 @@ def play(world: World, flips: int, every: int) -> None:
 
 
 def _keep_alive(world: World) -> tuple[int, int]:
-    """The look-ups and the connections that many downloads from one host needed."""
+    """How many look-ups and connections many downloads from one host needed."""
     fetcher, before = world.fetcher(), len(world.internet.good_accepts)
     for _ in range(KEPT_GETS):
         code, _ = fetch(fetcher, f"http://{urls.KEPT}/image")
@@ -156,7 +156,7 @@ def _keep_alive(world: World) -> tuple[int, int]:
 
 
 def _fail_over(world: World) -> str:
-    """The ending of a download from a host whose first address accepts nobody."""
+    """How a download from a host whose first address accepts no connection ends."""
     with socket.socket() as listener, ExitStack() as waiting:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((urls.SILENT_4, 80))
@@ -170,13 +170,13 @@ def _fail_over(world: World) -> str:
 
 
 def _hang(world: World) -> dict[str, Any]:
-    """More look-ups at once than there are places, none of which is ever answered."""
+    """More look-ups at once than the resolver allows, none of which is ever answered."""
     fetcher = world.fetcher()
     begun = time.monotonic()
     with ThreadPoolExecutor(HUNG_LOOK_UPS) as pool:
         codes = list(pool.map(lambda n: fetch(fetcher, f"http://{urls.HUNG}/{n}")[0], range(HUNG_LOOK_UPS)))
         seconds = time.monotonic() - begun
-    # The C library gives up by itself in the end, and the places come back.
+    # The C library gives up by itself eventually, and frees its places.
     deadline = time.monotonic() + 30
     while (after := fetch(fetcher, f"http://{urls.GOOD_HOST}/image")[0]) != "ok" and time.monotonic() < deadline:
         pass

@@ -1,6 +1,6 @@
-"""Image files of every kind, good, cut, damaged, lying and hostile, and what each must be measured as.
+"""Image files of every kind, good, cut, damaged, lying and hostile, and the result that each must have.
 
-All are made here, by Pillow or by hand, from a seed; none is kept as a file.
+All are generated here, by Pillow or by hand, from a seed; none is stored as a file.
 """
 
 import io
@@ -17,7 +17,7 @@ from PIL import Image
 from proofs.pictures import chunk, gif_with, jpeg_with, png_with, segment, tiff_with
 
 type Level = Literal["header", "complete", "decode"]
-# A perimeter in pixels or the code of a failure; several where the decoder may find the damage or not.
+# A perimeter in pixels or an error code; several where the decoder may or may not find the damage.
 type Expected = int | str | tuple[int | str, ...]
 type Make = Callable[[Random], bytes]
 
@@ -30,7 +30,7 @@ BOMB_BYTES = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """One file. `framed` says that HTTP has proved it whole: then a missing end is its own damage."""
+    """One file. `framed`: HTTP has shown that it is complete, so that a missing end is damage of the file itself."""
 
     name: str
     make: Make
@@ -43,7 +43,7 @@ class Specimen:
         return self.make(Random(f"{seed} {self.name}"))  # noqa: S311 - noise for pictures
 
     def expected(self, level: Level) -> tuple[int | str, ...]:
-        """The outcomes that are right at `level`."""
+        """The correct outcomes at `level`."""
         outcome: Expected = getattr(self, level)
         return outcome if isinstance(outcome, tuple) else (outcome,)
 
@@ -57,7 +57,7 @@ def specimens() -> list[Specimen]:
 def _file(
     name: str, make: Make | bytes, complete: Expected, *, header: Expected | None = None, decode: Expected | None = None
 ) -> Specimen:
-    """A file that ends the same at all levels, but where told otherwise."""
+    """A file with the same result at all levels, except where given."""
     if isinstance(make, bytes):
         data = make
         make = lambda _: data  # noqa: E731 - the shortest function there is
@@ -87,12 +87,12 @@ def _picture(
 def _every_format() -> Iterator[Specimen]:
     for format_ in FORMATS:
         whole = partial(_picture, format_=format_, mode="P" if format_ == "GIF" else "RGB")
-        # What these two hold is looked into as soon as they are opened.
+        # The content of these two is read as soon as they are opened.
         seen_at_once = format_ in ("WEBP", "AVIF")
         yield _file(f"{format_}, whole", whole, PERIMETER)
         for name, cut in {"half": _half, "all but two bytes": _all_but_two, "the first 16 bytes": _beginning}.items():
             make = partial(_cut, whole, cut)
-            # WEBP's length stands at its beginning; AVIF's last bytes are pixels.
+            # WEBP has its length at the beginning; AVIF's last bytes are pixels.
             lost = seen_at_once and (format_ == "WEBP" or cut is not _all_but_two)
             for framed, failure in ((False, "truncated"), (True, "corrupt_image")):
                 found: Expected = "not_an_image" if framed else "truncated"
@@ -183,7 +183,7 @@ def _bombs() -> Iterator[Specimen]:
         "TIFF of 2^31-1 squared": tiff_with((256, 4, 1, 2**31 - 1), (257, 4, 1, 2**31 - 1)),
     }
     for name, data in too_many.items():
-        # Twenty-four bytes behind a bitmap's size, which nobody reads.
+        # Twenty-four bytes after a bitmap's size, which are not read.
         yield _file(name, data + bytes(24) * name.startswith("BMP"), "too_many_pixels")
     gif = partial(_patched, format_="GIF", at=6, data=b"\xff" * 4)
     yield _file("GIF of 65,535 x 65,535", gif, "too_many_pixels")
@@ -196,7 +196,7 @@ def _bombs() -> Iterator[Specimen]:
 
 
 def _floods() -> Iterator[Specimen]:
-    """Headers that are dear to walk."""
+    """Headers that are expensive to parse."""
     exif = segment(0xE1, b"Exif\0\0II*\0\x08\0\0\0\0\0")
     floods: dict[str, Callable[[], bytes]] = {
         "JPEG of 2,000,000 segments": lambda: jpeg_with(segment(0xE5, b"") * 2_000_000),
@@ -237,7 +237,7 @@ def _tails() -> Iterator[Specimen]:
 
 
 def _strangers() -> Iterator[Specimen]:
-    """What is no image, or none of ours."""
+    """Files that are not images, or of unsupported formats."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
     entity = b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg>&x;</svg>'
     files: Mapping[str, bytes] = {
@@ -307,14 +307,14 @@ def _with_tail(random: Random, format_: str, tail: bytes) -> bytes:
 
 
 def _resized_jpeg(random: Random, height: int, width: int) -> bytes:
-    """A JPEG whose frame header lies."""
+    """A JPEG with a false size in its frame header."""
     data = _picture(random)
     place = data.index(b"\xff\xc0") + 5
     return data[:place] + struct.pack(">HH", height, width) + data[place + 4 :]
 
 
 def _plain_png(width: int, height: int) -> Make:
-    """A black PNG of one bit a pixel: whole, and small for its size."""
+    """A black PNG with one bit a pixel: complete, and a small file for its size."""
 
     def make(_: Random) -> bytes:
         packer = zlib.compressobj()

@@ -1,1 +1,1 @@
-"""What the proofs make their worlds of: PostgreSQL servers, image servers and services in processes of their own."""
+"""The parts of the proofs' worlds: PostgreSQL servers, image servers and the service's processes."""

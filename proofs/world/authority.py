@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, and servers' certificates, good and bad."""
+"""A private certificate authority, and servers' certificates, good and bad."""
 
 import datetime
 import ipaddress
@@ -14,7 +14,7 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Signs certificates for as long as a proof runs; `file` holds its own, for whoever is to trust it.
+    """Signs certificates while a proof runs; `file` holds its own certificate, for clients that should trust it.
 
     The keys of the servers are written into `folder` too.
     """

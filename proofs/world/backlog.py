@@ -1,4 +1,4 @@
-"""Very many pending images, written as the service's own submission writes them, but in one statement."""
+"""Very many pending images, the same rows that a submission writes, but by one statement."""
 
 from proofs.world.cluster import Cluster
 from proofs.world.processes import STORES
@@ -32,9 +32,9 @@ def fill(
     waits_for: str = "",
     waiting: bool = False,
 ) -> None:
-    """One job of `number` images, at `url` with each one's number behind it.
+    """One job of `number` images, each at `url` followed by its number.
 
-    The first one's rank is one above `rank`, by default above now. They are ready, or wait for a host, or, with
+    The first image's rank is one above `rank`, by default above now. They are ready, or wait for a host, or, with
     `waiting`, for their next attempt.
     """
     values = {"number": number, "store": STORES[0], "url": url, "rank": rank, "waits_for": waits_for}

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, to be restarted, killed and filled up as a proof likes."""
+"""A private PostgreSQL server that a proof can restart, kill and fill up."""
 
 import signal
 import subprocess
@@ -18,10 +18,10 @@ from retail_pulse.postgres import binaries, launch
 CHECKOUT = Path(__file__).resolve().parents[2]
 DATABASE = "retail_pulse"
 READY_SECONDS = 60.0
-# What `stop` waits for PostgreSQL to do as it was told, before it is killed.
+# How long `stop` waits for PostgreSQL to shut down before killing it.
 STOP_SECONDS = 20.0
 
-# How a shutdown is asked for, from chapter "Shutting Down the Server" of PostgreSQL's manual.
+# The signals for a shutdown, from the chapter "Shutting Down the Server" of PostgreSQL's manual.
 _SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 type Mode = Literal["fast", "immediate"]
 
@@ -33,9 +33,9 @@ class ClusterFailed(Exception):
 class Cluster:
     """One server in `folder`, on a port of 127.0.0.1 and on a socket there, as durable as PostgreSQL is by default.
 
-    `data` may lie elsewhere, such as on a small file system; its parent must be a folder that is given over to it.
-    `server_settings` are PostgreSQL's own (`max_connections="20"`). With the `with` statement it is started, made
-    the database `retail_pulse`, and ended whatever happened; the folder is left to whoever made it.
+    `data` may be elsewhere, such as on a small file system; its parent must be a folder used for nothing else.
+    `server_settings` are PostgreSQL's own (`max_connections="20"`). The `with` statement starts it, creates the
+    database `retail_pulse`, and stops it in any case; the caller removes the folder.
     """
 
     def __init__(self, folder: Path, *, data: Path | None = None, **server_settings: str) -> None:
@@ -54,7 +54,7 @@ class Cluster:
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: str = DATABASE) -> str:
-        """What DATABASE_URL says to reach it over TCP."""
+        """The DATABASE_URL that reaches it over TCP."""
         return f"postgresql://{launch.SUPERUSER}@127.0.0.1:{self.port}/{database}"
 
     @property
@@ -77,7 +77,7 @@ class Cluster:
             with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
         except BaseException:
-            # Without an entered `with`, nobody else would end it: not even Ctrl-C may leave a server behind.
+            # `__exit__` is not called in this case, and not even Ctrl-C may leave a server behind.
             self.stop("immediate")
             raise
         return self
@@ -111,7 +111,7 @@ class Cluster:
             time.sleep(0.01)
 
     def stop(self, mode: Mode = "fast") -> None:
-        """End the server: `fast` in order, `immediate` as a crash would; returns when it is gone."""
+        """Stop the server: `fast` cleanly, `immediate` like a crash; returns when it is gone."""
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -134,13 +134,13 @@ class Cluster:
     def query(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None, database: str = DATABASE
     ) -> list[tuple[Any, ...]]:
-        """The rows of one statement, on a connection of its own; an empty list where it returns none."""
+        """The rows of one statement, on a new connection; an empty list where it returns none."""
         with self.connect(database) as connection:
             cursor = connection.execute(sql, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def terminate_backends(self) -> int:
-        """End every client's connection but the one that does it; returns how many there were."""
+        """Terminate every client's connection but this one; returns how many there were."""
         terminated: int = self.query(
             "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -148,16 +148,16 @@ class Cluster:
         return terminated
 
 
-class Eyes:
-    """A connection that looks at the database again and again, and comes back when it was cut; for one thread."""
+class Observer:
+    """A connection for repeated queries, which reconnects when it was cut; for one thread."""
 
     def __init__(self, cluster: Cluster, database: str = DATABASE) -> None:
         self._cluster = cluster
         self._database = database
         self._connection: psycopg.Connection[Any] | None = None
 
-    def see(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
-        """The rows of a query, which is asked until it is answered. Raises psycopg.Error after READY_SECONDS."""
+    def query(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query, repeated until it succeeds. Raises psycopg.Error after READY_SECONDS."""
         deadline = time.monotonic() + READY_SECONDS
         while True:
             try:

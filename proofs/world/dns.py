@@ -1,4 +1,4 @@
-"""A name server that answers what a proof's script says: other addresses at every look-up, aliases, or nothing."""
+"""A name server with scripted answers: other addresses at every look-up, aliases, or nothing."""
 
 import socket
 import threading
@@ -13,13 +13,13 @@ from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSRecord
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """What one host name answers.
+    """The answers for one host name.
 
-    `turns` holds the addresses of successive look-ups, of which the last stays. `aliases` are the names of a CNAME
-    chain in front of them. `rcode` is the answer's code; `silent` sends nothing at all, `garbage` what is no DNS.
+    `look_ups` holds the addresses of successive look-ups; the last ones are repeated. `aliases` are the names of a
+    CNAME chain before them. `rcode` is the answer's code; `silent` sends nothing at all, `garbage` sends no valid DNS.
     """
 
-    turns: tuple[tuple[str, ...], ...] = ((),)
+    look_ups: tuple[tuple[str, ...], ...] = ((),)
     aliases: tuple[str, ...] = ()
     rcode: str = "NOERROR"
     silent: bool = False
@@ -45,7 +45,7 @@ class NameServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # Wakes the thread, which a mere close would leave waiting.
+        # Wakes the thread, which closing the socket would not.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"", self._socket.getsockname())
 
@@ -62,7 +62,7 @@ class NameServer:
         question = DNSRecord.parse(data)
         host, kind = str(question.q.qname).rstrip(".").lower(), QTYPE[question.q.qtype]
         name = self._names.get(host, Name(rcode="NXDOMAIN"))
-        turn = min(self.asked[host, kind], len(name.turns) - 1)
+        turn = min(self.asked[host, kind], len(name.look_ups) - 1)
         self.asked[host, kind] += 1
         if name.silent:
             return b""
@@ -75,9 +75,9 @@ class NameServer:
         for alias in name.aliases:
             reply.add_answer(RR(owner, QTYPE.CNAME, rdata=CNAME(alias), ttl=0))
             owner = alias
-        for address in name.turns[turn]:
+        for address in name.look_ups[turn]:
             if kind == ("AAAA" if ":" in address else "A"):
-                packed = tuple(ip_address(address).packed)  # as text, dnslib reads no dotted tails
+                packed = tuple(ip_address(address).packed)  # as text, dnslib cannot read a dotted IPv4 tail
                 rdata = AAAA(packed) if kind == "AAAA" else A(packed)
                 reply.add_answer(RR(owner, question.q.qtype, rdata=rdata, ttl=0))
         return bytes(reply.pack())

@@ -1,4 +1,4 @@
-"""One server for a whole Internet: it listens at every address, is good at a few, and writes down who calls elsewhere.
+"""One server for a whole Internet: it listens at every address, serves images at a few and records calls to others.
 
 Good addresses serve an image at every path, hang up after `/close`, and redirect from `/to-…` to the bytes that
 follow in base64. At every other address, and at every other port, it is a canary.
@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import NamedTuple, Self
 
 IMAGE = b"a good image"
-# A canary waits this long for what the caller has to say.
+# How long a canary waits for the caller's request.
 _LISTEN_SECONDS = 1.0
 
 
@@ -27,20 +27,20 @@ class Call(NamedTuple):
 
 
 class Everywhere:
-    """Listens on `ports`; only `good` addresses on port 80, and on 443 with `tls`, are meant to be called."""
+    """Listens on `ports`; only `good` addresses on port 80, and on 443 with `tls`, may be called."""
 
     def __init__(self, ports: Collection[int], good: Collection[str], tls: ssl.SSLContext) -> None:
         self._good = frozenset(good)
         self._tls = tls
-        # The kernel shows IPv4 callers as mapped addresses, so that one socket per port takes both kinds; sharing the
-        # port lets a proof take one address of it for a server of another kind.
+        # The kernel shows IPv4 callers as mapped addresses, so that one socket per port takes both kinds; the shared
+        # port lets a proof use one address of it for another server.
         self._listeners = [
             socket.create_server(
                 ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, reuse_port=True, backlog=256
             )
             for port in ports
         ]
-        # Lists, because many threads add to them.
+        # Lists, because many threads append to them.
         self.good_accepts: list[str] = []
         self.canary_accepts: list[tuple[str, int]] = []
         self.canary_calls: list[Call] = []
@@ -96,10 +96,10 @@ class Everywhere:
 
 
 def redirecting_to(location: str) -> str:
-    """The path of a good address that redirects to `location`, as it stands."""
+    """The path of a good address that redirects to `location`, unchanged."""
     return f"/to-{base64.urlsafe_b64encode(location.encode()).decode()}"
 
 
 def location_of(path: str) -> str:
-    """Where such a path redirects to."""
+    """The location that such a path redirects to."""
     return base64.urlsafe_b64decode(path.removeprefix("/to-")).decode()

@@ -1,4 +1,4 @@
-"""The servers and the names that the fault cases need."""
+"""The servers and host names of the fault cases."""
 
 import socket
 import threading
@@ -17,7 +17,7 @@ HOST = "images.example"  # the name in the certificates
 
 
 class FaultWorld:
-    """The servers that the cases need, on loopback, for as long as the `with` block lasts."""
+    """The servers of the cases, on loopback, for as long as the `with` block lasts."""
 
     def __init__(self, folder: Path) -> None:
         self.authority = Authority(folder)
@@ -53,7 +53,7 @@ class FaultWorld:
         return self.at(answer, HOST, self._tls[kind])
 
     def greeted(self, greeting: Part, scheme: str = "http") -> str:
-        """A server that speaks before it is spoken to."""
+        """A server that sends before it has received a request."""
         server = self._stack.enter_context(FaultServer(greeting=greeting))
         return f"{scheme}://127.0.0.1:{server.port}/"
 
@@ -62,7 +62,7 @@ class FaultWorld:
         return f"http://127.0.0.1:{self._tls['good'].port}/"
 
     def refusing(self) -> str:
-        """A port where nobody listens, kept from everybody else."""
+        """A port without a listener, reserved so that nobody else can take it."""
         taken = self._stack.enter_context(socket.socket())
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}/"
@@ -80,7 +80,7 @@ class FaultWorld:
 
 
 class Names:
-    """The answers of a name server, in place of `socket.getaddrinfo`; `close` lets the silent ones go."""
+    """The answers of a name server, in place of `socket.getaddrinfo`; `close` ends the silent ones."""
 
     def __init__(self) -> None:
         self._closed = threading.Event()

@@ -1,9 +1,9 @@
-"""An image server that keeps a ledger: every request is one line of a file, whoever dies on the way.
+"""An image server that keeps a ledger: every request is one line of a file, whichever process dies meanwhile.
 
     python -m proofs.world.images LEDGER
 
-The first segment of a URL's path says how it is answered, the rest makes it unique. Which image is behind a path
-follows from the path alone, so that a result that got into the wrong row is found out.
+The first segment of a URL's path says how it is answered, the rest makes it unique. The image of a path follows from
+the path alone, so that a result in the wrong row is detected.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ def picture(path: str) -> Picture:
     return PICTURES[crc32(path.encode()) % len(PICTURES)]
 
 
-# How each kind of path is answered: the status of the first request, and of those after it. None is no answer at all.
+# How each kind of path is answered: the status of the first request, and of later ones. None means no answer at all.
 ANSWERS: dict[str, tuple[int | None, int | None]] = {
     "ok": (200, 200),
     "gone": (404, 404),
@@ -60,7 +60,7 @@ ANSWERS: dict[str, tuple[int | None, int | None]] = {
 
 
 class ImageServer:
-    """The server as a process of its own, on a free port of 127.0.0.1; `folder` keeps its ledger."""
+    """The server as a separate process, on a free port of 127.0.0.1; `folder` holds its ledger."""
 
     def __init__(self, folder: Path) -> None:
         self.ledger_file = folder / "ledger"
@@ -113,7 +113,7 @@ class Answering(asyncio.Protocol):
         *heads, self._pending = (self._pending + data).split(b"\r\n\r\n")
         for head in heads:
             path = head.split(b" ", 2)[1].decode("ascii", "replace").removeprefix("/")
-            # One write of one line to a file opened for appending: complete, or not there at all.
+            # One write of one line to a file opened for appending: complete or absent.
             os.write(self._ledger, f"{path}\n".encode())
             self._answer(path)
 
@@ -128,7 +128,7 @@ class Answering(asyncio.Protocol):
 
 
 def _draw(picture: Picture) -> bytes:
-    # Here, because whoever starts the server needs no imaging library.
+    # Here, because the process that starts the server needs no imaging library.
     from PIL import Image
 
     file = io.BytesIO()
@@ -137,7 +137,7 @@ def _draw(picture: Picture) -> bytes:
 
 
 async def serve(ledger: int) -> None:
-    """Serve until standard input ends, which it does when the process that started this one is gone."""
+    """Serve until standard input ends, as it does when the parent process is gone."""
     seen: set[str] = set()
     bodies = {picture: _draw(picture) for picture in PICTURES}
     loop = asyncio.get_running_loop()

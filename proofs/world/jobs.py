@@ -14,8 +14,8 @@ from proofs.world.processes import STORES, Server
 # Between two tries to submit the same job.
 PAUSE_SECONDS = 0.2
 IMAGES_PER_VISIT = 5
-# Of a job's images, so many in a thousand are not there, break the server, work at the second try only, or belong to a
-# store that nobody knows.
+# How many in a thousand of a job's images are missing, break the server, succeed only at the second try, or belong to
+# an unknown store.
 ODD_ONES = {"gone": 15, "broken": 5, "flaky": 15, "unknown": 10}
 
 
@@ -55,26 +55,26 @@ def _visit(images: ImageServer, store_id: str, paths: list[str]) -> dict[str, An
 
 @dataclass(slots=True)
 class Client:
-    """Submits to one server after the other, and again under the same key where it got no answer."""
+    """Submits to the servers in turn, and again with the same key where it got no answer."""
 
     servers: list[Server]
     resent: int = 0
-    """Submissions that were not answered, or with 503."""
+    """Submissions that got no answer, or 503."""
     replayed: int = 0
-    """Of those sent again, how many the service had stored the first time."""
+    """How many of those sent again the service had already stored."""
     at: Server | None = None
-    """Who is being submitted to at this moment."""
+    """The server that receives a submission at this moment."""
     sending: threading.Event = field(default_factory=threading.Event)
 
     def submit(self, order: Order, stopping: threading.Event) -> None:
-        """Until it is accepted, or `stopping` is set; then `order.job_id` stays 0. AssertionError if refused."""
+        """Submit until accepted, or until `stopping` is set; then `order.job_id` stays 0. AssertionError if refused."""
         turn = len(order.key) + sum(order.key.encode())
         while not stopping.is_set():
             turn += 1
             self.at = self.servers[turn % len(self.servers)]
             self.sending.set()
             try:
-                # A new connection each time: what an earlier server left in a kept one is not the question here.
+                # A new connection each time, so that a restarted server does not break a kept one.
                 with requests.Session() as session:
                     session.trust_env = False
                     answer = self.at.post(session, order.body, order.key)

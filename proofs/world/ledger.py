@@ -1,4 +1,4 @@
-"""What the clients ordered and the image server served, against what the database says."""
+"""Compares what the clients ordered and the image server served with the database."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _JOBS = """
         count(*) FILTER (WHERE image.state = 'completed'), count(*) FILTER (WHERE image.state = 'failed')
     FROM jobs_job job LEFT JOIN jobs_imageresult image ON image.job_id = job.id GROUP BY job.id
 """
-# What an image of each kind ends in: completed, or failed with this code.
+# The result of an image of each kind: completed, or failed with this code.
 CODES = {"ok": "", "flaky": "", "gone": "http_404", "broken": "http_500"}
 
 
@@ -41,9 +41,9 @@ class Image:
     attempts: int
     crashes: int
     evidence: int
-    """Failed attempts that were kept and counted."""
+    """Failed attempts that were recorded and counted."""
     refused: int = 0
-    """Failed attempts that cost none, because the host was to blame."""
+    """Failed attempts that were not counted, because the host was to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Job:
 
 @dataclass(slots=True)
 class Comparison:
-    """Sentences about whatever is not as it was promised, and the downloads that no recorded attempt accounts for."""
+    """A sentence about everything that is not as promised, and the downloads without a recorded attempt."""
 
     lost: list[str] = field(default_factory=list)
     double: list[str] = field(default_factory=list)
@@ -75,13 +75,13 @@ class Comparison:
 
 
 def compare(cluster: Cluster, orders: Sequence[Order], ledger: Counter[str]) -> Comparison:
-    """Hold `orders` and the image server's `ledger` against every row of the database; all must be final by now."""
+    """Compare `orders` and the image server's `ledger` with every row of the database; all must be final by now."""
     images = [Image(row[0].split("/", 3)[3], *row[1:]) for row in cluster.query(_IMAGES)]
     return check(orders, images, [Job(*row) for row in cluster.query(_JOBS)], ledger)
 
 
 def check(orders: Sequence[Order], images: Sequence[Image], jobs: Sequence[Job], ledger: Counter[str]) -> Comparison:
-    """The comparison itself, of values."""
+    """The comparison itself."""
     found = Comparison(
         images=len(images), downloads=ledger.total(), attempts=sum(image.attempts + image.refused for image in images)
     )
@@ -115,8 +115,8 @@ def _check_image(image: Image, unknown: bool, downloads: int, found: Comparison)
     if image.state not in ("completed", "failed"):
         found.lost.append(f"{image.path} is {image.state}")
         return
-    # Every claim ends in one recorded attempt, one refusal that cost none, or one rescue, and every recorded attempt
-    # but a good last one has left evidence.
+    # Every claim ends in one counted attempt, one refusal that is not counted, or one rescue, and every counted attempt
+    # but a successful last one has left evidence.
     claims = (image.claim_no, image.attempts)
     if claims != (image.attempts + image.refused + image.crashes, image.evidence + (image.state == "completed")):
         found.double.append(

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """Every line of all processes, oldest first; a line that a killed process left unfinished is passed over."""
+    """Every line of all processes, oldest first; a line that a killed process left unfinished is skipped."""
     lines = []
     for line in path.read_text(errors="replace").splitlines():
         try:

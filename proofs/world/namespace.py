@@ -1,8 +1,8 @@
-"""A network of this process's own, in which every address there is leads to itself: nothing leaves the machine.
+"""A separate network for this process, in which every address leads to this machine: nothing leaves it.
 
-As root in a new network namespace, otherwise in a user namespace that may have one. `lo` takes every packet, whatever
-its address (local routes for 0.0.0.0/0 and ::/0), and the process sees a resolv.conf of its own, so that the real
-`getaddrinfo` asks whomever the proof names.
+As root in a new network namespace, otherwise in a user namespace that may have one. `lo` receives every packet,
+whatever its address (local routes for 0.0.0.0/0 and ::/0), and the process has its own resolv.conf, so that the real
+`getaddrinfo` asks the proof's name server.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ _LO = 1  # the first interface of every namespace
 
 
 def enter() -> None:
-    """Move this process, which must have one thread only, into namespaces of its own. Raises CannotProve."""
+    """Move this process, which must have only one thread, into new namespaces. Raises CannotProve."""
     user, group = os.geteuid(), os.getegid()
     try:
         if user == 0:
@@ -36,18 +36,18 @@ def enter() -> None:
             Path("/proc/self/setgroups").write_text("deny")
             Path("/proc/self/uid_map").write_text(f"0 {user} 1")
             Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-        # What is mounted from now on is for this process alone.
+        # What is mounted from now on is only visible to this process.
         _mount("none", "/", _MS_REC | _MS_PRIVATE)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             request = struct.pack("16sH14x", b"lo", 0)
             (flags,) = struct.unpack_from("H", fcntl.ioctl(sock, _GET_FLAGS, request), 16)
             fcntl.ioctl(sock, _SET_FLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
     except (OSError, AttributeError) as error:
-        raise CannotProve(f"this process may have no network namespace of its own ({error}).") from error
+        raise CannotProve(f"this process may not create a network namespace ({error}).") from error
 
 
 def add_address(address: str) -> None:
-    """Give `lo` one more address: from now on it is one of this machine's own."""
+    """Add an address to `lo`: from now on it belongs to this machine."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     packed = socket.inet_pton(family, address)
     message = struct.pack("=BBBBI", family, len(packed) * 8, 0, 0, _LO)
@@ -64,7 +64,7 @@ def answer_everywhere() -> None:
 
 
 def resolve_by(folder: Path, resolv_conf: str) -> None:
-    """Let the C library ask the name servers of `resolv_conf`, after /etc/hosts; the files stand in `folder`."""
+    """Let the C library ask the name servers of `resolv_conf`, after /etc/hosts; the files are kept in `folder`."""
     for name, text in (("resolv.conf", resolv_conf), ("nsswitch.conf", "hosts: files dns\n")):
         if Path("/etc", name).exists() or name == "resolv.conf":
             (folder / name).write_text(text)
@@ -81,7 +81,7 @@ def _mount(source: str, target: str, flags: int) -> None:
 
 
 def _ask(kind: int, message: bytes) -> None:
-    """Send one message to the kernel's routing socket and read its verdict."""
+    """Send one message to the kernel's routing socket and read its answer. Raises CannotProve."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
         netlink.send(struct.pack("=IHHII", 16 + len(message), kind, _REQUEST_ACK_CREATE, 1, 0) + message)
         (error,) = struct.unpack_from("=i", netlink.recv(4096), 16)

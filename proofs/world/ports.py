@@ -3,8 +3,8 @@
 import random
 import socket
 
-# Below the kernel's range for outgoing connections (32768 on Linux): while a server is away, no client's own end may
-# take its port, and nobody who knocks there may end up connected to himself.
+# Below the kernel's range for outgoing connections (32768 on Linux): while a server is down, no client's local port may
+# take its place, and no client that connects there may end up connected to itself.
 _PORTS = range(12_000, 32_000)
 
 

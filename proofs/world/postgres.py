@@ -1,9 +1,9 @@
-"""Becomes a PostgreSQL server that is told by signals when to end; a program of its own.
+"""Becomes a PostgreSQL server, which signals stop; a separate program.
 
     python -S -m proofs.world.postgres PROGRAMS DATA [NAME=VALUE ...]
 
-Makes the data directory where there is none. It needs no package but the standard library and has one thread, because
-a process that has more may not enter a user namespace. Ends with a sentence on standard error where it cannot start.
+Makes the data directory where there is none. It needs only the standard library and has one thread, because a process
+with more may not enter a user namespace. Ends with a sentence on standard error where it cannot start.
 """
 
 import os
@@ -21,7 +21,7 @@ def main(programs: Path, data: Path, settings: list[str]) -> None:
         os.close(folder)
     options = [part for setting in settings for part in ("-c", setting)]
     server = os.fspath(programs / "postgres")
-    # The same process goes on as the server, so that whoever started it may wait for it and kill it.
+    # The same process becomes the server, so that its parent can wait for it and kill it.
     os.execve(server, [server, "-D", os.fspath(data), *options], {"LC_ALL": "C", "TZ": "UTC"})  # noqa: S606 - fixed arguments
 
 

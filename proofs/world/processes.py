@@ -1,4 +1,4 @@
-"""The service's own processes, to be killed, frozen and started again; each leads a process group of its own."""
+"""The service's own processes, to be killed, frozen and started again; each leads its own process group."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ class CommandFailed(Exception):
 
 
 def environment(database_url: str, home: Path, image_port: int, **settings: str) -> dict[str, str]:
-    """The variables of a service that fetches from that port of 127.0.0.1; nothing is inherited of the caller's own."""
+    """The variables of a service that may fetch from `image_port` of 127.0.0.1; the caller's are not inherited."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {
         **inherited,
@@ -41,7 +41,7 @@ def environment(database_url: str, home: Path, image_port: int, **settings: str)
 
 
 def manage(variables: Mapping[str, str], *arguments: str) -> str:
-    """Run one management command to its end; what it printed. Raises CommandFailed."""
+    """Run one management command to its end; returns what it printed. Raises CommandFailed."""
     done = subprocess.run(
         [sys.executable, CHECKOUT / "manage.py", *arguments],
         env=variables,
@@ -58,7 +58,7 @@ def manage(variables: Mapping[str, str], *arguments: str) -> str:
 
 
 def prepare(cluster: Cluster, variables: Mapping[str, str]) -> None:
-    """Make the tables, and the stores that `STORES` names."""
+    """Create the tables and the stores of `STORES`."""
     manage(variables, "migrate", "--verbosity", "0")
     cluster.query(
         "INSERT INTO stores_store (store_id, name, area_code)"
@@ -68,7 +68,7 @@ def prepare(cluster: Cluster, variables: Mapping[str, str]) -> None:
 
 
 class Process:
-    """`manage.py` with `arguments`, again and again."""
+    """`manage.py` with `arguments`, started as often as needed."""
 
     def __init__(self, name: str, arguments: list[str], variables: Mapping[str, str]) -> None:
         self.name = name
@@ -78,7 +78,7 @@ class Process:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; returns at once."""
+        """Start it, without waiting until it is ready."""
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, CHECKOUT / "manage.py", *self._arguments],
@@ -134,7 +134,7 @@ class Process:
             time.sleep(0.002)
 
     def terminate(self) -> tuple[int, float]:
-        """SIGTERM; the exit code, and the seconds it took. Killed where it does not end within EXIT_SECONDS."""
+        """Send SIGTERM; the exit code, and the seconds it took. Killed if it does not end within EXIT_SECONDS."""
         assert self._process is not None
         begun = time.monotonic()
         self._process.send_signal(signal.SIGTERM)
@@ -146,7 +146,7 @@ class Process:
 
 
 class Server(Process):
-    """`manage.py serve`, with the HTTP that a client speaks to it."""
+    """`manage.py serve`, with a client's HTTP requests to it."""
 
     def __init__(self, name: str, variables: Mapping[str, str]) -> None:
         self.port = free_port()

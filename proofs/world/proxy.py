@@ -1,4 +1,4 @@
-"""A TCP proxy that stands between the service and its database, and fails as networks do."""
+"""A TCP proxy between the service and its database that can fail as networks do."""
 
 import socket
 import struct
@@ -41,11 +41,11 @@ class Proxy:
         self.reset_all()
 
     def fall_silent(self) -> None:
-        """Relay nothing more, and close nothing: a black hole. New connections are taken, and hear nothing."""
+        """Relay nothing more, and close nothing: a black hole. New connections are accepted and get no answer."""
         self._relaying.clear()
 
     def speak_again(self) -> None:
-        """Relay what was held back, and whatever comes."""
+        """Relay what was held back, and everything after it."""
         self._relaying.set()
 
     def reset_all(self) -> None:
@@ -56,7 +56,7 @@ class Proxy:
             self._sockets.clear()
 
     def cut_commit_after(self, marker: bytes) -> None:
-        """Of the next transaction in which `marker` is sent: let the COMMIT through, and never its answer."""
+        """For the next transaction that sends `marker`: relay the COMMIT, but never its answer."""
         self.cut.clear()
         self._marker = marker
 
@@ -73,9 +73,9 @@ class Proxy:
             for sock in (client, server):
                 with self._lock:
                     self._sockets.add(sock)
-            told = _Conversation(self)
-            threading.Thread(target=self._relay, args=[client, server, told.asks], daemon=True).start()
-            threading.Thread(target=self._relay, args=[server, client, told.answers], daemon=True).start()
+            conversation = _Conversation(self)
+            threading.Thread(target=self._relay, args=[client, server, conversation.asks], daemon=True).start()
+            threading.Thread(target=self._relay, args=[server, client, conversation.answers], daemon=True).start()
 
     def _connect(self) -> socket.socket | None:
         try:
@@ -112,7 +112,7 @@ class Proxy:
 
 
 class _Conversation:
-    """One client's connection: what it asks, and whether it may hear the answer."""
+    """One client's connection: what it sends, and whether the answers are relayed."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
@@ -134,5 +134,5 @@ class _Conversation:
 def _reset(sock: socket.socket) -> None:
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # The other direction's thread reads from it: shut, so that it wakes up; its close sends the reset.
+        # The other direction's thread reads from it: shutdown wakes that thread, whose close then sends the reset.
         sock.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""A database, an image server and the service's processes on them, in one folder; all of it ends with the block."""
+"""A database, an image server and the service's processes that use them, in one folder; all end with the block."""
 
 import os
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from proofs.world.processes import Process, Server, Worker, environment, manage,
 
 
 class World:
-    """`settings` are environment variables of every process of the service."""
+    """`settings` are environment variables for every process of the service."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.cluster = Cluster(folder / "cluster")
@@ -47,19 +47,19 @@ class World:
         return environment(url, self.home, self.images.port, **{**self._settings, **settings})
 
     def server(self, name: str, **settings: str) -> Server:
-        """A server that is killed with the world; not started."""
+        """A server, not started, that is killed when the world ends."""
         return self._owned(Server(name, self.variables(**settings)))
 
     def worker(self, name: str, **settings: str) -> Worker:
-        """The same without the web."""
+        """A worker, not started, that is killed when the world ends."""
         return self._owned(Worker(name, self.variables(**settings)))
 
     def manage(self, *arguments: str, **settings: str) -> str:
-        """Run one management command; what it printed. Raises CommandFailed."""
+        """Run one management command; returns what it printed. Raises CommandFailed."""
         return manage(self.variables(**settings), *arguments)
 
     def start_over(self) -> None:
-        """End every process of the service, and forget every job, download and log line."""
+        """Kill every process of the service, and delete every job, download and log line."""
         self._kill_processes()
         self.cluster.query("TRUNCATE jobs_job, jobs_worker CASCADE")
         for file in (self.images.ledger_file, self.log_file):

@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.timeout(120)]
 
 LEASE_SECONDS = 2
-PATIENCE_SECONDS = 2
+STATEMENT_TIMEOUT_SECONDS = 2
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def behind_a_proxy(migrated_database, tmp_path_factory):
         password = f":{address['password']}" if address.get("password") else ""
         service = hall.service(
             DATABASE_URL=f"postgresql://{address['user']}{password}@127.0.0.1:{proxy.port}/{address['dbname']}",
-            DATABASE_PATIENCE_SECONDS=str(PATIENCE_SECONDS),
+            DATABASE_PATIENCE_SECONDS=str(STATEMENT_TIMEOUT_SECONDS),
             LEASE_SECONDS=str(LEASE_SECONDS),
         )
         with service:
@@ -113,7 +113,7 @@ def test_a_lock_that_is_never_released_is_not_waited_for_for_ever(behind_a_proxy
         blocker.execute("LOCK TABLE jobs_job")
         began = time.monotonic()
         assert send(service, payload(f"{images.url}/{images.names[0]}"), "locked").status_code == 503
-        assert time.monotonic() - began < PATIENCE_SECONDS + 3
+        assert time.monotonic() - began < STATEMENT_TIMEOUT_SECONDS + 3
     answer = wait_for(
         lambda: (found := send(service, payload(f"{images.url}/{images.names[0]}"), "locked")).ok and found
     )

@@ -8,7 +8,7 @@ import pytest
 
 from proofs.fault_cases import FINAL, Case, Until, cases, urls
 from proofs.fault_findings import LONGEST_MESSAGE, Finding
-from proofs.fault_slots import meet, pipeline, try_good
+from proofs.fault_slots import pipeline, process, try_good
 from proofs.faults import LEAST_CASES
 from proofs.world.fault_world import FaultWorld
 from tests.waiting import wait_for
@@ -36,7 +36,7 @@ def play(world: FaultWorld, where: dict[str, str], until: Until) -> list[Finding
     tries = 1 if until == "answer" else TRIES
     titles = [case.title for case in CASES.values() if case.until == until]
     with pipeline(world.authority.file, **LIMITS[until]) as slots, ThreadPoolExecutor(SLOTS) as pool:
-        return list(pool.map(lambda title: meet(slots, title, where[title], where["good"], tries), titles))
+        return list(pool.map(lambda title: process(slots, title, where[title], where["good"], tries), titles))
 
 
 @pytest.mark.parametrize("title", CASES)
@@ -59,7 +59,7 @@ def test_nothing_is_left_behind(tmp_path):
     before = set(threading.enumerate())
     with FaultWorld(tmp_path) as world, pipeline(world.authority.file, deadline=5, silence=0.1) as slots:
         assert try_good(slots, world.good_url) is None
-        assert meet(slots, "", world.at(b"", "silent.example"), world.good_url).code == "dns_timeout"
+        assert process(slots, "", world.at(b"", "silent.example"), world.good_url).code == "dns_timeout"
         assert set(threading.enumerate()) - before
     # Threads of earlier tests may end meanwhile.
     wait_for(lambda: not set(threading.enumerate()) - before)

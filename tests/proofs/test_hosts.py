@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from proofs import hosts
-from proofs.hosts_servers import Manners, Servers
+from proofs.hosts_servers import Behaviour, Servers
 from proofs.report import Report
 
 
@@ -144,12 +144,12 @@ def test_a_scene_that_needs_a_network_of_its_own_is_passed_over_without_one():
 
 def test_a_host_with_a_limit_refuses_what_is_beyond_it(fetch_status):
     with Servers() as servers:
-        port = servers.open(Manners("bucket", status=429, rate=0.001, capacity=2))
+        port = servers.open(Behaviour("bucket", status=429, rate=0.001, capacity=2))
         statuses = [fetch_status(port) for _ in range(3)]
-        servers.change(port, Manners())
+        servers.change(port, Behaviour())
 
         assert [*statuses, fetch_status(port)] == [200, 200, 429, 200]
-        assert servers.tell(port)["answers"] == {"200": 3, "429": 1}
+        assert servers.report(port)["answers"] == {"200": 3, "429": 1}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Clients without manners: silent, slow, half done, hasty. Each scene is played once against a running server."""
+"""Misbehaving clients: silent, slow, incomplete, hasty. Each scene is played once against a running server."""
 
 import socket
 import time
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from proofs.hostile_client import Connection, NoAnswer
 from proofs.hostile_requests import Request
 
-# What anybody else may have to wait meanwhile.
+# How long another client may have to wait meanwhile.
 BAR_SECONDS = 1.0
 _HEADER = b"POST /api/submit HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 _HALF_HEADER = b"GET /livez HTTP/1.1\r\nHost: loc"
 _HALF_BODY = _HEADER + b'Content-Length: 1000\r\n\r\n{"count": '
-_SIP_SECONDS = 0.1
+_BYTE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a client did, what became of it, and whether that is as it should be."""
+    """What a client did, the result, and whether it is as expected."""
 
     what: str
     found: str
@@ -43,7 +43,7 @@ def play_all(port: int, threads: int, request_seconds: float) -> Iterator[Scene]
 
 
 def others_wait(port: int) -> float:
-    """Seconds until somebody else is answered, PATIENCE_SECONDS where nobody is."""
+    """Seconds until another client is answered, ANSWER_SECONDS where it is not."""
     begun = time.monotonic()
     with Connection(port) as other, suppress(NoAnswer):
         other.ask(Request("other", "GET", "/livez"))
@@ -61,7 +61,7 @@ def _beside(port: int, what: str, openings: list[bytes]) -> Scene:
 
 
 def _recovery(port: int, what: str, openings: list[bytes], request_seconds: float) -> Scene:
-    """How long it takes until others are served again, where every thread is held by a client that does not go on."""
+    """How long until others are served again, where every thread is held by a client that has stopped sending."""
     bar = 2 * request_seconds + BAR_SECONDS  # twice as many clients as threads
     with ExitStack() as stack:
         for opening in openings:
@@ -78,9 +78,9 @@ def _slow_loris(port: int) -> Scene:
             try:
                 loris.sendall(bytes([letter]))
             except OSError:
-                break  # cut off, which is as good
+                break  # cut off, which is accepted too
             longest = max(longest, others_wait(port))
-            time.sleep(_SIP_SECONDS)
+            time.sleep(_BYTE_SECONDS)
     return Scene(
         "a header, byte by byte", f"others wait {longest:.2f} s", f"≤ {BAR_SECONDS:g} s", longest <= BAR_SECONDS
     )
@@ -124,7 +124,7 @@ def _statuses(port: int, data: bytes, is_enough: Callable[[bytes], bool], then: 
             while piece := sock.recv(65536):
                 received += piece
         except OSError:
-            pass  # what came so far is the finding
+            pass  # what has arrived so far is the finding
     return [part[:3].decode("latin-1") for part in received.split(b"HTTP/1.1 ")[1:]]
 
 
@@ -135,5 +135,5 @@ def _opened(port: int, data: bytes) -> socket.socket:
 
 
 def _let_arrive() -> None:
-    """No fact tells from outside that the server's threads are all taken."""
+    """Wait: from outside nothing shows that all of the server's threads are taken."""
     time.sleep(0.3)
