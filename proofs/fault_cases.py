@@ -17,7 +17,7 @@ from typing import Literal
 
 from proofs.pictures import encoded
 from proofs.world.fault_server import (
-    Part,
+    Behaviour,
     breaking_tls,
     chunked,
     closing,
@@ -32,7 +32,7 @@ from proofs.world.fault_world import JPEG, SIZE, FaultWorld
 # What ends a case: something that arrives, the timeout of one read, or the deadline of the whole download.
 type Until = Literal["answer", "silence", "deadline"]
 # What the plain server answers, or a function that sets up another URL.
-type Answer = bytes | Part
+type Answer = bytes | Behaviour
 type Way = Callable[[FaultWorld], str]
 
 # How many attempts a failure gets where MAX_ATTEMPTS is 3.
@@ -307,8 +307,8 @@ def _over_tls(answer: Answer, kind: str = "good") -> Way:
     return partial(FaultWorld.over_tls, answer=answer, kind=kind)
 
 
-def _greeted(part: Part, scheme: str = "http") -> Way:
-    return partial(FaultWorld.greeted, greeting=part, scheme=scheme)
+def _greeted(behaviour: Behaviour, scheme: str = "http") -> Way:
+    return partial(FaultWorld.greeted, greeting=behaviour, scheme=scheme)
 
 
 def _length(*lengths: str) -> bytes:

@@ -1,7 +1,7 @@
-"""A web server on loopback that answers exactly as badly as it is asked to.
+"""A web server on loopback that misbehaves exactly as requested.
 
-An answer is the bytes to send, or a function that plays a part on the open socket. Bytes keep the connection open
-for the next request, as HTTP/1.1 does; `closing`, `resetting` and the other parts below end it.
+An answer is the bytes to send, or a function that uses the open connection. Bytes keep the connection open for the
+next request, as HTTP/1.1 does; `closing`, `resetting` and the other behaviours below end it.
 """
 
 import socket
@@ -13,15 +13,15 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Self
 
-type Part = Callable[["Stage"], None]
+type Behaviour = Callable[["OpenConnection"], None]
 
 
-class LeaveStage(Exception):
+class CloseConnection(Exception):
     """Ends the connection."""
 
 
-class Stage:
-    """One open connection, as a part sees it."""
+class OpenConnection:
+    """One open connection, as a behaviour sees it."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
         self.socket = sock
@@ -32,16 +32,16 @@ class Stage:
 
     def pause(self, seconds: float) -> None:
         if self.stopping.wait(seconds):
-            raise LeaveStage
+            raise CloseConnection
 
     def stay_silent(self) -> None:
-        """Keep the connection open and say nothing until the client has gone."""
+        """Keep the connection open and send nothing until the client has gone."""
         while not self.stopping.is_set():
             with suppress(TimeoutError):
                 self.socket.settimeout(0.05)
                 if not self.socket.recv(1):
-                    raise LeaveStage
-        raise LeaveStage
+                    raise CloseConnection
+        raise CloseConnection
 
 
 def response(body: bytes = b"", status: str = "200 OK", *headers: str, length: bool = True) -> bytes:
@@ -56,87 +56,87 @@ def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
     return response(b"", "200 OK", "Transfer-Encoding: chunked", length=False) + pieces + end
 
 
-def closing(data: bytes) -> Part:
-    """Send, then close in the regular way."""
+def closing(data: bytes) -> Behaviour:
+    """Send, then close regularly."""
 
-    def play(stage: Stage) -> None:
-        stage.send(data)
-        raise LeaveStage
+    def behave(connection: OpenConnection) -> None:
+        connection.send(data)
+        raise CloseConnection
 
-    return play
+    return behave
 
 
-def resetting(data: bytes = b"") -> Part:
+def resetting(data: bytes = b"") -> Behaviour:
     """Send, then break the connection (RST)."""
 
-    def play(stage: Stage) -> None:
-        stage.send(data)
-        stage.pause(0.05)  # so that the client has read the data before the reset discards it
-        stage.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        raise LeaveStage
+    def behave(connection: OpenConnection) -> None:
+        connection.send(data)
+        connection.pause(0.05)  # so that the client has read the data before the reset discards it
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise CloseConnection
 
-    return play
+    return behave
 
 
-def silent(data: bytes = b"") -> Part:
+def silent(data: bytes = b"") -> Behaviour:
     """Send, then nothing more, for ever."""
 
-    def play(stage: Stage) -> None:
-        stage.send(data)
-        stage.stay_silent()
+    def behave(connection: OpenConnection) -> None:
+        connection.send(data)
+        connection.stay_silent()
 
-    return play
+    return behave
 
 
-def dripping(data: bytes, drops: bytes, pause: float = 0.05) -> Part:
+def dripping(data: bytes, drops: bytes, pause: float = 0.05) -> Behaviour:
     """Send, then one byte of `drops` at a time, again and again, for ever."""
 
-    def play(stage: Stage) -> None:
-        stage.send(data)
+    def behave(connection: OpenConnection) -> None:
+        connection.send(data)
         for n in count():
-            stage.send(drops[n % len(drops)].to_bytes())
-            stage.pause(pause)
+            connection.send(drops[n % len(drops)].to_bytes())
+            connection.pause(pause)
 
-    return play
+    return behave
 
 
-def endless(data: bytes, piece: bytes) -> Part:
+def endless(data: bytes, piece: bytes) -> Behaviour:
     """Send, then `piece` as fast as the client takes it, for ever."""
 
-    def play(stage: Stage) -> None:
-        stage.send(data)
-        while not stage.stopping.is_set():
-            stage.send(piece)
+    def behave(connection: OpenConnection) -> None:
+        connection.send(data)
+        while not connection.stopping.is_set():
+            connection.send(piece)
 
-    return play
+    return behave
 
 
-def breaking_tls(data: bytes) -> Part:
-    """Send over TLS, then something that is no TLS record."""
+def breaking_tls(data: bytes) -> Behaviour:
+    """Send over TLS, then bytes that are not a TLS record."""
 
-    def play(stage: Stage) -> None:
-        stage.send(data)
-        socket.socket.sendall(stage.socket, b"this is no TLS record" * 10)
+    def behave(connection: OpenConnection) -> None:
+        connection.send(data)
+        socket.socket.sendall(connection.socket, b"this is no TLS record" * 10)
 
-    return play
+    return behave
 
 
 class FaultServer:
     """Serves the answers that `at` gives it. `requests` and `connections` say what the client did.
 
-    With a `greeting` it plays that part on every connection at once, and reads no request.
+    With a `greeting` it behaves like that on every connection at once, and reads no request.
     """
 
     def __init__(
         self,
         tls: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
-        greeting: Part | None = None,
+        greeting: Behaviour | None = None,
         port: int = 0,
     ) -> None:
         self._tls = tls
         self._greeting = greeting
-        self._answers: dict[str, bytes | Part] = {}
+        self._answers: dict[str, bytes | Behaviour] = {}
         self._stopping = threading.Event()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, port), family=family)
@@ -156,7 +156,7 @@ class FaultServer:
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
 
-    def at(self, path: str, answer: bytes | Part, host: str = "127.0.0.1") -> str:
+    def at(self, path: str, answer: bytes | Behaviour, host: str = "127.0.0.1") -> str:
         """From now on `path` gets `answer`; returns its URL."""
         self._answers[path] = answer
         return self.url(path, host)
@@ -169,17 +169,17 @@ class FaultServer:
                 threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with suppress(OSError, LeaveStage), self._wrapped(sock) as stream:
-            stage = Stage(stream, self._stopping)
+        with suppress(OSError, CloseConnection), self._wrapped(sock) as stream:
+            connection = OpenConnection(stream, self._stopping)
             if self._greeting:
-                self._greeting(stage)
+                self._greeting(connection)
             for request in self._requests(stream):
                 self.requests.append(request)
                 answer = self._answers.get(request.split(" ")[1], response(b"", "404 Not Found"))
                 if isinstance(answer, bytes):
-                    stage.send(answer)
+                    connection.send(answer)
                 else:
-                    answer(stage)
+                    answer(connection)
 
     @contextmanager
     def _wrapped(self, sock: socket.socket) -> Iterator[socket.socket]:

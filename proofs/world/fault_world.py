@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from proofs.pictures import encoded
 from proofs.world.authority import DAY, Authority
-from proofs.world.fault_server import FaultServer, Part, response
+from proofs.world.fault_server import Behaviour, FaultServer, response
 
 SIZE = 300, 200
 JPEG = encoded(size=SIZE)
@@ -44,15 +44,15 @@ class FaultWorld:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def at(self, answer: bytes | Part, host: str = "127.0.0.1", server: FaultServer | None = None) -> str:
+    def at(self, answer: bytes | Behaviour, host: str = "127.0.0.1", server: FaultServer | None = None) -> str:
         """The URL at which `answer` is given from now on."""
         self._paths += 1
         return (server or self._plain).at(f"/{self._paths}", answer, host)
 
-    def over_tls(self, answer: bytes | Part, kind: str = "good") -> str:
+    def over_tls(self, answer: bytes | Behaviour, kind: str = "good") -> str:
         return self.at(answer, HOST, self._tls[kind])
 
-    def greeted(self, greeting: Part, scheme: str = "http") -> str:
+    def greeted(self, greeting: Behaviour, scheme: str = "http") -> str:
         """A server that sends before it has received a request."""
         server = self._stack.enter_context(FaultServer(greeting=greeting))
         return f"{scheme}://127.0.0.1:{server.port}/"

@@ -15,7 +15,7 @@ from jobs.imaging import sockets
 from jobs.imaging.guard import Guard
 from jobs.imaging.host_cap import HostBusy, HostCap
 from jobs.imaging.types import Evidence
-from proofs.world.fault_server import FaultServer, LeaveStage, closing, endless, resetting, response, silent
+from proofs.world.fault_server import CloseConnection, FaultServer, closing, endless, resetting, response, silent
 from tests.jobs.imaging.conftest import ALL_PORTS
 from tests.waiting import wait_for
 
@@ -134,7 +134,7 @@ def test_a_request_is_sent_no_more_than_twice(fetch, server):
     def answer_once(stage):
         stage.send(next(answers, b""))
         if len(server.requests) > 1:
-            raise LeaveStage
+            raise CloseConnection
 
     url = server.at("/", answer_once)
     assert fetch(url) == b"x"
