@@ -1,1 +1,1 @@
-"""How fast the service is, beside what else could do the same work on the same machine, in the same run."""
+"""How fast the service is, compared with alternatives that do the same work on the same machine, in the same run."""

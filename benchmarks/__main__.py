@@ -1,4 +1,4 @@
-"""`./run bench [CASE ...]`: measure the service beside what else could do its work, in one run, round by round.
+"""`./run bench [CASE ...]`: measure the service beside alternatives that do its work, in one run, round by round.
 
 Writes results.json and plots into --out, and prints tables with the targets; exit code 1 where one is missed, 3 where
 this machine lacks what the harness needs.
@@ -36,16 +36,16 @@ def main(arguments: list[str]) -> int:
         epilog=f"cases:\n{about}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="which; all where none is named")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help="a case to measure (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each contestant runs (default: 5)")
-    parser.add_argument("--scale", type=float, default=1.0, help="of the number of images (default: 1.0)")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor for the number of images (default: 1.0)")
     parser.add_argument(
         "--out", type=Path, default=Path(".bench"), help="folder for results and plots (default: .bench)"
     )
     options = parser.parse_args(arguments)
     if unknown := set(options.cases) - set(cases):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
-    # Told to end, it still ends what it has started.
+    # On SIGTERM it still stops what it has started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160)
     options.out.mkdir(exist_ok=True)
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
                 load = " ".join(f"{each:.1f}" for each in os.getloadavg())
                 console.print(f"bench {name}: {len(report.missed)} missed, {monotonic() - begun:.0f} s, load {load}\n")
                 missed += len(report.missed)
-                # After every case: what was measured is not lost with a later one.
+                # After every case, so that a later failure does not lose it.
                 (options.out / "results.json").write_text(json.dumps({"machine": machine, "cases": results}, indent=1))
                 if plot := getattr(cases[name], "plot", None):
                     plot(results[name], options.out / f"{name}.png")

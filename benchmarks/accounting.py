@@ -1,4 +1,4 @@
-"""What processes have used, by the kernel's own accounting."""
+"""The resources that processes have used, by the kernel's own accounting."""
 
 import os
 import threading
@@ -13,22 +13,22 @@ _SAMPLE_SECONDS = 0.25
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time of `pid` and its descendants so far, ended ones included."""
+    """Processor time in seconds of `pid` and its descendants so far, including ended ones."""
     ticks = 0
     for each in family(pid):
         try:
             fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
-            continue  # its time is its parent's by now
+            continue  # its time counts as its parent's now
         # User and system time, then those of children that were waited for; proc(5).
         ticks += sum(map(int, fields[11:15]))
     return ticks / _TICKS
 
 
 class PeakMemory(threading.Thread):
-    """The most memory that processes and their descendants hold while the block runs, in MB.
+    """The peak memory of processes and their descendants while the block runs, in MB.
 
-    Pages that several of them share are counted once, as the kernel's proportional set size does.
+    Pages that several of them share count once, as in the kernel's proportional set size.
     """
 
     def __init__(self, pids: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""A million pending images: what a claim costs there, and what server and engine hold."""
+"""A million pending images: what a claim costs, and how much memory server and engine use."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from proofs.world.cluster import CHECKOUT
 
 BACKLOG, FEW, WAITING = 1_000_000, 2_560, 200_000
 SLOTS = 64
-# With those that warm up, as many as the small table has images for.
+# Including the warm-up, as many as the small table has images for.
 CLAIMS = 36
 WORK_SECONDS = 60.0
 
@@ -50,7 +50,7 @@ def _fill(bench: Bench, service: Service, number: int, *, is_waiting: bool = Fal
 
 
 def _claims(service: Service, rounds: int) -> list[float]:
-    """Seconds of claims by a process of its own."""
+    """Seconds of each claim, made in a separate process."""
     command = [sys.executable, "-m", "benchmarks.claims", str(min(CLAIMS, 8 * rounds))]
     done = subprocess.run(command, cwd=CHECKOUT, env=service.variables, check=True, stdout=subprocess.PIPE, text=True)
     return [float(each) for each in json.loads(done.stdout)]

@@ -1,8 +1,8 @@
-"""Claims as an engine makes them, timed; a program of its own.
+"""Claims as an engine makes them, timed; a separate program.
 
     python -m benchmarks.claims NUMBER
 
-Needs the variables of the service whose queue it is. Prints the seconds of each claim as a JSON list.
+Needs the environment variables of the service whose queue it uses. Prints the seconds of each claim as a JSON list.
 """
 
 import json

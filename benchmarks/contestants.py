@@ -1,4 +1,4 @@
-"""Who is measured: the service, end to end through its API, and the bare loops."""
+"""What is measured: the service, end to end through its API, and the bare loops."""
 
 import json
 import subprocess
@@ -22,13 +22,13 @@ from proofs.world.processes import STORES, Process, Server, Worker, environment,
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.25
-# No job takes longer, by far.
+# Far more than any job takes.
 MOST_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One contestant, once: seconds on the wall, processor time of its processes and of PostgreSQL, memory."""
+    """One run of one contestant: wall-clock seconds, processor time of its processes and of PostgreSQL, memory."""
 
     images: int
     seconds: float
@@ -52,7 +52,7 @@ class Run:
 
 
 class Bench:
-    """A database server and an image server, in a folder that goes with them."""
+    """A database server and an image server, in a temporary folder."""
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="retail-pulse-bench-")
@@ -84,18 +84,18 @@ class Bench:
         return environment(database_url, home, self.nginx.port, **settings)
 
     def new_database(self) -> str:
-        """A database of its own with tables and stores and nothing else, so that no run works in another's litter."""
+        """A new database with tables and stores and nothing else, so that no run depends on an earlier one."""
         self._databases += 1
         name = f"bench{self._databases}"
         self.cluster.query(f"CREATE DATABASE {name} TEMPLATE retail_pulse", database="postgres")
         return name
 
     def service(self, *, slots: int, gpu: bool, engines: int = 1, **settings: str) -> "Service":
-        """The service on a database of its own; not started."""
+        """The service on a new database; not started."""
         return Service(self, slots, gpu, engines, settings)
 
     def loop(self, kind: str, picture: str, images: int, threads: int, *, gpu: bool) -> Run:
-        """One of the bare loops, to its end."""
+        """Run one of the bare loops to its end."""
         command = [sys.executable, "-m", "benchmarks.loops", kind, "--url", self.nginx.url(picture, 0)[: -len("0.jpg")]]
         command += ["--images", str(images), "--threads", str(threads), *(["--gpu"] if gpu else [])]
         done = subprocess.run(command, cwd=CHECKOUT, check=True, stdout=subprocess.PIPE, text=True)
@@ -103,9 +103,9 @@ class Bench:
 
 
 class Service:
-    """A server with an engine, and engines beside it where there are to be more; ends with the block.
+    """A server with an engine, and more engines where `engines` says so; ends with the block.
 
-    With `engines=0` it only serves.
+    With `engines=0` it is a server without an engine.
     """
 
     def __init__(self, bench: Bench, slots: int, gpu: bool, engines: int, settings: dict[str, str]) -> None:
@@ -150,7 +150,7 @@ class Service:
 
     @contextmanager
     def engine(self) -> Iterator[None]:
-        """An engine beside the server while the block runs."""
+        """An additional engine while the block runs."""
         worker = Worker("engine", self.variables)
         self._others.append(worker)
         worker.start()
@@ -166,7 +166,7 @@ class Service:
         return self._bench.cluster.query(sql, parameters, database=self.database)
 
     def submit(self, picture: str, images: int) -> int:
-        """Send one job of so many images; its id."""
+        """Submit one job of `images` images; its id."""
         return self.send(body(self._bench.nginx, picture, images))
 
     def send(self, body: bytes) -> int:
@@ -184,7 +184,7 @@ class Service:
         return self.server.status(self.session, job_id)
 
     def finish(self, job_id: int) -> datetime:
-        """Wait for the job's end; when the database says it was. AssertionError if an image failed."""
+        """Wait for the job's end; when it ended, by the database's clock. AssertionError if an image failed."""
         deadline = time.monotonic() + MOST_SECONDS
         while self.is_ongoing(job_id):
             assert time.monotonic() < deadline, f"The job did not end: {self.summary(job_id)}"
@@ -194,7 +194,7 @@ class Service:
         return datetime.fromisoformat(found["finished_at"])
 
     def work(self, picture: str, images: int) -> Run:
-        """One job, from the first byte of its submission to its end."""
+        """Run one job, from the first byte of its submission to its end."""
         data = body(self._bench.nginx, picture, images)
         cpu, postgres_cpu = self.cpu(), cpu_seconds(self._bench.cluster.pid)
         with PeakMemory(self.pids) as peak:

@@ -1,4 +1,4 @@
-"""Importing a store master: as many rows as a real one has, and a million."""
+"""Importing a store master: one of realistic size, and a million rows."""
 
 import os
 import subprocess

@@ -1,15 +1,15 @@
-"""What else could do the work: bare loops without database, guard, deadline and retry, each a program of its own.
+"""The alternatives: bare loops without database, guard, deadline and retry, each a separate program.
 
     python -m benchmarks.loops KIND --url http://127.0.0.1:8000/tiny/ --images 1000 --threads 64 [--gpu]
 
-Prints one line of JSON: seconds on the wall, seconds of processor time, and the peak of memory in MB.
+Prints one line of JSON: seconds of wall-clock time, seconds of processor time, and the peak of memory in MB.
 
 content
-    requests, one session per thread, the body at once; the size by Pillow from the header.
+    requests, one session per thread, the body read at once; the size by Pillow from the header.
 stream
-    The same, the body in large pieces.
+    The same, the body read in large pieces.
 libcurl
-    libcurl instead of requests: the floor.
+    libcurl instead of requests: the least possible.
 decode
     As `content`, with every pixel decoded: what most services of this kind do.
 """
@@ -96,7 +96,7 @@ KINDS: dict[str, Callable[[str], tuple[int, int]]] = {
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=KINDS)
-    parser.add_argument("--url", required=True, help="of the images; each one's number is put behind it")
+    parser.add_argument("--url", required=True, help="prefix of the images' URLs; the number of each is appended")
     parser.add_argument("--images", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--gpu", action="store_true", help="with the simulated GPU step")
@@ -109,13 +109,13 @@ def main(arguments: list[str]) -> None:
             time.sleep(random.uniform(*GPU_SECONDS))  # noqa: S311 - simulates, protects nothing
         return 2 * (height + width)
 
-    work(0)  # what is made at the first use is made
+    work(0)  # a warm-up: sessions and modules are made at the first use
     cpu, begun = time.process_time(), time.monotonic()
     with ThreadPoolExecutor(options.threads) as pool:
         perimeters = list(pool.map(work, range(options.images)))
     seconds, cpu = time.monotonic() - begun, time.process_time() - cpu
     assert len(set(perimeters)) == 1
-    # Of this program alone: the figure of getrusage begins with what its parent had.
+    # Of this program alone: the figure of getrusage starts at its parent's.
     peak_mb = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
     json.dump({"seconds": seconds, "cpu": cpu, "peak_mb": peak_mb}, sys.stdout)
 

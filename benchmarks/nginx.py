@@ -1,4 +1,4 @@
-"""An image server that is never what is measured: nginx, with one worker, from the kernel's file cache."""
+"""An image server fast enough not to influence the results: nginx, with one worker, from the kernel's file cache."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ http {{
 
 
 class Nginx:
-    """Serves `/NAME/ANYTHING` with the picture NAME, so that every image of a job has a URL of its own.
+    """Serves the picture NAME at every `/NAME/ANYTHING`, so that every image of a job has a different URL.
 
     Raises CannotProve where nginx is not installed.
     """
@@ -51,7 +51,7 @@ class Nginx:
             raise CannotProve("nginx serves the images; on Debian: apt-get install nginx-light")
         self.port = free_port()
         folder.mkdir()
-        # As root, nginx would hand its work to a user who may not enter the folder.
+        # As root, nginx would run its worker as a user who may not enter the folder.
         user = "user root;" if os.geteuid() == 0 else ""
         locations = "\n".join(
             f"        location /{name}/ {{ try_files /{name}.jpg =404; }}" for name in draw_all(folder)

@@ -1,4 +1,4 @@
-"""The three images that everything is measured with: the smallest of the kind, a shelf camera's, a phone's."""
+"""The three images used for all measurements: a very small one, one of a shelf camera, one of a phone."""
 
 import random
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 
 
 class Picture(NamedTuple):
-    """A JPEG of so many pixels, saved at the quality that makes it as large as its like are."""
+    """A JPEG of this size in pixels, at the quality that gives it a realistic file size."""
 
     width: int
     height: int
@@ -23,14 +23,14 @@ PICTURES = {
 
 
 def draw_all(folder: Path) -> list[str]:
-    """Write NAME.jpg for each picture, the same bytes every time; the names."""
+    """Write NAME.jpg for each picture, the same bytes every time; returns the names."""
     for name, picture in PICTURES.items():
         _draw(picture).save(folder / f"{name}.jpg", quality=picture.quality)
     return list(PICTURES)
 
 
 def _draw(picture: Picture) -> Image.Image:
-    """Coloured noise, blurred as far as a photo's detail is: neither flat nor incompressible."""
+    """Coloured noise, blurred like the detail of a photo: neither flat nor incompressible."""
     size = picture.width, picture.height
     chance = random.Random(picture.width)  # noqa: S311 - the same picture every time
     layers = []

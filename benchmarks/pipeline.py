@@ -13,12 +13,12 @@ IMAGES = {
     True: {"tiny": 6000, "shelf": 5000, "photo": 2000},
     False: {"tiny": 4000, "shelf": 3000, "photo": 1000},
 }
-# Decoding is bound by the processor: few threads do as well as many, in less memory.
+# Decoding is limited by the processor: few threads are as fast as many, with less memory.
 DECODE_THREADS = 8
 DECODED = {"tiny": 2000, "shelf": 200, "photo": 40}
 CALIBRATION = 500
 
-# Of the service's processor time for one image against the bare loop's, and in milliseconds.
+# The service's processor time for one image: as a ratio to the bare loop's, and in milliseconds.
 CPU_RATIO = {"tiny": 0.5, "shelf": 0.8, "photo": 1.0}
 CPU_MS = {"tiny": 0.8, "shelf": 2.0, "photo": 3.0}
 
@@ -32,7 +32,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
             runs: dict[str, list[Run]] = {"service": [], bare: [], "libcurl": [], "decode": []}
             for _ in range(rounds):
                 with bench.service(slots=SLOTS[gpu], gpu=gpu) as service:
-                    service.work(picture, SLOTS[gpu])  # what is made at the first use is made
+                    service.work(picture, SLOTS[gpu])  # a warm-up
                     runs["service"].append(service.work(picture, images))
                 for loop in (bare, "libcurl"):
                     runs[loop].append(bench.loop(loop, picture, images, SLOTS[gpu], gpu=gpu))
@@ -47,7 +47,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
 
 
 def _faster_loop(bench: Bench, picture: str, images: int, threads: int, gpu: bool) -> str:
-    """The way to read bodies that takes less processor time for this picture."""
+    """The bare loop that takes less processor time for this picture."""
     found = {loop: bench.loop(loop, picture, images, threads, gpu=gpu).cpu for loop in ("content", "stream")}
     return min(found, key=lambda loop: found[loop])
 

@@ -1,4 +1,4 @@
-"""Figures of several rounds: their median, and how far they lie apart."""
+"""Figures of several rounds: their median and their range."""
 
 from collections.abc import Callable, Sequence
 from statistics import median

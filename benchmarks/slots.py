@@ -1,4 +1,4 @@
-"""How the rate follows the number of slots, against the ideal of `slots / 0.25 s` images a second."""
+"""How the rate follows the number of worker slots, compared with the ideal of `slots / 0.25 s` images a second."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +11,7 @@ from proofs.report import Report
 
 GPU_SECONDS = 0.25  # on average
 SLOTS = (16, 32, 64, 128, 256, 512, 768)
-# So many for each slot, one after the other: fifteen seconds, so that a job's beginning and end weigh little.
+# Images for each slot, one after the other: fifteen seconds, so that a job's beginning and end matter little.
 IMAGES_PER_SLOT = 60
 SHARE = {64: 0.96, 128: 0.95, 256: 0.95, 512: 0.9}
 
@@ -53,8 +53,8 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
 
 
 def plot(samples: dict[str, Any], file: Path) -> None:
-    """The rates over the slots, with the ideal."""
-    from matplotlib.figure import Figure  # heavy, and only wanted here
+    """Plot the rates over the number of slots, with the ideal."""
+    from matplotlib.figure import Figure  # slow to import, and only needed here
 
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""A client that asks for a job's status."""
+"""A client that reads a job's status."""
 
 import threading
 import time
@@ -10,7 +10,8 @@ from benchmarks.contestants import Service
 PAUSE_SECONDS = 0.01
 
 
-def ask(service: Service, job_id: int, pause: float = 0.0) -> float:
+def read_status(service: Service, job_id: int, pause: float = 0.0) -> float:
+    """Seconds that one read of the status takes, after `pause` seconds."""
     time.sleep(pause)
     begun = time.monotonic()
     service.session.get(f"{service.server.url}/api/status", params={"jobid": job_id}, timeout=30).raise_for_status()
@@ -18,7 +19,7 @@ def ask(service: Service, job_id: int, pause: float = 0.0) -> float:
 
 
 class StatusClient(threading.Thread):
-    """A client that asks for one job's status again and again while the block runs."""
+    """A client that polls one job's status while the block runs; `seconds` are those of each answer."""
 
     def __init__(self, service: Service, job_id: int) -> None:
         super().__init__(name="status-client", daemon=True)
