@@ -19,7 +19,7 @@ from tests.waiting import wait_for
 CHECKOUT = FIXTURES.parent
 
 
-class Hall:
+class Deployment:
     """A migrated database with the fixture's stores, and the processes that a test starts on it."""
 
     def __init__(self, home, url: str) -> None:
@@ -61,7 +61,7 @@ class Hall:
         return process
 
     def query(self, statement: str) -> list[tuple]:
-        """Rows of the hall's own database."""
+        """Rows of the deployment's own database."""
         with psycopg.connect(self.database_url, autocommit=True) as direct:
             return direct.execute(statement).fetchall()
 
@@ -87,7 +87,7 @@ def migrated_database(django_db_setup, django_db_blocker, tmp_path_factory) -> I
     made: list[str] = []
 
     def make(*, template: str | None = None) -> str:
-        name = f"hall_{uuid.uuid4().hex[:12]}"
+        name = f"end_to_end_{uuid.uuid4().hex[:12]}"
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
@@ -107,12 +107,12 @@ def migrated_database(django_db_setup, django_db_blocker, tmp_path_factory) -> I
 
 
 @pytest.fixture
-def hall(migrated_database, tmp_path) -> Iterator[Hall]:
-    hall = Hall(tmp_path, migrated_database())
-    yield hall
-    for service in hall.services:
+def deployment(migrated_database, tmp_path) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path, migrated_database())
+    yield deployment
+    for service in deployment.services:
         service.stop()
-    for process in hall.processes:
+    for process in deployment.processes:
         if process.poll() is None:
             process.kill()
         process.wait()

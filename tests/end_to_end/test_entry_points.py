@@ -1,4 +1,4 @@
-"""The doors of a real server on real sockets: what it refuses unread, and what it says when it starts."""
+"""The entry points of a real server on real sockets: what it refuses unread, and what it says when it starts."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ CHECKOUT = FIXTURES.parent
 @pytest.fixture(scope="module")
 def server(migrated_database, tmp_path_factory) -> Iterator[tuple[Service, Path]]:
     """A server on loopback that says nothing of API_OPEN, with its state directory; shared by this file's tests."""
-    home = tmp_path_factory.mktemp("doors")
+    home = tmp_path_factory.mktemp("entry-points")
     settings = {"DATABASE_URL": migrated_database(), "ENGINE_AUTOSTART": "off", "MAX_BODY_BYTES": "1024"}
     with Service(CHECKOUT, home, settings) as service:
         yield service, home
@@ -88,11 +88,11 @@ def test_no_authorization_header_breaks_a_real_server(server, header):
 def test_the_log_says_at_the_start_that_the_api_is_open_and_to_whom(server):
     service, home = server
 
-    def said() -> list[dict]:
+    def opened() -> list[dict]:
         lines = [json.loads(line) for line in (home / "retail-pulse.log").read_text().splitlines()]
         return [line for line in lines if line["event"].startswith("API open")]
 
-    (line,) = wait_for(said)
+    (line,) = wait_for(opened)
     assert line["level"] == "warning"
     assert "no credentials" in line["event"]
     assert "proxy" in line["event"]

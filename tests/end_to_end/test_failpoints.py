@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from tests.end_to_end.conftest import Hall
+from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_whole_path import STORE, finished, payload
 from tests.waiting import wait_for
 
@@ -15,23 +15,23 @@ POINTS = {
     "after the download, before it is measured": "measure.before@claim_no=1,.*before_measure",
     "at the model step": "gpu.before@claim_no=1,.*before_gpu",
     "with the result written and not committed": "record.before_commit@claim_no=1,.*before_commit",
-    "with the result committed and nobody told": "record.after_commit@claim_no=1,.*after_commit",
+    "with the result committed and nobody notified": "record.after_commit@claim_no=1,.*after_commit",
 }
 MAX_CRASHES = 3
 
 
 @pytest.fixture(scope="module")
-def struck(migrated_database, tmp_path_factory):
+def crashing(migrated_database, tmp_path_factory):
     """A server that kills itself at POINTS, at the first two submissions, and at every image named poison."""
-    hall = Hall(tmp_path_factory.mktemp("struck"), migrated_database())
+    deployment = Deployment(tmp_path_factory.mktemp("crashing"), migrated_database())
     points = [
         *(f"{point.replace(',', '.')}:kill" for point in POINTS.values()),
         "submit.before_commit@^1$:kill",
         "submit.after_commit@^3$:kill",
         "measure.before@poison:kill",
     ]
-    with hall.service(FAILPOINTS=",".join(points), MAX_CRASHES=str(MAX_CRASHES)) as service:
-        yield hall, service
+    with deployment.service(FAILPOINTS=",".join(points), MAX_CRASHES=str(MAX_CRASHES)) as service:
+        yield deployment, service
 
 
 def send(service, body, key):
@@ -48,43 +48,43 @@ def send_until_answered(service, body, key):
     return wait_for(lambda: send(service, body, key))
 
 
-def test_killed_around_the_commit_of_a_submission(struck, images):
-    hall, service = struck
+def test_killed_around_the_commit_of_a_submission(crashing, images):
+    deployment, service = crashing
     body = payload(f"{images.url}/{images.names[0]}")
 
     assert send(service, body, "before") is None
-    assert hall.scalar("SELECT count(*) FROM jobs_job") == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_job") == 0
     answer = send_until_answered(service, body, "before")
     assert (answer.status_code, answer.headers.get("Idempotent-Replayed")) == (201, None)
-    assert hall.query("SELECT id FROM jobs_job") == [(answer.json()["job_id"],)]
+    assert deployment.query("SELECT id FROM jobs_job") == [(answer.json()["job_id"],)]
 
     assert send(service, body, "after") is None
-    kept = hall.scalar("SELECT max(id) FROM jobs_job")
+    kept = deployment.scalar("SELECT max(id) FROM jobs_job")
     answer = send_until_answered(service, body, "after")
     assert (answer.json(), answer.headers["Idempotent-Replayed"]) == ({"job_id": kept}, "true")
-    assert hall.scalar("SELECT count(*) FROM jobs_job") == 2
+    assert deployment.scalar("SELECT count(*) FROM jobs_job") == 2
 
 
 @pytest.mark.parametrize("point", POINTS.values(), ids=POINTS.keys())
-def test_killed_in_the_midst_of_work(struck, images, point):
-    hall, service = struck
+def test_killed_in_the_midst_of_work(crashing, images, point):
+    deployment, service = crashing
     name = point.rpartition("*")[2]
     answer = send_until_answered(service, payload(f"{images.url}/{images.names[0]}?{name}"), name)
     job_id = answer.json()["job_id"]
     assert wait_for(lambda: is_completed(service, job_id), timeout=60)
     # Written before the kill, or by the second claim; never by both.
     expected = (1, 1, 0) if name == "after_commit" else (2, 1, 1)
-    rows = hall.query(f"SELECT claim_no, attempts, crashes FROM jobs_imageresult WHERE job_id = {job_id}")
+    rows = deployment.query(f"SELECT claim_no, attempts, crashes FROM jobs_imageresult WHERE job_id = {job_id}")
     assert rows == [expected]
 
 
-def test_an_image_that_kills_every_process_fails_alone(struck, images):
-    hall, service = struck
+def test_an_image_that_kills_every_process_fails_alone(crashing, images):
+    deployment, service = crashing
     good = [f"{images.url}/{images.names[0]}?{n}" for n in range(10)]
     answer = send_until_answered(service, payload(*good, f"{images.url}/{images.names[0]}?poison", *good), "poison")
     job_id = answer.json()["job_id"]
-    hall.wait_for(f"SELECT status <> 'ongoing' FROM jobs_job WHERE id = {job_id}", timeout=60)
-    rows = hall.query(
+    deployment.wait_for(f"SELECT status <> 'ongoing' FROM jobs_job WHERE id = {job_id}", timeout=60)
+    rows = deployment.query(
         f"SELECT state, error_code, count(*) FROM jobs_imageresult WHERE job_id = {job_id} GROUP BY 1, 2 ORDER BY 1"
     )
     assert rows == [("completed", "", 20), ("failed", "crash_loop", 1)]
@@ -93,9 +93,9 @@ def test_an_image_that_kills_every_process_fails_alone(struck, images):
     assert "1 crash_loop" in entry["error"]
 
 
-def test_the_audit_finds_nothing_afterwards(struck):
-    hall, service = struck
-    hall.wait_for("SELECT NOT EXISTS (SELECT FROM jobs_imageresult WHERE state IN ('pending', 'running'))")
+def test_the_audit_finds_nothing_afterwards(crashing):
+    deployment, service = crashing
+    deployment.wait_for("SELECT NOT EXISTS (SELECT FROM jobs_imageresult WHERE state IN ('pending', 'running'))")
     assert "broken" not in service.manage("audit")
 
 

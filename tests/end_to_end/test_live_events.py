@@ -1,4 +1,4 @@
-"""Events over a real socket: told as they happen, by a server that holds nothing for them and can still be stopped."""
+"""Events over a real socket: sent as they happen, by a server that holds no connection for them and can still be stopped."""
 
 import json
 import time
@@ -6,15 +6,17 @@ import time
 import pytest
 import requests
 
-from tests.end_to_end.conftest import Hall
+from tests.end_to_end.conftest import Deployment
 from tests.waiting import wait_for
 
 DEADLINE = 20.0
 
 
 @pytest.fixture
-def service(hall: Hall):
-    with hall.service(WEB_THREADS="4", DATABASE_POOL_SIZE="6", GPU_MIN_SECONDS="0.3", GPU_MAX_SECONDS="0.3") as service:
+def service(deployment: Deployment):
+    with deployment.service(
+        WEB_THREADS="4", DATABASE_POOL_SIZE="6", GPU_MIN_SECONDS="0.3", GPU_MAX_SECONDS="0.3"
+    ) as service:
         yield service
 
 
@@ -44,18 +46,18 @@ def watch(service, path, **headers):
     return requests.Session().get(f"{service.url}/api/v1/{path}", stream=True, timeout=DEADLINE, headers=headers)
 
 
-def test_a_job_is_told_from_its_first_image_to_its_end(service, images):
+def test_events_follow_a_job_from_its_first_image_to_its_end(service, images):
     job_id = submit(service, images, count=24)
-    told = list(events(watch(service, f"jobs/{job_id}/events")))
-    assert [name for name, _ in told[:-1]] == ["change"] * (len(told) - 1)
-    assert (told[-1][0], told[-1][1]["outcome"]) == ("end", "completed")
-    finished = [data["counts"]["completed"] for _, data in told]
+    received = list(events(watch(service, f"jobs/{job_id}/events")))
+    assert [name for name, _ in received[:-1]] == ["change"] * (len(received) - 1)
+    assert (received[-1][0], received[-1][1]["outcome"]) == ("end", "completed")
+    finished = [data["counts"]["completed"] for _, data in received]
     assert finished == sorted(finished)
     assert finished[-1] == 24
-    assert len(told) >= 3
+    assert len(received) >= 3
 
 
-def test_beyond_so_many_streams_a_client_is_told_to_ask_instead_and_is_answered(service, images):
+def test_beyond_the_limit_of_streams_a_client_is_refused_and_can_poll(service, images):
     job_id = submit(service, images)
     streams = [watch(service, "jobs/events") for _ in range(2)]
     for each in streams:
@@ -69,21 +71,21 @@ def test_beyond_so_many_streams_a_client_is_told_to_ask_instead_and_is_answered(
     wait_for(lambda: watch(service, "jobs/events").status_code == 200)
 
 
-def test_streams_hold_no_database_connection_but_the_one_that_listens(service, hall, images):
+def test_streams_hold_no_database_connection_but_the_one_that_listens(service, deployment, images):
     streams = [watch(service, "jobs/events") for _ in range(2)]
     for each in streams:
         next(events(each))
     listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%jobs'"
-    assert hall.scalar(listening) == 1
+    assert deployment.scalar(listening) == 1
     in_transaction = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
     )
     # The engine's own transactions are seen between their statements, for moments; a stream's would last.
-    wait_for(lambda: hall.scalar(in_transaction) == 0)
+    wait_for(lambda: deployment.scalar(in_transaction) == 0)
 
 
-def test_a_server_with_open_streams_stops_as_quickly_as_any(hall, images):
-    service = hall.service()
+def test_a_server_with_open_streams_stops_as_quickly_as_any(deployment, images):
+    service = deployment.service()
     with service:
         stream = watch(service, "jobs/events")
         next(events(stream))

@@ -9,7 +9,7 @@ import requests
 from psycopg.conninfo import conninfo_to_dict
 
 from proofs.world.proxy import Proxy
-from tests.end_to_end.conftest import Hall
+from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_whole_path import answers, finished, many, payload
 from tests.waiting import wait_for
 
@@ -21,21 +21,21 @@ STATEMENT_TIMEOUT_SECONDS = 2
 
 @pytest.fixture(scope="module")
 def behind_a_proxy(migrated_database, tmp_path_factory):
-    """A server whose way to the database is the proxy; the hall itself, and its workers, have a direct one."""
-    hall = Hall(tmp_path_factory.mktemp("proxied"), migrated_database())
-    address = conninfo_to_dict(hall.database_url)
+    """A server whose way to the database is the proxy; the deployment itself, and its workers, have a direct one."""
+    deployment = Deployment(tmp_path_factory.mktemp("proxied"), migrated_database())
+    address = conninfo_to_dict(deployment.database_url)
     host, port = str(address.get("host", "")), int(address.get("port") or 5432)
     with Proxy(Path(host) / f".s.PGSQL.{port}" if host.startswith("/") else port) as proxy:
         password = f":{address['password']}" if address.get("password") else ""
-        service = hall.service(
+        service = deployment.service(
             DATABASE_URL=f"postgresql://{address['user']}{password}@127.0.0.1:{proxy.port}/{address['dbname']}",
             DATABASE_PATIENCE_SECONDS=str(STATEMENT_TIMEOUT_SECONDS),
             LEASE_SECONDS=str(LEASE_SECONDS),
         )
         with service:
-            yield hall, service, proxy
+            yield deployment, service, proxy
             proxy.speak_again()
-    for process in hall.processes:
+    for process in deployment.processes:
         process.kill()
         process.wait()
 
@@ -47,28 +47,28 @@ def send(service, body, key):
 
 
 def test_a_submission_whose_commit_is_never_answered_is_found_by_its_key(behind_a_proxy, images):
-    hall, service, proxy = behind_a_proxy
+    deployment, service, proxy = behind_a_proxy
     body = payload(f"{images.url}/{images.names[0]}")
 
     proxy.cut_commit_after(b'INSERT INTO "jobs_idempotencykey"')
     assert send(service, body, "lost").status_code == 503
     assert proxy.cut.is_set()
-    (kept,) = hall.query("SELECT id FROM jobs_job")[0]
+    (kept,) = deployment.query("SELECT id FROM jobs_job")[0]
 
     again = wait_for(lambda: (answer := send(service, body, "lost")).ok and answer)
     assert (again.json(), again.headers["Idempotent-Replayed"]) == ({"job_id": kept}, "true")
-    assert hall.scalar("SELECT count(*) FROM jobs_job") == 1
+    assert deployment.scalar("SELECT count(*) FROM jobs_job") == 1
 
 
 def test_results_whose_commit_is_never_answered_are_written_once(behind_a_proxy, images):
-    hall, service, proxy = behind_a_proxy
+    deployment, service, proxy = behind_a_proxy
     proxy.cut_commit_after(b"json_to_recordset")
     job_id = service.submit(many(images, 60))
     assert proxy.cut.wait(20)
     assert wait_for(lambda: finished_or_away(service, job_id), timeout=60)["status"] == "completed"
     rows = f"SELECT count(*), max(attempts), sum(attempts) FROM jobs_imageresult WHERE job_id = {job_id}"
-    assert hall.query(rows) == [(60, 1, 60)]
-    assert hall.query(f"SELECT completed, failed FROM jobs_job WHERE id = {job_id}") == [(60, 0)]
+    assert deployment.query(rows) == [(60, 1, 60)]
+    assert deployment.query(f"SELECT completed, failed FROM jobs_job WHERE id = {job_id}") == [(60, 0)]
 
 
 def test_a_broken_connection_is_made_anew(behind_a_proxy, images):
@@ -79,19 +79,21 @@ def test_a_broken_connection_is_made_anew(behind_a_proxy, images):
 
 
 def test_a_black_hole_costs_its_lease_and_no_image(behind_a_proxy, images):
-    hall, service, proxy = behind_a_proxy
-    hall.start("work", LEASE_SECONDS=str(LEASE_SECONDS))
-    hall.wait_for("SELECT count(*) = 2 FROM jobs_worker")
-    silenced = hall.scalar("SELECT min(id) FROM jobs_worker")
+    deployment, service, proxy = behind_a_proxy
+    deployment.start("work", LEASE_SECONDS=str(LEASE_SECONDS))
+    deployment.wait_for("SELECT count(*) = 2 FROM jobs_worker")
+    silenced = deployment.scalar("SELECT min(id) FROM jobs_worker")
     job_id = service.submit(many(images, 150))
-    hall.wait_for(f"SELECT count(*) > 0 FROM jobs_imageresult WHERE claimed_by = {silenced} AND state = 'running'")
+    deployment.wait_for(
+        f"SELECT count(*) > 0 FROM jobs_imageresult WHERE claimed_by = {silenced} AND state = 'running'"
+    )
 
     proxy.fall_silent()
     began = time.monotonic()
     # The other worker takes over what the silent one held, and finishes the job alone.
-    hall.wait_for(f"SELECT NOT EXISTS (SELECT FROM jobs_worker WHERE id = {silenced})")
+    deployment.wait_for(f"SELECT NOT EXISTS (SELECT FROM jobs_worker WHERE id = {silenced})")
     assert time.monotonic() - began < LEASE_SECONDS + 2
-    hall.wait_for(f"SELECT status = 'completed' FROM jobs_job WHERE id = {job_id}", timeout=60)
+    deployment.wait_for(f"SELECT status = 'completed' FROM jobs_job WHERE id = {job_id}", timeout=60)
 
     # The server lives, says that it is not ready, and keeps nobody waiting for ever.
     assert requests.Session().get(f"{service.url}/livez", timeout=5).ok
@@ -101,15 +103,15 @@ def test_a_black_hole_costs_its_lease_and_no_image(behind_a_proxy, images):
 
     proxy.speak_again()
     assert wait_for(lambda: finished_or_away(service, job_id))["status"] == "completed"
-    hall.wait_for(f"SELECT count(*) = 2 FROM jobs_worker WHERE id > {silenced}")
+    deployment.wait_for(f"SELECT count(*) = 2 FROM jobs_worker WHERE id > {silenced}")
     rows = f"SELECT count(*), max(attempts), sum(attempts) FROM jobs_imageresult WHERE job_id = {job_id}"
-    assert hall.query(rows) == [(150, 1, 150)]
-    assert "broken" not in service.manage("audit", DATABASE_URL=hall.database_url)
+    assert deployment.query(rows) == [(150, 1, 150)]
+    assert "broken" not in service.manage("audit", DATABASE_URL=deployment.database_url)
 
 
 def test_a_lock_that_is_never_released_is_not_waited_for_for_ever(behind_a_proxy, images):
-    hall, service, _ = behind_a_proxy
-    with psycopg.connect(hall.database_url) as blocker:
+    deployment, service, _ = behind_a_proxy
+    with psycopg.connect(deployment.database_url) as blocker:
         blocker.execute("LOCK TABLE jobs_job")
         began = time.monotonic()
         assert send(service, payload(f"{images.url}/{images.names[0]}"), "locked").status_code == 503
@@ -118,7 +120,7 @@ def test_a_lock_that_is_never_released_is_not_waited_for_for_ever(behind_a_proxy
         lambda: (found := send(service, payload(f"{images.url}/{images.names[0]}"), "locked")).ok and found
     )
     assert finished(service, answer.json()["job_id"])["status"] == "completed"
-    assert hall.scalar("SELECT count(*) FROM jobs_idempotencykey WHERE key = 'locked'") == 1
+    assert deployment.scalar("SELECT count(*) FROM jobs_idempotencykey WHERE key = 'locked'") == 1
 
 
 def finished_or_away(service, job_id):

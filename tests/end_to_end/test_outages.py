@@ -10,7 +10,7 @@ import requests
 
 from proofs.world.cluster import Cluster
 from tests.conftest import FIXTURES
-from tests.end_to_end.conftest import Hall
+from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_lost_answers import finished_or_away, send
 from tests.end_to_end.test_whole_path import answers, many, payload
 from tests.waiting import wait_for
@@ -30,13 +30,13 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def hall(cluster, tmp_path_factory):
-    return Hall(tmp_path_factory.mktemp("hall"), cluster.url())
+def deployment(cluster, tmp_path_factory):
+    return Deployment(tmp_path_factory.mktemp("deployment"), cluster.url())
 
 
 @pytest.fixture(scope="module")
-def service(hall):
-    service = hall.service(DATABASE_POOL_SIZE="10", LOG_FILE="service.log")
+def service(deployment):
+    service = deployment.service(DATABASE_POOL_SIZE="10", LOG_FILE="service.log")
     service.manage("migrate", "--verbosity", "0")
     service.manage("import_stores", str(FIXTURES / "stores.csv"))
     with service:
@@ -59,16 +59,18 @@ def asked_for(url):
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_a_restart_of_the_database_is_survived_without_one_of_ours(cluster, hall, service, images, mode):
+def test_a_restart_of_the_database_is_survived_without_one_of_ours(cluster, deployment, service, images, mode):
     job_id = service.submit(many(images, 100))
-    hall.wait_for(f"SELECT completed > 10 FROM jobs_job WHERE id = {job_id}")
+    deployment.wait_for(f"SELECT completed > 10 FROM jobs_job WHERE id = {job_id}")
     cluster.restart(mode)
     accepting = time.monotonic()
-    last_worker = hall.scalar("SELECT coalesce(max(id), 0) FROM jobs_worker")
-    hall.wait_for(f"SELECT EXISTS (SELECT FROM jobs_imageresult WHERE claimed_by > {last_worker})")
+    last_worker = deployment.scalar("SELECT coalesce(max(id), 0) FROM jobs_worker")
+    deployment.wait_for(f"SELECT EXISTS (SELECT FROM jobs_imageresult WHERE claimed_by > {last_worker})")
     assert time.monotonic() - accepting < 3
     finish(service, job_id)
-    assert hall.query(f"SELECT count(*), max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == [(100, 1)]
+    assert deployment.query(f"SELECT count(*), max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == [
+        (100, 1)
+    ]
 
 
 def test_terminated_backends_cost_no_image(cluster, service, images):
@@ -77,9 +79,9 @@ def test_terminated_backends_cost_no_image(cluster, service, images):
     finish(service, job_id)
 
 
-def test_while_the_database_is_down_the_server_says_so_and_the_log_stays_short(cluster, hall, service, images):
+def test_while_the_database_is_down_the_server_says_so_and_the_log_stays_short(cluster, deployment, service, images):
     job_id = service.submit(many(images, 100))
-    log = hall.home / "service.log"
+    log = deployment.home / "service.log"
     cluster.stop("immediate")
     down = time.monotonic()
     before = len(log.read_text().splitlines())
@@ -90,8 +92,8 @@ def test_while_the_database_is_down_the_server_says_so_and_the_log_stays_short(c
     assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
     # Long enough for the engine to have tried again several times.
     wait_for(lambda: time.monotonic() - down > 5)
-    said = [json.loads(line)["event"] for line in log.read_text().splitlines()[before:]]
-    assert len(said) == len(set(said)) <= 8, said
+    events = [json.loads(line)["event"] for line in log.read_text().splitlines()[before:]]
+    assert len(events) == len(set(events)) <= 8, events
 
     cluster.start()
     accepting = time.monotonic()
@@ -110,7 +112,7 @@ def test_a_database_that_takes_no_connections_is_backed_off_from(cluster, servic
     finish(service, job_id)
 
 
-def test_a_standby_after_a_failover_is_waited_out(cluster, hall, service, images):
+def test_a_standby_after_a_failover_is_waited_out(cluster, deployment, service, images):
     job_id = service.submit(many(images, 60))
     elsewhere(cluster, "ALTER DATABASE retail_pulse SET default_transaction_read_only = on")
     cluster.terminate_backends()
@@ -119,10 +121,10 @@ def test_a_standby_after_a_failover_is_waited_out(cluster, hall, service, images
     cluster.terminate_backends()
     finish(service, job_id)
     # Nobody's attempt was spent on it.
-    assert hall.scalar(f"SELECT max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == 1
+    assert deployment.scalar(f"SELECT max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == 1
 
 
-def test_deadlocks_with_a_stranger_are_tried_again(cluster, hall, service, images):
+def test_deadlocks_with_a_stranger_are_tried_again(cluster, deployment, service, images):
     job_id = service.submit(many(images, 60))
     # Against the order of locks: the job first, then its images; the recorder takes the images first.
     for _ in range(5):
@@ -133,11 +135,11 @@ def test_deadlocks_with_a_stranger_are_tried_again(cluster, hall, service, image
             except psycopg.errors.DeadlockDetected:
                 stranger.rollback()
     finish(service, job_id)
-    assert hall.scalar(f"SELECT max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == 1
+    assert deployment.scalar(f"SELECT max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == 1
 
 
 @pytest.fixture
-def small_disk(cluster, hall, service, tmp_path):
+def small_disk(cluster, deployment, service, tmp_path):
     """The service's tables on a file system of 48 MB; yields the ballast that fills it."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -158,7 +160,7 @@ def moved_to(tablespace):
     return NO_CONNECTIONS, TERMINATE, f"ALTER DATABASE retail_pulse SET TABLESPACE {tablespace}", CONNECTIONS
 
 
-def test_a_full_disk_loses_nothing(cluster, hall, service, images, small_disk):
+def test_a_full_disk_loses_nothing(cluster, deployment, service, images, small_disk):
     job_id = wait_for(lambda: (found := send(service, many(images, 300), "disk")).ok and found).json()["job_id"]
     with small_disk.open("wb", buffering=0) as ballast:
         try:
@@ -170,13 +172,15 @@ def test_a_full_disk_loses_nothing(cluster, hall, service, images, small_disk):
     refused = send(service, many(images, 20_000), "no-room")
     assert refused.status_code == 503
     assert "disk" in refused.json()["error"]
-    assert hall.scalar("SELECT count(*) FROM jobs_idempotencykey WHERE key = 'no-room'") == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_idempotencykey WHERE key = 'no-room'") == 0
     small_disk.unlink()
     finish(service, job_id)
-    assert hall.query(f"SELECT count(*), max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == [(300, 1)]
+    assert deployment.query(f"SELECT count(*), max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == [
+        (300, 1)
+    ]
 
 
-def test_the_audit_finds_nothing_after_all_this(hall, service):
-    hall.wait_for("SELECT NOT EXISTS (SELECT FROM jobs_imageresult WHERE state IN ('pending', 'running'))")
+def test_the_audit_finds_nothing_after_all_this(deployment, service):
+    deployment.wait_for("SELECT NOT EXISTS (SELECT FROM jobs_imageresult WHERE state IN ('pending', 'running'))")
     assert answers(service, 1) is not None
     assert "broken" not in service.manage("audit")

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def start_server(hall):
+def start_server(deployment):
     """Start a foreign server's command; returns its URL once it answers."""
     started = []
 
@@ -26,8 +26,8 @@ def start_server(hall):
             [sys.executable, *(part.format(port=port) for part in command)],
             cwd=CHECKOUT,
             env=os.environ
-            | {"RETAIL_PULSE_HOME": str(hall.home), "DJANGO_SETTINGS_MODULE": "retail_pulse.settings"}
-            | hall.settings(**settings),
+            | {"RETAIL_PULSE_HOME": str(deployment.home), "DJANGO_SETTINGS_MODULE": "retail_pulse.settings"}
+            | deployment.settings(**settings),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -58,21 +58,21 @@ SERVERS = {
 
 
 @pytest.mark.parametrize("command", SERVERS.values(), ids=SERVERS.keys())
-def test_a_foreign_server_starts_one_engine_at_its_first_request(hall, start_server, command):
+def test_a_foreign_server_starts_one_engine_at_its_first_request(deployment, start_server, command):
     url = start_server(*command)
     requests.Session().get(f"{url}/api/status", timeout=10)
-    hall.wait_for("SELECT count(*) = 1 FROM jobs_worker")
+    deployment.wait_for("SELECT count(*) = 1 FROM jobs_worker")
 
 
-def test_autostart_off_starts_none(hall, start_server):
+def test_autostart_off_starts_none(deployment, start_server):
     url = start_server(*SERVERS["gunicorn without our configuration"], ENGINE_AUTOSTART="off")
     assert requests.Session().get(f"{url}/api/status", timeout=10).status_code == 400
-    assert hall.scalar("SELECT count(*) FROM jobs_worker") == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0
 
 
-def test_serve_starts_its_engine_before_the_first_request(hall):
-    server = hall.start("serve", "--port", str(free_port()))
-    hall.wait_for("SELECT count(*) = 1 FROM jobs_worker")
+def test_serve_starts_its_engine_before_the_first_request(deployment):
+    server = deployment.start("serve", "--port", str(free_port()))
+    deployment.wait_for("SELECT count(*) = 1 FROM jobs_worker")
     server.send_signal(signal.SIGTERM)
     assert server.wait(30) == 0
-    assert hall.scalar("SELECT count(*) FROM jobs_worker") == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0

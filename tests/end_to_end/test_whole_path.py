@@ -1,4 +1,4 @@
-"""One job through every room: HTTP in, real downloads, HTTP out."""
+"""One job end to end: HTTP in, real downloads, HTTP out."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from PIL import Image
 from demo.service import Service
 from demo.tour import tour
 from tests.conftest import FIXTURES
-from tests.end_to_end.conftest import CHECKOUT, Hall
+from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.timeout(120)]
@@ -22,10 +22,10 @@ STORE = "DEMO0001"
 
 @pytest.fixture(scope="module")
 def served(migrated_database, tmp_path_factory):
-    """One hall and its server, for tests that neither kill nor configure it."""
-    hall = Hall(tmp_path_factory.mktemp("served"), migrated_database())
-    with hall.service() as service:
-        yield hall, service
+    """One deployment and its server, for tests that neither kill nor configure it."""
+    deployment = Deployment(tmp_path_factory.mktemp("served"), migrated_database())
+    with deployment.service() as service:
+        yield deployment, service
 
 
 def payload(*urls, store_id=STORE):
@@ -62,87 +62,87 @@ def test_the_assignments_own_request_fails_store_by_store(served):
 
 
 def test_a_retry_reaches_the_running_server(served, images):
-    hall, service = served
+    deployment, service = served
     job_id = service.submit(payload(f"{images.url}/404"))
     assert finished(service, job_id)["status"] == "failed"
     retried = service.manage("retry", str(job_id), "--code", "http_404")
     assert "1 image(s) will be tried again" in retried
     again = f"SELECT count(*) = 1 FROM jobs_imageresult WHERE job_id = {job_id} AND claim_no = 2 AND state = 'failed'"
-    hall.wait_for(again)
+    deployment.wait_for(again)
 
 
-def test_a_server_killed_in_the_middle_loses_nothing(hall, images):
-    with hall.service() as service:
+def test_a_server_killed_in_the_middle_loses_nothing(deployment, images):
+    with deployment.service() as service:
         job_id = service.submit(many(images, 120))
-        hall.wait_for("SELECT count(*) > 20 FROM jobs_imageresult WHERE state = 'completed'")
+        deployment.wait_for("SELECT count(*) > 20 FROM jobs_imageresult WHERE state = 'completed'")
         os.killpg(service.pid, signal.SIGKILL)
-    done_before = hall.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'completed'")
+    done_before = deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'completed'")
     assert done_before < 120
-    with hall.service() as service:
+    with deployment.service() as service:
         started = time.monotonic()
-        hall.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no > 1")
+        deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no > 1")
         assert time.monotonic() - started < 5
         assert finished(service, job_id)["status"] == "completed"
-    assert hall.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'completed' AND perimeter > 0") == 120
-    assert hall.scalar("SELECT max(attempts) FROM jobs_imageresult") == 1
+    assert deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'completed' AND perimeter > 0") == 120
+    assert deployment.scalar("SELECT max(attempts) FROM jobs_imageresult") == 1
 
 
-def test_a_worker_takes_over_what_a_killed_one_held(hall, images):
-    first = hall.start("work", GPU_MIN_SECONDS="30", GPU_MAX_SECONDS="30")
-    with hall.service(ENGINE_AUTOSTART="off") as service:
+def test_a_worker_takes_over_what_a_killed_one_held(deployment, images):
+    first = deployment.start("work", GPU_MIN_SECONDS="30", GPU_MAX_SECONDS="30")
+    with deployment.service(ENGINE_AUTOSTART="off") as service:
         job_id = service.submit(many(images, 8))
-        hall.wait_for("SELECT count(*) = 8 FROM jobs_imageresult WHERE state = 'running'")
-        hall.start("work")
-        hall.wait_for("SELECT count(*) = 2 FROM jobs_worker")
+        deployment.wait_for("SELECT count(*) = 8 FROM jobs_imageresult WHERE state = 'running'")
+        deployment.start("work")
+        deployment.wait_for("SELECT count(*) = 2 FROM jobs_worker")
         first.kill()
         killed = time.monotonic()
-        hall.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no = 2")
+        deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no = 2")
         assert time.monotonic() - killed < 3
         assert finished(service, job_id)["status"] == "completed"
 
 
-def test_two_workers_and_a_server_share_one_queue_without_an_overlap(hall, images):
-    with hall.service() as service:
-        workers = [hall.start("work") for _ in range(2)]
-        hall.wait_for("SELECT count(*) = 3 FROM jobs_worker")
+def test_two_workers_and_a_server_share_one_queue_without_an_overlap(deployment, images):
+    with deployment.service() as service:
+        workers = [deployment.start("work") for _ in range(2)]
+        deployment.wait_for("SELECT count(*) = 3 FROM jobs_worker")
         job_id = service.submit(many(images, 200))
         assert finished(service, job_id)["status"] == "completed"
-        assert hall.scalar("SELECT count(DISTINCT claimed_by) FROM jobs_imageresult") == 3
+        assert deployment.scalar("SELECT count(DISTINCT claimed_by) FROM jobs_imageresult") == 3
         # One claim and one attempt each: nobody took what another one had.
-        assert hall.query("SELECT DISTINCT claim_no, attempts FROM jobs_imageresult") == [(1, 1)]
+        assert deployment.query("SELECT DISTINCT claim_no, attempts FROM jobs_imageresult") == [(1, 1)]
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
         assert [worker.wait(20) for worker in workers] == [0, 0]
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_drains_the_server(hall, images, signum):
-    with hall.service(GPU_MIN_SECONDS="0.5", GPU_MAX_SECONDS="0.5") as service:
+def test_a_signal_drains_the_server(deployment, images, signum):
+    with deployment.service(GPU_MIN_SECONDS="0.5", GPU_MAX_SECONDS="0.5") as service:
         service.submit(many(images, 30))
-        hall.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE state = 'completed'")
+        deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE state = 'completed'")
         # Twice, as a terminal and a process supervisor between them would send it.
         os.killpg(service.pid, signum)
         os.killpg(service.pid, signum)
         assert service.wait() == 0
-    assert hall.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'running'") == 0
-    assert hall.scalar("SELECT count(*) FROM jobs_worker") == 0
-    assert hall.scalar("SELECT max(crashes) FROM jobs_imageresult") == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'running'") == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0
+    assert deployment.scalar("SELECT max(crashes) FROM jobs_imageresult") == 0
 
 
-def test_drain_empties_the_queue_and_leaves(hall, images):
-    with hall.service(ENGINE_AUTOSTART="off") as service:
+def test_drain_empties_the_queue_and_leaves(deployment, images):
+    with deployment.service(ENGINE_AUTOSTART="off") as service:
         job_id = service.submit(payload(f"{images.url}/flaky/{images.names[0]}?drain", f"{images.url}/404"))
-        assert hall.start("work", "--drain", BACKOFF_BASE_SECONDS="0.2").wait(30) == 0
+        assert deployment.start("work", "--drain", BACKOFF_BASE_SECONDS="0.2").wait(30) == 0
         assert service.status(job_id)["status"] == "failed"
-    codes = hall.query("SELECT error_code FROM jobs_imageresult ORDER BY id")
+    codes = deployment.query("SELECT error_code FROM jobs_imageresult ORDER BY id")
     assert codes == [("",), ("http_404",)]
 
 
-def test_a_lost_database_connection_heals_by_itself(hall, images):
-    with hall.service() as service:
+def test_a_lost_database_connection_heals_by_itself(deployment, images):
+    with deployment.service() as service:
         job_id = service.submit(many(images, 100))
-        hall.wait_for("SELECT count(*) > 10 FROM jobs_imageresult WHERE state = 'completed'")
-        hall.query(
+        deployment.wait_for("SELECT count(*) > 10 FROM jobs_imageresult WHERE state = 'completed'")
+        deployment.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
@@ -150,8 +150,8 @@ def test_a_lost_database_connection_heals_by_itself(hall, images):
         assert finished(service, job_id)["status"] == "completed"
 
 
-def test_a_killed_database_server_comes_back_with_everything_in_it(tmp_path, hall, images):
-    settings = hall.settings(DATABASE_URL="")  # the embedded server, in a state directory of its own
+def test_a_killed_database_server_comes_back_with_everything_in_it(tmp_path, deployment, images):
+    settings = deployment.settings(DATABASE_URL="")  # the embedded server, in a state directory of its own
     home = tmp_path / "embedded"
     home.mkdir()
     service = Service(CHECKOUT, home, settings)
@@ -175,17 +175,17 @@ def answers(service, job_id):
         return None
 
 
-def test_a_server_without_its_migrations_says_what_to_do(hall):
-    hall.query("DELETE FROM django_migrations WHERE app = 'jobs' RETURNING 1")
-    process = hall.start("serve", "--port", "1")
+def test_a_server_without_its_migrations_says_what_to_do(deployment):
+    deployment.query("DELETE FROM django_migrations WHERE app = 'jobs' RETURNING 1")
+    process = deployment.start("serve", "--port", "1")
     output = process.communicate(timeout=30)[0].decode()
     assert process.returncode == 1
     assert "run: ./run manage migrate" in output
 
 
-def test_a_worker_on_a_terminal_or_not_runs_no_engine_in_other_commands(hall, images):
-    with hall.service(ENGINE_AUTOSTART="off") as service:
+def test_a_worker_on_a_terminal_or_not_runs_no_engine_in_other_commands(deployment, images):
+    with deployment.service(ENGINE_AUTOSTART="off") as service:
         service.submit(payload(f"{images.url}/{images.names[0]}"))
-        assert hall.start("check").wait(30) == 0
-        assert hall.start("migrate", "--check").wait(30) == 0
-    assert hall.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'pending'") == 1
+        assert deployment.start("check").wait(30) == 0
+        assert deployment.start("migrate", "--check").wait(30) == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'pending'") == 1
