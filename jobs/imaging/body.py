@@ -1,4 +1,4 @@
-"""What has been downloaded: in memory while there is room for it, else in a temporary file."""
+"""The bytes of a download: in memory while the memory budget allows, otherwise in a temporary file."""
 
 import io
 import shutil
@@ -6,19 +6,19 @@ import tempfile
 import threading
 from typing import IO
 
-# As much at a time is asked for where nobody knows how much will come.
+# How much memory is reserved at a time where the length of the download is not known.
 STEP_BYTES = 2**17
 
 
-class Room:
-    """How many bytes all downloads together may keep in memory; what finds no room goes to disk."""
+class MemoryBudget:
+    """How many bytes all downloads together may keep in memory; whatever exceeds it goes to disk."""
 
     def __init__(self, size: int) -> None:
         self._free = size
         self._lock = threading.Lock()
 
     def take(self, size: int) -> bool:
-        """Whether there was room for so many bytes, which are taken then."""
+        """Take `size` bytes; returns False, and takes none, if fewer are free."""
         with self._lock:
             if size > self._free:
                 return False
@@ -31,33 +31,33 @@ class Room:
 
 
 class Body:
-    """Bytes that are written once and then read from `file`; `close` frees their memory or disk.
+    """Bytes that are written once and then read from `file`; `close` frees their memory or disk space.
 
-    `expected` is how many will come, where that is known.
+    `expected` is the number of bytes to come, if it is known.
     """
 
-    def __init__(self, room: Room, expected: int | None) -> None:
+    def __init__(self, budget: MemoryBudget, expected: int | None) -> None:
         self.file: IO[bytes] = io.BytesIO()
         self.size = 0
-        self._room = room
+        self._budget = budget
         self._taken = 0
         self._is_on_disk = False
-        self._make_room(expected or 0)
+        self._reserve(expected or 0)
 
     def write(self, piece: bytes) -> None:
         self.size += len(piece)
         if self.size > self._taken:
-            self._make_room(self.size - self._taken + STEP_BYTES)
+            self._reserve(self.size - self._taken + STEP_BYTES)
         self.file.write(piece)
 
     def close(self) -> None:
         self.file.close()
-        self._give_room_back()
+        self._release()
 
-    def _make_room(self, size: int) -> None:
+    def _reserve(self, size: int) -> None:
         if self._is_on_disk:
             return
-        if self._room.take(size):
+        if self._budget.take(size):
             self._taken += size
             return
         self._is_on_disk = True
@@ -65,8 +65,8 @@ class Body:
             self.file = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
             so_far.seek(0)
             shutil.copyfileobj(so_far, self.file)
-        self._give_room_back()
+        self._release()
 
-    def _give_room_back(self) -> None:
-        self._room.give_back(self._taken)
+    def _release(self) -> None:
+        self._budget.give_back(self._taken)
         self._taken = 0

@@ -1,8 +1,8 @@
 """The outer structure of image files, walked before anything is decoded.
 
-Two questions that a header reader leaves open. Is the file all there? A truncated JPEG opens without complaint.
-And is its header of a sane size? Pillow walks segments in Python, and two million empty ones, 8 MB of file, cost
-it four seconds. No pixel is looked at; a usual file costs some ten microseconds.
+It answers two questions that a header reader leaves open. Is the file complete? A truncated JPEG opens without an
+error. And is its header of a sane size? Pillow walks segments in Python, and two million empty ones, 8 MB of file, take
+it four seconds. No pixels are read; a usual file takes about ten microseconds.
 """
 
 import io
@@ -15,9 +15,9 @@ from jobs import errors
 # Cameras and editors write a few dozen segments; a large ICC profile or XMP packet takes a few hundred.
 MAX_SEGMENTS = 2_000
 MAX_HEADER_BYTES = 2 * 2**20
-# Exif knows one segment of 64 kB; some writers need a second. Pillow joins all of them and reads every entry.
+# Exif defines one segment of 64 kB; some writers need a second. Pillow joins all of them and reads every entry.
 MAX_EXIF_SEGMENTS = 4
-# No honest encoder cuts a large PNG into smaller pieces than this, on average.
+# No regular encoder cuts a large PNG into chunks smaller than this, on average.
 MIN_CHUNK_BYTES = 2_048
 # The longest table that TIFF defines: TransferFunction and ColorMap of 16 bits.
 MAX_TIFF_VALUES = 3 * 2**16
@@ -27,17 +27,17 @@ TAIL_BYTES = 2**16
 _APP1, _SOS, _EOI = 0xE1, 0xDA, b"\xff\xd9"
 # Markers without a length, as Pillow reads them: JPG, RST0-7, SOI, EOI, JPG0-13, and the stuffed zero.
 _BARE_MARKERS = frozenset({0x00, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
-# TIFF's field types of one byte: they hold whole files (ICC, XMP, layers), which nobody unpacks into numbers.
+# TIFF's field types of one byte: they hold whole files (ICC, XMP, layers), which are never unpacked into numbers.
 _TIFF_BYTES = frozenset({1, 2, 6, 7})
 _TIFF_INTEGERS = {3: "H", 4: "L", 16: "Q"}
 _TIFF_STRIPS = _STRIP_OFFSETS, _STRIP_LENGTHS, _TILE_OFFSETS, _TILE_LENGTHS = 273, 279, 324, 325
 
 
 def is_whole(file: IO[bytes]) -> bool:
-    """Whether `file` reaches the end that its own structure names; raises HeaderTooComplex.
+    """Whether `file` reaches the end that its own structure defines; raises HeaderTooComplex.
 
-    True for a file of an unknown kind, which has no structure to miss. Bytes after the end are no fault: phones
-    append further pictures, videos and notes of their own.
+    True for a file of an unknown format, whose structure cannot be checked. Bytes after the end are allowed: phones
+    append more pictures, videos and their own metadata.
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -59,10 +59,10 @@ def _read(file: IO[bytes], count: int) -> bytes:
 
 
 def _jpeg(file: IO[bytes], size: int) -> bool:
-    """Segments up to the first scan, then an end marker anywhere behind it.
+    """Segments up to the first scan, then an end marker anywhere after it.
 
     Anywhere, because inside a scan every FF is followed by 00 or a restart marker (ITU-T T.81, B.1.1): FF D9 is
-    the end of this image, whatever a phone has put behind it.
+    the end of this image, whatever a phone has appended to it.
     """
     file.seek(2)
     exif = 0
@@ -71,7 +71,7 @@ def _jpeg(file: IO[bytes], size: int) -> bool:
             break
         first, marker = _read(file, 2)
         if first != 0xFF or marker == 0xFF:
-            file.seek(-1, io.SEEK_CUR)  # junk or padding, which Pillow skips byte by byte as well
+            file.seek(-1, io.SEEK_CUR)  # junk or padding, which Pillow also skips byte by byte
         elif marker == _SOS:
             return _has_end_marker(file, file.tell(), size)
         elif marker not in _BARE_MARKERS:
@@ -83,7 +83,7 @@ def _jpeg(file: IO[bytes], size: int) -> bool:
 
 def _has_end_marker(file: IO[bytes], scan: int, size: int) -> bool:
     file.seek(max(scan, size - TAIL_BYTES))
-    if file.read().rfind(_EOI) >= 0:  # from behind, where it usually stands
+    if file.read().rfind(_EOI) >= 0:  # searched backwards, because it is usually at the end
         return True
     # A video of some megabytes may follow the picture.
     file.seek(scan)
@@ -110,7 +110,7 @@ def _png(file: IO[bytes], size: int) -> bool:
 
 
 def _png_chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """The kind of every chunk before IEND, with the file behind it."""
+    """The type of every chunk before IEND; the file's position is then after that chunk."""
     file.seek(8)
     while True:
         length, kind = struct.unpack(">L4s", _read(file, 8))
@@ -123,7 +123,7 @@ def _png_chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
 
 
 def _gif(file: IO[bytes], size: int) -> bool:
-    """Blocks up to the first image, then the trailer as the last byte but for padding."""
+    """Blocks up to the first image, then the trailer as the last byte, apart from padding."""
     for count, kind in enumerate(_gif_blocks(file)):
         if kind == b",":
             break
@@ -152,7 +152,7 @@ def _tiff(file: IO[bytes], size: int) -> bool:
     file.seek(0)
     prefix = _read(file, 4)
     order = "<" if prefix.startswith(b"II") else ">"
-    if prefix[2] == 43:  # BigTIFF, as Pillow tells it
+    if prefix[2] == 43:  # BigTIFF, recognized as Pillow does
         offset_format, count_format, entry_format = f"{order}4xQ", f"{order}Q", f"{order}HHQ8s"
     else:
         offset_format, count_format, entry_format = f"{order}L", f"{order}H", f"{order}HHL4s"
@@ -179,7 +179,7 @@ def _tiff(file: IO[bytes], size: int) -> bool:
 
 
 def _tiff_numbers(file: IO[bytes], format_: str, field: bytes, order: str, size: int) -> tuple[int, ...]:
-    """A field's values: they stand in the field itself where they fit, otherwise where it points."""
+    """A field's values: in the field itself where they fit, otherwise at the offset that it holds."""
     length = struct.calcsize(format_)
     if length > len(field):
         (offset,) = struct.unpack(f"{order}{'L' if len(field) == 4 else 'Q'}", field)
@@ -189,7 +189,7 @@ def _tiff_numbers(file: IO[bytes], format_: str, field: bytes, order: str, size:
 
 
 def _bmp(file: IO[bytes], size: int) -> bool:
-    """Rows of pixels; the length of a compressed bitmap is not known beforehand."""
+    """Rows of pixels; the length of a compressed bitmap cannot be computed in advance."""
     file.seek(10)
     offset, header, width, height, bits, compression = struct.unpack("<LLll2xHL", _read(file, 24))
     if header < 40 or compression not in (0, 3):
@@ -205,14 +205,14 @@ def _webp(file: IO[bytes], size: int) -> bool:
 
 
 def _avif(file: IO[bytes], size: int) -> bool:
-    """Boxes up to the first that holds pixels; what else is missing, the decoder notices at opening."""
+    """Boxes up to the first one with pixels; the decoder notices whatever else is missing when it opens the file."""
     position = 0
     for _ in range(MAX_SEGMENTS):
         file.seek(position)
         length, kind = struct.unpack(">L4s", _read(file, 8))
         if length == 1:
             (length,) = struct.unpack(">Q", _read(file, 8))
-        if length == 0:  # up to the end of the file, wherever that is
+        if length == 0:  # the box extends to the end of the file
             return True
         position = min(position + max(length, 8), size + 1)
         if kind == b"mdat":

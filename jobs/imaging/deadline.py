@@ -1,8 +1,8 @@
 """One total time limit per download.
 
-The timeouts of sockets and libraries are per read: a server that drips a byte every few seconds, or sends
-`100 Continue` for ever, never meets one. So one watchdog thread shuts the socket of a download whose time is up.
-To the thread that reads, this looks like the end of the stream; after every read it asks `Deadline.expired`.
+The timeouts of sockets and libraries are per read: a server that sends a byte every few seconds, or `100 Continue` for
+ever, never runs into one. So a watchdog thread shuts down the socket of a download whose time is up. To the thread that
+reads, this looks like the end of the stream; after every read it checks `Deadline.expired`.
 """
 
 import socket
@@ -16,7 +16,7 @@ from jobs import errors
 
 
 class Deadline:
-    """The moment at which one download must have ended."""
+    """The moment by which one download must have ended."""
 
     def __init__(self, seconds: float) -> None:
         self.at = time.monotonic() + seconds
@@ -37,27 +37,27 @@ class Deadline:
             raise errors.DeadlineExceeded
 
     def watch(self, sock: socket.socket) -> None:
-        """From now on `sock` is the one to shut when the time is up."""
+        """From now on, shut down `sock` when the time is up."""
         self._socket = sock
-        # The watchdog may have come by a moment ago, when there was no socket yet.
+        # The time may have run out just before there was a socket.
         if self.expired:
             self.cut()
 
     def cut(self) -> None:
-        """Shut the watched socket, so that whoever reads from it wakes up."""
+        """Shut down the watched socket, so that a thread reading from it wakes up."""
         if self._socket is not None:
-            # The base class's own method: SSLSocket.shutdown would take the TLS state from under its reader.
+            # The base class's method: SSLSocket.shutdown would discard the TLS state that the reader is using.
             with suppress(OSError):
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class Watchdog:
-    """Gives out deadlines of `seconds` each, and one daemon thread that keeps them."""
+    """Creates deadlines of `seconds` each, and enforces them with one daemon thread."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._changed = threading.Condition()
-        # All deadlines are equally long, so that the order of insertion is the order of expiry.
+        # All deadlines are equally long, so the order of insertion is the order of expiry.
         self._running: dict[Deadline, None] = {}
         self._wakes_at = inf
         self._closed = False
@@ -65,14 +65,14 @@ class Watchdog:
 
     @contextmanager
     def deadline(self) -> Iterator[Deadline]:
-        """A deadline that starts now and is kept until the block is left."""
+        """A deadline that starts now and is enforced until the block is left."""
         with self._changed:
             deadline = Deadline(0 if self._closed else self._seconds)
             self._running[deadline] = None
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
                 self._thread.start()
-            # Usually it sleeps towards an earlier deadline and need not be woken for this one.
+            # Usually it sleeps until an earlier deadline and need not be woken for this one.
             elif deadline.at < self._wakes_at:
                 self._changed.notify()
         try:
@@ -82,7 +82,7 @@ class Watchdog:
                 self._running.pop(deadline, None)
 
     def close(self) -> None:
-        """Let every running deadline, and any later one, be over at once, and end the thread."""
+        """Expire every running deadline at once, and any later one, and end the thread."""
         with self._changed:
             self._closed = True
             for deadline in self._running:

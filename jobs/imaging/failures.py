@@ -1,6 +1,6 @@
-"""What the exceptions of requests, urllib3, http.client and ssl mean, in the words of `jobs.errors`.
+"""Maps the exceptions of requests, urllib3, http.client and ssl to those of `jobs.errors`.
 
-The libraries wrap one another's exceptions, so the whole chain is looked at and the most telling link decides.
+The libraries wrap one another's exceptions, so the whole chain is examined and its most specific link decides.
 """
 
 import http.client
@@ -12,7 +12,7 @@ import urllib3
 
 from jobs import errors
 
-# Everything that the libraries raise about a server; anything else is a mistake of this service.
+# Everything that the libraries raise about a server; anything else is a bug in this service.
 LIBRARY_ERRORS = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -33,7 +33,7 @@ def before_the_body(error: Exception) -> errors.FetchError:
         return errors.TLSFailed()
     if _has(chain, _SILENCE):
         return errors.ReadTimeout()
-    # A closed connection counts as a bad status line to http.client, and is none.
+    # http.client treats a closed connection as a bad status line, which it is not.
     if _has(chain, _NOT_HTTP) and not _has(chain, http.client.RemoteDisconnected):
         return errors.ProtocolViolation()
     return errors.ConnectionFailed()

@@ -1,6 +1,6 @@
 """URL -> Download: one image, within limits of time, size and redirects.
 
-The body's bytes decide what it is; the Content-Type is evidence and nothing else.
+The format is decided by the bytes of the body; the Content-Type is only kept as evidence.
 """
 
 import re
@@ -19,7 +19,7 @@ from django.conf import settings
 
 from jobs import errors
 from jobs.imaging import failures
-from jobs.imaging.body import Body, Room
+from jobs.imaging.body import Body, MemoryBudget
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
 from jobs.imaging.host_cap import HostCap
@@ -30,7 +30,7 @@ from jobs.imaging.types import Evidence
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MEMORY_BYTES = 64 * 2**20
-# As much as there is at a time: with 128 KiB, a photo in one of 256 seats takes twice the processor time.
+# Large, so that one read takes all that has arrived: with 128 KiB, a photo takes twice the processor time at 256 slots.
 READ_BYTES = 2**19
 
 MAX_CONTENT_TYPE = 100
@@ -39,11 +39,11 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(slots=True)
 class Download:
-    """A downloaded file. A context manager: on leaving, its memory or disk is freed."""
+    """A downloaded file. A context manager: leaving it frees the memory or disk space."""
 
     body: Body
     framed: bool
-    """Whether Content-Length or chunked encoding proved that nothing is missing."""
+    """Whether Content-Length or chunked encoding proved that the body is complete."""
 
     @property
     def file(self) -> IO[bytes]:
@@ -63,8 +63,8 @@ class Fetcher:
     """Fetches images for many threads at once; `close` it after use.
 
     `deadline_seconds` is for one whole download: look-up, connection, redirects, body. `per_host` is how many
-    downloads from one host there may be at a time, 0 for no limit. `timeouts` are for one connection attempt and for
-    one silence. `memory_bytes` is what all downloads together may keep in memory, the others go to temporary files.
+    concurrent downloads one host gets at most, 0 for no limit. `timeouts` are for one connection attempt and for
+    one read. All downloads together keep up to `memory_bytes` in memory, the rest in temporary files.
     `ca_file` replaces the public certificate authorities.
     """
 
@@ -85,7 +85,7 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._max_redirects = max_redirects
         self._cap = HostCap(per_host)
-        self._room = Room(memory_bytes)
+        self._budget = MemoryBudget(memory_bytes)
         self._resolver = resolver or Resolver()
         self._tls = tls_context(ca_file)
         self._timeouts = timeouts
@@ -105,13 +105,13 @@ class Fetcher:
         )
 
     def close(self) -> None:
-        """Cut the downloads that are running, which end as `deadline`, and close all idle connections."""
+        """Abort running downloads, which end as `deadline`, and close all idle connections."""
         self._watchdog.close()
         for session in list(self._sessions):
             session.close()
 
     def fetch(self, url: str, evidence: Evidence) -> Download:
-        """The image at `url`; raises a FetchError, or HostBusy. What is seen on the way is put into `evidence`."""
+        """The image at `url`; raises a FetchError, or HostBusy. What is learned on the way goes into `evidence`."""
         target = self._guard.admit(url)
         with self._watchdog.deadline() as deadline:
             for _ in range(self._max_redirects + 1):
@@ -119,7 +119,7 @@ class Fetcher:
                     self._cap.download(f"{target.host}:{target.port}"),
                     closing(self._open(target.url, deadline, evidence)) as response,
                 ):
-                    # A socket shut by the watchdog looks like the end of the header, too.
+                    # A socket that the watchdog has shut down looks like the end of the header, too.
                     deadline.check()
                     evidence.http_status = response.status_code
                     evidence.content_type = _declared(response.headers.get("Content-Type", ""))
@@ -128,7 +128,7 @@ class Fetcher:
                     if response.status_code not in REDIRECTS:
                         retry_after = _retry_after(response.headers.get("Retry-After"))
                         raise errors.HTTPStatus(response.status_code, retry_after=retry_after)
-                    # The redirect's own body stays unread: it may be endless.
+                    # The body of a redirect is not read: it may be endless.
                     target = self._redirected(target, response)
                     evidence.redirects.append(target.url)
         raise errors.TooManyRedirects
@@ -141,7 +141,7 @@ class Fetcher:
             evidence.address_class = session.address_class
 
     def _session(self) -> GuardedSession:
-        """This thread's session: with connections of its own, no thread can disturb another's."""
+        """This thread's session: threads share no connections, so that none can disturb another."""
         session: GuardedSession | None = getattr(self._thread, "session", None)
         if session is None:
             session = GuardedSession(Connector(self._guard, self._resolver, self._timeouts), self._tls)
@@ -150,12 +150,12 @@ class Fetcher:
         return session
 
     def _redirected(self, target: Target, response: requests.Response) -> Target:
-        """The next target: a redirect passes the same gate as the first URL."""
+        """The next target: a redirect passes the same checks as the first URL."""
         location = response.headers.get("Location", "")
         if not location:
             raise errors.BadRedirect("The URL redirects without saying where.")
         with suppress(UnicodeDecodeError):
-            # Header bytes arrive as Latin-1; servers mean UTF-8.
+            # Header bytes are decoded as Latin-1, but servers mean UTF-8.
             location = location.encode("latin-1").decode("utf-8")
         try:
             following = self._guard.admit(urljoin(target.url, location))
@@ -167,7 +167,7 @@ class Fetcher:
 
     def _download(self, response: requests.Response, deadline: Deadline, evidence: Evidence) -> Download:
         framed = self._check_header(response)
-        body = Body(self._room, cast(GuardedResponse, response.raw).length)
+        body = Body(self._budget, cast(GuardedResponse, response.raw).length)
         try:
             evidence.bytes = 0
             for piece in _pieces(response, deadline):
@@ -186,7 +186,7 @@ class Fetcher:
         if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
             raise errors.ContentEncoding
         if (transfer := response.headers.get("Transfer-Encoding")) is not None:
-            if transfer.lower() != "chunked":  # exactly what http.client takes for chunked
+            if transfer.lower() != "chunked":  # http.client takes exactly this for chunked
                 raise errors.ProtocolViolation
             return True
         lengths = set(cast(GuardedResponse, response.raw).content_lengths)
@@ -209,7 +209,7 @@ def _declared(content_type: str) -> str:
 
 
 def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
-    """The body as it arrives. `iter_content` would wait for full pieces, while a server drips."""
+    """The body as it arrives. `iter_content` would wait for full pieces from a slow server."""
     raw = cast(GuardedResponse, response.raw)
     while True:
         try:
@@ -217,7 +217,7 @@ def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
         except failures.LIBRARY_ERRORS as error:
             deadline.check()
             raise failures.in_the_body(error) from error
-        # A socket shut by the watchdog looks like the end of the body.
+        # A socket that the watchdog has shut down looks like the end of the body.
         deadline.check()
         if not piece:
             if raw.length:

@@ -1,8 +1,8 @@
-"""What may be fetched: which URLs, and which addresses may be connected to.
+"""Protection against server-side request forgery: which URLs may be fetched, and which addresses connected to.
 
-A client names the URL, so a URL must never reach what only this machine can reach. Two gates stand in the way:
-`Guard.admit` judges the text before anything is resolved, and `Guard.check` judges every address at the moment
-of connecting, because a host name can point anywhere and can point elsewhere a second later.
+Clients choose the URLs, so a URL must never reach what only this machine can reach. There are two checks:
+`Guard.admit` checks the text of the URL before anything is resolved, and `Guard.check` checks every address at the
+moment of connecting, because a host name can resolve to any address, and to another one a second later.
 """
 
 import functools
@@ -26,11 +26,11 @@ MAX_HOST_LENGTH = 253  # RFC 1035, without the final dot
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\\ud800-\udfff]")
-# A host name in ASCII: labels of 1 to 63 characters. The underscore is in no RFC, and in many bucket names.
+# A host name in ASCII: labels of 1 to 63 characters. No RFC allows the underscore, but many bucket names have it.
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?")
-# urlsplit looks for brackets anywhere, and takes `[::1]x` for `::1`. A `%` would name an interface of this machine.
+# urlsplit looks for brackets anywhere, and reads `[::1]x` as `::1`. A `%` would name an interface of this machine.
 _IPV6_LITERAL = re.compile(r"\[([0-9A-Fa-f:.]+)\](:[0-9]*)?")
-# What a browser leaves as it is in a path or a query; everything else is percent-encoded.
+# What browsers leave unchanged in a path or a query; everything else is percent-encoded.
 _URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
@@ -41,8 +41,8 @@ def _networks(*texts: str) -> tuple[Network, ...]:
 # The only IPv6 block that IANA has opened for the public Internet.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
-# Special ranges of the IANA registries (RFC 6890 and its successors). `ipaddress.is_global` knows most of them,
-# but not the same ones in every Python release, and none of the comments.
+# Special ranges of the IANA registries (RFC 6890 and its successors). `ipaddress.is_global` covers most of them, but
+# not the same ones in every Python release.
 _NOT_PUBLIC = _networks(
     "0.0.0.0/8",
     "10.0.0.0/8",
@@ -70,7 +70,7 @@ _NOT_PUBLIC = _networks(
     "3fff::/20",
 )
 
-# IPv6 addresses that carry an IPv4 address: whoever translates them reaches the inner one, which nobody checked.
+# IPv6 addresses that embed an IPv4 address: a translator would connect to the inner one, which was not checked.
 _TRANSLATED = _networks(
     "::/96",  # IPv4-compatible
     "::ffff:0:0/96",  # IPv4-mapped
@@ -80,9 +80,9 @@ _TRANSLATED = _networks(
     "2001::/32",  # Teredo
     "2002::/16",  # 6to4
 )
-_LOOPBACK_6 = ipaddress.IPv6Address("::1")  # inside ::/96, but carries nothing
+_LOOPBACK_6 = ipaddress.IPv6Address("::1")  # inside ::/96, but embeds no address
 
-# Where clouds hand out credentials to whoever asks. Only a network of this one address opens one of them.
+# Where clouds hand out credentials without authentication. FETCH_ALLOW_CIDRS opens one only by its exact address.
 _METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in (
@@ -99,7 +99,7 @@ _METADATA = frozenset(
 )
 
 
-# What an address is called, in the order in which it is asked. Stable: the words are stored, and clients read them.
+# The class of an address; the first match counts. The words are stable: they are stored, and clients read them.
 _CLASSES: tuple[tuple[str, tuple[Network, ...]], ...] = (
     ("metadata", tuple(ipaddress.ip_network(address) for address in _METADATA)),
     ("loopback", _networks("127.0.0.0/8", "::1/128")),
@@ -113,16 +113,16 @@ _CLASSES: tuple[tuple[str, tuple[Network, ...]], ...] = (
         _networks("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
     ),
 )
-# What is told of an address that may not be connected to, see `Guard.check`.
+# The class reported for every address that may not be connected to, see `Guard.check`.
 NOT_PUBLIC = "not public"
 
 
 @functools.lru_cache(maxsize=4096)
 def address_class(text: str) -> str:
-    """What kind of address `text` is, in a word of _CLASSES, or "public", or "reserved" for all others.
+    """The class of the address `text`: a word of _CLASSES, or "public", or "reserved" for all others.
 
-    Only of an address that may be connected to is the word anything to tell a client: of the others it would say
-    what a host name stands for inside our network.
+    Clients may see the class only of an address that may be connected to: for others it would reveal what a host name
+    resolves to inside our network.
     """
     try:
         address = ipaddress.ip_address(text)
@@ -136,7 +136,7 @@ def address_class(text: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def is_public(address: Address) -> bool:
-    """Whether `address` belongs to the public Internet by the registries of this release's date."""
+    """Whether `address` belongs to the public Internet, by the registries as of this release."""
     if address in _METADATA or any(address in network for network in _NOT_PUBLIC):
         return False
     return address.is_global and (address.version == 4 or address in _GLOBAL_UNICAST)
@@ -145,8 +145,8 @@ def is_public(address: Address) -> bool:
 def is_own(address: Address) -> bool:
     """Whether `address` belongs to an interface of this machine: only then can a socket be bound to it.
 
-    Asked anew each time (some 10 µs), because interfaces come and go. Where the kernel lets anybody bind
-    anything (`ip_nonlocal_bind`), the question has no answer and False is returned.
+    Checked again each time (about 10 µs), because interfaces come and go. If the kernel lets sockets be bound to any
+    address (`ip_nonlocal_bind`), this cannot be found out, and False is returned.
     """
     documentation = "192.0.2.1" if address.version == 4 else "2001:db8::1"
     return _can_bind(address.version, str(address)) and not _can_bind(address.version, documentation)
@@ -172,7 +172,7 @@ class Target(NamedTuple):
 
 
 class Guard:
-    """The two gates. `allow_cidrs` opens addresses that are not public; `allow_ports` are all that is open."""
+    """The two checks. `allow_cidrs` opens addresses that are not public; no ports but `allow_ports` are open."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class Guard:
         return cls(settings.FETCH_ALLOW_CIDRS, settings.FETCH_ALLOW_PORTS)
 
     def admit(self, url: str) -> Target:
-        """The URL in the form in which it is sent, or InvalidURL, or Blocked for a forbidden scheme or port."""
+        """The URL in the form in which it is sent; raises InvalidURL, or Blocked for a forbidden scheme or port."""
         if len(url) > MAX_URL_LENGTH:
             raise errors.InvalidURL(f"The URL is longer than {MAX_URL_LENGTH:,} characters.")
         if _FORBIDDEN.search(url):
@@ -220,11 +220,12 @@ class Guard:
     def check(self, host: str, address: str) -> None:
         """Raise Blocked unless `address`, to which `host` resolved, may be connected to.
 
-        The message names the host and never the address: what a name resolves to inside a network is nothing to
-        tell a client. Nor is the address's class: whoever may guess names could tell from it which of them exist
-        inside, and which is at this machine, a neighbour or a cloud's metadata. So every refused address is
-        NOT_PUBLIC in the evidence, also one that the client itself wrote into the URL: one rule has no gaps. What
-        may be fetched from shows itself by its answers, and the finer word helps to find out why it fails.
+        The message names the host and never the address: clients must not learn what a name resolves to inside our
+        network. Nor may they learn the address's class: by guessing names, a client could find out which of them exist
+        inside, and which is this machine, a neighbour or a cloud's metadata service. So every refused address is
+        NOT_PUBLIC in the evidence, even one that the client itself wrote into the URL: one rule without exceptions.
+        Hosts that may be fetched from reveal themselves by their answers anyway, and there the exact class helps to
+        find out why a fetch fails.
         """
         if not self._allows(address):
             raise errors.Blocked(f"{host} is at an address that this service does not fetch from.")
@@ -247,7 +248,7 @@ class Guard:
 
 
 def _ascii_host(parts: SplitResult) -> str:
-    """The host as it goes into DNS and TLS: an address literal, or a name mapped by UTS 46 (RFC 5891)."""
+    """The host as used for DNS and TLS: an address literal, or a name mapped by UTS 46 (RFC 5891)."""
     host = parts.hostname or ""
     if "[" in parts.netloc:
         literal = _IPV6_LITERAL.fullmatch(parts.netloc)
@@ -266,7 +267,7 @@ def _ascii_host(parts: SplitResult) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host and port that an http or https URL leads to, as "name:port"; empty where it cannot be fetched."""
+    """The host and port of an http or https URL, as "name:port"; empty if it cannot be fetched."""
     if len(url) > MAX_URL_LENGTH or _FORBIDDEN.search(url):
         return ""
     try:

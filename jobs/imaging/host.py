@@ -43,7 +43,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """The host is to blame for an image's failure: no attempt is counted, and while the host `is_paused` it waits."""
+    """The host is to blame for an image's failure, which costs no attempt; if it `is_paused`, the image waits."""
 
     host: str
     is_paused: bool

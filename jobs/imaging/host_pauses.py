@@ -66,7 +66,7 @@ class HostPauses:
                 self._end_pause(entry)
 
     def exhausted(self) -> tuple[str, Pause] | None:
-        """A host whose last refusal counts for all images waiting for it, and its pause, until `counted` is called."""
+        """A host whose last refusal counts for all images waiting for it, and its pause; until `counted` is called."""
         with self._lock:
             return next(iter(self._exhausted.items()), None)
 

@@ -1,13 +1,13 @@
-"""Bytes -> Measurement: what the image is, and whether all of it is there.
+"""Bytes -> Measurement: what the image is, and whether it is complete.
 
-Three levels, the setting IMAGE_CHECK:
+The setting IMAGE_CHECK chooses one of three levels:
 
 header
     Pillow reads the header. A truncated file passes.
 complete
-    The file also reaches the end that its own format names, and a PNG's checksums are right. Costs little more.
+    The file must also reach the end that its format defines, and a PNG's checksums must match. Costs little more.
 decode
-    Every pixel is decoded as well: some 100 ms of processor time for a large photo, so only few at a time.
+    Every pixel is decoded as well: about 100 ms of processor time for a large photo, so only a few at a time.
 
 No level notices corrupted bytes inside a JPEG's pixel data, and a header that lies about the size is believed.
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from PIL import (  # the plugins now, because the first image would otherwise wait some 50 ms for them
+from PIL import (  # the plugins are loaded now, because the first image would otherwise wait some 50 ms for them
     AvifImagePlugin,  # noqa: F401
     BmpImagePlugin,  # noqa: F401
     GifImagePlugin,  # noqa: F401
@@ -38,17 +38,17 @@ from jobs.imaging.types import Measurement
 
 # Without MPO: as a name in this list it makes Pillow raise KeyError. JPEG's plugin opens MPO files itself.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
-# Decoded pixels take three or four bytes each; more than a quarter of a gigabyte is not worth the proof.
+# Decoded pixels take three or four bytes each; checking an image is not worth more than a quarter of a gigabyte.
 MAX_DECODE_PIXELS = 89_478_485
-# Decoders leave the GIL but not the processor: unbounded, they starve the threads that answer requests.
+# Decoders release the GIL but keep the processor busy: unbounded, they starve the threads that answer requests.
 _decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) - 1))
 
-# Compressed comments may unfold to this much in one file; Pillow's own limit is four times as high.
+# Compressed comments may expand to this much in one file; Pillow's own limit is four times as high.
 PngImagePlugin.MAX_TEXT_MEMORY = 16 * 2**20
-# Pillow warns of damaged metadata, once per wording, and remembers every wording for ever.
+# Pillow warns of damaged metadata, once for each message, and remembers every message for ever.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-# What people send by mistake, by the first bytes; only for the wording of the error.
+# Formats that people send by mistake, by their first bytes; only for the wording of the error.
 _OTHER_FORMATS = (
     (b"%PDF", "PDF"),
     (b"%!PS", "PostScript"),
@@ -74,11 +74,11 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Measurement:
     """The size and format of the image in `file`; raises a MeasureError, or Truncated.
 
-    `framed` says that HTTP has proved the file to be what the server has: then a missing end is the file's own
-    damage, and fetching it again is in vain. `check` is one of the levels above. `max_pixels` is the largest
-    width times height.
+    `framed` says that HTTP has proved the download to be complete: then a missing end is damage in the server's own
+    file, and fetching it again is useless. `check` is one of the levels above. `max_pixels` is the largest width times
+    height.
     """
-    # Process-global in Pillow, where twice its value is refused: so the limit holds before memory is taken.
+    # Global in Pillow, which refuses twice its value: so the limit applies before memory is allocated.
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
     whole = completeness.is_whole(file)
     with _reading(lambda: _not_an_image(file) if whole or framed else errors.Truncated()):
@@ -101,7 +101,7 @@ def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Me
 
 @contextmanager
 def _reading(failure: Callable[[], errors.ImageError]) -> Iterator[None]:
-    """Pillow raises nearly anything about a bad file, in words that are not for people: it all means `failure`."""
+    """Pillow raises nearly any exception for a bad file, with messages that are not for people: all mean `failure`."""
     try:
         yield
     except (errors.ImageError, MemoryError):

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """What every seat of an engine runs; one instance is shared by all of them. `close` it after use."""
+    """What every worker slot of an engine runs; they share one instance. `close` it after use."""
 
     def __init__(self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int) -> None:
         self._fetcher = fetcher
@@ -29,7 +29,7 @@ class Pipeline:
 
     @classmethod
     def from_settings(cls) -> Self:
-        """Raises ImproperlyConfigured where GPU_STEP names no model step."""
+        """Raises ImproperlyConfigured if GPU_STEP does not name a model step."""
         return cls(
             Fetcher.from_settings(),
             load_gpu_step(),
@@ -38,13 +38,13 @@ class Pipeline:
         )
 
     def close(self) -> None:
-        """Cut the downloads that are running and release all connections."""
+        """Abort running downloads and release all connections."""
         self._fetcher.close()
 
     def process(self, claim: Claim, fetched: Callable[[Claim], None] = lambda _: None) -> Outcome:
-        """The outcome of one attempt; `fetched` is called where the download is complete.
+        """The outcome of one attempt; `fetched` is called once the download is complete.
 
-        Never raises: what nobody foresaw is logged and becomes `internal`.
+        Never raises: an unexpected exception is logged and becomes `internal`.
         """
         evidence = Evidence()
         try:
@@ -62,12 +62,12 @@ class Pipeline:
         except HostBusy:
             return Outcome(claim, evidence)
         except errors.Internal as error:
-            logger.exception("image failed unexpectedly", extra=_names(claim))
+            logger.exception("image failed unexpectedly", extra=_log_fields(claim))
             return Outcome(claim, evidence, error=_bare(error))
         except errors.ImageError as error:
             return Outcome(claim, evidence, error=_bare(error))
         except Exception:
-            logger.exception("image failed unexpectedly", extra=_names(claim))
+            logger.exception("image failed unexpectedly", extra=_log_fields(claim))
             return Outcome(claim, evidence, error=errors.Internal())
         return Outcome(claim, evidence, measurement=measurement, gpu_result=answer)
 
@@ -81,13 +81,13 @@ class Pipeline:
             answer = self._gpu_step.infer(download.file, measurement)
             check_answer(answer)
         except Exception:
-            logger.exception("model step failed", extra=_names(claim))
+            logger.exception("model step failed", extra=_log_fields(claim))
             raise errors.GPUFailed from None
         return answer
 
 
-class _timed:  # noqa: N801 - read as a word: with _timed(...)
-    """Puts the milliseconds that the block takes into a field of the evidence, whatever ends it."""
+class _timed:  # noqa: N801 - used like a function: with _timed(...)
+    """Puts the milliseconds that the block takes into a field of the evidence, however it ends."""
 
     __slots__ = ("_evidence", "_field", "_started")
 
@@ -102,11 +102,11 @@ class _timed:  # noqa: N801 - read as a word: with _timed(...)
         setattr(self._evidence, self._field, round((time.monotonic() - self._started) * 1000))
 
 
-def _names(claim: Claim) -> dict[str, int]:
+def _log_fields(claim: Claim) -> dict[str, int]:
     return {"job": claim.job_id, "image": claim.image_id, "attempt": claim.attempt}
 
 
 def _bare[E: errors.ImageError](error: E) -> E:
-    """The error without the frames it came through: they would keep sockets and image bytes alive until recorded."""
+    """The error without its traceback and causes, which would keep sockets and image bytes alive."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

@@ -1,8 +1,8 @@
 """Host names to addresses, in bounded time, whatever name servers do.
 
-`getaddrinfo` has no time limit of its own, so each look-up runs in a thread that may be left behind. A name has one
-look-up at a time, which everybody waits for who asks for it; a name that did not answer in time is not asked for again
-for a moment, nor while its look-up hangs. So a name that hangs costs its own images, and one thread.
+`getaddrinfo` has no time limit of its own, so each look-up runs in a thread that may be abandoned. A name has one
+look-up at a time, which is shared by all who need it; a name that did not resolve in time is not looked up again for a
+few seconds, nor while its look-up hangs. So a name that hangs delays only its own images, and costs one thread.
 """
 
 import socket
@@ -16,13 +16,13 @@ from jobs import errors
 from jobs.imaging.deadline import Deadline
 
 DNS_SECONDS = 5.0
-# The C library lets go of a hung look-up after half a minute: it takes seventeen new ones a second to fill them.
+# The C library gives up a hung look-up after half a minute: it takes seventeen new ones a second to use up all threads.
 DNS_THREADS = 512
-# For so long a name that did not answer is not asked for again.
+# How long a name that did not resolve in time is not looked up again.
 NEGATIVE_SECONDS = 5.0
-# A look-up that has not even ended by then will not: the name may have another.
+# A look-up that has not ended by then never will: the name may have another.
 LOST_SECONDS = 60.0
-# Names whose last addresses are kept, for when no thread is to be had.
+# How many names have their last addresses kept, for when no thread is free.
 MOST_KNOWN = 1_024
 
 # What socket.getaddrinfo answers: family, type, protocol, canonical name, (address, port, …).
@@ -31,7 +31,7 @@ type Lookup = Callable[..., Sequence[AddressInfo]]
 
 
 class _LookUp:
-    """One look-up of a name, for everybody who waits for it."""
+    """One look-up of a name, shared by all who wait for it."""
 
     def __init__(self) -> None:
         self.began = monotonic()
@@ -41,7 +41,7 @@ class _LookUp:
 
 
 class Resolver:
-    """Looks names up for many threads. Its own threads are daemons, so that none can delay the end of the process."""
+    """Looks up names for many threads. Its own threads are daemons, so that none can delay the end of the process."""
 
     def __init__(
         self, lookup: Lookup = socket.getaddrinfo, seconds: float = DNS_SECONDS, threads: int = DNS_THREADS
@@ -69,7 +69,7 @@ class Resolver:
                     self._fell_silent(host)
                 raise errors.DNSTimeout
             if isinstance(look_up.error, socket.gaierror) and look_up.error.errno == socket.EAI_AGAIN:
-                # The C library itself waited in vain for its name servers.
+                # The C library itself got no answer from its name servers.
                 self._fell_silent(host)
                 raise errors.DNSTimeout
             infos = look_up.infos
@@ -78,7 +78,7 @@ class Resolver:
         return [(*info, (address[0], port, *address[2:])) for *info, address in infos]
 
     def _join(self, host: str, port: int) -> _LookUp | Sequence[AddressInfo]:
-        """The name's look-up, begun where there is none; its last addresses where it cannot be."""
+        """The name's running look-up, or a new one; or its last addresses if no thread is free for one."""
         with self._lock:
             now = monotonic()
             if self._silent.get(host, now) > now:
@@ -92,7 +92,7 @@ class Resolver:
                 raise errors.TooManyLookUps
             look_up = _LookUp()
             thread = threading.Thread(target=self._look_up, args=(host, port, look_up), name="dns", daemon=True)
-            thread.start()  # where the system has no thread left, nothing has changed yet
+            thread.start()  # if this fails, nothing has changed yet
             self._running[host] = look_up
             self._alive += 1
             return look_up
@@ -100,7 +100,7 @@ class Resolver:
     def _look_up(self, host: str, port: int, look_up: _LookUp) -> None:
         try:
             look_up.infos = self._lookup(host, port, type=socket.SOCK_STREAM)
-        except Exception as error:  # noqa: BLE001 - who waits raises what it means
+        except Exception as error:  # noqa: BLE001 - those who wait raise what it means
             look_up.error = error
         finally:
             with self._lock:
@@ -120,7 +120,7 @@ class Resolver:
             now = monotonic()
             self._silent.pop(host, None)
             self._silent[host] = now + NEGATIVE_SECONDS
-            # In the order in which they were put there; those whose time is over go first.
+            # In order of insertion, so those that have expired come first.
             while self._silent and (self._silent[oldest := next(iter(self._silent))] <= now):
                 del self._silent[oldest]
 

@@ -1,7 +1,7 @@
 """Sockets to checked addresses, in bounded time.
 
-The guard stands where the socket is opened, because only there the address is final: a check of the URL or of
-an earlier DNS answer leaves a second look-up in between.
+The guard checks where the socket is opened, because only there is the address final: after a check of the URL, or of an
+earlier DNS answer, a second look-up could return another address.
 """
 
 import errno
@@ -19,10 +19,10 @@ READ_SECONDS = 10.0  # of silence
 
 
 class Connector:
-    """Opens the sockets of one session, within the `deadline` of the download at hand.
+    """Opens the sockets of one session, within the `deadline` of the current download.
 
-    `opened` counts them, so that a request knows whether it went over a connection that was there before.
-    `address_class` is the class of the address that was tried last; empty where a name led to none.
+    `opened` counts them, so that a request knows whether it used a connection that was open already.
+    `address_class` is the class of the address that was tried last; empty if the name had none.
     """
 
     deadline: Deadline
@@ -50,7 +50,7 @@ class Connector:
 
     def _connect(self, host: str, port: int) -> socket.socket:
         infos = self._resolver.resolve(host, port, self.deadline)
-        # One forbidden answer spoils them all: an honest name has no address inside somebody's network.
+        # One forbidden address is enough to refuse the name: a regular name has none inside a private network.
         for *_, sockaddr in infos:
             self._guard.check(host, sockaddr[0])
         for family, *_, sockaddr in infos[:CONNECT_TRIES]:
@@ -60,7 +60,7 @@ class Connector:
                 return self._open(host, family, sockaddr)
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
-                    raise errors.Internal from error  # our fault, not the server's
+                    raise errors.Internal from error  # this service's fault, not the server's
         self.deadline.check()
         raise errors.ConnectionFailed
 
@@ -74,7 +74,7 @@ class Connector:
             if peer[:2] != sockaddr[:2]:
                 raise errors.Blocked
             self._guard.check(host, peer[0])
-            # For the TLS handshake, which the watchdog cannot cut: it has no socket object until it is done.
+            # For the TLS handshake, which the watchdog cannot abort: it has no socket object until it is done.
             sock.settimeout(self._at_most(self.timeouts[1]))
         except BaseException:
             sock.close()

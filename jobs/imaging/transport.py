@@ -1,10 +1,10 @@
 """`requests`, with connections that lead only to checked addresses and end in time.
 
-Sessions, requests, responses and the TLS of the connections are the libraries' own, and so is how a body is framed.
-What stands here is the adapter between them: a GET without a body needs a third of what the library's takes for
-requests of any kind (pools for many threads, retries, redirects, proxies, cookies, a header parsed as a mail).
+Sessions, requests, responses, the TLS of the connections and the framing of bodies are the libraries' own. This module
+is the adapter between them: a GET without a body takes it a third of the time that the library's adapter takes, which
+serves any request (pools for many threads, retries, redirects, proxies, cookies, a header parsed like an e-mail's).
 
-Host name, SNI and certificate check stay the library's own, since no URL is ever rewritten to an address.
+Host name, SNI and certificate checks stay the library's own, since no URL is ever rewritten to an address.
 """
 
 import functools
@@ -29,10 +29,10 @@ from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import DEFAULT_PORTS
 from jobs.imaging.sockets import Connector
 
-# Connections that one seat keeps open; a job's images seldom come from more hosts at a time.
+# Connections that one worker slot keeps open; a job's images seldom come from more hosts at a time.
 IDLE_HOSTS = 4
 
-# Of a response's header with its status line, as lines and in all; browsers take about twice as much.
+# Limits of a response's header with its status line, in lines and in bytes; browsers accept about twice as much.
 MAX_HEADER_LINES = 100
 MAX_HEADER_BYTES = 2**17
 _MAX_LINE = 2**16
@@ -41,7 +41,7 @@ HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
     {
         "User-Agent": "retail-pulse/0.1.0",
         "Accept": "*/*",
-        # What is counted and stored are the image's own bytes.
+        # The bytes that are counted and stored must be the image's own.
         "Accept-Encoding": "identity",
     }
 )
@@ -54,14 +54,14 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([0-9]{3})[ \r\n]")  # RFC 9112, s
 class GuardedResponse(http.client.HTTPResponse):
     """A response to GET whose header is of bounded size; the library reads the body.
 
-    `release` is called once, on closing: with True where the connection can take another request.
+    `release` is called once, on closing: with True if the connection can take another request.
     """
 
     fp: Any
     chunked: bool
     length: int | None
     will_close: bool
-    headers: CaseInsensitiveDict[str]  # type: ignore[assignment]  # the library's parses them as a mail's
+    headers: CaseInsensitiveDict[str]  # type: ignore[assignment]  # the library parses them like an e-mail's
     content_lengths: set[str]
     """Every value of Content-Length, as sent."""
 
@@ -70,9 +70,9 @@ class GuardedResponse(http.client.HTTPResponse):
         self._release: Callable[[bool], None] | None = release
 
     def begin(self) -> None:
-        """Read up to the end of the header; interim answers (100 Continue) are passed over.
+        """Read up to the end of the header; interim responses (100 Continue) are skipped.
 
-        Raises HTTPException where it is no HTTP/1, OSError where the connection fails.
+        Raises HTTPException if the answer is not HTTP/1, OSError if the connection fails.
         """
         while True:
             line = self._read_line(_HTTP)
@@ -90,7 +90,7 @@ class GuardedResponse(http.client.HTTPResponse):
         self.will_close = "close" in kept.lower() or not (self.chunked or self.length is not None)
 
     def _read_header(self, size: int) -> None:
-        """Read the fields behind a status line of `size` bytes (RFC 9112, section 5)."""
+        """Read the fields after a status line of `size` bytes (RFC 9112, section 5)."""
         fields: dict[str, str] = {}
         self.content_lengths = set()
         name = ""
@@ -103,7 +103,7 @@ class GuardedResponse(http.client.HTTPResponse):
             if size > MAX_HEADER_BYTES:
                 raise http.client.LineTooLong("header")
             text = line.decode("latin-1").rstrip("\r\n")
-            if name and text[:1] in (" ", "\t"):  # the field goes on
+            if name and text[:1] in (" ", "\t"):  # the field continues
                 fields[name] += f" {text.strip()}"
                 continue
             name, _, value = text.partition(":")
@@ -114,7 +114,7 @@ class GuardedResponse(http.client.HTTPResponse):
         raise http.client.HTTPException(f"more than {MAX_HEADER_LINES} header lines")
 
     def _read_line(self, beginning: bytes = b"") -> bytes:
-        """One line of the header; half a line that has this beginning is a lost connection."""
+        """One line of the header; an incomplete line with this `beginning` is a lost connection."""
         line: bytes = self.fp.readline(_MAX_LINE)
         if not line.endswith(b"\n"):
             if len(line) == _MAX_LINE:
@@ -132,13 +132,13 @@ class GuardedResponse(http.client.HTTPResponse):
 
 
 def _length(sent: set[str]) -> int | None:
-    """The one length that was sent, where it is one; others nobody reads a body for."""
+    """The length that was sent, if it is a single valid one; with any other, the body is never read."""
     (length,) = sent if len(sent) == 1 else ("",)
     return int(length) if length.isascii() and length.isdecimal() and len(length) < 19 else None
 
 
 class GuardedConnection(HTTPConnection):
-    """A connection whose socket comes from a Connector. `address_class` is that of its address, once connected."""
+    """A connection whose socket comes from a Connector. `address_class` is its address's class, once connected."""
 
     address_class = ""
 
@@ -158,7 +158,7 @@ class GuardedTLSConnection(GuardedConnection, HTTPSConnection):
 
 
 class GuardedAdapter(BaseAdapter):
-    """Sends the GET requests of one thread, over connections of which it keeps the IDLE_HOSTS used last."""
+    """Sends the GET requests of one thread, and keeps the IDLE_HOSTS connections that were used last."""
 
     def __init__(self, connector: Connector, tls: ssl.SSLContext) -> None:
         super().__init__()
@@ -168,7 +168,7 @@ class GuardedAdapter(BaseAdapter):
         self._kept: dict[tuple[str, str], GuardedConnection] = {}
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
-        """The response up to the end of its header. How long all may take, the connector's deadline says."""
+        """The response up to the end of its header, within the connector's deadline."""
         assert request.url is not None
         url = urlsplit(request.url)
         connection = self._connection(url)
@@ -204,7 +204,7 @@ class GuardedAdapter(BaseAdapter):
     def _connection(self, url: SplitResult) -> GuardedConnection:
         kept = self._kept.pop((url.scheme, url.netloc), None)
         if kept is not None:
-            # What has sent something unasked, or has ended, is no use any more.
+            # A connection that has sent something unasked, or has been closed, cannot be used again.
             if kept.is_connected:
                 self._connector.address_class = kept.address_class
                 return kept
@@ -224,7 +224,7 @@ class GuardedAdapter(BaseAdapter):
 
 
 def _head(url: SplitResult) -> bytes:
-    """The request for an admitted URL, which holds neither white space nor anything beyond ASCII."""
+    """The request for an admitted URL, which holds only ASCII and no white space."""
     target = f"{url.path}?{url.query}" if url.query else url.path
     host, colon, port = url.netloc.rpartition(":") if url.port else (url.netloc, "", "")
     return f"GET {target} HTTP/1.1\r\nHost: {host.removesuffix('.')}{colon}{port}\r\n{_HEADERS}\r\n".encode("ascii")
@@ -248,18 +248,18 @@ class GuardedSession(requests.Session):
 
     @property
     def address_class(self) -> str:
-        """Of the address that the last request went to, or was to go to; a kept connection's is the one it has."""
+        """The class of the address that the last request went to, or was to go to, also over a kept connection."""
         return self._connector.address_class
 
     def open(self, url: str, deadline: Deadline) -> requests.Response:
         """The response to a GET up to the end of its header; `url` must have been admitted by the guard.
 
-        Raises FetchError. A connection kept from an earlier request may have been closed by the server while this
-        one was on its way; then it is sent once more, over a new connection (RFC 9112, section 9.3.1).
+        Raises FetchError. The server may close a connection kept from an earlier request while this one is on its
+        way; then the request is sent once more, over a new connection (RFC 9112, section 9.3.1).
         """
         self._connector.deadline = deadline
         opened_before = self._connector.opened
-        # The adapter is asked directly: what Session.send adds are cookies, hooks and redirects.
+        # The adapter is called directly: Session.send only adds cookies, hooks and redirects.
         request = requests.PreparedRequest()
         request.method, request.url, request.headers = "GET", url, HEADERS
         try:
@@ -272,14 +272,14 @@ class GuardedSession(requests.Session):
         return self.open(url, deadline)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """No redirect is the session's to follow: it would read the redirect's whole body first."""
+        """The session follows no redirects: it would first read the redirect's whole body."""
 
 
 @functools.cache
 def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
     """A client context that trusts `ca_file`, or the public authorities that come with requests.
 
-    Made once: reading the authorities takes some 20 ms.
+    Created once: reading the authorities takes about 20 ms.
     """
     context = create_urllib3_context()
     context.load_verify_locations(ca_file or DEFAULT_CA_BUNDLE_PATH)

@@ -1,4 +1,4 @@
-"""The plain values that travel between the queue and the imaging pipeline."""
+"""The plain values passed between the queue and the imaging pipeline."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +9,7 @@ from jobs.imaging.host import Blame
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One image in a worker's hands. `claim_no` is the fence: only its holder may record the outcome."""
+    """One image claimed by a worker. `claim_no` is the fence: only the latest claim may record an outcome."""
 
     image_id: int
     job_id: int
@@ -18,11 +18,11 @@ class Claim:
     """1 for the first attempt of this generation."""
     url: str
     crashes: int = 0
-    """How many processes have died with the image in hand."""
+    """How many processes have died while the image was in flight."""
     host: str = ""
-    """Whom the URL asks, as "name:port"; empty where it asks nobody."""
+    """The host of the URL, as "name:port"; empty if it is never requested."""
     waited: float = 0.0
-    """Seconds since the host first refused the image at no cost."""
+    """Seconds since the host first refused the image without costing it an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Measurement:
 
 @dataclass(slots=True)
 class Evidence:
-    """What was seen during one attempt; filled as it goes, so that a failure keeps what came before it."""
+    """What was observed during one attempt; filled step by step, so that a failure keeps what came before it."""
 
     http_status: int | None = None
     content_type: str = ""
-    """As the server declared it in the answer of `http_status`: at most 100 characters, none of them a control."""
+    """As the server declared it in the answer of `http_status`: at most 100 characters, no control characters."""
     address_class: str = ""
-    """What the server asked last has for an address, in a word of `imaging/guard.py`; empty where none was found."""
+    """The class of the last server's address, as `imaging/guard.py` defines it; empty if none was found."""
     redirects: list[str] = field(default_factory=list)
     """The URLs that were redirected to, in order."""
     bytes: int = 0
@@ -59,9 +59,9 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt ended in: `measurement` or `error`; neither where it was deferred before it began.
+    """The result of one attempt: `measurement` or `error`; neither if it was deferred before it began.
 
-    `blame` says that the error is the host's and not the image's.
+    `blame` says that the host is to blame for the error, not the image.
     """
 
     claim: Claim
@@ -69,5 +69,5 @@ class Outcome:
     measurement: Measurement | None = None
     error: ImageError | None = None
     gpu_result: dict[str, Any] | None = None
-    """What the model said of the image; None from the simulated step."""
+    """The model's result; None from the simulated step."""
     blame: Blame | None = None

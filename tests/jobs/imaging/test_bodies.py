@@ -81,7 +81,7 @@ def test_a_body_that_says_it_is_not_encoded_is_accepted(fetch, server, encoding)
     assert fetch(server.at("/", response(BODY, "200 OK", f"Content-Encoding: {encoding}"))) == BODY
 
 
-def test_downloads_share_the_memory_and_what_finds_no_room_goes_to_disk(make_fetcher, server, evidence):
+def test_downloads_share_the_memory_and_what_exceeds_it_goes_to_disk(make_fetcher, server, evidence):
     fetcher = make_fetcher(memory_bytes=1000)
     url = server.at("/", response(b"x" * 600))
     with fetcher.fetch(url, evidence) as first, fetcher.fetch(url, evidence) as second:
@@ -94,7 +94,7 @@ def test_downloads_share_the_memory_and_what_finds_no_room_goes_to_disk(make_fet
             assert download.file.read() == b"x" * size
 
 
-def test_a_download_of_unknown_length_goes_to_disk_when_its_room_ends(make_fetcher, server, evidence):
+def test_a_download_of_unknown_length_goes_to_disk_when_memory_runs_out(make_fetcher, server, evidence):
     fetcher = make_fetcher(memory_bytes=body.STEP_BYTES + 1000, max_bytes=10**6)
     for size, on_disk in ((1000, False), (body.STEP_BYTES + 2000, True), (1000, False)):
         with fetcher.fetch(server.at("/", closing(OPEN_END + b"x" * size)), evidence) as download:
@@ -107,7 +107,7 @@ def is_on_disk(download) -> bool:
 
 
 @pytest.mark.parametrize("memory_bytes", [1000, 0])
-def test_a_failed_download_frees_its_file_and_its_room_at_once(
+def test_a_failed_download_frees_its_file_and_its_memory_at_once(
     make_fetcher, server, evidence, monkeypatch, memory_bytes
 ):
     bodies = []
@@ -117,7 +117,7 @@ def test_a_failed_download_frees_its_file_and_its_room_at_once(
         with pytest.raises(errors.Truncated):
             fetcher.fetch(server.at("/", closing(response(b"x" * 1000)[:-1])), evidence)
     assert [(each.file.closed, is_on_disk(each)) for each in bodies] == [(True, memory_bytes == 0)] * 2
-    assert fetcher._room.take(memory_bytes)
+    assert fetcher._budget.take(memory_bytes)
 
 
 def test_a_complete_body_is_not_waited_on(fetch, server):
