@@ -1,4 +1,4 @@
-"""What two settings must agree on; run by every management command."""
+"""System checks for settings that must agree with each other; every management command runs them."""
 
 import ipaddress
 from itertools import count
@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from jobs.queue.quarantine import company
 
 EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
-# IPv6 addresses that stand for IPv4 ones: whoever allows some of them allows what they stand for, unseen.
+# IPv6 addresses that embed IPv4 ones: allowing them would silently allow the embedded addresses.
 TRANSLATION = [
     ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96")
 ]
@@ -46,13 +46,13 @@ def backoff_bounds_are_ordered(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
-def largest_job_fits_into_the_queue(**_: Any) -> list[CheckMessage]:
+def largest_job_fits_in_the_queue(**_: Any) -> list[CheckMessage]:
     if settings.MAX_IMAGES_PER_JOB <= settings.MAX_PENDING_IMAGES:
         return []
     return [
         Error(
             f"MAX_IMAGES_PER_JOB ({settings.MAX_IMAGES_PER_JOB:,}) is above "
-            f"MAX_PENDING_IMAGES ({settings.MAX_PENDING_IMAGES:,}): the largest jobs would be put off for ever.",
+            f"MAX_PENDING_IMAGES ({settings.MAX_PENDING_IMAGES:,}): the largest jobs could never be submitted.",
             hint="Raise MAX_PENDING_IMAGES or lower MAX_IMAGES_PER_JOB.",
             id="jobs.E004",
         )
@@ -73,7 +73,7 @@ def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
-def pool_has_room_for_every_thread(**_: Any) -> list[CheckMessage]:
+def pool_is_large_enough(**_: Any) -> list[CheckMessage]:
     needed = settings.WEB_THREADS + 2
     if needed <= settings.DATABASE_POOL_SIZE:
         return []
@@ -88,27 +88,27 @@ def pool_has_room_for_every_thread(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
-def pooler_has_a_way_around_it(**_: Any) -> list[CheckMessage]:
+def lease_only_is_needed(**_: Any) -> list[CheckMessage]:
     if not (settings.LEASE_ONLY and settings.DATABASE_DIRECT_URL):
         return []
     return [
         checks.Warning(
-            "LEASE_ONLY is on although DATABASE_DIRECT_URL gives the engine a direct way.",
-            hint="Drop LEASE_ONLY: with a direct connection a dead worker is noticed at once, not after LEASE_SECONDS.",
+            "LEASE_ONLY is on although DATABASE_DIRECT_URL gives the engine a direct connection.",
+            hint="Remove LEASE_ONLY: a direct connection notices a dead worker at once, not after LEASE_SECONDS.",
             id="jobs.W002",
         )
     ]
 
 
 @register(Tags.compatibility)
-def the_innocent_are_told_from_the_guilty(**_: Any) -> list[CheckMessage]:
+def quarantine_isolates_poison_pills(**_: Any) -> list[CheckMessage]:
     needed = next(crashes for crashes in count(1) if company(crashes, settings.WORKER_THREADS) == 1) + 1
     if needed <= settings.MAX_CRASHES:
         return []
     return [
         checks.Warning(
             f"MAX_CRASHES ({settings.MAX_CRASHES}) is below {needed} at {settings.WORKER_THREADS} WORKER_THREADS: "
-            "an image that kills its process takes healthy ones along that were in hand beside it.",
+            "an image that kills its process also fails healthy ones that were in flight with it.",
             hint="Raise MAX_CRASHES, or lower WORKER_THREADS.",
             id="jobs.W004",
         )
@@ -120,7 +120,7 @@ def local_addresses_are_not_allowed(**_: Any) -> list[CheckMessage]:
     return [
         checks.Warning(
             f"FETCH_ALLOW_CIDRS contains {network}: clients can make this service fetch from its own machine.",
-            hint="Fine for trying things out; drop it where clients are not all trusted.",
+            hint="Fine for trying things out; remove it unless every client is trusted.",
             id="jobs.W003",
         )
         for network in settings.FETCH_ALLOW_CIDRS

@@ -1,7 +1,7 @@
 """What each code of `errors.py` means to a person: what usually causes it, and what to do about it.
 
-For whoever leads the field work, and for whoever writes the program that submits. Pages and the API say it with
-`explain`, the page of all codes with `explanations` and FAMILIES.
+Written for those who manage the field work and for the developers of clients. Pages and the API use `explain`, the
+page of all codes uses `explanations` and FAMILIES.
 """
 
 import http
@@ -27,15 +27,15 @@ class Retry(StrEnum):
 
 
 _RETRY_SENTENCES = {
-    Retry.AUTOMATIC: "It is tried again by itself; after the last attempt, a retry may help.",
-    Retry.ON_REQUEST: "It was never tried to its end: a retry takes it up.",
-    Retry.AFTER_REPAIR: "It would end alike: a retry helps only once the cause is mended.",
+    Retry.AUTOMATIC: "It is retried automatically; after the last attempt, a retry may help.",
+    Retry.ON_REQUEST: "It was never fully tried: a retry processes it.",
+    Retry.AFTER_REPAIR: "It would fail again: a retry helps only once the cause is fixed.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`sentence` is what happened, `advice` what usually causes it and what to do."""
+    """`sentence` says what happened, `advice` what usually causes it and what to do."""
 
     code: str
     sentence: str
@@ -45,7 +45,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """HTTP statuses other than 200 that mean the same to a person; `statuses` are those worth naming."""
+    """HTTP statuses other than 200 that mean the same to a person; `statuses` are the ones listed on the page."""
 
     title: str
     advice: str
@@ -54,109 +54,108 @@ class Family:
 
 ADVICE: dict[type[ImageError], str] = {
     errors.InvalidURL: (
-        "Usually a typing mistake, or a link that was cut short on its way. Correct it where it comes from and submit "
-        "the visit again: a retry would ask for the same URL."
+        "Usually a typing mistake, or a link that was cut off. Correct it at its source and submit the visit again: a "
+        "retry would request the same URL."
     ),
     errors.Blocked: (
         "The host is inside a network that is not public, or the URL names an unusual scheme or port. Submit the "
-        "photo's public address; where this service is meant to reach such a place, its operator can open it "
+        "photo's public address; if this service is meant to reach such hosts, its operator can allow it "
         "(FETCH_ALLOW_CIDRS, FETCH_ALLOW_PORTS)."
     ),
     errors.DNSNotFound: (
-        "The host name is misspelt, or the photo host has moved or lost its domain. Open the URL in a browser: correct "
-        "it and submit the visit again, or retry once the name is back."
+        "The host name is misspelled, or the photo host has moved or lost its domain. Open the URL in a browser: "
+        "correct it and submit the visit again, or retry once the name exists again."
     ),
     errors.DNSTimeout: (
-        "The name servers, the photo host's or our own, did not answer for minutes, while the photos waited: retry "
-        "later. Where many hosts fail like this, this service's operator has to look at its DNS."
+        "The name servers, the photo host's or our own, did not answer for minutes while the photos waited: retry "
+        "later. If many hosts fail like this, this service's operator has to check its DNS."
     ),
     errors.ConnectionFailed: (
-        "The photo host was down for longer than photos wait for it (HOST_PATIENCE_SECONDS), or a firewall turns us "
-        "away. Retry later; if a browser opens the URL all the same, ask the host's operator to let this service in."
+        "The photo host was down for longer than photos wait for it (HOST_PATIENCE_SECONDS), or a firewall blocks this "
+        "service. Retry later; if a browser can open the URL, ask the host's operator to let this service in."
     ),
     errors.TLSFailed: (
-        "The photo host's certificate has expired, or is for another name, or is signed by nobody we know. Its "
+        "The photo host's certificate has expired, is for another name, or is signed by an unknown authority. Its "
         "operator has to renew it; retry then."
     ),
     errors.ReadTimeout: (
-        "The photo host is overloaded, or its line is bad. This service slowed down by itself and waited for it "
-        "(HOST_PATIENCE_SECONDS) before attempts counted: retry at a quieter hour, or tell the host's operator."
+        "The photo host is overloaded, or its connection is bad. This service slowed down automatically and waited for "
+        "it (HOST_PATIENCE_SECONDS) before attempts counted: retry at a quieter hour, or tell the host's operator."
     ),
     errors.DeadlineExceeded: (
-        "A very slow photo host, although it was asked for fewer photos at once, or very large photos. Retry at a "
+        "A very slow photo host, even with fewer photos requested at once, or very large photos. Retry at a "
         "quieter hour, send smaller photos, or have this service's operator allow more time (FETCH_DEADLINE_SECONDS)."
     ),
     errors.Truncated: (
-        "The connection broke, or the file at the host is shorter than it should be. Retry; if it ends like this "
-        "again, have the photo uploaded anew."
+        "The connection broke, or the file at the host is shorter than it should be. Retry; if this happens again, "
+        "have the photo uploaded again."
     ),
     errors.TooLarge: (
         "Perhaps a video, or a photo that was never scaled down. Have a smaller one uploaded, or have this service's "
         "operator raise the limit (FETCH_MAX_BYTES); then retry."
     ),
     errors.ProtocolViolation: (
-        "At this address something answers that is no web server, or a broken one. Check the URL's host and port; if "
-        "they are right, tell the host's operator."
+        "What answers at this address is not a web server, or a broken one. Check the URL's host and port; if they are "
+        "right, tell the host's operator."
     ),
     errors.ContentEncoding: (
-        "The photo host, or the network in front of it, compresses whatever it sends. Its operator has to switch "
+        "The photo host, or the network in front of it, compresses everything it sends. Its operator has to turn "
         "compression (gzip, br) off for images; retry then."
     ),
     errors.TooManyRedirects: (
-        "The URL leads in a circle, often past a page to sign in at. Open it in a private browser window, and submit "
+        "The URL leads in a circle, often through a sign-in page. Open it in a private browser window, and submit "
         "the address at which the photo itself appears."
     ),
     errors.BadRedirect: (
-        "The photo host sends us on to a URL that is broken, or that is unencrypted while the first one was https. "
+        "The photo host redirects to a URL that is broken, or that is unencrypted while the first one was https. "
         "Submit the address at which the photo itself appears, or ask the host's operator to correct the redirect."
     ),
     errors.HTTPStatus: (
-        "The photo host answered with something other than the photo. Its status tells why, and stands in the code."
+        "The photo host answered with something other than the photo. The code names its status, which says why."
     ),
     errors.NotAnImage: (
-        "Mostly a page to sign in at, or an error page, in the photo's place; the declared content type shows it. Open "
-        "the URL in a private browser window, and submit a link that leads to the photo itself."
+        "Usually a sign-in page or an error page in place of the photo; the declared content type shows it. Open the "
+        "URL in a private browser window, and submit a link that leads to the photo itself."
     ),
     errors.UnsupportedFormat: (
-        "Mostly HEIC from a phone, a PDF or a drawing. Have the photo saved as JPEG, PNG or WebP and uploaded, and "
+        "Usually HEIC from a phone, a PDF or a drawing. Have the photo saved as JPEG, PNG or WebP and uploaded, and "
         "submit the visit again."
     ),
     errors.CorruptImage: (
-        "The file was damaged before it came to us, mostly by an upload that broke off. Have the photo uploaded anew; "
-        "then retry."
+        "The file was damaged before this service fetched it, usually by an interrupted upload. Have the photo "
+        "uploaded again; then retry."
     ),
     errors.TooManyPixels: (
-        "A panorama or a scan, or a file made to exhaust whoever opens it. Have a smaller photo uploaded, or have this "
-        "service's operator raise the limit (IMAGE_MAX_PIXELS); then retry."
+        "A panorama or a scan, or a file made to exhaust the program that opens it. Have a smaller photo uploaded, "
+        "or have this service's operator raise the limit (IMAGE_MAX_PIXELS); then retry."
     ),
     errors.HeaderTooComplex: (
-        "No camera writes such a file: it is broken, or made to do harm. Have the photo saved anew by an image program "
-        "and uploaded; then retry."
+        "No camera writes such a file: it is broken or malicious. Have the photo saved again by an image program and "
+        "uploaded; then retry."
     ),
     errors.GPUFailed: (
-        "The model could not work on this photo, or was in trouble itself. Retry; if it fails again, whoever looks "
-        "after the model finds the reason in this service's log."
+        "The model could not process this photo, or had a problem of its own. Retry; if it fails again, the model's "
+        "maintainer will find the reason in this service's log."
     ),
     errors.Internal: (
-        "The mistake is this service's and not the photo's. Retry; if it comes back, tell this service's operator "
-        "the job's number, by which the log finds the reason."
+        "This is a fault of this service, not of the photo. Retry; if it happens again, tell this service's operator "
+        "the job's number, under which the log has the reason."
     ),
     errors.CrashLoop: (
-        "The photo most likely brings down what reads it. Have this service's operator look into it before anybody "
-        "retries, or submit the visit with the photo saved anew."
+        "The photo most likely crashes the program that reads it. Have this service's operator look into it before "
+        "retrying, or save the photo again and submit the visit with the new file."
     ),
     errors.UnknownStore: (
-        "The store is new, or its id is misspelt. Import a store master that holds it and retry: the photos are "
-        "fetched then. Where the id is wrong, submit the visit again with the right one."
+        "The store is new, or its id is misspelled. Import a store master that includes it and retry: the photos are "
+        "fetched then. If the id is wrong, submit the visit again with the right one."
     ),
     errors.Skipped: (
-        "Look at the store's image that failed, which says what stopped the others. A retry takes the skipped ones up "
-        "after it."
+        "Look at the store's image that failed: it stopped the others. A retry processes the skipped images after it."
     ),
-    errors.Canceled: "Somebody canceled the job. If the photos are wanted after all, a retry takes them up.",
+    errors.Canceled: "Somebody canceled the job. If the photos are wanted after all, a retry processes them.",
 }
 
-# As `errors.HTTPStatus` has it, a host that is for the moment not able to serve.
+# The statuses of a host that is currently unable to serve, as in `errors.HTTPStatus`.
 _UNAVAILABLE = (502, 503, 504)
 _OTHER = Family(
     "Any other status",
@@ -170,37 +169,37 @@ _OTHER = Family(
 )
 _SERVER = Family(
     "500 and above: the photo host has failed",
-    "The photo host is broken or overloaded, which often passes: retry later. If it lasts, its operator has to look "
-    "into it.",
+    "The photo host is broken or overloaded, often only for a while: retry later. If it lasts, its operator has to "
+    "look into it.",
     (
         *(status.value for status in http.HTTPStatus if status.value >= 500 and status.value not in _UNAVAILABLE),
-        # Cloudflare's own, which stands in front of many photo hosts: it could not reach the host behind it.
+        # Cloudflare's own: it is the proxy of many photo hosts, and could not reach the host behind it.
         *range(520, 528),
         530,
     ),
 )
 FAMILIES = (
     Family(
-        "401 and 403: the photo is not for everybody",
-        "The photo host wants a sign-in, or refuses us, or the link was signed and has expired. Ask its operator "
-        "to let this service in, or submit a fresh link that opens in a private browser window.",
+        "401 and 403: access to the photo is denied",
+        "The photo host wants a sign-in, or refuses this service, or the signed link has expired. Ask its operator to "
+        "let this service in, or submit a new link that opens in a private browser window.",
         (401, 403),
     ),
     Family(
         "404 and 410: there is no photo",
-        "The photo was deleted or never uploaded, or the URL is misspelt. Open the URL in a browser: have the photo "
+        "The photo was deleted or never uploaded, or the URL is misspelled. Open the URL in a browser: have the photo "
         "uploaded and retry, or submit the visit again with the right URL.",
         (404, 410),
     ),
     Family(
-        "429: we ask too often",
-        "The photo host limits how often it may be asked. This service slowed down by itself and waited for it "
+        "429: too many requests",
+        "The photo host limits how many requests it takes. This service slowed down automatically and waited for it "
         "(HOST_PATIENCE_SECONDS) before attempts counted: retry later, or ask the host's operator to allow more.",
         (429,),
     ),
     Family(
         "502, 503 and 504: the photo host cannot serve now",
-        "The photo host, or what stands behind it, was overloaded or down for longer than photos wait for it "
+        "The photo host, or a server behind it, was overloaded or down for longer than photos wait for it "
         "(HOST_PATIENCE_SECONDS): retry later. If it lasts, its operator has to look into it.",
         _UNAVAILABLE,
     ),
@@ -214,7 +213,7 @@ _HTTP_CODE = re.compile(r"http_([1-9][0-9]{2})")
 
 
 def explain(code: str) -> Explanation:
-    """What `code` means; one that this release does not know, as an older one may have stored it, is said to be so."""
+    """What `code` means; a code that this release does not know, stored by another one, is explained as such."""
     if found := _HTTP_CODE.fullmatch(code):
         status = int(found[1])
         family = _BY_STATUS.get(status) or (_SERVER if status >= 500 else _OTHER)
@@ -231,7 +230,7 @@ def explain(code: str) -> Explanation:
 
 
 def explanations() -> Iterator[Explanation]:
-    """Of every code but those of HTTP statuses, which are in FAMILIES; in the order of `errors.py`."""
+    """The explanations of all codes but those of HTTP statuses, which are in FAMILIES; in the order of `errors.py`."""
     return (explain(code) for code, error in _BY_CODE.items() if error is not errors.HTTPStatus)
 
 

@@ -28,9 +28,9 @@
     ├── GPUFailed                  gpu_failed           retried
     ├── Internal                   internal             retried
     ├── CrashLoop                  crash_loop           its process died MAX_CRASHES times
-    ├── UnknownStore               unknown_store        never fetched; a retry looks again
+    ├── UnknownStore               unknown_store        never fetched; a retry looks the store up again
     ├── Skipped                    skipped              never fetched; on_error is stop_store
-    └── Canceled                   canceled             never fetched, or not to its end; its job was canceled
+    └── Canceled                   canceled             not fetched, or not completely; its job was canceled
 
 `code` is stable: clients may branch on it. `str(error)` is a sentence for people and never holds an internal
 address, a response body or an object's address.
@@ -43,9 +43,9 @@ from typing import ClassVar
 class ImageError(Exception):
     """One image's attempt failed, or never took place.
 
-    `retryable` says whether another attempt can help; `max_attempts` lowers MAX_ATTEMPTS for errors that
-    rarely heal; `retry_after` holds the seconds a server asked for. `is_refusal` says that the server is, for the
-    moment, not able or not willing to serve, whatever it is asked for; `is_answer` that it served what it was asked.
+    `retryable` says whether another attempt can help; `max_attempts` lowers MAX_ATTEMPTS for errors that are rarely
+    transient; `retry_after` holds the seconds a server asked for. `is_refusal` says that the server is currently unable
+    or unwilling to serve any request; `is_answer` that it handled this request.
     """
 
     code: str
@@ -74,7 +74,7 @@ class InvalidURL(FetchError):
 
 
 class Blocked(FetchError):
-    """Derives from neither OSError nor RequestException, so that no HTTP library retries or wraps it."""
+    """Derived from neither OSError nor RequestException, so that no HTTP library retries or wraps it."""
 
     code = "blocked"
     sentence = "The URL points to an address or port that this service does not fetch from."
@@ -95,7 +95,7 @@ class DNSTimeout(FetchError):
 
 
 class TooManyLookUps(DNSTimeout):
-    """So many look-ups hang in this process that it could not begin another: that is no fault of the host's."""
+    """Too many look-ups hang in this process to begin another one, which is not the host's fault."""
 
     is_refusal = False
 
@@ -168,9 +168,9 @@ class BadRedirect(FetchError):
 class HTTPStatus(FetchError):
     """The server answered, but not with 200; the code carries the status: `http_404`."""
 
-    # RFC 9110 and RFC 8470 name these as worth a second request; every other status would come again.
+    # RFC 9110 and RFC 8470 say that a second request may succeed after these; any other status would be repeated.
     RETRYABLE_STATUSES: ClassVar[frozenset[int]] = frozenset({408, 425, 429, 500, 502, 503, 504})
-    # Too many requests, and what a server, or a gateway in front of it, answers that is overloaded or starting anew.
+    # Too many requests, and the answers of a server, or a gateway in front of it, that is overloaded or restarting.
     REFUSALS: ClassVar[frozenset[int]] = frozenset({429, 502, 503, 504})
     code = "http_<status>"
     sentence = "The server did not answer 200 OK."
@@ -180,13 +180,13 @@ class HTTPStatus(FetchError):
         self.status = status
         self.code = f"http_{status}"
         self.retryable = status in self.RETRYABLE_STATUSES
-        # Whoever asks for patience refuses, by whatever status that is worth another request.
+        # A Retry-After makes any retryable status a refusal.
         self.is_refusal = status in self.REFUSALS or (self.retryable and retry_after is not None)
         self.is_answer = not self.is_refusal
 
 
 class HostPaused(FetchError):
-    """The last request to a paused host was refused: that counts for every image that waits for it, under its code."""
+    """The last request to a paused host was refused: this counts for every image that waits for it, with its code."""
 
     sentence = "The photo host is not answering."
     retryable = True
@@ -258,7 +258,7 @@ class Canceled(ImageError):
 
 
 def all_errors() -> Iterator[type[ImageError]]:
-    """Every class with a code of its own, in the order of the drawing above."""
+    """Every class that defines its own code, in the order of the drawing above."""
     pending: list[type[ImageError]] = [ImageError]
     while pending:
         error = pending.pop(0)
@@ -268,7 +268,7 @@ def all_errors() -> Iterator[type[ImageError]]:
 
 
 def is_transient(code: str) -> bool:
-    """Whether a failure stored under `code` may be gone at a later attempt; False for an unknown code."""
+    """Whether a failure with this code may not recur, so that it is retried automatically; False for unknown codes."""
     prefix, _, status = code.partition("http_")
     if not prefix and status.isdecimal():
         return int(status) in HTTPStatus.RETRYABLE_STATUSES
@@ -276,8 +276,8 @@ def is_transient(code: str) -> bool:
 
 
 def retryable_codes() -> list[str]:
-    """The codes at which a person's retry can help: what may heal, and what was never tried to its end."""
+    """The codes for which a person's retry can help: transient failures, and images that were never fully tried."""
     untried = [Skipped.code, Canceled.code]
-    healing = [error.code for error in all_errors() if error.retryable]
+    transient = [error.code for error in all_errors() if error.retryable]
     statuses = [f"http_{status}" for status in sorted(HTTPStatus.RETRYABLE_STATUSES)]
-    return [*healing, *statuses, *untried]
+    return [*transient, *statuses, *untried]

@@ -1,13 +1,13 @@
-"""Named places in the code where a test makes a process fail; nothing at all happens there otherwise.
+"""Named points in the code where a test can make a process fail; otherwise they do nothing.
 
-They are armed by the setting FAILPOINTS, which the project's own settings do not have: only the tests' settings read
-it from the environment. It holds `NAME:ACTION`, or `NAME@PATTERN:ACTION` to strike only where the regular expression
-is found in what the place is at work on, separated by commas. The actions:
+The setting FAILPOINTS arms them. The project's own settings do not have it: only the tests' settings read it from the
+environment. It is a comma-separated list of `NAME:ACTION`, or of `NAME@PATTERN:ACTION` to act only if the regular
+expression matches the point's subject. The actions:
 
 kill
-    SIGKILL to this very process: nothing is cleaned up.
+    SIGKILL to this process: nothing is cleaned up.
 stop
-    SIGSTOP: the process is frozen until somebody sends SIGCONT.
+    SIGSTOP: the process is frozen until it gets SIGCONT.
 raise
     Raises FailpointError, which no `except Exception` catches.
 sleep(SECONDS)
@@ -33,7 +33,7 @@ class FailpointError(BaseException):
 
 
 def hit(name: str, subject: object = "") -> None:
-    """Do what is armed for the place `name`, which is at work on `subject`."""
+    """Perform the actions that are armed for the failpoint `name`; `subject` is what the code there is processing."""
     for pattern, action in _armed.get(name, ()):
         if pattern.search(str(subject)):
             action()
@@ -41,7 +41,7 @@ def hit(name: str, subject: object = "") -> None:
 
 @contextmanager
 def armed(points: str) -> Iterator[None]:
-    """Arm `points` in this process instead of what was armed before. Raises ValueError for what cannot be read."""
+    """Arm `points` in this process, instead of any others, for the block. Raises ValueError if it is malformed."""
     global _armed
     before, _armed = _armed, _read(points)
     try:

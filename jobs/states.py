@@ -1,25 +1,25 @@
-"""The words of the states.
+"""The states of image results and jobs, and how they change.
 
 An image result::
 
     pending --claim--> running --record--> completed | failed
-    running --record, retryable or put off--> pending (run_after)
+    running --record, retryable or deferred--> pending (run_after)
     running --release | rescue--> pending
     failed --retry, by a person--> pending (generation + 1)
 
     pending --cancel, by a person--> failed (canceled)
 
-    pending --its host has no room, or is paused--> pending (waits_for) --it has--> running
+    pending --its host is busy or paused--> pending (waits_for) --the host is free again--> running
     running --record, refused by a host that is paused--> pending (waits_for)
 
     born final: unknown_store at submit; skipped while held
 
 A job's status is `ongoing` until every image result is final, then `completed`, or `failed` if any of them failed.
-Its state says the same in more words, and its outcome how it ended::
+Its state says the same in more detail, and its outcome says how it ended::
 
     queued --> running --> ended (completed | failed | canceled)
          pause | resume: paused
-         cancel: canceling, until the images in hand are final
+         cancel: canceling, until the images in flight are final
 """
 
 from django.db.models import TextChoices
@@ -39,7 +39,7 @@ class JobStatus(TextChoices):
 
 
 class JobState(TextChoices):
-    """Where a job stands between its submission and its end."""
+    """The stage of a job between its submission and its end."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -49,7 +49,7 @@ class JobState(TextChoices):
 
 
 class JobOutcome(TextChoices):
-    """What a job ended in."""
+    """How a job ended."""
 
     COMPLETED = "completed"
     FAILED = "failed"
@@ -57,7 +57,7 @@ class JobOutcome(TextChoices):
 
 
 class OnError(TextChoices):
-    """What a final failure of one image does to the store's other images in the job."""
+    """What happens to a store's other images in the job once one image has failed permanently."""
 
     CONTINUE = "continue"
     STOP_STORE = "stop_store"

@@ -93,7 +93,7 @@ def test_a_job_is_submitted_watched_understood_retried_and_exported(
     images = page.get_by_role("region", name="Images of this job")
     expect(images.locator("tbody tr")).to_have_count(1)
     images.get_by_role("link").click()
-    expect(page.locator(".notice.error")).to_contain_text("It would end alike")
+    expect(page.locator(".notice.error")).to_contain_text("It would fail again")
     attempt = page.locator(".timeline .failed").first
     expect(attempt).to_contain_text("Attempt failed: http_404")
     expect(attempt.locator("dd")).to_contain_text(["404", "text/plain", "0", "loopback"])

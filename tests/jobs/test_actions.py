@@ -1,4 +1,4 @@
-"""What people do to jobs leaves a line in the job's history, and wakes the engine."""
+"""What people do to jobs is recorded in the job's history, and wakes the engine."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -25,7 +25,7 @@ def history():
     return list(JobAction.objects.order_by("pk").values_list("verb", "user_name", "images", "parameters"))
 
 
-def test_every_act_is_written_down_with_who_did_it(anna):
+def test_every_action_is_recorded_with_who_did_it(anna):
     job = submit_job(2)
     actions.pause(job.pk, anna)
     actions.prioritize(job.pk, 3, anna)
@@ -47,7 +47,7 @@ def test_the_name_stays_when_the_user_goes(anna):
     assert JobAction.objects.values_list("user", "user_name").get() == (None, "anna")
 
 
-def test_what_is_refused_leaves_no_line(anna):
+def test_what_is_refused_is_not_recorded(anna):
     job = submit_job(1)
     with pytest.raises(queue.NotPossible):
         actions.resume(job.pk, anna)
@@ -63,7 +63,7 @@ def test_a_retry_of_what_is_retryable_leaves_the_rest(anna):
     assert actions.retry(job.pk, anna, ImageFilter(code="http_404")).reopened == 1
 
 
-def test_the_preview_tells_apart_what_can_help(anna, settings):
+def test_the_preview_says_how_many_a_retry_can_help(anna, settings):
     settings.MAX_ATTEMPTS = 1
     job = submit_visits(
         (KNOWN_STORE, ["http://a.test/1", "http://b.test/2"]), ("new", ["http://n/1"]), ("no", ["http://n/2"])
@@ -86,7 +86,7 @@ def test_many_jobs_at_once_each_by_itself(anna):
     assert acted.refused == {jobs[1].pk: f"Job {jobs[1].pk} has ended; there is nothing to cancel."}
 
 
-def test_an_act_on_many_jobs_ends_in_time_and_says_how_many_are_left(anna):
+def test_an_action_on_many_jobs_ends_in_time_and_says_how_many_are_left(anna):
     for _ in range(3):
         submit_job(1)
     acted = actions.act_on_all(Job.objects.all(), lambda job_id: actions.cancel(job_id, anna), seconds=0)

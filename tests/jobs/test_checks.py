@@ -19,7 +19,7 @@ def ids(*, deploy=False):
 
 @pytest.fixture(autouse=True)
 def _defaults(settings):
-    """What the settings say when the environment says nothing."""
+    """The settings without any environment variables."""
     settings.FETCH_ALLOW_CIDRS = []
     settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.1, 0.4
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 1.0, 60.0
@@ -46,7 +46,7 @@ def test_backoff_bounds_are_in_order(settings, base, longest, expected):
 
 
 @pytest.mark.parametrize(("images", "pending", "expected"), [(100, 100, []), (101, 100, ["jobs.E004"])])
-def test_the_largest_job_fits_into_the_queue(settings, images, pending, expected):
+def test_the_largest_job_fits_in_the_queue(settings, images, pending, expected):
     settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = images, pending
     assert ids() == expected
 
@@ -78,7 +78,7 @@ def test_allowed_networks_are_narrow(settings, network, expected):
 
 
 @pytest.mark.parametrize(("pool", "expected"), [(10, []), (9, ["jobs.W001"])])
-def test_the_pool_has_room_for_every_thread(settings, pool, expected):
+def test_the_pool_has_a_connection_for_every_thread(settings, pool, expected):
     settings.DATABASE_POOL_SIZE = pool
     assert ids() == expected
 
@@ -87,28 +87,28 @@ def test_the_pool_has_room_for_every_thread(settings, pool, expected):
     ("lease_only", "direct", "expected"),
     [(True, "", []), (False, "postgresql://h/n", []), (True, "postgresql://h/n", ["jobs.W002"])],
 )
-def test_a_direct_way_makes_lease_only_needless(settings, lease_only, direct, expected):
+def test_a_direct_connection_makes_lease_only_needless(settings, lease_only, direct, expected):
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = lease_only, direct
     assert ids() == expected
 
 
 @pytest.mark.parametrize(
-    ("seats", "crashes", "expected"),
+    ("slots", "crashes", "expected"),
     [(64, 4, []), (64, 3, ["jobs.W004"]), (8, 3, []), (8, 2, ["jobs.W004"]), (1024, 6, []), (1024, 5, ["jobs.W004"])],
 )
-def test_there_are_crashes_enough_to_find_the_guilty_image(settings, seats, crashes, expected):
-    settings.WORKER_THREADS, settings.MAX_CRASHES = seats, crashes
+def test_there_are_enough_crashes_to_isolate_a_poison_pill(settings, slots, crashes, expected):
+    settings.WORKER_THREADS, settings.MAX_CRASHES = slots, crashes
     assert ids() == expected
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1/32", "126.0.0.0/7", "::1/128", "169.254.169.254/32", "fe80::1/128"])
-def test_local_addresses_are_warned_of_in_deployment_alone(settings, network):
+def test_local_addresses_get_a_warning_in_deployment_only(settings, network):
     settings.FETCH_ALLOW_CIDRS = [ip_network(network)]
     assert ids() == []
     assert ids(deploy=True) == ["jobs.W003"]
 
 
-def test_private_networks_are_not_warned_of(settings):
+def test_private_networks_get_no_warning(settings):
     settings.FETCH_ALLOW_CIDRS = [ip_network("10.0.0.0/8"), ip_network("192.168.1.0/24")]
     assert ids(deploy=True) == []
 

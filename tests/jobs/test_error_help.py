@@ -14,7 +14,7 @@ STATUSES = [status for status in range(100, 1000) if status != 200]
 
 
 def reads_well(text: str) -> bool:
-    """One to three whole sentences on one line, in no more words than anybody reads."""
+    """One to three whole sentences on one line, short enough to be read."""
     return bool(re.fullmatch(r"[A-Z][^\n]{20,260}\.", text)) and "  " not in text and len(re.findall(r"\. ", text)) <= 2
 
 
@@ -38,7 +38,7 @@ def test_every_setting_that_is_named_exists(settings):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
-def test_a_code_is_explained_by_its_own_words(error):
+def test_a_code_is_explained_by_its_own_sentence_and_advice(error):
     found = explain(error.code)
     assert (found.code, found.sentence, found.advice) == (error.code, error.sentence, ADVICE[error])
 
@@ -69,13 +69,13 @@ def test_a_code_says_whether_a_retry_can_help(code, retry):
     assert retry.sentence
 
 
-def test_what_is_worth_a_persons_retry_is_exactly_what_need_not_be_mended_first():
+def test_what_a_persons_retry_can_help_is_exactly_what_needs_no_repair_first():
     codes = [error.code for error in ERRORS] + [f"http_{status}" for status in STATUSES]
     assert {code for code in codes if explain(code).retry is not Retry.AFTER_REPAIR} == set(retryable_codes())
     assert {code for code in codes if explain(code).retry is Retry.AUTOMATIC} == set(filter(is_transient, codes))
 
 
-def test_an_unknown_store_is_to_be_imported_first():
+def test_an_unknown_store_has_to_be_imported_first():
     assert "Import" in explain("unknown_store").advice
 
 
@@ -85,7 +85,7 @@ def test_an_unknown_store_is_to_be_imported_first():
         ([401, 403], "The photo host wants a sign-in"),
         ([404, 410], "The photo was deleted"),
         ([429], "The photo host limits"),
-        ([502, 503, 504], "The photo host, or what stands behind it,"),
+        ([502, 503, 504], "The photo host, or a server behind it,"),
         ([500, 501, 505, 511, 521, 530, 599, 999], "The photo host is broken"),
         ([100, 103, 201, 204, 300, 304, 400, 402, 405, 408, 409, 418, 425, 451, 499], "The photo host answered with"),
     ],

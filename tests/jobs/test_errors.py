@@ -18,7 +18,7 @@ RETRIED = {
 
 def test_every_class_is_either_a_branch_or_has_a_code():
     classes = {value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, ImageError)}
-    # The last two have the codes of others.
+    # The last two use the codes of other errors.
     branches = {ImageError, errors.FetchError, errors.MeasureError, errors.HostPaused, errors.TooManyLookUps}
     assert set(all_errors()) == classes - branches
 
@@ -46,17 +46,17 @@ def test_every_code_has_a_sentence_and_fits_its_column(error):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
-def test_only_what_may_heal_is_retried(error):
+def test_only_transient_errors_are_retried(error):
     assert error.retryable == (error.code in RETRIED)
     assert is_transient(error.code) == error.retryable
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
-def test_no_library_mistakes_an_error_for_its_own(error):
+def test_no_library_takes_an_error_for_its_own(error):
     assert not issubclass(error, (OSError, RequestException))
 
 
-def test_a_status_is_retried_where_the_standard_says_that_a_second_request_may_do():
+def test_a_status_is_retried_where_the_standard_says_that_a_second_request_may_succeed():
     retried = set()
     for status in range(100, 1000):
         error = HTTPStatus(status)
@@ -74,7 +74,7 @@ def test_a_status_is_retried_where_the_standard_says_that_a_second_request_may_d
         (errors.ReadTimeout(), 2, 3, True),
         (errors.ReadTimeout(), 3, 3, False),
         (errors.ReadTimeout(), 1, 1, False),
-        # Errors that rarely heal get one more attempt, however many MAX_ATTEMPTS allows.
+        # Errors that are rarely transient get one more attempt, however many MAX_ATTEMPTS allows.
         (errors.DNSNotFound(), 1, 3, True),
         (errors.DNSNotFound(), 2, 3, False),
         (errors.TLSFailed(), 2, 100, False),
@@ -83,7 +83,7 @@ def test_a_status_is_retried_where_the_standard_says_that_a_second_request_may_d
         (errors.NotAnImage(), 0, 100, False),
         (HTTPStatus(503), 2, 3, True),
         (HTTPStatus(404), 0, 3, False),
-        # MAX_CRASHES has been reached, and a store stays unknown until somebody imports it.
+        # MAX_CRASHES has been reached, and a store stays unknown until it is imported.
         (errors.CrashLoop(), 0, 3, False),
         (errors.UnknownStore(), 0, 3, False),
         (errors.Skipped(), 0, 3, False),
@@ -95,7 +95,7 @@ def test_an_image_gets_another_attempt_up_to_the_limit_of_its_error(error, attem
 
 
 @pytest.mark.parametrize("code", ["", "unheard_of", "http_", "http_<status>", "http_abc", "xhttp_503", "http_503x"])
-def test_an_unknown_code_is_not_retryable(code):
+def test_an_unknown_code_is_not_transient(code):
     assert is_transient(code) is False
 
 
@@ -104,7 +104,7 @@ def test_an_error_keeps_the_seconds_that_a_server_asked_for():
     assert errors.ReadTimeout().retry_after is None
 
 
-def test_a_persons_retry_can_help_where_a_failure_may_heal_or_nothing_was_tried():
+def test_a_persons_retry_can_help_transient_failures_and_images_never_tried():
     codes = errors.retryable_codes()
     assert {code for code in codes if not is_transient(code)} == {"skipped", "canceled"}
     assert {"deadline", "http_503", "connection"} <= set(codes)

@@ -1,4 +1,4 @@
-"""Do failpoints strike where they are armed, and nowhere else?"""
+"""Do failpoints act where they are armed, and nowhere else?"""
 
 import os
 import signal
@@ -12,11 +12,11 @@ from jobs import failpoints
 from tests.conftest import FIXTURES
 
 
-def test_nothing_happens_where_nothing_is_armed():
+def test_nothing_happens_without_an_armed_failpoint():
     failpoints.hit("claim.after_commit", "anything")
 
 
-def test_an_armed_place_strikes_and_no_other_one():
+def test_an_armed_failpoint_acts_and_no_other():
     with failpoints.armed("claim.after_commit:raise"):
         failpoints.hit("record.after_commit")
         with pytest.raises(failpoints.FailpointError):
@@ -24,14 +24,14 @@ def test_an_armed_place_strikes_and_no_other_one():
     failpoints.hit("claim.after_commit")
 
 
-def test_a_pattern_is_looked_for_in_what_the_place_is_at_work_on():
+def test_a_pattern_is_searched_in_the_subject():
     with failpoints.armed("measure.before@poison:raise"):
         failpoints.hit("measure.before", "http://images.test/good.jpg")
         with pytest.raises(failpoints.FailpointError):
             failpoints.hit("measure.before", "http://images.test/poison.jpg")
 
 
-def test_a_place_can_wait(monkeypatch):
+def test_a_failpoint_can_wait(monkeypatch):
     waits = []
     monkeypatch.setattr(time, "sleep", waits.append)
     with failpoints.armed("fetch.read:sleep(0.05)"):
@@ -40,7 +40,7 @@ def test_a_place_can_wait(monkeypatch):
 
 
 @pytest.mark.parametrize("points", ["claim.after_commit", "claim:explode", "claim@:kill", ":kill", "a:sleep(x)"])
-def test_what_cannot_be_read_is_refused(points):
+def test_a_malformed_list_is_refused(points):
     with pytest.raises(ValueError, match="FAILPOINTS"), failpoints.armed(points):
         pass
 
