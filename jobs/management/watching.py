@@ -1,4 +1,4 @@
-"""A job on a terminal: where it stands, again and again, until it ends."""
+"""Shows a job's progress on a terminal until it ends."""
 
 import sys
 import time
@@ -17,13 +17,13 @@ from jobs.reporting.throughput import estimates
 from jobs.states import JobState
 
 LOOK_SECONDS = 0.5
-# Between two lines where there is no terminal to draw a bar on.
+# The time between two lines when there is no terminal to draw a bar on.
 LINE_SECONDS = 1.0
 BAR_WIDTH = 40
 
 
 class Screen:
-    """Where a job's standing is shown: a bar on a terminal, else a line whenever it has changed."""
+    """Shows a job's status: as a bar on a terminal, otherwise as a line whenever it has changed."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -45,20 +45,20 @@ class Screen:
             yield
 
     def show(self, job: Job) -> None:
-        """The job is read `with_running`."""
+        """Show the job, which must be read `with_running`."""
         if self._bar is not None:
-            self._bar.update(self._task, description=standing(job), split=(job.completed, job.failed, job.total))
+            self._bar.update(self._task, description=status_line(job), split=(job.completed, job.failed, job.total))
             return
         now = time.monotonic()
         if now - self._shown_at < LINE_SECONDS and job.state != JobState.ENDED:
             return
-        line = standing(job)
+        line = status_line(job)
         if line != self._shown:
             self._write(line)
             self._shown, self._shown_at = line, now
 
     def say(self, sentence: str) -> None:
-        """Beside the bar, to stay."""
+        """Print the sentence above the bar, where it stays."""
         if self._bar is not None:
             self._bar.console.print(sentence, markup=False, highlight=False)
         else:
@@ -70,30 +70,30 @@ class Screen:
 
 
 class _SplitBar(bars.ProgressColumn):
-    """Completed and failed images in their colours, of all."""
+    """A bar of all images, with completed and failed ones in their colours."""
 
     def render(self, task: bars.Task) -> Text:
         completed, failed, total = task.fields["split"]
         good = BAR_WIDTH * completed // total
-        # What failed is never too little to be seen.
+        # Failed images are always visible, however few.
         bad = min(BAR_WIDTH - good, max(BAR_WIDTH * failed // total, bool(failed)))
         return Text.assemble(
             ("━" * good, "green"), ("━" * bad, "red"), ("━" * (BAR_WIDTH - good - bad), "bright_black")
         )
 
 
-def standing(job: Job) -> str:
-    """One line on a job read `with_running`; two queries where it is running."""
+def status_line(job: Job) -> str:
+    """One line about a job read `with_running`; two queries if it is running."""
     counts = f"{job.finished:,} of {job.total:,}, {job.completed:,} completed, {job.failed:,} failed"
     line = f"job {job.pk} {job.state}: {counts}"
     waiting = waits([job])
     if estimate := estimates([job], waiting).get(job.pk):
         left = (job.total - job.finished) / estimate.images_per_second
         line += f", {estimate.images_per_second:.1f} images/s, about {in_words(left)} left"
-    return line + _waits_in_words(waiting.get(job.pk, NONE))
+    return line + _waits_text(waiting.get(job.pk, NONE))
 
 
-def _waits_in_words(waiting: Waits) -> str:
+def _waits_text(waiting: Waits) -> str:
     if not waiting.hosts:
         return ""
     first = waiting.hosts[0]
@@ -104,19 +104,19 @@ def _waits_in_words(waiting: Waits) -> str:
 
 
 def in_words(seconds: float) -> str:
-    """Such as `40 s`, `12 min`, `3.5 h`."""
+    """For example `40 s`, `12 min`, `3.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def watch(job_id: int, stream: TextIO | None = None) -> Job:
-    """Show the job until it ends, and return it. A database that is away meanwhile is waited for.
+    """Show the job until it ends, and return it. If the database becomes unavailable, wait for it.
 
-    Raises Job.DoesNotExist where it is deleted, and KeyboardInterrupt.
+    Raises Job.DoesNotExist if the job is deleted, and KeyboardInterrupt.
     """
     screen = Screen(stream or sys.stderr)
-    told = away = False
+    warned = unavailable = False
     with screen.open():
         while True:
             try:
@@ -124,13 +124,13 @@ def watch(job_id: int, stream: TextIO | None = None) -> Job:
                 screen.show(job)
                 if job.state == JobState.ENDED:
                     return job
-                if not told and not Worker.objects.alive().exists():
+                if not warned and not Worker.objects.alive().exists():
                     screen.say("No worker is alive; the job waits until one is: start ./run serve or ./run work.")
-                    told = True
-                away = False
+                    warned = True
+                unavailable = False
             except (OperationalError, InterfaceError):
                 connection.close()
-                if not away:
-                    screen.say("The database is away; waiting for it.")
-                away = True
+                if not unavailable:
+                    screen.say("The database is unavailable; waiting for it.")
+                unavailable = True
             time.sleep(LOOK_SECONDS)

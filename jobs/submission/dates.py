@@ -7,8 +7,8 @@ More lenient than RFC 3339: a time without an offset is UTC, a date alone is tha
 import re
 from datetime import UTC, datetime, timedelta
 
-# Calendar and week dates, alone or with a time. What fits is left to `fromisoformat`, which on its own would take
-# any character between date and time.
+# Calendar and week dates, alone or with a time. Texts of this shape go to `fromisoformat`, which by itself would
+# accept any character between date and time.
 _SHAPE = re.compile(
     r"(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-?W\d\d-?\d)"
     r"([T ]\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
@@ -19,13 +19,13 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 
 def read_instant(text: str) -> datetime | None:
-    """The instant, or the first instant of the day, that `text` names, in UTC; None where it names none."""
+    """The instant, or the first instant of the day, that `text` names, in UTC; None if it is not a date or time."""
     read = _read(text)
     return read[0] if read else None
 
 
 def read_period(text: str) -> tuple[datetime, datetime] | None:
-    """From when, and up to but not including when, in UTC: the day or the instant that `text` names."""
+    """The day or the instant that `text` names, as its start and its (exclusive) end in UTC; None as above."""
     read = _read(text)
     if read is None:
         return None
@@ -44,7 +44,7 @@ def _read(text: str) -> tuple[datetime, bool] | None:
         if instant.tzinfo is None:
             instant = instant.replace(tzinfo=UTC)
         elif instant.tzinfo is not UTC:
-            # An offset can push the calendar's first and last hours out of it.
+            # An offset can move the first and last hours of the calendar out of its range.
             instant = instant.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -1,6 +1,6 @@
-"""What would happen if this were submitted: every error at once, and what is worth a look before it is sent.
+"""A dry run of a submission: every error at once, and warnings about what may not be as intended.
 
-Nothing is stored, and nobody is asked but the database: no name is resolved, no URL fetched.
+Nothing is stored, and only the database is queried: no name is resolved, no URL fetched.
 """
 
 import heapq
@@ -20,16 +20,16 @@ from jobs.submission.submit import VisitPayload, too_many_pending
 from jobs.submission.typos import Misspelling, find_misspellings
 from stores.models import Store
 
-# As many as anybody reads of one kind; beyond, they are counted.
+# How many groups of one kind are listed; further ones are only counted.
 MAX_LISTED = 20
-# Where one of them stands: the first places are enough to find it by.
+# How many places are named for each group, enough to find it.
 MAX_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or worth a look. `path` leads to the place in the body, from the outside in; it is
-    empty where the whole body is meant. `code` is stable."""
+    """An error or a warning. `path` leads to the place in the body, from the outside in; it is empty if the whole body
+    is meant. `code` is stable."""
 
     code: str
     message: str
@@ -38,7 +38,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Of the sound visits. `hosts` are those of URLs that will be fetched."""
+    """Counts of the valid visits and what they hold. `hosts` are those of URLs that will be fetched."""
 
     visits: int
     images: int
@@ -48,9 +48,9 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Things alike: how many there are in the body, and the first MAX_PLACES places of them.
+    """Items of the body that share something: how many there are, and their first MAX_PLACES places.
 
-    `subject` is what they share: a store's id, a URL, a sentence of the guard, a text.
+    `subject` is what they share: a store's id, a URL, the guard's reason, a visit or a time.
     """
 
     subject: str
@@ -60,7 +60,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The largest MAX_LISTED of `total` groups, in `listed`. `count`: of all groups together."""
+    """The largest MAX_LISTED of `total` groups, in `listed`. `count` is the number of items in all groups together."""
 
     total: int
     count: int
@@ -69,11 +69,12 @@ class Groups:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a submission would come to: refused where there are `errors`; else accepted, and `warnings` say what of it
-    will not go as somebody may have thought. JSON by `dataclasses.asdict`.
+    """What a submission would do: be refused if there are `errors`, otherwise be accepted, with `warnings` about what
+    may not go as intended. JSON by `dataclasses.asdict`.
 
-    All but `errors` speaks of the sound visits alone. Counted are images, but visits in `repeated_visits` and
-    `undated_visits`. `seconds`: how long it may take with all seats to itself; None where no worker is alive.
+    Everything but `errors` describes the valid visits only. Groups count images, except `repeated_visits` and
+    `undated_visits`, which count visits. `seconds` is how long the job may take if it has all worker slots to itself;
+    None if no worker is alive.
     """
 
     errors: list[Finding]
@@ -93,13 +94,13 @@ class DryRun:
 
 
 def dry_run(data: Any, owner: User | None) -> DryRun:
-    """Of a decoded body that this user would submit. Four queries at most, whatever its size; 100,000 images take
-    a second."""
+    """What submitting this decoded body as this user would do. At most four queries, whatever its size; 100,000 images
+    take a second."""
     try:
         visits: Mapping[int, VisitPayload] = dict(enumerate(parse_submission(data).visits))
         errors: list[Finding] = []
     except InvalidPayload as invalid:
-        visits = invalid.sound
+        visits = invalid.valid_visits
         errors = [_error(problem) for problem in invalid.problems]
     unknown = _unknown_stores(visits)
     refused, hosts = _refused_urls(visits)
@@ -110,16 +111,16 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     repeated_visits = _repeated_visits(visits)
     undated = _undated_visits(visits)
     misspellings = find_misspellings(data)
-    # An image of an unknown store with a URL that is refused counts twice; nobody will miss its fraction of a second.
+    # An image of an unknown store whose URL is refused is subtracted twice, which hardly changes the estimate.
     seconds = seconds_for(max(0, images - unknown.count - refused.count))
     return DryRun(
         errors=errors,
         warnings=[
             *_warn("unknown_stores", unknown, "image(s) of {total} store(s) not in the store master will fail"),
-            *_warn("refused_urls", refused, "image(s) will fail without a fetch, by their URL alone"),
-            *_warn("repeated_urls", repeated_urls, "image(s) have one of {total} URL(s) that stand more than once"),
-            *_warn("repeated_visits", repeated_visits, "visit(s) share their store and time with another one"),
-            *_warn("undated_visits", undated, "visit(s) have a time that is no date; no filter by date will find them"),
+            *_warn("refused_urls", refused, "image(s) will fail without a fetch because of their URL"),
+            *_warn("repeated_urls", repeated_urls, "image(s) have one of {total} URL(s) that occur more than once"),
+            *_warn("repeated_visits", repeated_visits, "visit(s) have the same store and time as another one"),
+            *_warn("undated_visits", undated, "visit(s) have a time that is not a date, so filters by date miss them"),
             *(Finding("misspelled_key", str(spelling), spelling.path) for spelling in misspellings),
             *([] if seconds is not None else [_NO_WORKER]),
         ],
@@ -134,7 +135,7 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     )
 
 
-_NO_WORKER = Finding("no_worker", "No worker is alive; the job will wait until one is, so nobody knows how long.")
+_NO_WORKER = Finding("no_worker", "No worker is alive; the job will wait until one is, so its duration is unknown.")
 
 
 def _error(problem: Problem) -> Finding:
@@ -159,12 +160,12 @@ def _unknown_stores(visits: Mapping[int, VisitPayload]) -> Groups:
 
 
 def _refused_urls(visits: Mapping[int, VisitPayload]) -> tuple[Groups, int]:
-    """The URLs that the guard refuses, by what it says, and how many hosts the others have.
+    """The URLs that the guard refuses, grouped by its reason, and how many hosts the others have.
 
-    Names are judged when they are resolved, which is not now.
+    Host names are accepted here: they are checked when they are resolved, before a fetch.
     """
     guard = Guard.from_settings()
-    verdicts: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     images: Counter[str] = Counter()
     places: dict[str, list[Path]] = {}
     hosts = set()
@@ -172,21 +173,21 @@ def _refused_urls(visits: Mapping[int, VisitPayload]) -> tuple[Groups, int]:
         try:
             host = guard.admit(url).host
         except FetchError as error:
-            verdict = str(error)
+            reason = str(error)
         else:
-            if host not in verdicts:
-                verdicts[host] = _verdict(guard, host)
-            verdict = verdicts[host]
-            if not verdict:
+            if host not in reasons:
+                reasons[host] = _reason(guard, host)
+            reason = reasons[host]
+            if not reason:
                 hosts.add(host)
                 continue
-        images[verdict] += 1
-        _note(places, verdict, path)
+        images[reason] += 1
+        _note(places, reason, path)
     return _groups(images, places), len(hosts)
 
 
-def _verdict(guard: Guard, host: str) -> str:
-    """Why nothing is fetched from this address; empty for a name, or where it may be connected to."""
+def _reason(guard: Guard, host: str) -> str:
+    """Why nothing is fetched from this address; empty for a name, or if it may be connected to."""
     try:
         ip_address(host)
     except ValueError:
@@ -199,7 +200,7 @@ def _verdict(guard: Guard, host: str) -> str:
 
 
 def _repeated_urls(visits: Mapping[int, VisitPayload]) -> Groups:
-    # Places are looked for afterwards: lists of them for every URL would take more memory than the URLs.
+    # Places are collected afterwards: lists of them for every URL would take more memory than the URLs.
     times = Counter(url for visit in visits.values() for url in visit.image_urls)
     repeated = Counter({url: count for url, count in times.items() if count > 1})
     listed = dict(_largest(repeated))
@@ -226,7 +227,7 @@ def _repeated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
 
 
 def _store_and_time(visit: VisitPayload) -> tuple[str, Any]:
-    # One instant has many spellings.
+    # One instant can be written in many ways.
     return visit.store_id, visit.visited_at or visit.visit_time
 
 
@@ -260,5 +261,5 @@ def _groups(count: Counter[str], places: Mapping[str, list[Path]]) -> Groups:
 
 
 def _largest(count: Counter[str]) -> Iterable[tuple[str, int]]:
-    """Of equal ones those that came first."""
+    """The largest counts; of equal ones, those that came first."""
     return heapq.nlargest(MAX_LISTED, count.items(), key=lambda each: each[1])

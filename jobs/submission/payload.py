@@ -1,7 +1,7 @@
-"""The shape and the wording of a submission: bytes in, visits out, or sentences that say what is wrong.
+"""Validation of a submission: bytes in, visits out, or sentences that say what is wrong.
 
-Nothing here asks the database. Everything is checked by hand: nested serializers take a second of CPU for what a
-loop does in a tenth, and let `"1"`, `1.0` and `true` pass for the number 1.
+Nothing here queries the database. Everything is checked by hand: nested serializers take a second of processor time for
+what a loop does in a tenth, and accept `"1"`, `1.0` and `true` as the number 1.
 """
 
 import json
@@ -25,22 +25,22 @@ MAX_STORE_ID = 64
 MAX_VISIT_TIME = 200
 MAX_URL = 2048
 URL_RULE = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
-# Enough to mend a client by; listing every fault of a large body would cost more than reading it.
+# Enough to fix a client; listing every problem of a large body would cost more than reading it.
 MAX_PROBLEMS = 100
 
-# Escapes up to the first NUL or half a surrogate pair, in text whose escapes are known to be well formed.
-_SOUND_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u0000|u[dD][89a-fA-F]).)*+", re.DOTALL)
+# Text up to the first escaped NUL or lone surrogate; its escapes are known to be well formed.
+_VALID_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u0000|u[dD][89a-fA-F]).)*+", re.DOTALL)
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
-# Where in the body a value stands: keys and list indexes from the outside in, as in a JSON Pointer.
+# The place of a value in the body: keys and list indexes from the outside in, as in a JSON Pointer.
 type Path = tuple[str | int, ...]
 
 
 class StrictJSONParser(JSONParser):
-    """JSON as RFC 8259 defines it: UTF-8, no key twice in an object, no NaN, no number beyond a float.
+    """JSON as RFC 8259 defines it: UTF-8, no duplicate keys in an object, no NaN, no number too large for a float.
 
-    A subclass of JSONParser, because the framework holds bodies to DATA_UPLOAD_MAX_MEMORY_SIZE for that class only.
+    A subclass of JSONParser, because the framework applies DATA_UPLOAD_MAX_MEMORY_SIZE to that class only.
     Raises ParseError.
     """
 
@@ -58,32 +58,32 @@ class StrictJSONParser(JSONParser):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a body: where, and what, in words that follow the place."""
+    """One thing wrong with a body: its place, and a complaint that continues a sentence beginning with the place."""
 
     path: Path
     complaint: str
 
     @property
     def sentence(self) -> str:
-        """Such as `visits[3].store_id is missing`, without a full stop."""
+        """For example `visits[3].store_id is missing`, without a full stop."""
         return f"{place_of(self.path)} {self.complaint}"
 
 
 def place_of(path: Path) -> str:
-    """The path for people: `visits[3].store_id`."""
+    """The path in readable form: `visits[3].store_id`."""
     place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
     return place.removeprefix(".") or "The body"
 
 
 class InvalidPayload(ParseError):
-    """The body is JSON, but no submission; `problems` holds its faults, the first MAX_PROBLEMS at most.
+    """The body is JSON, but not a valid submission; `problems` holds what is wrong, at most the first MAX_PROBLEMS.
 
-    `sound` holds the visits that nothing is wrong with, by their place among the visits, as far as the body was read.
+    `valid_visits` holds the visits without problems, by their index in the body, as far as the body was read.
     """
 
-    def __init__(self, problems: Sequence[Problem], sound: Mapping[int, VisitPayload] | None = None) -> None:
+    def __init__(self, problems: Sequence[Problem], valid_visits: Mapping[int, VisitPayload] | None = None) -> None:
         self.problems = problems
-        self.sound = sound or {}
+        self.valid_visits = valid_visits or {}
         more = len(problems) - 1
         least = "at least " if len(problems) >= MAX_PROBLEMS else ""
         noun = "problem" if more == 1 else "problems"
@@ -93,14 +93,14 @@ class InvalidPayload(ParseError):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What may be stored as it is."""
+    """A valid submission, which may be stored."""
 
     visits: list[VisitPayload]
     on_error: OnError
 
 
 def parse_submission(data: Any) -> Submission:
-    """Hold decoded JSON to the HTTP contract's rules for a submission; unknown keys are ignored.
+    """Check decoded JSON against the HTTP contract's rules for a submission; unknown keys are ignored.
 
     Raises InvalidPayload.
     """
@@ -121,23 +121,23 @@ def parse_submission(data: Any) -> Submission:
     else:
         problems.add((), "visits", "must be a list of at least one visit", data)
     if problems.found:
-        raise InvalidPayload(problems.found, problems.sound)
-    return Submission(list(problems.sound.values()), OnError(on_error))
+        raise InvalidPayload(problems.found, problems.valid_visits)
+    return Submission(list(problems.valid_visits.values()), OnError(on_error))
 
 
 class _Problems:
-    """Collects problems beside what is sound, and raises InvalidPayload as soon as there are enough of them."""
+    """Collects problems and valid visits, and raises InvalidPayload as soon as there are MAX_PROBLEMS problems."""
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
-        self.sound: dict[int, VisitPayload] = {}
+        self.valid_visits: dict[int, VisitPayload] = {}
 
     def add(self, path: Path, key: str | int, complaint: str, holder: Mapping[str, Any] | None = None) -> None:
-        """`holder` is the object that should have `key`: where it has not, that is the complaint."""
+        """`holder` is the object that should have `key`: if the key is missing, that is the complaint."""
         missing = holder is not None and key not in holder
         self.found.append(Problem((*path, key), "is missing" if missing else complaint))
         if len(self.found) >= MAX_PROBLEMS:
-            raise InvalidPayload(self.found, self.sound)
+            raise InvalidPayload(self.found, self.valid_visits)
 
 
 def _parse_visits(raw_visits: list[Any], problems: _Problems) -> None:
@@ -156,7 +156,7 @@ def _parse_visits(raw_visits: list[Any], problems: _Problems) -> None:
             problems.add((), "visits", f"must hold at most {settings.MAX_IMAGES_PER_JOB:,} images in all")
             break
         if len(problems.found) == before:
-            problems.sound[number] = VisitPayload(store_id, visit_time, read_instant(visit_time), image_urls)
+            problems.valid_visits[number] = VisitPayload(store_id, visit_time, read_instant(visit_time), image_urls)
 
 
 def _parse_text(raw: dict[str, Any], path: Path, key: str, longest: int, problems: _Problems) -> str:
@@ -183,7 +183,7 @@ def text_rule(longest: int) -> str:
 
 
 def is_url_text(url: str) -> bool:
-    """Whether this may stand in `image_url`: URL_RULE. Whether it is a URL is found out by the fetch."""
+    """Whether `image_url` may hold this, by URL_RULE. Whether it is a URL is checked when it is fetched."""
     return 1 <= len(url) <= MAX_URL and (url.isprintable() or _CONTROL_CHARACTER.search(url) is None)
 
 
@@ -193,31 +193,31 @@ def load_json(body: bytes) -> Any:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise ParseError(f"The body is not UTF-8: byte {error.start + 1:,} cannot be read.") from None
-    _refuse_heaps_of_containers(body)
+    _refuse_too_many_containers(body)
     try:
         data = json.loads(text, object_pairs_hook=_object, parse_float=_finite_float, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        # Some of the decoder's messages end as if a position followed.
+        # Some of the decoder's messages end with "at", for a position to follow.
         reason = error.msg.removesuffix(" at")
         raise ParseError(f"The body is not JSON: {reason}, line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise ParseError("The body is nested too deeply.") from None
     except ValueError:
         raise ParseError("The body holds an integer of thousands of digits.") from None
-    _refuse_unsound_text(text)
+    _refuse_invalid_text(text)
     return data
 
 
-def _refuse_heaps_of_containers(body: bytes) -> None:
-    """Refuse more lists and objects than a submission can need: 32 MB of empty ones would take 1 GB of memory."""
-    # A visit is an object with a list; as many again for what is ignored.
+def _refuse_too_many_containers(body: bytes) -> None:
+    """Refuse more lists and objects than any submission needs: 32 MB of empty ones would take 1 GB of memory."""
+    # A visit is an object with a list; twice as many allow for ignored keys.
     most = 4 * settings.MAX_IMAGES_PER_JOB + 1_000
     if _count_containers(body) > most and _count_containers(_STRING.sub(b"", body)) > most:
         raise ParseError(f"The body holds more than {most:,} lists and objects, which no submission needs.")
 
 
 def _count_containers(body: bytes) -> int:
-    """An upper bound: brackets within strings count too."""
+    """An upper bound, because brackets within strings are counted, too."""
     return body.count(b"[") + body.count(b"{")
 
 
@@ -225,8 +225,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         key = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        # Dumped, because a key may hold what no answer can be encoded with.
-        raise ParseError(f"The key {json.dumps(key[:64])} stands twice in one object.")
+        # Dumped as JSON, because a key may hold characters that no answer can be encoded with.
+        raise ParseError(f"The key {json.dumps(key[:64])} occurs twice in one object.")
     return members
 
 
@@ -238,16 +238,16 @@ def _finite_float(text: str) -> float:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ParseError(f"The body is not JSON: {name} is no JSON number.")
+    raise ParseError(f"The body is not JSON: {name} is not a JSON number.")
 
 
-def _refuse_unsound_text(text: str) -> None:
-    """Refuse NUL and lone surrogates, which no PostgreSQL text can hold; only an escape can bring them in."""
+def _refuse_invalid_text(text: str) -> None:
+    """Refuse NUL and lone surrogates, which PostgreSQL cannot store as text; only escapes can contain them."""
     if "\\u" not in text:
         return
-    sound = _SOUND_ESCAPES.match(text)
-    position = sound.end() if sound else 0
+    valid = _VALID_ESCAPES.match(text)
+    position = valid.end() if valid else 0
     if position < len(text):
         line = text.count("\n", 0, position) + 1
         column = position - text.rfind("\n", 0, position)
-        raise ParseError(f"A string holds a NUL character or half a surrogate pair, line {line}, column {column}.")
+        raise ParseError(f"A string holds a NUL character or a lone surrogate, line {line}, column {column}.")

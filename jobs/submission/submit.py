@@ -1,4 +1,4 @@
-"""From a checked payload to rows: a job, its visits and its images, in one transaction."""
+"""From a valid payload to rows: a job, its visits and its images, in one transaction."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ IDEMPOTENCY_HOURS = 24
 
 
 class KeyReused(Exception):
-    """The Idempotency-Key came with another body before."""
+    """The Idempotency-Key was used before with another body."""
 
 
 class TooManyPending(Exception):
-    """The owner has as much in the queue as one may have; the text is for the client."""
+    """The owner has as many images in the queue as allowed; the text is for the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class VisitPayload:
-    """One visit as the client sent it; `visited_at` is `visit_time` where it could be read, aware."""
+    """One visit as the client sent it; `visited_at` is `visit_time` as an aware instant, None if it is not a date."""
 
     store_id: str
     visit_time: str
@@ -44,7 +44,7 @@ class VisitPayload:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyToken:
-    """The client's key and what it must stand for."""
+    """The client's key, and the hash of the body that it belongs to."""
 
     key: str
     body_sha256: str
@@ -64,15 +64,15 @@ def submit(
     priority: int = 0,
     idempotency: IdempotencyToken | None = None,
 ) -> Submitted:
-    """Store a job with at least one image; when this returns, all of it is durable and the engine is told.
+    """Store a job with at least one image; when this returns, all of it is durable and the engine has been woken.
 
-    Images of unknown stores are born failed and never fetched. Raises KeyReused and TooManyPending.
+    Images of unknown stores are stored as failed and never fetched. Raises KeyReused and TooManyPending.
     """
     known = set(Store.objects.known(visit.store_id for visit in visits).values_list("store_id", flat=True))
     total = sum(len(visit.image_urls) for visit in visits)
     unknown = sum(len(visit.image_urls) for visit in visits if visit.store_id not in known)
     if refusal := too_many_pending(owner, total - unknown):
-        # What was accepted before needs no room.
+        # A replay adds no images.
         if idempotency is not None and (first := _find(idempotency, owner)) is not None:
             return first
         raise refusal
@@ -93,7 +93,7 @@ def submit(
             transaction.on_commit(wake_up, robust=True)
             failpoints.hit("submit.before_commit", job.pk)
     except IntegrityError:
-        # The unique constraint has waited for a twin's commit; what the twin stored is visible now.
+        # The unique constraint waited for another request with the same key to commit; what that stored is visible now.
         if idempotency is None or (first := _find(idempotency, owner)) is None:
             raise
         return first
@@ -102,9 +102,9 @@ def submit(
 
 
 def too_many_pending(owner: User | None, more: int) -> TooManyPending | None:
-    """Why `more` images of this owner do not fit beside the unfinished ones.
+    """The refusal if `more` images of this owner would exceed the limit together with the unfinished ones; else None.
 
-    Asked before storing and not locked: submissions at the same moment may together pass the limit by what they hold.
+    Checked before storing, without a lock: concurrent submissions may together exceed the limit by their images.
     """
     unfinished = F("total") - F("completed") - F("failed")
     jobs = Job.objects.ongoing().filter(owner=owner)
@@ -118,7 +118,7 @@ def too_many_pending(owner: User | None, more: int) -> TooManyPending | None:
 
 
 def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], now: datetime) -> None:
-    """Insert visits and images by COPY, in submission order: a tenth of the CPU of `bulk_create`."""
+    """Insert visits and images by COPY, in submission order, in a tenth of the processor time of `bulk_create`."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT nextval(pg_get_serial_sequence('jobs_visit', 'id')) FROM generate_series(1, %s)", [len(visits)]
@@ -151,11 +151,11 @@ def _image_rows(
         for url in visit.image_urls:
             if is_known:
                 held = one_by_one and visit.store_id in begun
-                born: tuple[Any, ...] = (ImageState.PENDING.value, held, "", "", None)
+                initial: tuple[Any, ...] = (ImageState.PENDING.value, held, "", "", None)
                 begun.add(visit.store_id)
             else:
-                born = (ImageState.FAILED.value, False, UnknownStore.code, UnknownStore.sentence, now)
-            yield (job.pk, visit_id, url, rank, *born, 0, 0, 0, 0, "")
+                initial = (ImageState.FAILED.value, False, UnknownStore.code, UnknownStore.sentence, now)
+            yield (job.pk, visit_id, url, rank, *initial, 0, 0, 0, 0, "")
             rank += SECONDS_BETWEEN_IMAGES
 
 
@@ -166,14 +166,14 @@ def _copy(cursor: CursorWrapper, statement: str, rows: Iterable[tuple[Any, ...]]
 
 
 def _remember(idempotency: IdempotencyToken, job: Job) -> None:
-    """Tie the key to the job; an IntegrityError where it is tied to another one."""
+    """Bind the key to the job. Raises IntegrityError if it is bound to another one."""
     expired = Now() - timedelta(hours=IDEMPOTENCY_HOURS)
     IdempotencyKey.objects.filter(owner=job.owner, key=idempotency.key, created_at__lt=expired).delete()
     IdempotencyKey.objects.create(owner=job.owner, key=idempotency.key, body_sha256=idempotency.body_sha256, job=job)
 
 
 def _find(idempotency: IdempotencyToken, owner: User | None) -> Submitted | None:
-    """The first submission under this key. Raises KeyReused where it had another body."""
+    """The first submission with this key. Raises KeyReused if it had another body."""
     first = IdempotencyKey.objects.filter(owner=owner, key=idempotency.key).first()
     if first is None:
         return None

@@ -1,4 +1,4 @@
-"""Keys of a submission that nobody reads, and that look like keys that somebody would."""
+"""Keys of a submission that are ignored but look like misspelled keys of the API."""
 
 import re
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from jobs.submission.payload import Path, place_of
 
 BODY_KEYS = ("count", "visits", "on_error")
 VISIT_KEYS = ("store_id", "image_url", "visit_time")
-# Different ones; a body of millions of strange keys is no slip of somebody's pen.
+# How many different unknown keys are looked at: a body with many more of them is not a matter of typos.
 MAX_KEYS = 100
 MAX_LENGTH = 64
-# Of 1, by `difflib`: `imageurls` is 0.94 like `imageurl`, `note` 0.44 like `count`.
-LIKENESS = 0.75
+# The ratio of `difflib`, up to 1: `imageurls` to `imageurl` is 0.94, `note` to `count` 0.44.
+SIMILARITY = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Misspelling:
-    """`key` is ignored and was perhaps meant to be `meant`; it stands in `count` places, the first of them `path`."""
+    """`key` is ignored and probably stands for `meant`; it occurs in `count` places, the first of which is `path`."""
 
     key: str
     meant: str
@@ -32,7 +32,7 @@ class Misspelling:
 
 
 def find_misspellings(data: Any) -> list[Misspelling]:
-    """Of a decoded body, whatever it holds."""
+    """The misspelled keys of a decoded body, which may be any JSON value."""
     if not isinstance(data, dict):
         return []
     found: list[tuple[str, str, int, Path]] = []
@@ -62,7 +62,7 @@ def _meant(key: str, keys: tuple[str, ...]) -> str | None:
     if key in keys or len(key) > MAX_LENGTH:
         return None
     plain = {_plain(each): each for each in keys}
-    matches = get_close_matches(_plain(key), plain, n=1, cutoff=LIKENESS)
+    matches = get_close_matches(_plain(key), plain, n=1, cutoff=SIMILARITY)
     return plain[matches[0]] if matches else None
 
 

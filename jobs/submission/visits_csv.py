@@ -1,9 +1,9 @@
-"""Visits from a file: a CSV becomes the body that a JSON submission has, and `read_visits` takes either.
+"""Visits from a file: a CSV file becomes the body of a JSON submission; `read_visits` accepts either format.
 
-The CSV has a header with `store_id,visit_time,image_url` in any order and any case (`StoreID` too; others are ignored,
-so an exported file can be mended and submitted again), and one row an image: rows of one store and time are one visit,
-in order of first appearance. Quoting is that of RFC 4180; UTF-8 with or without a byte order mark, else cp1252; any
-line ending; blank lines are passed over.
+The CSV file has a header with `store_id,visit_time,image_url` in any order and any case (also `StoreID`; other columns
+are ignored, so an exported file can be corrected and submitted again), and one row per image: rows with the same store
+and time form one visit, in order of first appearance. Quoting follows RFC 4180; the encoding is UTF-8 with or without a
+byte order mark, otherwise cp1252; line endings are arbitrary; blank lines are skipped.
 """
 
 import codecs
@@ -29,15 +29,15 @@ from jobs.submission.payload import (
 )
 from stores.reader import explain, missing_columns
 
-# Header names without case, spaces, hyphens and underscores, and the columns that they name.
+# Header names, ignoring case, spaces, hyphens and underscores, and the columns that they name.
 _COLUMNS = {"storeid": "store_id", "visittime": "visit_time", "imageurl": "image_url"}
 
 
 @dataclass(frozen=True, slots=True)
 class LineProblem:
-    """One thing wrong with a file: where, and what, in words that follow the place.
+    """One thing wrong with a file: its place, and a complaint that continues a sentence beginning with the place.
 
-    Without a `line` the file as a whole is meant, without a `column` the whole row. `column` is spelled as in the file.
+    Without a `line` the whole file is meant, without a `column` the whole row. `column` is spelled as in the file.
     """
 
     line: int | None
@@ -46,7 +46,7 @@ class LineProblem:
 
     @property
     def sentence(self) -> str:
-        """Such as `line 3, 'StoreID': is blank`, without a full stop."""
+        """For example `line 3, 'StoreID': is blank`, without a full stop."""
         if self.line is None:
             return f"the file {self.complaint}"
         column = f", {self.column!r}" if self.column is not None else ""
@@ -54,7 +54,7 @@ class LineProblem:
 
 
 class UnreadableVisits(Exception):
-    """The file holds no visits that could be submitted; `problems` says why, the first MAX_PROBLEMS at most."""
+    """The file does not hold valid visits; `problems` says why, at most the first MAX_PROBLEMS."""
 
     def __init__(self, problems: Sequence[LineProblem], name: str = "") -> None:
         self.problems = problems
@@ -64,10 +64,10 @@ class UnreadableVisits(Exception):
 
 
 def read_visits(file: IO[bytes], name: str = "") -> Any:
-    """The decoded body of a submission: what JSON begins (`{` or `[`) is JSON, anything else CSV.
+    """The decoded body of a submission: a file that begins with `{` or `[` is JSON, any other is CSV.
 
-    Of JSON only the syntax is held to account; the rest is for `parse_submission`. Raises UnreadableVisits, whose text
-    begins with the file's `name`, also for more than MAX_BODY_BYTES, and OSError.
+    Of JSON only the syntax is checked; `parse_submission` checks the rest. Raises UnreadableVisits, whose text begins
+    with the file's `name`, also for a file of more than MAX_BODY_BYTES; and OSError.
     """
     try:
         return _read(file)
@@ -89,7 +89,7 @@ def _read(file: IO[bytes]) -> Any:
 
 
 def parse_visits_csv(content: bytes) -> dict[str, Any]:
-    """`{"count": …, "visits": […]}`, which `parse_submission` accepts.
+    """The body `{"count": …, "visits": […]}`, which `parse_submission` accepts.
 
     Raises UnreadableVisits, also for more than MAX_IMAGES_PER_JOB rows.
     """
@@ -111,7 +111,7 @@ def parse_visits_csv(content: bytes) -> dict[str, Any]:
 
 
 class _Rows:
-    """Store id, time and URL of each row, by iterating; a row with a fault is given all the same, for its number."""
+    """Iterates over store id, time and URL of each row, also of rows with problems, so that all images are counted."""
 
     def __init__(self, text: str) -> None:
         self.problems: list[LineProblem] = []
@@ -124,7 +124,7 @@ class _Rows:
         for place, title in enumerate(self._header):
             column = _COLUMNS.get(re.sub(r"[\s_-]", "", title).casefold())
             if column in places:
-                raise UnreadableVisits([LineProblem(self._line, title, "stands twice in the header")])
+                raise UnreadableVisits([LineProblem(self._line, title, "occurs twice in the header")])
             if column is not None:
                 places[column] = place
         if missing := [column for column in _COLUMNS.values() if column not in places]:
@@ -141,29 +141,29 @@ class _Rows:
                 self.complain(None, f"has {len(cells)} cells where the header has {len(self._header)}")
                 continue
             store_id, visit_time, image_url = (unguard_cell(cells[place]) for place in self._places)
-            self._judge(0, store_id, _text_fault(store_id, MAX_STORE_ID))
-            self._judge(1, visit_time, _text_fault(visit_time, MAX_VISIT_TIME))
-            self._judge(2, image_url, None if is_url_text(image_url) else URL_RULE)
+            self._check_cell(0, store_id, _text_complaint(store_id, MAX_STORE_ID))
+            self._check_cell(1, visit_time, _text_complaint(visit_time, MAX_VISIT_TIME))
+            self._check_cell(2, image_url, None if is_url_text(image_url) else URL_RULE)
             yield store_id, visit_time, image_url
 
     def complain(self, column: str | None, complaint: str) -> None:
-        """Of the row at hand. Raises UnreadableVisits as soon as there are enough problems."""
+        """Add a problem of the current row. Raises UnreadableVisits as soon as there are MAX_PROBLEMS."""
         self.problems.append(LineProblem(self._line, column, complaint))
         if len(self.problems) >= MAX_PROBLEMS:
             raise UnreadableVisits(self.problems)
 
-    def _judge(self, column: int, cell: str, fault: str | None) -> None:
+    def _check_cell(self, column: int, cell: str, complaint: str | None) -> None:
         if not cell.strip():
-            fault = "is blank"
+            complaint = "is blank"
         elif len(cell.strip()) != len(cell):
-            fault = "begins or ends with white space"
-        if fault is not None:
+            complaint = "begins or ends with white space"
+        if complaint is not None:
             assert self._header is not None
-            self.complain(self._header[self._places[column]], fault)
+            self.complain(self._header[self._places[column]], complaint)
 
     def _cells(self) -> Iterator[list[str]]:
         while True:
-            # A row with quoted line breaks is named by the line it begins in.
+            # A row with quoted line breaks is named by its first line.
             self._line = self._reader.line_num + 1
             try:
                 cells = next(self._reader, None)
@@ -175,7 +175,7 @@ class _Rows:
             yield cells
 
 
-def _text_fault(text: str, longest: int) -> str | None:
+def _text_complaint(text: str, longest: int) -> str | None:
     return None if len(text) <= longest else text_rule(longest)
 
 
@@ -191,7 +191,7 @@ def _decode(content: bytes) -> str:
             raise _unreadable("is neither UTF-8 nor cp1252; save it as UTF-8") from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise UnreadableVisits([LineProblem(line, None, "holds a NUL character; it is damaged, or no CSV at all")])
+        raise UnreadableVisits([LineProblem(line, None, "holds a NUL character; it is damaged, or not a CSV file")])
     return text
 
 

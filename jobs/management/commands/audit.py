@@ -7,7 +7,7 @@ from jobs.reporting.audit import audit
 
 
 class Command(BaseCommand):
-    help = "Check every job and image against the service's promises; exit code 0 if all are kept, 1 if one is broken."
+    help = "Check every job and image against the service's guarantees; exit code 0 if all hold, 1 if one is broken."
 
     def handle(self, **options: Any) -> None:
         found = audit()

@@ -15,13 +15,13 @@ from jobs.states import ImageState
 class Command(BaseCommand):
     help = (
         "Export a job's images as CSV or NDJSON to FILE, which appears once it is complete, or to standard output. "
-        "Exit code 0: done; 1: there is no such job, or the file could not be written to its end."
+        "Exit code 0: done; 1: there is no such job, or the file could not be written completely."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("job", type=int, help="the job's id")
-        parser.add_argument("file", type=Path, nargs="?", help="without it, or as -, standard output")
-        parser.add_argument("--format", choices=[*ExportFormat], help="without it by FILE's ending, else csv")
+        parser.add_argument("file", type=Path, nargs="?", help="if missing or -, standard output")
+        parser.add_argument("--format", choices=[*ExportFormat], help="default: by the extension of FILE, else csv")
         parser.add_argument("--state", choices=ImageState.values, help="only images in this state")
         parser.add_argument("--code", help="only images that failed with this code, such as http_404")
         parser.add_argument("--host", help="only images of this host")
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         *,
         job: int,
         file: Path | None,
-        format: str | None,  # noqa: A002 - named as the option is
+        format: str | None,  # noqa: A002 - named like the option
         state: str | None,
         code: str | None,
         host: str | None,
@@ -51,7 +51,7 @@ class Command(BaseCommand):
             written = write(job, image_filter, ExportFormat(format) if format else ending, file or sys.stdout.buffer)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Whoever reads has read enough, and need not be told.
+            # The reader has stopped reading, which is not an error.
             sys.exit(1)
         except (OSError, DatabaseError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip()

@@ -7,7 +7,7 @@ from jobs.models import ImageFilter, Job
 
 
 class Command(BaseCommand):
-    help = "Try a job's failed images again; the job is ongoing until they are done."
+    help = "Retry a job's failed images; the job is ongoing until they are finished."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("job", type=int, help="the job's id")

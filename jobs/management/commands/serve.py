@@ -11,7 +11,7 @@ from stores.models import Store
 
 
 class Command(BaseCommand):
-    help = "Serve the dashboard, the API and the admin, and work the queue, until SIGTERM or Ctrl-C."
+    help = "Serve the dashboard, the API and the admin, and process the queue, until SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -25,16 +25,16 @@ class Command(BaseCommand):
                 "import one: ./run manage import_stores FILE"
             )
         if settings.API_OPEN_IS_UNSET and is_loopback(host):
-            # The log says so once the server listens.
+            # The server logs this once it listens.
             settings.API_OPEN = True
         connection.close()
-        # The pool has threads, and the workers are forked; django-stubs does not know of pools.
+        # The pool has threads, and the workers are forked; django-stubs does not know pools.
         connection.close_pool()  # type: ignore[attr-defined]
         Server(f"[{host}]:{port}" if ":" in host else f"{host}:{port}").run()
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` can be reached from this machine alone."""
+    """Whether `host` can only be reached from this machine."""
     if host == "localhost":
         return True
     try:
@@ -44,7 +44,7 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_missing_migrations() -> None:
-    """Raise CommandError where the database lacks tables that this version needs."""
+    """Raise CommandError if the database lacks migrations that this version needs."""
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:

@@ -23,33 +23,33 @@ from retail_pulse.logs.formatters import escape
 REFUSED = 2
 INTERRUPTED = 130
 OUTCOMES = {JobOutcome.COMPLETED: 0, JobOutcome.FAILED: 1, JobOutcome.CANCELED: 3}
-# Lines of one kind; beyond, they are counted.
+# How many lines of one kind are printed; further ones are only counted.
 MOST_LINES = 10
 
 
 class Command(BaseCommand):
     help = (
         "Submit the visits of FILE as a job: JSON as the API takes it, or CSV with the columns store_id, visit_time "
-        "and image_url, a row an image. Exit code 0: submitted, or with --watch completed; 1: the job failed; 2: the "
-        "file cannot be read or was refused, nothing is submitted; 3: the job was canceled; 130: Ctrl-C, "
-        "the job goes on."
+        "and image_url, a row per image. Exit code 0: submitted, or with --watch completed; 1: the job failed; 2: the "
+        "file cannot be read or is refused, nothing is submitted; 3: the job was canceled; 130: Ctrl-C, "
+        "the job continues."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="- is standard input")
+        parser.add_argument("file", help="- for standard input")
         parser.add_argument("--watch", action="store_true", help="show the job on standard error until it ends")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, submit nothing")
-        parser.add_argument("--on-error", choices=OnError.values, help="goes before what FILE says")
+        parser.add_argument("--dry-run", action="store_true", help="show what would happen, submit nothing")
+        parser.add_argument("--on-error", choices=OnError.values, help="overrides the value in FILE")
         parser.add_argument(
             "--priority",
             type=int,
             default=0,
             choices=range(LOWEST_PRIORITY, HIGHEST_PRIORITY + 1),
             metavar="N",
-            help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}; each step is an hour's advance in the queue",
+            help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}; each step moves the job ahead by an hour in the queue",
         )
-        parser.add_argument("--user", help="whose job it is; without it nobody's")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="of what is printed at the end")
+        parser.add_argument("--user", help="the owner of the job; default: none")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="the format of the output")
 
     def handle(
         self,
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         on_error: str | None,
         priority: int,
         user: str | None,
-        format: str,  # noqa: A002 - named as the option is
+        format: str,  # noqa: A002 - named like the option
         **options: Any,
     ) -> None:
         self.is_text = format == "text"
@@ -122,14 +122,14 @@ class Command(BaseCommand):
         return found.accepted
 
     def follow(self, job_id: int) -> int:
-        """Watch the job to its end, tell what failed, and return the code to end with."""
+        """Watch the job until it ends, print what failed, and return the exit code."""
         try:
             job = watch(job_id)
         except KeyboardInterrupt:
-            self.stderr.write(f"Job {job_id} goes on; look at it with ./run manage export {job_id}.")
+            self.stderr.write(f"Job {job_id} continues; see its results with ./run manage export {job_id}.")
             return INTERRUPTED
         except Job.DoesNotExist:
-            raise CommandError(f"Job {job_id} was deleted meanwhile.") from None
+            raise CommandError(f"Job {job_id} was deleted in the meantime.") from None
         assert job.outcome is not None
         failed = failures(job_id)
         self.document |= {
@@ -143,7 +143,7 @@ class Command(BaseCommand):
 
     def print(self, lines: Iterator[str] | list[str]) -> None:
         for line in lines if self.is_text else ():
-            # What stands in a file must not steer a terminal.
+            # The content of a file must not control the terminal.
             self.stdout.write(escape(line))
 
     def refuse(self, sentence: str) -> NoReturn:
@@ -183,7 +183,7 @@ def dry_run_lines(found: DryRun) -> Iterator[str]:
 
 
 def summary_lines(job: Job, failed: Failures) -> Iterator[str]:
-    """What became of a job that has ended, in lines."""
+    """The result of a job that has ended, in lines."""
     yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} images completed, {job.failed:,} failed"
     for group in failed.groups[:MOST_LINES]:
         place = ", ".join(part for part in (group.host, group.area and f"area {group.area}") if part)

@@ -17,11 +17,11 @@ POLL_SECONDS = 0.2
 
 
 class Command(BaseCommand):
-    help = "Work the queue without serving requests, until SIGTERM or Ctrl-C; start as many of these as you like."
+    help = "Process the queue without serving requests, until SIGTERM or Ctrl-C; any number of these may run."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--drain", action="store_true", help="leave once no image is pending, waiting ones included"
+            "--drain", action="store_true", help="exit once no image is pending, not even a waiting one"
         )
 
     def handle(self, *, drain: bool, **options: Any) -> None:
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         engine = get_engine()
         engine.start()
         try:
-            # A plain flag: a handler that set an event could interrupt the wait for that very event.
+            # A plain flag: a handler that set an event could interrupt the wait for the same event.
             while not self.stopping and not (drain and engine.in_hand == 0 and queue_is_empty()):
                 time.sleep(POLL_SECONDS)
         finally:
@@ -44,10 +44,10 @@ class Command(BaseCommand):
 
 
 def queue_is_empty() -> bool:
-    """Whether no image is pending; held ones count, since an image in some worker's hands will let them go."""
+    """Whether no image is pending. Held images count, too: an image in flight at some worker will release them."""
     try:
         return not ImageResult.objects.pending().exists()
     except DatabaseError:
-        # The database is away for the moment; the engine says so and waits for it, and so do we.
+        # The database is unavailable for the moment; the engine logs this and waits for it, and so does this loop.
         connection.close()
         return False

@@ -1,4 +1,4 @@
-"""`manage.py submit`: what it prints, what it submits, and the code it ends with."""
+"""`manage.py submit`: what it prints, what it submits, and its exit codes."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 from jobs import queue
 from jobs.management import watching
 from jobs.management.commands import submit as command
-from jobs.management.watching import in_words, standing
+from jobs.management.watching import in_words, status_line
 from jobs.models import ImageResult, Job, Worker
 from tests.factories import KNOWN_STORE, defer, look, make_stores, make_worker, pause_host, submit_job
 from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
@@ -26,7 +26,7 @@ THREADS = "jobs.engine.threads.ThreadEngine"
 
 
 def run(*arguments):
-    """Standard output, the code, and the sentence of the failure, if any."""
+    """Standard output, the exit code, and the error message, if any."""
     out = io.StringIO()
     try:
         call_command("submit", *map(str, arguments), stdout=out, stderr=io.StringIO())
@@ -86,7 +86,7 @@ def test_standard_input_is_a_file_too(write, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_warnings_are_printed_and_bounded_and_cannot_steer_the_terminal(write):
+def test_warnings_are_printed_and_bounded_and_cannot_control_the_terminal(write):
     visits = [
         {"store_id": f"\x1b[2J{number}", "visit_time": "noon", "image_url": ["ftp://x"]}
         for number in range(command.MOST_LINES + 2)
@@ -96,7 +96,7 @@ def test_warnings_are_printed_and_bounded_and_cannot_steer_the_terminal(write):
     assert "\x1b" not in out
     assert r"  1 x \x1b[2J0 (visits[0])" in out
     assert "  … and 2 more others" in out
-    assert "warning: 12 image(s) will fail without a fetch, by their URL alone." in out
+    assert "warning: 12 image(s) will fail without a fetch because of their URL." in out
     assert "dry run, nothing submitted" in out
     assert not Job.objects.exists()
 
@@ -118,7 +118,7 @@ def test_a_csv_that_cannot_be_read_lists_every_error_with_line_and_column(write)
 
 
 @pytest.mark.django_db
-def test_what_cannot_be_begun_ends_with_code_2(write, tmp_path, settings):
+def test_a_submission_that_cannot_begin_ends_with_code_2(write, tmp_path, settings):
     assert run(tmp_path / "absent")[1:] == (2, f"{tmp_path / 'absent'}: No such file or directory")
     assert run(write(body()), "--user", "nobody")[1:] == (2, "There is no user 'nobody'.")
     settings.MAX_PENDING_IMAGES = 1
@@ -170,8 +170,8 @@ def test_a_watched_job_that_fails_ends_with_code_1_and_says_why(start_engine, wr
     assert document["failures"][0]["code"] == "http_404"
 
 
-def beside(act):
-    """Do it in a thread with a connection of its own, once the job is there."""
+def in_thread(act):
+    """Do it in a thread with its own connection, once the job exists."""
 
     def do():
         try:
@@ -185,12 +185,12 @@ def beside(act):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_worker_it_says_so_once_and_goes_on_waiting_and_a_canceled_job_ends_with_code_3(write, quick, capsys):
+def test_without_a_worker_it_says_so_once_and_waits_and_a_canceled_job_ends_with_code_3(write, quick, capsys):
     def act(job):
         threading.Event().wait(0.3)
         queue.cancel(job.pk)
 
-    thread = beside(act)
+    thread = in_thread(act)
     out, code, _ = run(write(body()), "--watch")
     thread.join()
     assert code == 3
@@ -211,31 +211,31 @@ def test_ctrl_c_leaves_the_job_running(write, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_is_away_is_waited_for(quick):
+def test_it_waits_for_an_unavailable_database(quick):
     job = submit_job(1)
     screen = io.StringIO()
     asked = []
 
-    def be_away(execute, *args):
+    def be_unavailable(execute, *args):
         asked.append(1)
         if len(asked) <= 3:
             raise OperationalError("gone")
         return execute(*args)
 
     queue.cancel(job.pk)
-    with connection.execute_wrapper(be_away):
+    with connection.execute_wrapper(be_unavailable):
         ended = watching.watch(job.pk, screen)
     assert ended.outcome == "canceled"
-    assert screen.getvalue().count("The database is away") == 1
+    assert screen.getvalue().count("The database is unavailable") == 1
 
 
 @pytest.mark.django_db
-def test_a_standing_takes_two_queries_beside_the_job(django_assert_num_queries):
+def test_a_status_line_takes_two_queries_besides_the_job(django_assert_num_queries):
     job = submit_job(1)
     assert queue.claim(make_worker(), limit=1)
     job = look(job)
     with django_assert_num_queries(2):
-        assert standing(job) == f"job {job.pk} running: 0 of 1, 0 completed, 0 failed"
+        assert status_line(job) == f"job {job.pk} running: 0 of 1, 0 completed, 0 failed"
 
 
 class Terminal(io.StringIO):
@@ -256,17 +256,17 @@ def test_on_a_terminal_there_is_a_bar_of_completed_and_failed(quick):
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (6000, "1.7 h")]
 )
-def test_durations_are_said_in_few_words(seconds, words):
+def test_durations_are_short(seconds, words):
     assert in_words(seconds) == words
 
 
 @pytest.mark.django_db
 def test_a_job_that_waits_for_a_host_says_so():
     job = submit_job(3)
-    assert "wait" not in standing(look(job))
+    assert "wait" not in status_line(look(job))
     pause_host("photos.test:443")
     defer(job, "photos.test:443", 2)
-    assert standing(look(job)).endswith("0 failed, 2 wait for photos.test: it answered 503")
+    assert status_line(look(job)).endswith("0 failed, 2 wait for photos.test: it answered 503")
     pause_host("other.test:80")
     defer(job, "other.test:80")
-    assert standing(look(job)).endswith(", all of them wait for photos.test and 1 more: it answered 503")
+    assert status_line(look(job)).endswith(", all of them wait for photos.test and 1 more: it answered 503")

@@ -52,7 +52,7 @@ def test_an_instant_lasts_a_microsecond():
         "9999-12-31T23:59:59-00:01",
     ],
 )  # fmt: skip
-def test_what_is_no_time_is_none(text):
+def test_what_is_not_a_time_is_none(text):
     assert read_instant(text) is None
     assert read_period(text) is None
 
@@ -64,7 +64,7 @@ def test_the_calendars_first_and_last_instants_are_read():
 
 
 @given(st.text(max_size=200) | st.from_regex(r"\d{4}-?(W?\d\d)-?\d\d?([T ][\d:.,]{1,15}[Z+-]?[\d:]{0,5})?"))
-def test_no_text_makes_it_fail(text):
+def test_no_text_raises(text):
     period = read_period(text)
     if period is not None:
         assert period[0] <= period[1]
@@ -76,6 +76,6 @@ def test_every_datetime_is_read_back(instant):
         expected = instant.astimezone(UTC)
     except OverflowError:
         expected = None
-    # Offsets with seconds, as of the time before railways, are no RFC 3339.
+    # Offsets with seconds, from before standard time, are not RFC 3339.
     if instant.utcoffset().total_seconds() % 60 == 0:
         assert read_instant(instant.isoformat()) == expected

@@ -42,7 +42,7 @@ def listed(groups):
     return [(group.subject, group.count, group.places) for group in groups.listed]
 
 
-def test_a_good_body_is_accepted_without_a_word():
+def test_a_valid_body_is_accepted_without_warnings():
     make_worker()
     found = dry_run(body(visit("http://a.test/1", "https://b.test/2"), visit(time="2026-11-26")), None)
     assert (found.accepted, found.errors, found.warnings) == (True, [], [])
@@ -55,7 +55,7 @@ def test_nothing_is_stored():
     assert not ImageResult.objects.exists()
 
 
-def test_every_error_is_told_at_once_with_its_place_and_the_rest_is_still_checked():
+def test_every_error_is_listed_with_its_place_and_the_rest_is_still_checked():
     data = {"count": 4, "visits": [visit(), {"store_id": ""}, visit(store_id="nowhere"), 7]}
     found = dry_run(data, None)
     assert not found.accepted
@@ -71,13 +71,13 @@ def test_every_error_is_told_at_once_with_its_place_and_the_rest_is_still_checke
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 7, {}, {"visits": "x"}, {"visits": []}, {"visits": [[]]}])
-def test_whatever_the_body_is_it_is_told_what_is_wrong(data):
+def test_whatever_the_body_is_the_answer_says_what_is_wrong(data):
     found = dry_run(data, None)
     assert found.errors
     assert found.numbers.images == 0
 
 
-def test_no_more_errors_are_listed_than_a_person_mends():
+def test_at_most_max_problems_are_listed():
     wrong = [{}] * MAX_PROBLEMS
     found = dry_run(body(visit(), *wrong, visit()), None)
     assert len(found.errors) == MAX_PROBLEMS
@@ -94,13 +94,13 @@ def test_unknown_stores_are_listed_with_their_images_the_most_first():
     assert found.accepted
 
 
-def test_a_long_list_is_cut_and_counted_in_full():
+def test_a_long_list_is_cut_off_but_counted_in_full():
     stores = [visit(store_id=f"X{number}") for number in range(MAX_LISTED + 1)]
     found = dry_run(body(*stores), None).unknown_stores
     assert (len(found.listed), found.total, found.count) == (MAX_LISTED, MAX_LISTED + 1, MAX_LISTED + 1)
 
 
-def test_a_url_that_stands_twice_is_told_with_its_places():
+def test_a_repeated_url_is_listed_with_its_places():
     found = dry_run(
         body(visit("http://a.test/1", "http://a.test/2"), visit("http://a.test/1", time="2026-11-26")), None
     )
@@ -109,7 +109,7 @@ def test_a_url_that_stands_twice_is_told_with_its_places():
     assert "repeated_urls" in warned(found)
 
 
-def test_only_the_first_places_are_told():
+def test_only_the_first_places_are_listed():
     found = dry_run(body(visit(*["http://a.test/1"] * (MAX_PLACES + 1))), None).repeated_urls
     assert (found.listed[0].count, len(found.listed[0].places)) == (MAX_PLACES + 1, MAX_PLACES)
 
@@ -143,7 +143,7 @@ def test_a_visit_is_the_same_by_its_store_and_instant(first, second, same):
         ("http://169.254.169.254/", "169.254.169.254 is at an address that this service does not fetch from."),
     ],
 )
-def test_a_url_that_is_refused_without_a_fetch_is_told_by_the_guards_own_sentence(url, sentence):
+def test_a_url_that_is_refused_without_a_fetch_is_listed_with_the_guards_reason(url, sentence):
     found = dry_run(body(visit("http://a.test/1", url)), None)
     assert listed(found.refused_urls) == [(sentence, 1, ["visits[0].image_url[1]"])]
     assert "refused_urls" in warned(found)
@@ -174,7 +174,7 @@ def test_the_pending_limit_is_that_of_the_submission(settings):
     submit([VisitPayload(KNOWN_STORE, DATE, None, ["http://a.test/1"])])
 
 
-def test_how_long_it_takes_is_told_where_a_worker_is_alive(settings):
+def test_the_duration_is_estimated_if_a_worker_is_alive(settings):
     settings.GPU_MIN_SECONDS = settings.GPU_MAX_SECONDS = 0.3
     eight = body(visit(*[f"http://a.test/{number}" for number in range(8)], "ftp://a.test"), visit(store_id="nowhere"))
     found = dry_run(eight, None)
@@ -182,12 +182,12 @@ def test_how_long_it_takes_is_told_where_a_worker_is_alive(settings):
     assert "no_worker" in warned(found)
     make_worker()
     found = dry_run(eight, None)
-    # 4 seats, 0.3 s of the model and 0.1 s of a download.
+    # 4 slots, 0.3 s for the model and 0.1 s for a download.
     assert found.seconds == pytest.approx(0.8)
     assert "no_worker" not in warned(found)
 
 
-def test_a_time_that_is_no_date_is_told():
+def test_a_time_that_is_not_a_date_is_a_warning():
     found = dry_run(body(visit(time="time of store visit"), visit()), None)
     assert listed(found.undated_visits) == [("time of store visit", 1, ["visits[0].visit_time"])]
     assert "undated_visits" in warned(found)
@@ -209,18 +209,18 @@ def test_a_key_that_looks_like_one_of_ours_is_a_warning(more, in_visit, sentence
 
 
 @pytest.mark.parametrize("key", ["note", "client", "x", "s" * 100, "photographer", ""])
-def test_a_key_of_somebody_elses_is_not(key):
+def test_any_other_key_is_ignored_silently(key):
     assert dry_run(body(visit(**{key: 1}), **{key: 1}), None).misspellings == []
 
 
-def test_a_misspelled_key_in_many_visits_is_told_once():
+def test_a_misspelled_key_in_many_visits_is_listed_once():
     found = dry_run(body(visit(storeid=1), visit(storeid=1)), None)
     assert [str(each) for each in found.misspellings] == [
         "visits[0].storeid (in 2 places) is ignored; did you mean store_id?"
     ]
 
 
-def test_the_answer_is_json():
+def test_the_result_can_be_json():
     document = json.loads(json.dumps(asdict(dry_run(body(visit("x"), visit(store_id="y"), {}), None))))
     assert document["errors"][0]["path"] == ["visits", 2, "store_id"]
     assert document["unknown_stores"]["listed"] == [{"subject": "y", "count": 1, "places": ["visits[1]"]}]

@@ -1,4 +1,4 @@
-"""Visits from a file: which rows become which visits, and what is said of a file that cannot be read."""
+"""Visits from a file: which rows become which visits, and why a file cannot be read."""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def test_columns_are_known_by_name_in_any_case(header):
     assert visits(file("s,noon,http://a/1", header=header)) == [("s", "noon", ["http://a/1"])]
 
 
-def test_columns_may_stand_in_any_order_and_others_are_ignored():
+def test_columns_may_be_in_any_order_and_others_are_ignored():
     content = file("x,http://a/1,y,s,noon", header="state,image_url,host,store_id,visit_time")
     assert visits(content) == [("s", "noon", ["http://a/1"])]
 
@@ -59,11 +59,11 @@ def test_any_line_end_and_the_usual_encodings_are_read(end, encoding):
     ]
 
 
-def test_blank_lines_are_passed_over_and_counted():
+def test_blank_lines_are_skipped_and_counted():
     assert problems(b"\n\n" + file("", ",,", "s,noon,")) == [(6, "image_url", "is blank")]
 
 
-def test_every_fault_is_told_with_its_line_and_column():
+def test_every_problem_is_reported_with_its_line_and_column():
     content = file("s,noon", " s,noon,http://a/1", ",noon,x", header="StoreID,visit_time,image_url")
     assert problems(content) == [
         (2, None, "has 2 cells where the header has 3"),
@@ -87,15 +87,15 @@ def test_both_sides_of_each_length(column, row, longest):
     assert f"1 to {longest:,} characters" in complaint
 
 
-def test_a_control_character_in_a_url_is_a_fault():
+def test_a_control_character_in_a_url_is_a_problem():
     assert problems(file("s,noon,http://a/\x1b[2J"))[0][:2] == (2, "image_url")
 
 
-def test_as_many_problems_as_anybody_mends():
+def test_at_most_max_problems_are_listed():
     assert len(problems(file(*[",,x"] * MAX_PROBLEMS))) == MAX_PROBLEMS
 
 
-def test_a_row_with_line_breaks_is_named_by_the_line_it_begins_in():
+def test_a_row_with_line_breaks_is_named_by_its_first_line():
     assert problems(file('s,"a\nb",x', "s,,x")) == [(4, "visit_time", "is blank")]
 
 
@@ -107,7 +107,7 @@ def test_a_row_with_line_breaks_is_named_by_the_line_it_begins_in():
         (file(), "has no rows below its header"),
         (b"store_id,visit_time\ns,noon", "the header lacks image_url"),
         (b"store_id;visit_time;image_url\ns;t;u", "separated by semicolons; save it with commas"),
-        (file("s,t,u,v", header=HEADER + ",StoreID"), "stands twice in the header"),
+        (file("s,t,u,v", header=HEADER + ",StoreID"), "occurs twice in the header"),
         (file('s,"t,u'), "a quotation mark is opened and never closed"),
         (file('s,"t"x,u'), "text follows a closing quotation mark"),
         (file("s,t,u\0"), "holds a NUL character"),
@@ -116,7 +116,7 @@ def test_a_row_with_line_breaks_is_named_by_the_line_it_begins_in():
         (b"\x89PNG\r\n\x1a\n\x00", "NUL"),
     ],
 )
-def test_a_file_that_is_no_such_csv_is_told_why(content, said):
+def test_a_file_that_is_no_such_csv_is_refused_with_a_reason(content, said):
     assert said in problems(content)[-1][2]
 
 
@@ -133,7 +133,7 @@ def test_both_sides_of_the_number_of_images(settings):
         st.tuples(*[st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=9)] * 3), min_size=1
     )
 )
-def test_any_visits_come_back_from_csv_as_they_were_guarded_cells_too(rows):
+def test_any_visits_survive_a_round_trip_through_csv_with_guarded_cells(rows):
     text = io.StringIO()
     csv.writer(text).writerows([["image_url", "store_id", "visit_time"], *([guard_cell(c) for c in r] for r in rows)])
     found = [(url, store, time) for store, time, urls in visits(text.getvalue().encode()) for url in urls]
@@ -141,7 +141,7 @@ def test_any_visits_come_back_from_csv_as_they_were_guarded_cells_too(rows):
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_are_answered_by_another_error(content):
+def test_no_bytes_raise_any_other_error(content):
     with suppress(UnreadableVisits):
         body = read_visits(io.BytesIO(content))
         assert content.lstrip().startswith((b"{", b"[")) or body["count"] > 0
@@ -151,7 +151,7 @@ BODY = {"count": 1, "visits": [{"store_id": "s", "visit_time": "noon", "image_ur
 
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n  "])
-def test_json_is_told_from_csv_by_its_content(before):
+def test_json_is_recognized_by_its_content(before):
     assert read_visits(io.BytesIO(before + json.dumps(BODY).encode()), "visits.csv") == BODY
     assert read_visits(io.BytesIO(b"\xef\xbb\xbf" + file("s,noon,u")), "visits.json") == BODY
 
