@@ -32,7 +32,7 @@ def submit_job(
     priority: int = 0,
     owner: User | None = None,
 ) -> Job:
-    """A job of one visit, with these URLs or so many invented ones."""
+    """A job of one visit, with these URLs or that many invented ones."""
     if isinstance(urls, int):
         urls = [f"http://images.test/{number}.jpg" for number in range(urls)]
     return submit_visits((store_id, urls), on_error=on_error, priority=priority, owner=owner)
@@ -50,7 +50,7 @@ def submit_visits(
 
 
 def make_worker() -> int:
-    """A worker's row without its keeper: alive to the lease, dead to the lock."""
+    """A worker's row without its keeper: alive by its lease, dead by its lock."""
     return Worker.objects.create(host="test", pid=os.getpid(), seats=4).pk
 
 
@@ -73,12 +73,12 @@ def ready() -> int:
 
 
 def look(job: Job) -> Job:
-    """The job as it is now, with how many of its images are in hand."""
+    """The job as it is now, with the number of its running images."""
     return Job.objects.with_running().get(pk=job.pk)
 
 
 def pause_host(name: str, code: str = "http_503", seconds: float = 30) -> PausedHost:
-    """A host that all processes leave alone for so long; negative where its pause is over."""
+    """A host that is paused for `seconds`; negative if its pause is over."""
     message = "The server answered 503 instead of 200."
     span = timedelta(seconds=seconds)
     PausedHost.objects.create(name=name, code=code, message=message, since=Now(), until=Now() + span)
@@ -86,7 +86,7 @@ def pause_host(name: str, code: str = "http_503", seconds: float = 30) -> Paused
 
 
 def defer(job: Job, host: str, count: int | None = None) -> None:
-    """Let so many of the job's ready images, or all of them, wait in the lane of a host."""
+    """Let `count` of the job's ready images, or all of them, wait in the lane of a host."""
     ready = ImageResult.objects.pending().filter(job=job, waits_for="").order_by("pk")
     chosen = list(ready.values_list("pk", flat=True)[:count])
     ImageResult.objects.filter(pk__in=chosen).update(waits_for=host)

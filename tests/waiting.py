@@ -1,4 +1,4 @@
-"""Wait for facts, never for seconds."""
+"""Wait for conditions, never for a fixed time."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ TIMEOUT_SECONDS = 20.0
 
 
 def wait_for[T](fact: Callable[[], T], timeout: float = TIMEOUT_SECONDS) -> T:
-    """Ask until `fact()` is true, and return it; an AssertionError where it never is."""
+    """Poll until `fact()` is true, and return its value; raises AssertionError after the timeout."""
     deadline = time.monotonic() + timeout
     while not (found := fact()):
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {fact}"

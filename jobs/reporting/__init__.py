@@ -1,4 +1,4 @@
-"""What the service reports about jobs and images: read from the rows, derived, and never written.
+"""What the service reports about jobs and images: derived from the rows, and never written.
 
 ::
 
@@ -7,6 +7,6 @@
     overview.py        the whole service: backlog, workers, hosts that fail
     hosts.py           paused photo hosts, and which images wait for them
     notifications.py   who is notified when a job moves, without polling
-    exports.py         the results of a job as CSV or NDJSON, of any size
-    audit.py           whether the rows contradict each other, found by SQL of its own
+    exports.py         a job's results as CSV or NDJSON, of any size
+    audit.py           whether rows contradict each other, checked by independent SQL
 """

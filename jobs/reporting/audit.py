@@ -1,6 +1,6 @@
-"""Whether the database keeps the promises of `jobs/engine/base.py`, asked of every row in one snapshot.
+"""Checks every row of the database against the guarantees of `jobs/engine/base.py`, in one snapshot.
 
-An audit may run beside working engines: every check reads the same instant, in a transaction that can change nothing.
+An audit may run while engines work: all checks read the same snapshot, in a transaction that cannot change anything.
 """
 
 import time
@@ -14,15 +14,15 @@ from django.db.backends.utils import CursorWrapper
 
 from jobs.queue import WORKER_LOCK
 
-# A living engine rescues within half a second; what is held by a dead worker for longer, nobody rescues.
+# A living engine rescues within half a second; what a dead worker holds for longer will not be rescued.
 RESCUE_SECONDS = 3.0
-# As many findings of one kind as are worth reading.
+# How many cases of one finding are listed.
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`promise` as a sentence, and `broken`: a query for (id, what is wrong) of every row that breaks it."""
+    """`promise` is a sentence; `broken` is a query for (id, what is wrong) of every row that breaks it."""
 
     code: str
     promise: str
@@ -31,7 +31,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How often a promise is broken, and the first SHOWN cases as (id, what is wrong)."""
+    """How many rows break a promise, and the first SHOWN of them as (id, what is wrong)."""
 
     check: Check
     count: int
@@ -52,7 +52,7 @@ class Audit:
 CHECKS = (
     Check(
         "conservation",
-        "A job's images are as many as were submitted, and its counters are what its images say",
+        "A job has as many images as were submitted, and its counters match its images",
         """
         SELECT job.id, format(
             'job %s holds %s of %s images; %s completed, counted %s; %s failed, counted %s; %s canceled, counted %s',
@@ -100,7 +100,7 @@ CHECKS = (
     ),
     Check(
         "written_once",
-        "An image has one outcome: no claim has two, and no more tries were counted than were claimed",
+        "An image has one outcome: no claim has two, and no more attempts are counted than there were claims",
         """
         SELECT image.id, format(
             'image %s is %s at claim %s, with %s attempts, %s crashes and %s failed attempts kept',
@@ -118,7 +118,7 @@ CHECKS = (
     ),
     Check(
         "running",
-        "A running image names its worker, and only a running one waits for nothing else",
+        "A running image names its worker and waits for nothing, and a pending one names none",
         """
         SELECT id, format('image %s is %s, claimed by %s, held %s', id, state, claimed_by, held)
         FROM jobs_imageresult
@@ -128,8 +128,8 @@ CHECKS = (
     ),
     Check(
         "waits",
-        "Only a pending image waits for a host, for nothing else beside it, and for the host of its own URL",
-        # Names beyond ASCII and addresses in brackets are spelt otherwise in a URL than where it leads to.
+        "Only a pending image waits for a host, which is the host of its URL, and it waits for nothing else",
+        # Names beyond ASCII and addresses in brackets are spelled differently in a URL than in a lane's name.
         """
         SELECT id, format('image %s of job %s is %s and waits for "%s", run after %s',
             id, job_id, state, waits_for, coalesce(run_after::text, 'nothing'))
@@ -143,9 +143,9 @@ CHECKS = (
     ),
     Check(
         "held",
-        "A held image waits for its job to be resumed, or for another image of its store that is still to come",
+        "A held image waits for its job to be resumed, or for another unfinished image of its store",
         """
-        SELECT image.id, format('image %s of job %s is held, and nothing will let it go', image.id, image.job_id)
+        SELECT image.id, format('image %s of job %s is held, and nothing will release it', image.id, image.job_id)
         FROM jobs_imageresult image
         JOIN jobs_visit visit ON visit.id = image.visit_id
         JOIN jobs_job job ON job.id = image.job_id
@@ -158,7 +158,7 @@ CHECKS = (
     ),
     Check(
         "asked",
-        "Of a paused job nothing may be claimed, and of a canceled one nothing is left to be claimed",
+        "No image of a paused or canceled job can be claimed",
         """
         SELECT image.id, format('image %s of job %s is %s, although the job was paused at %s and canceled at %s',
             image.id, image.job_id, image.state, job.paused_at, job.canceled_at)
@@ -169,7 +169,7 @@ CHECKS = (
     ),
     Check(
         "final",
-        "The database itself refuses to change a final image",
+        "The database refuses to change a final image",
         """
         SELECT 0, 'the trigger jobs_imageresult_stays_final is missing or switched off'
         WHERE NOT EXISTS (
@@ -188,7 +188,7 @@ CHECKS = (
     ),
 )
 
-# Alone under LEASE_ONLY the lock says nothing; `holder` is the living worker's keeper.
+# Only with LEASE_ONLY does the lock say nothing; `holder` is the keeper of a living worker.
 _DEAD_CLAIMS = """
     SELECT image.id, image.claim_no,
         'image ' || image.id || ' is held by worker ' || image.claimed_by || ', which is dead'
@@ -205,15 +205,15 @@ _DEAD_CLAIMS = """
     )
     ORDER BY image.id
 """
-DEAD_CLAIMS = Check("dead_claims", "No image is held by a dead worker for longer than a rescue takes", _DEAD_CLAIMS)
+DEAD_CLAIMS = Check("dead_claims", "No dead worker holds an image for longer than a rescue takes", _DEAD_CLAIMS)
 
 
 def audit() -> Audit:
-    """Ask everything. Takes about a second for a million images, and RESCUE_SECONDS more where a rescue is due."""
+    """Run all checks. Takes about a second for a million images, and RESCUE_SECONDS more if a rescue is due."""
     with _snapshot() as cursor:
         cursor.execute("SELECT (SELECT count(*) FROM jobs_job), (SELECT count(*) FROM jobs_imageresult)")
         jobs, images = cursor.fetchone()
-        findings = [_ask(cursor, check) for check in CHECKS]
+        findings = [_run_check(cursor, check) for check in CHECKS]
         dead = _dead_claims(cursor)
     if dead:
         time.sleep(RESCUE_SECONDS)
@@ -227,14 +227,14 @@ def audit() -> Audit:
 
 @contextmanager
 def _snapshot() -> Iterator[CursorWrapper]:
-    """One instant of the database, read only."""
+    """One snapshot of the database, read only."""
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield cursor
 
 
-def _ask(cursor: CursorWrapper, check: Check) -> Finding:
-    # Without parameters, so that the checks' own % stay what they are.
+def _run_check(cursor: CursorWrapper, check: Check) -> Finding:
+    # Without parameters, so that the % signs in the checks are not interpreted.
     cursor.execute(
         f"SELECT count(*) OVER (), * FROM ({check.broken}) broken (id, what) ORDER BY id LIMIT {SHOWN}"  # noqa: S608 - constants
     )

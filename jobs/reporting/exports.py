@@ -1,15 +1,15 @@
 """A job's image results as a file: CSV for spreadsheets, NDJSON for programs.
 
-One COPY reads all of it, so a file is one moment's truth however long it takes, and neither side holds more than a
-few rows of it. COLUMNS says what stands in it.
+One COPY reads everything, so a file is one consistent snapshot however long it takes, and neither side holds more than
+a few rows in memory. COLUMNS defines the content.
 
-CSV is RFC 4180 in UTF-8 with a byte order mark, without which spreadsheets take it for an old code page and spoil
-every name that is not ASCII; a text that a spreadsheet would take for a formula gets a `'` in front (`guard_cell`).
-NDJSON holds every value as it is stored, one object a line.
+CSV follows RFC 4180, in UTF-8 with a byte order mark: without it, spreadsheets assume an old code page and garble every
+name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`). NDJSON
+holds every value as it is stored, one object per line.
 
-A file that was cut off must not pass for a whole one, and neither format has an end of its own. Over HTTP the chunked
-encoding has: a stream that fails is closed without its last chunk, and clients report that (`curl` by exit code 18).
-`write` leaves no such file behind, see there.
+A truncated file must not be mistaken for a complete one, and neither format marks its end. Over HTTP the chunked
+encoding does: a stream that fails is closed without its last chunk, which clients report (`curl` by exit code 18).
+`write` leaves no truncated file at a path.
 """
 
 import csv
@@ -35,13 +35,12 @@ from stores.models import Store
 
 CHUNK_BYTES = 64 * 2**10
 
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @, their full-width twins, and
-# white space that is passed over before them. A text that has such a quote already gets another one, so that
-# `unguard_cell` gives back exactly what was guarded.
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @, their full-width forms, and
+# white space, which they skip before them. A text that already has such a quote gets another one, so that
+# `unguard_cell` restores exactly what was guarded.
 _FORMULA = re.compile("'*[=+@\uff0b\uff0d\uff1d\uff20\t\r\n-]")
 
-
-# What PostgreSQL leaves as it is in JSON.
+# Line separators that PostgreSQL does not escape in JSON.
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 
 
@@ -63,7 +62,7 @@ def unguard_cell(cell: str) -> str:
 
 
 def _json_text(text: str) -> str:
-    # All but ASCII escaped: U+2028 and others end a line for many a reader of lines.
+    # Everything but ASCII is escaped, because U+2028 and others end a line for many programs.
     return json.dumps(text)
 
 
@@ -71,7 +70,7 @@ def _json_value(text: str) -> str:
     return text.translate(_LINE_ENDS)
 
 
-def _as_it_is(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text
 
 
@@ -88,8 +87,8 @@ class _Kind:
 
 
 _TEXT = _Kind(guard_cell, _json_text)
-_NUMBER = _Kind(_as_it_is, _as_it_is)
-_INSTANT = _Kind(_as_it_is, _json_text)
+_NUMBER = _Kind(_unchanged, _unchanged)
+_INSTANT = _Kind(_unchanged, _json_text)
 _FLAG = _Kind(_flag, _flag)
 _JSON = _Kind(guard_cell, _json_value)
 
@@ -101,12 +100,12 @@ def _instant(field: str) -> Combinable:
 
 
 def _of_store(field: str) -> Combinable:
-    """As the store master has it now; null where it does not hold the store."""
+    """From the current store master; null if it does not have the store."""
     return Subquery(Store.objects.filter(store_id=OuterRef("visit__store_id")).values(field)[:1])
 
 
 def _if_any(field: str) -> Combinable:
-    """Null instead of an empty text."""
+    """Null instead of empty text."""
     return Func(F(field), Value(""), function="nullif", output_field=TextField())
 
 
@@ -125,12 +124,12 @@ class _Column:
     only_ndjson: bool = False
 
 
-# In submission order, one row an image. An empty cell, or null, is what is not known (yet).
+# In submission order, one row per image. An empty cell, or null, stands for a value that is not known (yet).
 COLUMNS = (
     _Column("store_id", F("visit__store_id"), _TEXT),
     _Column("store_name", _of_store("name"), _TEXT),
     _Column("area_code", _of_store("area_code"), _TEXT),
-    # As the client sent it, and the instant that was read from it.
+    # As the client sent it, and the instant parsed from it.
     _Column("visit_time", F("visit__visit_time"), _TEXT),
     _Column("visited_at", _instant("visit__visited_at"), _INSTANT),
     _Column("image_url", F("url"), _TEXT),
@@ -143,7 +142,7 @@ COLUMNS = (
     _Column("perimeter", F("perimeter"), _NUMBER),
     _Column("format", _if_any("format"), _TEXT),
     _Column("bytes", F("bytes"), _NUMBER),
-    # Finished ones, see README, "Why an image failed".
+    # Finished attempts that count, see "Why an image failed" in the documentation.
     _Column("attempts", F("attempts"), _NUMBER),
     _Column("finished_at", _instant("finished_at"), _INSTANT),
     _Column("fetch_ms", F("fetch_ms"), _NUMBER),
@@ -151,7 +150,7 @@ COLUMNS = (
     _Column("gpu_ms", F("gpu_ms"), _NUMBER),
     _Column("error_code", _if_any("error_code"), _TEXT),
     _Column("error_message", _if_any("error_message"), _TEXT),
-    # Whether a person's retry may help; of failed ones.
+    # Whether a person's retry may help; only for failed images.
     _Column("retryable", _retryable(), _FLAG),
     # What the model returned.
     _Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
@@ -159,18 +158,18 @@ COLUMNS = (
 
 
 def filename(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> str:
-    """Such as `job-7-failed.csv`: names the job, and the state or the code where it is filtered by one."""
+    """For example `job-7-failed.csv`: names the job, and the state and the error code if it is filtered by them."""
     parts = [part for part in (image_filter.state, image_filter.code) if part]
     rest = "".join("-" + re.sub(r"[^a-z0-9_]", "", part) for part in parts)
     return f"job-{job_id}{rest}.{form}"
 
 
 class Export:
-    """The file in chunks of some CHUNK_BYTES, by iterating; ends only after all of it.
+    """Iterates over the file in chunks of about CHUNK_BYTES.
 
-    The query is asked, and the first chunk made, at once: whoever makes this is told of a database that is away, and
-    answers nothing yet. The database's connection is held from then on, and given back at the end, at an error, and
-    by `close`, which WSGI servers call when the client has gone. An unknown job is an empty file.
+    The query runs, and the first chunk is made, on creation: so an unreachable database raises here, before a response
+    has begun. From then on the database connection is in use, until the end, an error, or `close`, which WSGI servers
+    call when the client has disconnected. An unknown job is an empty file.
     """
 
     def __init__(self, job_id: int, image_filter: ImageFilter, form: ExportFormat) -> None:
@@ -191,9 +190,9 @@ class Export:
 
 
 def write(job_id: int, image_filter: ImageFilter, form: ExportFormat, file: IO[bytes] | Path) -> int:
-    """Export to a file that is open for bytes, or to a path; returns the number of bytes.
+    """Export to an open binary file or to a path; returns the number of bytes.
 
-    At a path the file appears once it is complete; what stood there before stays until then.
+    At a path, the file appears once it is complete; a file that was there before stays until then.
     """
     if isinstance(file, Path):
         return _write_whole(job_id, image_filter, form, file)
@@ -205,7 +204,7 @@ def _write_whole(job_id: int, image_filter: ImageFilter, form: ExportFormat, pat
         try:
             written = write(job_id, image_filter, form, file.file)
             file.flush()
-            # As any new file has it; a temporary one is its owner's alone.
+            # The mode of any new file; a temporary one is accessible only to its owner.
             os.chmod(file.name, 0o666 & ~_umask())
             os.replace(file.name, path)
         except BaseException:
@@ -233,17 +232,17 @@ def _chunks(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> Gener
                 pending = io.StringIO()
         yield pending.getvalue().encode()
     finally:
-        # Within a transaction the connection belongs to whoever began it.
+        # Within a transaction the connection belongs to the code that began it.
         if not connection.in_atomic_block:
             connection.close()
 
 
 def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Iterator[Sequence[str | None]]:
-    """PostgreSQL's own text of every value, in submission order."""
+    """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.filter(job_id=job_id).matching(image_filter).order_by("pk")
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
     with connection.cursor() as cursor, connection.wrap_database_errors:
-        # COPY takes no parameters: the driver writes them into the statement.
+        # COPY takes no parameters: the driver inserts them into the statement.
         statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
         with cursor.copy(statement) as copy:
             yield from copy.rows()

@@ -7,10 +7,10 @@ from django.db import connection
 from jobs.errors import retryable_codes
 from jobs.models import ImageFilter
 
-# As many groups as anybody reads; beyond, the filters lead to the others.
+# How many groups are listed; the filters lead to the others.
 MOST_GROUPS = 50
 
-# A visit's store is no foreign key, which the ORM would need for the join.
+# A visit's store is not a foreign key, which the ORM would need for the join.
 _GROUPS = """
     WITH place AS MATERIALIZED (
         SELECT visit.id, coalesce(store.area_code, '') AS area
@@ -26,14 +26,14 @@ _GROUPS = """
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """`images` of one job that failed alike. `area` is empty where the store master does not hold the store."""
+    """`images` of one job that failed alike. `area` is empty if the store master does not have the store."""
 
     code: str
     host: str
     area: str
     images: int
     message: str
-    """What one of them said."""
+    """The error message of one of them."""
 
     @property
     def image_filter(self) -> ImageFilter:
@@ -48,7 +48,7 @@ class FailureGroup:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The largest groups first; `more` groups are not among them. `images` counts all failed ones."""
+    """The largest groups first; `more` is how many groups are not listed. `images` counts all failed images."""
 
     groups: list[FailureGroup]
     more: int

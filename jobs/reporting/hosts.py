@@ -1,7 +1,7 @@
 """Paused photo hosts, and the images that wait for them.
 
-Of the images that wait in the lanes of `queue/lanes.py` only those count here whose host is paused: the others merely
-wait for room at a busy host, which is ordinary pending work.
+Of the images that wait in the lanes of `queue/lanes.py`, only those whose host is paused count here: the others wait
+for a busy host, which is ordinary pending work.
 """
 
 import re
@@ -15,12 +15,12 @@ from django.db import connection
 from jobs.models import Job
 from jobs.states import JobState
 
-# Beyond this, the images that wait for one host are only "more than".
+# The images that wait for one host are counted up to this number; beyond it, pages say "more than".
 MOST_COUNTED = 10_000
-# So many of a job's hosts are named, those with the most images.
+# How many of a job's hosts are listed: those with the most images.
 MOST_OF_JOB = 20
 
-# They say what the partial indexes image_deferred and image_deferred_of_job hold, word for word.
+# Its condition repeats that of the partial indexes image_deferred and image_deferred_of_job word for word.
 _WAITING = """(
     SELECT count(*) FROM (
         SELECT FROM jobs_imageresult
@@ -33,7 +33,7 @@ _PAUSED = f"""
     FROM (SELECT *, count(*) OVER () AS hosts FROM jobs_pausedhost ORDER BY since, name LIMIT %s) lane
     ORDER BY since, name
 """  # noqa: S608 - constants
-# Where no host is paused, no image is looked at.
+# If no host is paused, no image is read.
 _OF_JOBS = """
     WITH lane AS (
         SELECT job_id, waits_for, count(*) AS images FROM jobs_imageresult
@@ -62,12 +62,12 @@ _REASONS = {
 
 
 def displayed(host: str) -> str:
-    """The host as people know it: without the port that https has anyway."""
+    """The host as people know it: without the default port of https."""
     return host.removesuffix(":443")
 
 
 def reason(code: str) -> str:
-    """Why a host was paused, as half a sentence about it."""
+    """Why a host was paused, as a clause such as `it answered 503`."""
     if found := _HTTP_CODE.fullmatch(code):
         return f"it answered {found[1]}"
     return _REASONS.get(code, f"its last request failed as {code}")
@@ -75,10 +75,10 @@ def reason(code: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PausedFor:
-    """A paused host ("photos.example:443"), why and until when, and how many `images` wait for it.
+    """A paused host ("photos.example:443"), why and until when it is paused, and how many `images` wait for it.
 
     `code` and `message` are those of its last refusal; `since` is when it first refused, `number` how many pauses it
-    has had since. `until` is past while somebody tries it again, and where no engine is running.
+    has had since. `until` is in the past while the host is being probed, and when no engine is running.
     """
 
     host: str
@@ -100,9 +100,9 @@ class PausedFor:
 
 @dataclass(frozen=True, slots=True)
 class PausedHosts:
-    """Those that have been in trouble for the longest; `more` are not among them.
+    """Those that have been refusing for the longest; `more` is how many hosts are not listed.
 
-    Of each the images are counted up to MOST_COUNTED.
+    The images of each host are counted up to MOST_COUNTED.
     """
 
     hosts: Sequence[PausedFor]
@@ -111,10 +111,10 @@ class PausedHosts:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """The paused hosts that a job waits for, at most MOST_OF_JOB of them, and `more` beside; `images` wait for all.
+    """The paused hosts that a job waits for, at most MOST_OF_JOB of them; `more` is how many are not listed.
 
-    `is_all`: nothing else of the job is to be done before one of them answers. That one image of each host is in hand
-    to try it changes nothing.
+    `images` wait for all of these hosts together. `is_all` says that the job has no other work before one of them
+    answers; an image in flight to probe a host does not count as work.
     """
 
     hosts: Sequence[PausedFor] = ()
@@ -124,7 +124,7 @@ class Waits:
 
     @property
     def revision(self) -> str:
-        """Another text whenever anything that is said of these has changed; empty where there are none."""
+        """A text that changes whenever any of this does; empty if there are no hosts."""
         return sha256(repr(self).encode()).hexdigest()[:8] if self.hosts else ""
 
 
@@ -139,7 +139,7 @@ def waiting_images(hosts: Iterable[str]) -> dict[str, int]:
 
 
 def paused_hosts(most: int) -> PausedHosts:
-    """One query, on a small index, whatever waits."""
+    """The hosts that have been refusing for the longest, at most `most`. One query on a small index."""
     with connection.cursor() as cursor:
         cursor.execute(_PAUSED, [MOST_COUNTED, most])
         rows = cursor.fetchall()
@@ -148,24 +148,24 @@ def paused_hosts(most: int) -> PausedHosts:
 
 
 def waits(jobs: Iterable[Job]) -> dict[int, Waits]:
-    """By id, for those of the jobs (read `with_running`) of which images wait for a paused host. One query.
+    """The hosts that jobs (read `with_running`) wait for, by job id; only of jobs that do wait. One query.
 
-    Nothing is held against a paused job or one that has ended. Takes 30 ms where two hundred thousand images wait.
+    Jobs that are paused or have ended wait for no host. Takes 30 ms when two hundred thousand images wait.
     """
-    going = {job.pk: job for job in jobs if job.state in (JobState.QUEUED, JobState.RUNNING)}
-    if not going:
+    active = {job.pk: job for job in jobs if job.state in (JobState.QUEUED, JobState.RUNNING)}
+    if not active:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_OF_JOBS, [list(going), MOST_OF_JOB])
+        cursor.execute(_OF_JOBS, [list(active), MOST_OF_JOB])
         rows = cursor.fetchall()
-    told: dict[int, list[PausedFor]] = {}
+    listed: dict[int, list[PausedFor]] = {}
     totals: dict[int, tuple[int, int, int]] = {}
     for job_id, images, hosts, probes, *host in rows:
-        told.setdefault(job_id, []).append(PausedFor(*host))
+        listed.setdefault(job_id, []).append(PausedFor(*host))
         totals[job_id] = images, hosts, probes
-    return {job_id: _waits(going[job_id], told[job_id], *totals[job_id]) for job_id in told}
+    return {job_id: _waits(active[job_id], listed[job_id], *totals[job_id]) for job_id in listed}
 
 
-def _waits(job: Job, told: Sequence[PausedFor], images: int, hosts: int, probes: int) -> Waits:
+def _waits(job: Job, listed: Sequence[PausedFor], images: int, hosts: int, probes: int) -> Waits:
     is_all = images >= job.pending and job.running <= probes
-    return Waits(told, hosts - len(told), images, is_all)
+    return Waits(listed, hosts - len(listed), images, is_all)

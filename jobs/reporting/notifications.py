@@ -1,6 +1,6 @@
-"""Who is told when a job moves: one connection listens for the whole process, however many watch.
+"""Notifies watchers when a job changes: one connection listens for the whole process, however many watch.
 
-A notification is a hint and may be lost with its connection; so whoever watches looks at the rows now and then too.
+A notification is only a hint and may be lost with its connection, so watchers also read the rows from time to time.
 """
 
 import logging
@@ -18,39 +18,39 @@ from retail_pulse.db.dedicated import connect_dedicated
 
 logger = logging.getLogger(__name__)
 
-# How often the listening thread looks up, to see whether anybody still watches.
+# How often the listening thread checks whether there are still watchers.
 LISTEN_SECONDS = 1.0
-# Between two tries to reach the database.
+# The pause between two attempts to connect to the database.
 RETRY_SECONDS = 1.0
-# A listener that nobody needs any more stays so long: watchers come back in the moment they are cut off.
+# How long the listener stays without watchers, because disconnected ones usually come back at once.
 LINGER_SECONDS = 10.0
 
 
 class Watcher:
-    """Told of one job, or of all of them."""
+    """Waits for changes of one job, or of any job if `job_id` is None."""
 
     def __init__(self, job_id: int | None) -> None:
         self.job_id = job_id
-        self._moved = threading.Event()
+        self._changed = threading.Event()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long until the job has moved since the last time; whether it has."""
-        moved = self._moved.wait(seconds)
-        self._moved.clear()
-        return moved
+        """Wait at most `seconds` for a change since the last call; returns whether there was one."""
+        changed = self._changed.wait(seconds)
+        self._changed.clear()
+        return changed
 
-    def tell(self) -> None:
-        self._moved.set()
+    def notify(self) -> None:
+        self._changed.set()
 
 
 class Listener:
-    """Hears of moving jobs for as long as somebody watches; made once per process, see `listener`."""
+    """Listens for changes of jobs while there are watchers; created once per process, see `listener`."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Without watchers and without a thread: at first, and after a fork, where the parent's are not."""
+        """Start without watchers and without a thread: at first, and after a fork, which does not copy threads."""
         self._lock = threading.Lock()
         self._watchers: set[Watcher] = set()
         self._thread: threading.Thread | None = None
@@ -59,11 +59,11 @@ class Listener:
 
     @contextmanager
     def watch(self, job_id: int | None) -> Iterator[Watcher]:
-        """Be told when this job moves, or any job for None; the caller looks at the row after this begins."""
+        """Get notified when this job changes, or any job for None; the caller reads the row once this has begun."""
         watcher = Watcher(job_id)
         with self._lock:
             self._watchers.add(watcher)
-            # Behind a transaction pooler nobody can listen: then watchers look by themselves.
+            # LISTEN does not work through a transaction pooler: watchers then rely on reading the rows.
             if self._thread is None and not settings.LEASE_ONLY:
                 self._thread = threading.Thread(target=self._listen, name="live", daemon=True)
                 self._thread.start()
@@ -75,9 +75,9 @@ class Listener:
                 self._last_watched = monotonic()
 
     def close(self) -> None:
-        """Let everybody who watches look up and see that the process is ending."""
+        """Wake all watchers, so that they see that the process is ending."""
         self.closing = True
-        self._tell(None)
+        self._notify(None)
 
     @property
     def watchers(self) -> int:
@@ -88,17 +88,17 @@ class Listener:
             try:
                 with connect_dedicated() as connection:
                     connection.execute(f"LISTEN {JOBS_CHANNEL}")
-                    # What moved before is heard by nobody.
-                    self._tell(None)
+                    # Earlier changes were not heard.
+                    self._notify(None)
                     while self._is_needed():
                         for notification in connection.notifies(timeout=LISTEN_SECONDS):
-                            self._tell({int(job_id) for job_id in notification.payload.split(",")})
+                            self._notify({int(job_id) for job_id in notification.payload.split(",")})
             except psycopg.Error as error:
                 logger.warning("not listening to jobs", extra={"error": str(error).strip()})
                 threading.Event().wait(RETRY_SECONDS)
 
     def _is_needed(self) -> bool:
-        """Whether to go on; where not, the thread is forgotten in the same moment."""
+        """Whether to go on; if not, the thread is forgotten under the same lock."""
         with self._lock:
             lingers = monotonic() - self._last_watched < LINGER_SECONDS
             if not self.closing and (self._watchers or lingers):
@@ -106,11 +106,11 @@ class Listener:
             self._thread = None
             return False
 
-    def _tell(self, job_ids: set[int] | None) -> None:
+    def _notify(self, job_ids: set[int] | None) -> None:
         with self._lock:
             for watcher in self._watchers:
                 if job_ids is None or watcher.job_id is None or watcher.job_id in job_ids:
-                    watcher.tell()
+                    watcher.notify()
 
 
 listener = Listener()

@@ -1,4 +1,4 @@
-"""How fast jobs go: their pace of late, when they may end, and their images over time."""
+"""How fast jobs go: their recent pace, when they may end, and their images over time."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,20 +14,20 @@ from jobs.models import ImageResult, Job, Worker
 from jobs.reporting.hosts import Waits
 from jobs.states import JobState
 
-# The pace of late is that of so many seconds, and says nothing before so many images.
+# The recent pace is measured over WINDOW_SECONDS, and needs at least FEWEST_IMAGES.
 WINDOW_SECONDS = 60
 FEWEST_IMAGES = 20
-# What an image takes in a seat where nothing was measured lately: a small download beside the model step.
+# How long a download takes, in addition to the model step, if there are no recent measurements.
 DOWNLOAD_SECONDS = 0.1
-# A plot has at most so many intervals, each of one of these widths, in seconds.
+# The most intervals of a plot, and their possible widths in seconds.
 MOST_INTERVALS = 60
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400, 604_800)
 
-# Became final without having been processed; all at once, so they say nothing of the pace.
+# Images that became final without being processed; many at a time, so they say nothing about the pace.
 UNPROCESSED = (UnknownStore.code, Skipped.code, Canceled.code)
 
-# Not by clock_timestamp(), which moves while a statement runs, so that no index can be asked for it.
-_LATELY = """
+# Not by clock_timestamp(), which changes while a statement runs, so that an index cannot be used.
+_RECENT = """
     SELECT job_id, count(*), extract(epoch FROM clock_timestamp() - min(finished_at))::float8, clock_timestamp()
     FROM jobs_imageresult
     WHERE job_id = ANY(%s) AND finished_at > statement_timestamp() - make_interval(secs => %s)
@@ -49,7 +49,7 @@ _INTERVALS = """
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """When a job may end if it goes on as it went of late: between `earliest` and `latest`."""
+    """When a job may end if it keeps its recent pace: between `earliest` and `latest`."""
 
     images_per_second: float
     earliest: datetime
@@ -58,7 +58,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The images that became final from `start` on, for the width of the plot's intervals."""
+    """The images that became final within one interval of the plot, beginning at `start`."""
 
     start: datetime
     completed: int
@@ -74,12 +74,12 @@ class Throughput:
 
 
 def estimates(jobs: Iterable[Job], waits: Mapping[int, Waits]) -> dict[int, Estimate]:
-    """By id, for the running ones among `jobs` (read `with_running`) of which enough was seen of late. One query.
+    """By job id, for the running ones among `jobs` (read `with_running`) with enough recent images. One query.
 
-    `waits` are what `watch.hosts` says of the same jobs: where everything waits for its host, nobody knows the end.
+    `waits` is the result of `hosts.waits` for the same jobs: if a job only waits for its hosts, its end is unknown.
 
-    The range is what chance alone makes of so few images: two standard deviations of a Poisson count. It knows
-    nothing of what else may slow the job down, so it is hidden below FEWEST_IMAGES instead of guessed.
+    The range is the effect of chance on the number of recent images: two standard deviations of a Poisson count. It
+    does not consider what else may slow the job down, and there is no estimate below FEWEST_IMAGES.
     """
     running = {
         job.pk: job for job in jobs if job.state == JobState.RUNNING and not (job.pk in waits and waits[job.pk].is_all)
@@ -87,7 +87,7 @@ def estimates(jobs: Iterable[Job], waits: Mapping[int, Waits]) -> dict[int, Esti
     if not running:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_LATELY, [list(running), WINDOW_SECONDS, list(UNPROCESSED)])
+        cursor.execute(_RECENT, [list(running), WINDOW_SECONDS, list(UNPROCESSED)])
         rows = cursor.fetchall()
     return {
         job_id: _estimate(running[job_id].total - running[job_id].finished, images, max(seconds, 1.0), now)
@@ -106,7 +106,7 @@ def _estimate(left: int, images: int, seconds: float, now: datetime) -> Estimate
 
 
 def throughput(job_id: int) -> Throughput | None:
-    """The job's images over time, in at most MOST_INTERVALS; None where none was processed. Two queries."""
+    """The job's images over time, in at most MOST_INTERVALS; None if none were processed. Two queries."""
     with connection.cursor() as cursor:
         cursor.execute(_SPAN, [job_id, list(UNPROCESSED)])
         first, last = cursor.fetchone()
@@ -128,15 +128,15 @@ def _floor(instant: datetime, width: int) -> datetime:
 
 
 def seconds_for(images: int) -> float | None:
-    """How long so many images may take where they have all seats to themselves; None where no worker is alive.
+    """How long `images` may take if they have all worker slots to themselves; None if no worker is alive.
 
-    By the seats of the living workers and what an image took of late.
+    Calculated from the slots of the living workers and the time that recent images took.
     """
-    seats: int = Worker.objects.alive().aggregate(seats=Sum("seats"))["seats"] or 0
-    if not seats:
+    slots: int = Worker.objects.alive().aggregate(slots=Sum("seats"))["slots"] or 0
+    if not slots:
         return None
-    lately = ImageResult.objects.completed().order_by("-finished_at").values_list("fetch_ms", "measure_ms", "gpu_ms")
-    took = [sum(part or 0 for part in row) / 1000 for row in lately[:200]]
+    recent = ImageResult.objects.completed().order_by("-finished_at").values_list("fetch_ms", "measure_ms", "gpu_ms")
+    took = [sum(part or 0 for part in row) / 1000 for row in recent[:200]]
     usual = (settings.GPU_MIN_SECONDS + settings.GPU_MAX_SECONDS) / 2 + DOWNLOAD_SECONDS
     mean = sum(took) / len(took) if len(took) >= FEWEST_IMAGES else usual
-    return images * mean / seats
+    return images * mean / slots

@@ -1,4 +1,4 @@
-"""`manage.py export`: what it writes, and the code it ends with."""
+"""`manage.py export`: what it writes, and its exit codes."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def urls(path):
     return [json.loads(line)["image_url"] for line in path.read_text().splitlines()]
 
 
-def test_a_file_is_written_in_the_format_of_its_ending(job, tmp_path):
+def test_a_file_is_written_in_the_format_of_its_extension(job, tmp_path):
     assert export(job.pk, tmp_path / "a.csv") == f"{tmp_path / 'a.csv'}: {(tmp_path / 'a.csv').stat().st_size} bytes\n"
     assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfstore_id,")
     export(job.pk, tmp_path / "a.ndjson")
@@ -51,18 +51,18 @@ def test_a_file_is_written_in_the_format_of_its_ending(job, tmp_path):
         (["--area", ""], ["http://a.test/3"]),
     ],
 )
-def test_the_filters_are_handed_on(job, tmp_path, options, found):
+def test_the_filters_are_applied(job, tmp_path, options, found):
     export(job.pk, tmp_path / "a.ndjson", *options)
     assert urls(tmp_path / "a.ndjson") == found
 
 
-def test_an_unknown_job_is_told(tmp_path):
+def test_an_unknown_job_is_an_error(tmp_path):
     with pytest.raises(CommandError, match=r"There is no job 7\."):
         export(7, tmp_path / "a.csv")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_that_cannot_be_written_is_told(job, tmp_path):
+def test_a_file_that_cannot_be_written_is_an_error(job, tmp_path):
     with pytest.raises(CommandError, match="No such file or directory"):
         export(job.pk, tmp_path / "absent" / "a.csv")
 

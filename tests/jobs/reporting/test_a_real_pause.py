@@ -1,4 +1,4 @@
-"""What people see and do while an engine works and a photo host refuses: from the first 503 to the last image."""
+"""What people see and do while an engine runs and a photo host refuses: from the first 503 to the last image."""
 
 import threading
 
@@ -19,11 +19,11 @@ IMAGE = (FIXTURES / "images" / "shelf.jpg").read_bytes()
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_job_says_that_all_waits_and_goes_on_at_once_when_somebody_says_so(
+def test_a_job_says_that_all_waits_and_goes_on_at_once_when_staff_resume_the_host(
     start_engine,  # noqa: F811
     monkeypatch,
 ):
-    # Far longer than this test: it is the button that ends the pause.
+    # Much longer than this test: the button ends the pause.
     monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (50.0, 50.0))
     staff = Client()
     staff.force_login(User.objects.create_user("chief", is_staff=True))
@@ -37,11 +37,11 @@ def test_a_job_says_that_all_waits_and_goes_on_at_once_when_somebody_says_so(
         job = submit_job([server.at(f"/{number}", answer) for number in range(40)])
         host = f"127.0.0.1:{server.port}"
         wait_for(lambda: staff.get(f"/api/v1/jobs/{job.pk}").json()["all_waiting"])
-        told = staff.get(f"/api/v1/jobs/{job.pk}").json()
-        assert [(each["host"], each["code"], each["images"]) for each in told["waiting_for"]] == [
+        shown = staff.get(f"/api/v1/jobs/{job.pk}").json()
+        assert [(each["host"], each["code"], each["images"]) for each in shown["waiting_for"]] == [
             (host, "http_503", 40)
         ]
-        assert (told["counts"]["pending"], told["estimate"]) == (40, None)
+        assert (shown["counts"]["pending"], shown["estimate"]) == (40, None)
         assert "All images that are left wait for their host." in staff.get(f"/jobs/{job.pk}/").text
         assert f'Try again now<span class="unseen"> for {host}</span>' in staff.get("/operations/").text
         assert staff.get("/api/v1/hosts").json()["results"][0]["waiting_images"] == 40
@@ -50,6 +50,6 @@ def test_a_job_says_that_all_waits_and_goes_on_at_once_when_somebody_says_so(
         assert staff.post(f"/api/v1/hosts/{host}/resume", {}, "application/json").status_code == 200
         assert finished(job).status == "completed"
     assert staff.get("/api/v1/hosts").json()["results"] == []
-    # Of the first refusals nobody could know yet that the host was to blame.
+    # At the first refusals it was not known yet that the host was to blame.
     assert FailedAttempt.objects.filter(counted=True).count() < 3
     assert ImageResult.objects.filter(attempts=1).count() > 37

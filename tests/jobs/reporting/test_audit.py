@@ -1,4 +1,4 @@
-"""Does an audit see every way in which a promise can be broken, and nothing where none is?"""
+"""Does an audit find every way to break a promise, and nothing if none is broken?"""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +45,7 @@ def finish_one_job():
 
 
 def forge(statement, *parameters):
-    """Change rows behind the back of every constraint and trigger, as a broken disk or a stray hand would."""
+    """Change rows despite every constraint and trigger, as a broken disk or a careless operator might."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname, conrelid::regclass::text FROM pg_constraint WHERE contype = 'c'"
@@ -60,7 +60,7 @@ def forge(statement, *parameters):
 
 @pytest.fixture
 def forged():
-    """`forge`, undone afterwards: the constraints are the whole test process's."""
+    """`forge`, undone afterwards, because all tests of the process share the constraints."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c'"
@@ -79,7 +79,7 @@ def test_an_empty_database_is_clean():
     assert broken() == {}
 
 
-def test_the_way_of_every_image_is_clean_at_every_step(keeper, settings):
+def test_every_step_of_an_image_is_clean(keeper, settings):
     settings.MAX_ATTEMPTS = 2
     submit_visits(("nowhere", ["http://images.test/x.jpg"]), ("T-1", ["http://images.test/1.jpg"] * 4))
     submit_job(3, on_error=OnError.STOP_STORE)
@@ -95,7 +95,7 @@ def test_the_way_of_every_image_is_clean_at_every_step(keeper, settings):
     assert broken() == {}
 
 
-def test_what_people_ask_for_is_clean_at_every_step():
+def test_every_action_of_people_is_clean():
     job = submit_job(4)
     worker = make_worker()
     claims = queue.claim(worker, limit=2)
@@ -202,14 +202,14 @@ def test_a_claim_that_contradicts_itself_is_found(forged, keeper, change):
     assert "running" in broken()
 
 
-def test_an_image_that_nothing_will_let_go_is_found(forged):
+def test_an_image_that_nothing_will_release_is_found(forged):
     submit_job(2, on_error=OnError.STOP_STORE)
     assert broken() == {}
     forged("UPDATE jobs_imageresult SET held = true")
     assert broken() == {"held": 2}
 
 
-def test_another_store_of_the_job_does_not_let_it_go(forged):
+def test_another_store_of_the_job_does_not_release_it(forged):
     make_stores("T-1", "T-2")
     submit_visits(("T-1", ["http://images.test/1.jpg"] * 2), ("T-2", ["http://images.test/2.jpg"]))
     forged("UPDATE jobs_imageresult SET held = true WHERE id < (SELECT max(id) FROM jobs_imageresult)")
@@ -226,7 +226,7 @@ def test_a_missing_trigger_is_found():
             cursor.execute("ALTER TABLE jobs_imageresult ENABLE TRIGGER jobs_imageresult_stays_final")
 
 
-def test_a_database_that_forgets_is_found():
+def test_a_database_that_is_not_durable_is_found():
     with connection.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         try:
@@ -285,14 +285,14 @@ def test_a_second_outcome_of_a_retried_image_is_found(forged):
 
 def test_every_check_sees_the_same_instant(monkeypatch):
     """A job that is submitted between two checks is in none of them."""
-    asked = audit._ask
+    asked = audit._run_check
 
     def submit_and_ask(cursor, check):
         with ThreadPoolExecutor(1) as elsewhere:
             elsewhere.submit(submit_and_forget).result()
         return asked(cursor, check)
 
-    monkeypatch.setattr(audit, "_ask", submit_and_ask)
+    monkeypatch.setattr(audit, "_run_check", submit_and_ask)
     monkeypatch.setattr(audit, "CHECKS", (NO_JOBS, NO_JOBS))
     assert broken() == {}
     assert Job.objects.count() == 2
@@ -308,14 +308,14 @@ def submit_and_forget():
         connection.close()
 
 
-def test_a_dead_claim_that_is_rescued_in_time_is_no_finding(monkeypatch):
+def test_a_dead_claim_that_is_rescued_in_time_is_not_a_finding(monkeypatch):
     submit_job(1)
     queue.claim(make_worker(), limit=1)
     monkeypatch.setattr(audit.time, "sleep", lambda seconds: queue.rescue())
     assert broken() == {}
 
 
-def test_a_claim_that_died_after_the_first_look_is_left_to_its_rescue(monkeypatch):
+def test_a_claim_that_died_after_the_first_check_is_left_to_its_rescue(monkeypatch):
     submit_job(2)
     queue.claim(make_worker(), limit=1)
 
@@ -363,7 +363,7 @@ def test_the_command_names_the_first_cases_and_ends_with_an_error(capsys):
 
 
 @pytest.mark.parametrize("asked", ["paused_at = now()", "canceled_at = now()"])
-def test_an_image_that_could_be_claimed_against_what_was_asked_is_found(asked):
+def test_an_image_of_a_paused_or_canceled_job_that_could_be_claimed_is_found(asked):
     submit_job(2)
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE jobs_job SET {asked}")

@@ -1,4 +1,4 @@
-"""What stands in an exported file, and what becomes of a file that was cut off?"""
+"""What does an exported file contain, and what happens to a truncated one?"""
 
 import csv
 import io
@@ -45,7 +45,7 @@ def job(db):
     return job
 
 
-def test_every_column_stands_where_it_is_said_to():
+def test_every_column_is_where_it_is_documented():
     names = [column.name for column in COLUMNS]
     assert ",".join(names) == (
         "store_id,store_name,area_code,visit_time,visited_at,image_url,host,state,width,height,perimeter,format,bytes,"
@@ -87,7 +87,7 @@ def test_ndjson_holds_every_value_as_it_is_stored(job):
     assert (rows[3]["store_name"], rows[3]["host"], rows[3]["error_code"]) == (None, None, "unknown_store")
 
 
-def test_csv_says_the_same_but_the_models_result(job):
+def test_csv_holds_the_same_except_the_models_result(job):
     rows = read(job, "csv")
     assert [list(row) for row in rows] == [[column.name for column in COLUMNS if column.name != "gpu_result"]] * 4
     flags = {True: "true", False: "false", None: ""}
@@ -107,7 +107,7 @@ def test_csv_is_utf_8_with_a_mark_and_ends_its_lines_by_crlf(job):
     assert exported.endswith(b"\r\n")
 
 
-def test_what_the_model_returned_is_handed_on(job):
+def test_the_models_result_is_exported_unchanged(job):
     worker = make_worker()
     [claim] = queue.claim(worker, limit=1)
     outcome = success(claim)
@@ -149,7 +149,7 @@ def test_the_filters_are_those_of_the_images(job, image_filter, urls, form):
     assert [row["image_url"] for row in read(job, form, image_filter)] == urls
 
 
-def test_a_job_without_matching_images_has_its_header_alone(db):
+def test_without_matching_images_there_is_only_the_header(db):
     assert b"".join(Export(7, EVERYTHING, ExportFormat.NDJSON)) == b""
     assert b"".join(Export(7, EVERYTHING, ExportFormat.CSV)).count(b"\r\n") == 1
 
@@ -160,7 +160,7 @@ def test_it_is_one_statement(job, django_assert_num_queries):
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "'=1", "''-"])
-def test_a_cell_that_a_spreadsheet_would_reckon_with_is_quoted(cell):
+def test_a_cell_that_a_spreadsheet_would_evaluate_is_quoted(cell):
     assert guard_cell(cell) == f"'{cell}"
 
 
@@ -171,7 +171,7 @@ def test_other_cells_stay_as_they_are(cell):
 
 
 @given(st.text())
-def test_what_was_guarded_can_be_had_back(text):
+def test_guarding_can_be_undone(text):
     assert unguard_cell(guard_cell(text)) == text
     assert not guard_cell(text).startswith(tuple("=+-@\t\r"))
 
@@ -206,7 +206,7 @@ def test_a_file_comes_in_chunks(db, monkeypatch):
 
 
 def backends():
-    """How many connections of this test's database are in the midst of a COPY."""
+    """How many connections of this test's database are executing a COPY."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity"
@@ -221,7 +221,7 @@ def large(transactional_db, monkeypatch):
     return submit_job(20_000)
 
 
-def test_a_client_that_goes_away_frees_the_connection(large):
+def test_a_client_that_disconnects_frees_the_connection(large):
     export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
     next(export)
     assert connection.connection is not None
@@ -261,7 +261,7 @@ def test_a_connection_lost_in_the_middle_ends_in_an_error_and_not_in_a_file(larg
     assert Job.objects.count() == 1
 
 
-def test_a_path_holds_the_whole_file_and_may_be_read_as_any_other(job, tmp_path):
+def test_a_path_holds_the_whole_file_with_the_usual_permissions(job, tmp_path):
     path, plain = tmp_path / "out.csv", tmp_path / "plain"
     plain.touch()
     written = write(job.pk, EVERYTHING, ExportFormat.CSV, path)
@@ -272,7 +272,7 @@ def test_a_path_holds_the_whole_file_and_may_be_read_as_any_other(job, tmp_path)
     assert buffer.getvalue() == path.read_bytes()
 
 
-def test_a_file_is_one_moments_truth(transactional_db, monkeypatch):
+def test_a_file_is_one_consistent_snapshot(transactional_db, monkeypatch):
     monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
     job = submit_job(5_000)
     export = Export(job.pk, EVERYTHING, ExportFormat.NDJSON)
@@ -282,9 +282,9 @@ def test_a_file_is_one_moments_truth(transactional_db, monkeypatch):
         queue.cancel(job.pk)
         connection.close()
 
-    beside = threading.Thread(target=cancel)
-    beside.start()
-    beside.join()
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    thread.join()
     rows = [json.loads(line) for line in (first + b"".join(export)).splitlines()]
     assert {row["state"] for row in rows} == {"pending"}
     assert len(rows) == 5_000
@@ -305,7 +305,7 @@ def test_the_files_name_says_what_is_in_it(image_filter, name):
     assert filename(7, image_filter, ExportFormat.CSV) == name
 
 
-def test_stores_of_one_job_are_told_apart(db):
+def test_stores_of_one_job_are_distinguished(db):
     make_stores("other")
     job = submit_visits((KNOWN_STORE, ["http://a.test/1"]), ("other", ["http://a.test/2"]))
     assert [row["store_name"] for row in read(job)] == [f"Shop {KNOWN_STORE}", "Shop other"]

@@ -48,13 +48,13 @@ def test_a_group_says_what_one_of_its_images_said_and_whether_a_retry_can_help(j
     assert (group.message, group.retryable) == ("The server answered 404 instead of 200.", False)
 
 
-def test_beyond_the_largest_groups_the_others_are_counted(job, monkeypatch):
+def test_beyond_the_largest_groups_others_are_counted(job, monkeypatch):
     monkeypatch.setattr(module, "MOST_GROUPS", 3)
     found = failures(job.pk)
     assert (len(found.groups), found.more, found.images) == (3, 1, 5)
 
 
-def test_other_jobs_are_not_looked_at(job):
+def test_other_jobs_are_ignored(job):
     assert failures(submit_job(1).pk) == module.Failures([], 0, 0)
 
 

@@ -20,7 +20,7 @@ def of(job):
     return waits([look(job)]).get(job.pk, NONE)
 
 
-def test_where_nothing_is_paused_nothing_waits_for_a_host():
+def test_if_no_host_is_paused_nothing_waits_for_one():
     job = submit_job(3)
     defer(job, HOST)
     assert of(job) == NONE
@@ -46,7 +46,7 @@ def test_held_images_wait_for_no_host():
     assert waiting_images([HOST]) == {HOST: 0}
 
 
-def test_those_in_trouble_for_the_longest_come_first_and_the_others_are_counted():
+def test_those_that_refuse_for_the_longest_come_first_and_the_others_are_counted():
     for number in range(5):
         pause_host(f"{number}.test:443")
     seen = paused_hosts(2)
@@ -54,7 +54,7 @@ def test_those_in_trouble_for_the_longest_come_first_and_the_others_are_counted(
     assert seen.more == 3
 
 
-def test_what_waits_for_room_alone_is_ordinary_work():
+def test_images_that_wait_for_a_busy_host_are_ordinary_work():
     pause_host(HOST)
     job = submit_job(4)
     defer(job, HOST, 1)
@@ -77,7 +77,7 @@ def test_a_job_whose_images_all_wait_says_so():
     assert (found.images, found.more, found.is_all) == (5, 0, True)
 
 
-def test_the_one_image_that_tries_the_host_changes_nothing():
+def test_the_image_that_probes_the_host_changes_nothing():
     pause_host(HOST)
     job = submit_job(3)
     worker = make_worker()
@@ -88,7 +88,7 @@ def test_the_one_image_that_tries_the_host_changes_nothing():
     assert of(job).is_all
 
 
-def test_a_job_that_has_other_images_in_hand_goes_on():
+def test_a_job_with_other_images_in_flight_goes_on():
     pause_host(HOST)
     job = submit_job(4)
     worker = make_worker()
@@ -99,7 +99,7 @@ def test_a_job_that_has_other_images_in_hand_goes_on():
 
 
 @pytest.mark.parametrize("ask", [queue.pause, queue.cancel])
-def test_a_job_that_does_not_go_on_waits_for_nobody(ask):
+def test_a_paused_or_canceled_job_waits_for_no_host(ask):
     pause_host(HOST)
     job = submit_job(3)
     defer(job, HOST)
@@ -107,7 +107,7 @@ def test_a_job_that_does_not_go_on_waits_for_nobody(ask):
     assert of(job) == NONE
 
 
-def test_only_the_hosts_with_the_most_images_are_named_and_all_are_counted():
+def test_only_the_hosts_with_the_most_images_are_listed_and_all_are_counted():
     job = submit_job(MOST_OF_JOB + 3)
     for number in range(MOST_OF_JOB + 2):
         pause_host(f"h{number:02}.test:443")
@@ -128,7 +128,7 @@ def test_many_jobs_take_one_query(django_assert_num_queries):
         assert len(waits(looked)) == 3
 
 
-def test_the_revision_changes_with_whatever_is_said():
+def test_the_revision_changes_with_every_field():
     job = submit_job(3)
     assert of(job).revision == ""
     pause_host(HOST)
@@ -141,7 +141,7 @@ def test_the_revision_changes_with_whatever_is_said():
     assert of(job).revision == of(job).revision
 
 
-def test_the_end_of_a_job_that_only_waits_is_not_in_sight():
+def test_a_job_that_only_waits_has_no_estimate():
     job = submit_job(FEWEST_IMAGES + 3)
     worker = make_worker()
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=FEWEST_IMAGES)])
@@ -152,7 +152,7 @@ def test_the_end_of_a_job_that_only_waits_is_not_in_sight():
     assert estimates([look(job)], waits([look(job)])) == {}
 
 
-def test_the_overview_counts_apart_what_waits_for_its_host():
+def test_the_overview_counts_images_that_wait_for_their_host_separately():
     job = submit_job(6)
     defer(job, HOST, 2)
     defer(job, f"*{job.pk}", 1)
@@ -162,7 +162,7 @@ def test_the_overview_counts_apart_what_waits_for_its_host():
     assert (overview().ready, overview().oldest_seconds) == (0, None)
 
 
-def test_the_overview_takes_as_many_queries_where_a_host_is_paused(django_assert_num_queries):
+def test_the_overview_takes_as_many_queries_when_a_host_is_paused(django_assert_num_queries):
     pause_host(HOST)
     with django_assert_num_queries(6):
         assert overview().paused.hosts[0].host == HOST
@@ -177,7 +177,7 @@ def test_the_overview_takes_as_many_queries_where_a_host_is_paused(django_assert
         ("odd_one", "its last request failed as odd_one"),
     ],
 )
-def test_the_reason_is_half_a_sentence(code, said):
+def test_the_reason_is_a_clause(code, said):
     assert reason(code) == said
 
 
@@ -192,7 +192,7 @@ def test_every_refusal_has_a_reason_of_its_own():
 @pytest.mark.parametrize(
     ("host", "said"), [("a.test:443", "a.test"), ("a.test:80", "a.test:80"), ("[2001:db8::1]:443", "[2001:db8::1]")]
 )
-def test_a_host_is_said_without_the_port_of_https(host, said):
+def test_a_host_is_displayed_without_the_port_of_https(host, said):
     assert displayed(host) == said
 
 
@@ -230,7 +230,7 @@ def plan_of(statement, parameters):
 
 
 def test_two_hundred_thousand_waiting_images_are_counted_in_their_own_indexes(crowded):
-    """The bounds are ten times what it takes on a machine with nothing else to do."""
+    """The bounds are ten times what it takes on an idle machine."""
     large, other = crowded
     small = submit_job(2)
     defer(small, "h7.test:443")
@@ -245,7 +245,7 @@ def test_two_hundred_thousand_waiting_images_are_counted_in_their_own_indexes(cr
     assert took < 1000
 
 
-def test_a_crowd_is_told_in_bounded_words(crowded):
+def test_many_hosts_are_reported_in_bounded_size(crowded):
     large, _ = crowded
     found = of(large)
     assert (len(found.hosts), found.images, found.is_all) == (MOST_OF_JOB, 100_000, False)
@@ -255,7 +255,7 @@ def test_a_crowd_is_told_in_bounded_words(crowded):
     assert waiting_images(["h0.test:443"]) == {"h0.test:443": MOST_COUNTED}
 
 
-def test_where_no_host_is_paused_the_waiting_images_are_not_looked_at(crowded):
+def test_if_no_host_is_paused_the_waiting_images_are_not_read(crowded):
     large, _ = crowded
     PausedHost.objects.all().delete()
     plan, _ = plan_of(hosts._OF_JOBS, [[large.pk], MOST_OF_JOB])

@@ -1,4 +1,4 @@
-"""Who watches a job hears of its moves at once, over one connection for all."""
+"""Watchers of a job are notified of its changes at once, over one connection for all."""
 
 import threading
 
@@ -35,7 +35,7 @@ def listeners() -> int:
 
 
 def begun(watcher) -> None:
-    """The first call is that the listener has begun to listen."""
+    """The first notification means that the listener has begun to listen."""
     assert watcher.wait(SECONDS)
 
 
@@ -44,7 +44,7 @@ def finish_one(job) -> None:
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
 
 
-def test_a_watcher_is_told_when_an_outcome_is_recorded(listener):
+def test_a_watcher_is_notified_when_an_outcome_is_recorded(listener):
     job = submit_job(2)
     with listener.watch(job.pk) as watcher:
         begun(watcher)
@@ -53,7 +53,7 @@ def test_a_watcher_is_told_when_an_outcome_is_recorded(listener):
 
 
 @pytest.mark.parametrize("ask", [queue.cancel, queue.pause, lambda pk: queue.prioritize(pk, 2)])
-def test_a_watcher_is_told_of_what_people_ask(listener, ask):
+def test_a_watcher_is_notified_of_what_people_ask(listener, ask):
     job = submit_job(1)
     with listener.watch(job.pk) as watcher:
         begun(watcher)
@@ -61,14 +61,14 @@ def test_a_watcher_is_told_of_what_people_ask(listener, ask):
         assert watcher.wait(SECONDS)
 
 
-def test_who_watches_every_job_hears_of_new_ones(listener):
+def test_a_watcher_of_every_job_hears_of_new_ones(listener):
     with listener.watch(None) as watcher:
         begun(watcher)
         submit_job(1)
         assert watcher.wait(SECONDS)
 
 
-def test_who_watches_one_job_hears_nothing_of_another(listener):
+def test_a_watcher_of_one_job_hears_nothing_of_another(listener):
     first, second = submit_job(1), submit_job(1)
     with listener.watch(first.pk) as watcher, listener.watch(None) as everything:
         begun(watcher)
@@ -78,7 +78,7 @@ def test_who_watches_one_job_hears_nothing_of_another(listener):
         assert not watcher.wait(0)
 
 
-def test_all_share_one_connection_and_the_last_one_takes_it_along(listener, monkeypatch):
+def test_all_share_one_connection_and_the_last_one_closes_it(listener, monkeypatch):
     monkeypatch.setattr(notifications, "LINGER_SECONDS", 0.0)
     with listener.watch(None) as first, listener.watch(None) as second:
         begun(first)
@@ -89,7 +89,7 @@ def test_all_share_one_connection_and_the_last_one_takes_it_along(listener, monk
         begun(third)
 
 
-def test_a_lost_connection_is_made_anew_and_everybody_looks_up(listener, monkeypatch):
+def test_a_lost_connection_is_opened_again_and_all_are_woken(listener, monkeypatch):
     monkeypatch.setattr(notifications, "RETRY_SECONDS", 0.01)
     job = submit_job(1)
     with listener.watch(job.pk) as watcher:
@@ -104,14 +104,14 @@ def test_a_lost_connection_is_made_anew_and_everybody_looks_up(listener, monkeyp
         assert watcher.wait(SECONDS)
 
 
-def test_behind_a_pooler_nobody_listens(listener, settings):
+def test_behind_a_pooler_there_is_no_listener(listener, settings):
     settings.LEASE_ONLY = True
     with listener.watch(None) as watcher:
         assert not watcher.wait(0)
         assert not [thread for thread in threading.enumerate() if thread.name == "live"]
 
 
-def test_an_ending_process_lets_its_watchers_look_up(listener):
+def test_an_ending_process_wakes_its_watchers(listener):
     with listener.watch(None) as watcher:
         begun(watcher)
         listener.close()

@@ -30,7 +30,7 @@ def test_it_counts_what_waits_and_what_is_in_flight(settings):
     assert seen.oldest_seconds == 0
 
 
-def test_it_tells_how_long_a_fetch_takes_and_which_hosts_fail():
+def test_it_says_how_long_a_fetch_takes_and_which_hosts_fail():
     submit_job(["http://a.test/1", "http://a.test/2", "http://b.test/3", "http://c.test/4"])
     worker = make_worker()
     one, two, three, four = queue.claim(worker, limit=4)
@@ -47,7 +47,7 @@ def test_it_tells_how_long_a_fetch_takes_and_which_hosts_fail():
     assert 4 / 75 <= seen.images_per_second <= 4 / 60
 
 
-def test_it_takes_as_many_queries_as_it_says(django_assert_num_queries):
+def test_it_takes_six_queries(django_assert_num_queries):
     make_worker()
     with django_assert_num_queries(6):
         overview()

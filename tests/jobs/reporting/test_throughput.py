@@ -24,7 +24,7 @@ def finish(count, error=None):
 
 
 def back_date(images, seconds):
-    """Let images have finished earlier, past the trigger that keeps final images as they are."""
+    """Make images appear to have finished earlier, despite the trigger that protects final images."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
@@ -34,14 +34,14 @@ def back_date(images, seconds):
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 
-def test_an_end_is_in_sight_once_enough_was_seen():
+def test_there_is_an_estimate_once_enough_images_have_finished():
     job = submit_job(FEWEST_IMAGES + 20)
     finish(FEWEST_IMAGES - 1)
     assert estimates([look(job)], {}) == {}
     back_date(finish(1), 10)
     estimate = estimates([look(job)], {})[job.pk]
     assert estimate.images_per_second == pytest.approx(2.0, rel=0.1)
-    # 20 images are left, at two a second.
+    # 20 images are left, at two per second.
     assert estimate.earliest < estimate.latest
     now = Now()
     assert Job.objects.filter(pk=job.pk).annotate(now=now).get().now < estimate.earliest
@@ -49,20 +49,20 @@ def test_an_end_is_in_sight_once_enough_was_seen():
 
 
 @pytest.mark.parametrize("ask", [queue.pause, queue.cancel])
-def test_a_job_that_does_not_go_on_has_no_end_in_sight(ask):
+def test_a_job_that_is_not_running_has_no_estimate(ask):
     job = submit_job(FEWEST_IMAGES + 20)
     finish(FEWEST_IMAGES)
     ask(job.pk)
     assert estimates([look(job)], {}) == {}
 
 
-def test_what_finished_long_ago_says_nothing():
+def test_images_that_finished_long_ago_do_not_count():
     job = submit_job(FEWEST_IMAGES + 20)
     back_date(finish(FEWEST_IMAGES), 120)
     assert estimates([look(job)], {}) == {}
 
 
-def test_images_that_were_never_tried_are_no_pace():
+def test_images_that_were_never_tried_do_not_count():
     job = submit_visits(("nowhere", [f"http://n/{n}" for n in range(30)]), (KNOWN_STORE, ["http://k/1", "http://k/2"]))
     finish(1)
     assert estimates([look(job)], {}) == {}
@@ -78,7 +78,7 @@ def test_many_jobs_take_one_query(django_assert_num_queries):
         estimates(jobs, {})
 
 
-def test_a_job_that_was_not_begun_has_no_throughput():
+def test_a_job_that_has_not_begun_has_no_throughput():
     assert throughput(submit_job(1).pk) is None
 
 
@@ -106,17 +106,17 @@ def test_a_plot_never_has_too_many_intervals(seconds):
     assert sum(each.completed for each in seen.intervals) == 2
 
 
-def test_without_a_living_worker_nobody_knows_how_long_it_takes(settings):
+def test_without_a_living_worker_the_duration_is_unknown(settings):
     assert seconds_for(100) is None
     make_worker()
     settings.GPU_MIN_SECONDS = settings.GPU_MAX_SECONDS = 0.3
-    # 4 seats, 0.3 s of the model and 0.1 s of a download.
+    # 4 slots, 0.3 s for the model and 0.1 s for a download.
     assert seconds_for(100) == pytest.approx(10.0)
     Worker.objects.update(beat_at=F("beat_at") - timedelta(hours=1))
     assert seconds_for(100) is None
 
 
-def test_what_images_took_of_late_goes_before_what_they_usually_take():
+def test_what_recent_images_took_overrides_the_usual_duration():
     submit_job(FEWEST_IMAGES)
     finish(FEWEST_IMAGES)
     assert ImageResult.objects.completed().count() == FEWEST_IMAGES
