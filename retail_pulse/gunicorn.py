@@ -32,6 +32,13 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         super().__init__(*arguments, **options)
         self._watchdog = Watchdog(settings.WEB_REQUEST_SECONDS)
 
+    def load_wsgi(self) -> None:
+        """The engine first: unfinished work resumes at boot, while requests wait in the socket for the web side."""
+        set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
+        if settings.ENGINE_AUTOSTART == "auto":
+            get_engine().start()
+        super().load_wsgi()
+
     def handle(self, conn: TConn) -> Any:
         """One request in a thread; gunicorn itself would wait for a stalled client for ever."""
         if not conn.initialized and not conn.wait_for_data(0):
@@ -74,9 +81,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         self.cfg.set("bind", self._address)
 
     def load(self) -> WSGIHandler:
-        from retail_pulse.wsgi import application
+        # Not `wsgi.py`, which would set Django up a second time, with new handlers under the engine's log.
+        from retail_pulse.handler import Handler
 
-        return application
+        return Handler()
 
 
 worker_class = EngineWorker
@@ -97,13 +105,6 @@ def when_ready(server: Arbiter) -> None:
     if settings.API_OPEN:
         listening = ", ".join(str(listener) for listener in server.LISTENERS)
         logger.warning("API open: direct clients need no credentials, those behind a proxy do", extra={"at": listening})
-
-
-def post_worker_init(worker: Any) -> None:
-    set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
-    if settings.ENGINE_AUTOSTART == "auto":
-        # Now, not at the first request: unfinished work resumes at boot.
-        get_engine().start()
 
 
 def worker_exit(server: Arbiter, worker: Any) -> None:

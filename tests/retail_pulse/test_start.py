@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
+from django.db import connection
 
 from tests import ROOT
 
@@ -16,6 +18,16 @@ import manage
 sys.argv = ["manage.py", "check"]
 manage.main()
 print(json.dumps(sorted(sys.modules)))
+"""
+
+# The same of `serve`, at the moment when its process is about to fork the one that runs the engine.
+LOADED_BY_SERVE = """
+import json, sys
+import manage
+from gunicorn.app.base import BaseApplication
+BaseApplication.run = lambda _: print(json.dumps(sorted(sys.modules)))
+sys.argv = ["manage.py", "serve"]
+manage.main()
 """
 
 # Each would be a weight at the start, and is used by few processes or by none.
@@ -42,17 +54,23 @@ def home(tmp_path_factory):
     return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(scope="module")
-def loaded(home) -> set[str]:
+def run(script: str, **environment: str) -> str:
+    """What the script prints last."""
     done = subprocess.run(
-        [sys.executable, "-c", LOADED],
+        [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**os.environ, "RETAIL_PULSE_HOME": str(home), "DATABASE_URL": ""},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    return set(json.loads(done.stdout.splitlines()[-1]))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def loaded(home) -> set[str]:
+    return set(json.loads(run(LOADED, RETAIL_PULSE_HOME=str(home), DATABASE_URL="")))
 
 
 @pytest.mark.parametrize("name", HEAVY)
@@ -65,12 +83,15 @@ def test_a_check_of_the_embedded_database_starts_no_server(loaded, home):
     assert not (home / "postgres").exists()
 
 
+@pytest.mark.django_db
+def test_serve_loads_no_page_and_no_endpoint_before_its_engine():
+    parameters = connection.get_connection_params()
+    url = f"postgresql://{parameters['user']}@/{parameters['dbname']}?host={quote(parameters['host'], safe='')}"
+    loaded = set(json.loads(run(LOADED_BY_SERVE, DATABASE_URL=f"{url}&port={parameters['port']}")))
+    assert "jobs.models" in loaded
+    assert not loaded & {"api.v1.urls", "api.middleware", "dashboard.urls", "retail_pulse.urls", *HEAVY} - {"gunicorn"}
+
+
 def test_what_the_framework_does_without_can_be_imported_all_the_same():
-    done = subprocess.run(
-        [sys.executable, "-c", "import django; django.setup(); import requests, uritemplate, yaml, pygments"],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    script = "import django; django.setup(); import requests, uritemplate, yaml, pygments; print('imported')"
+    assert run(script, DJANGO_SETTINGS_MODULE="tests.settings") == "imported"

@@ -2,16 +2,17 @@ import ipaddress
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
+from jobs.management.readiness import SETTINGS_CHECKS, refuse_missing_migrations
 from retail_pulse.gunicorn import Server
 from stores.models import Store
 
 
 class Command(BaseCommand):
     help = "Serve the dashboard, the API and the admin, and process the queue, until SIGTERM or Ctrl-C."
+    requires_system_checks = SETTINGS_CHECKS
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -41,11 +42,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def refuse_missing_migrations() -> None:
-    """Raise CommandError if the database lacks migrations that this version needs."""
-    executor = MigrationExecutor(connection)
-    missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if missing:
-        raise CommandError(f"The database lacks {missing} migrations; run: ./run manage migrate")

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, connection
 
 from jobs.engine.base import get_engine
-from jobs.management.commands.serve import refuse_missing_migrations
+from jobs.management.readiness import SETTINGS_CHECKS, refuse_missing_migrations
 from jobs.models import ImageResult
 from retail_pulse.db.timeouts import set_statement_timeout
 
@@ -18,6 +18,7 @@ POLL_SECONDS = 0.2
 
 class Command(BaseCommand):
     help = "Process the queue without serving requests, until SIGTERM or Ctrl-C; any number of these may run."
+    requires_system_checks = SETTINGS_CHECKS
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
