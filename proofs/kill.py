@@ -30,7 +30,7 @@ from proofs.world.service import World
 LEASE_SECONDS = 5
 # Few, so that the images last while a killed process starts again.
 SLOTS = 8
-# The most images that a process holds: its slots and what waits for them.
+# The most images that a process holds: its slots and what waits for them, see jobs/engine/slots.py.
 IN_FLIGHT = SLOTS + SLOTS // 2
 SETTINGS = {"WORKER_THREADS": str(SLOTS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
 # A limit on the whole time; an idle machine does fifty images a second.

@@ -13,9 +13,9 @@ from django.db import DatabaseError, connections
 
 from jobs import failpoints, queue
 from jobs.engine.faults import is_transient
-from jobs.engine.keeper import Keeper
+from jobs.engine.heartbeat import Keeper
 from jobs.engine.recorder import Recorder
-from jobs.engine.seats import Seats
+from jobs.engine.slots import Seats
 from jobs.errors import HostPaused, HTTPStatus, Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.host import Pause

@@ -4,7 +4,7 @@ import time
 
 from jobs import queue
 from jobs.engine.base import Engine
-from jobs.engine.keeper import Keeper
+from jobs.engine.heartbeat import Keeper
 from jobs.imaging.pipeline import Pipeline
 from jobs.models import ImageResult
 

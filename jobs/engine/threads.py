@@ -13,9 +13,9 @@ from django.db import connections
 
 from jobs.engine.base import Engine
 from jobs.engine.epoch import Epoch
-from jobs.engine.keeper import notify
+from jobs.engine.heartbeat import notify
 from jobs.engine.memory import limit_arenas
-from jobs.engine.seats import Seats
+from jobs.engine.slots import Seats
 from jobs.imaging.host_limits import HostLimits
 from jobs.imaging.pipeline import Pipeline
 from jobs.queue import Lanes

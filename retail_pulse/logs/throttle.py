@@ -63,7 +63,7 @@ LOGGERS = (
     "django.request",
     "api.problems",
     "jobs.engine.epoch",
-    "jobs.engine.keeper",
+    "jobs.engine.heartbeat",
     "jobs.engine.recorder",
     "jobs.engine.threads",
     "psycopg.pool",

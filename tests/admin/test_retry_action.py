@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 
 from jobs import errors, queue
-from jobs.engine.keeper import CHANNEL
+from jobs.engine.heartbeat import CHANNEL
 from jobs.models import ImageResult, Job
 from tests.admin.conftest import list_page, row_page
 from tests.factories import failure, make_worker, states, submit_job, submit_visits

@@ -1,4 +1,4 @@
-"""Events over a real socket: sent as they happen, by a server that holds no connection for them and can still be stopped."""
+"""Events over a real socket: sent as they happen, by a server that holds no connection for them and can be stopped."""
 
 import json
 import time

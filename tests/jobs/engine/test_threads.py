@@ -136,7 +136,7 @@ def test_what_a_lock_stands_against_is_done_again_by_the_same_worker(
 ):
     for name in ("epoch", "recorder", "keeper"):
         monkeypatch.setattr(logging.getLogger(f"jobs.engine.{name}"), "filters", [])
-    monkeypatch.setattr("jobs.engine.keeper.BEATS_PER_LEASE", 600)
+    monkeypatch.setattr("jobs.engine.heartbeat.BEATS_PER_LEASE", 600)
     start_engine(THREADS)
     job = submit_job(urls(images, 40))
     wait_for(lambda: Gate.inside == 8)

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs import queue
-from jobs.engine.keeper import Keeper
+from jobs.engine.heartbeat import Keeper
 from jobs.models import ImageResult, Worker
 from retail_pulse.db.timeouts import TimeoutConnection
 from tests.factories import make_worker, states, submit_job
@@ -109,7 +109,7 @@ def test_a_rescue_in_the_midst_of_attempts_does_not_use_them_up(settings):
 
 
 def test_a_wake_up_is_heard(keeper):
-    from jobs.engine.keeper import notify
+    from jobs.engine.heartbeat import notify
 
     notify()
     assert keeper.wait(5)

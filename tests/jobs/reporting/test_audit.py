@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from jobs import queue
-from jobs.engine.keeper import Keeper
+from jobs.engine.heartbeat import Keeper
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
 from jobs.queue.lanes import host_of_url
