@@ -34,7 +34,7 @@ class Engine(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Stop claiming, let images in hand finish for SHUTDOWN_SECONDS, record them, hand the rest back.
+        """Stop claiming, let images in flight finish for SHUTDOWN_SECONDS, record them, hand the rest back.
 
         May be called twice, and from any thread.
         """
@@ -49,7 +49,7 @@ class Engine(ABC):
 
     @property
     @abstractmethod
-    def in_hand(self) -> int:
+    def in_flight(self) -> int:
         """How many images are claimed and not yet recorded."""
 
 

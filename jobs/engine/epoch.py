@@ -13,9 +13,10 @@ from django.db import DatabaseError, connections
 
 from jobs import failpoints, queue
 from jobs.engine.faults import is_transient
-from jobs.engine.heartbeat import Keeper
+from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.recorder import Recorder
-from jobs.engine.slots import Seats
+from jobs.engine.slots import Slots
+from jobs.engine.wake import Wake
 from jobs.errors import HostPaused, HTTPStatus, Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.host import Pause
@@ -27,68 +28,63 @@ logger = logging.getLogger(__name__)
 
 # How often dead workers are looked for, waiting images promoted, and ready ones found without a wake-up.
 HOUSEKEEPING_SECONDS = 0.5
-# How often the keeper looks up from listening.
+# How often the heartbeat's thread looks up from listening.
 LISTEN_SECONDS = 0.25
-# Outcomes that may wait to be recorded: while a lock or a full disk holds up the recorder, so are the seats in the end.
+# Outcomes that may wait to be recorded: a lock or a full disk that holds up the recorder holds up the slots in the end.
 MOST_UNRECORDED = 500
-# Where images wait for their hosts, so much time lies between two claims: each answer may give room for one more.
+# Between two claims while images wait for their hosts: each answer may give room for one more.
 LANE_SECONDS = 0.02
 # Images at a time for which the refusal of their host's probe is counted.
 COUNTED_AT_A_TIME = 250
 # What the first host of a redirect has answered.
 REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
-# A download ends at its deadline; a seat that takes this much longer hangs in a decoder or in the model.
+# A download ends at its deadline; a slot that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
 
 class Epoch:
-    """Made and run by one thread, which is its claimer; the recorder and the keeper have threads of their own.
+    """Made and run by one thread, which is its claimer; the recorder and the heartbeat have threads of their own.
 
-    It ends when it is told to stop, or when a connection is lost: then the next epoch begins with new
-    connections and a new id, so that nothing old can be taken for ours.
+    It ends when the engine stops, or when a connection is lost: then the next epoch begins with new connections and
+    a new id, so that nothing old can be taken for ours.
     """
 
-    def __init__(self, pipeline: Pipeline, seats: Seats, lanes: queue.Lanes, stopping: threading.Event) -> None:
+    def __init__(self, pipeline: Pipeline, slots: Slots, lanes: queue.Lanes, stopping: threading.Event) -> None:
         self._pipeline = pipeline
-        self._seats = seats
+        self._slots = slots
         self._lanes = lanes
         self._hosts = lanes.limits
-        self._stopping = stopping
-        self._keeper = Keeper(settings.WORKER_THREADS)
-        self.worker_id = self._keeper.worker_id
-        self._keeper_thread = threading.Thread(target=self._keep, name=f"keeper-{self.worker_id}", daemon=True)
-        self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self._lose)
-        # Set by whatever the claimer should look up for: a wake-up, room in the seats, a stop, a loss.
-        self.stir = threading.Event()
+        self.wake = Wake(stopping)
+        self._heartbeat = Heartbeat(settings.WORKER_THREADS)
+        self.worker_id = self._heartbeat.worker_id
+        self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
+        self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self.wake.lose)
         # Claimed and not yet recorded.
-        self.in_hand: set[Claim] = set()
-        self._queue_is_empty = False
+        self.in_flight: set[Claim] = set()
         self._claimed_at = 0.0
-        self._lost: BaseException | None = None
-        self._leaving = threading.Event()
 
     def run(self) -> None:
         """Claim and hand out until stopped, then drain. Raises what ended the epoch early."""
-        logger.info("worker started", extra={"worker": self.worker_id, "seats": settings.WORKER_THREADS})
+        logger.info("worker started", extra={"worker": self.worker_id, "slots": settings.WORKER_THREADS})
         self._recorder.start()
-        self._keeper_thread.start()
+        self._heartbeat_thread.start()
         drained = False
         try:
-            while not self._stopping.is_set():
+            while not self.wake.is_stopping:
                 self._housekeep()
-                self._tell_overdue()
+                self._report_overdue()
                 self._claim_until(monotonic() + HOUSEKEEPING_SECONDS)
             self._drain()
             drained = True
         finally:
-            self._leaving.set()
-            # Where the epoch was lost, so is what no seat has begun: somebody will claim it again.
-            self._empty_seats(seconds=0)
+            self.wake.end()
+            # Where the epoch was lost, so is what no slot has begun: a living worker will claim it again.
+            self._empty_slots(seconds=0)
             self._recorder.close(seconds=0)
-            self._keeper_thread.join()
+            self._heartbeat_thread.join()
             if drained:
-                self._keeper.leave()
-            self._keeper.close()
+                self._heartbeat.leave()
+            self._heartbeat.close()
             connections.close_all()
         logger.info("worker left", extra={"worker": self.worker_id})
 
@@ -114,10 +110,10 @@ class Epoch:
                 },
             )
         if rescued.released or promoted:
-            self._queue_is_empty = False
+            self.wake.expect_work()
 
     def _share_pauses(self) -> None:
-        """Tell the other processes what has become of hosts here."""
+        """Let the other processes know which hosts were paused or resumed here."""
         if changed := self._hosts.changed_pauses():
             queue.share_pauses(changed)
             self._hosts.shared(changed)
@@ -145,47 +141,45 @@ class Epoch:
                 },
             )
 
-    def _tell_overdue(self) -> None:
-        """Log where a hung seat hangs: nothing can free its thread but the end of the process."""
-        for sitting in self._seats.overdue(settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS):
+    def _report_overdue(self) -> None:
+        """Log where a hung slot hangs: nothing can free its thread but the end of the process."""
+        for busy in self._slots.overdue(settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS):
             logger.warning(
-                "seat overdue",
+                "slot overdue",
                 extra={
-                    "job": sitting.claim.job_id,
-                    "image": sitting.claim.image_id,
-                    "seconds": round(sitting.seconds),
-                    "stack": sitting.stack(),
+                    "job": busy.claim.job_id,
+                    "image": busy.claim.image_id,
+                    "seconds": round(busy.seconds),
+                    "stack": busy.stack(),
                 },
             )
 
     def _claim_until(self, deadline: float) -> None:
-        """Keep the seats filled until `deadline`, on the monotonic clock."""
+        """Keep the slots filled until `deadline`, on the monotonic clock."""
         # A wake-up may get lost with its connection; so the queue is asked at least once a round.
-        self._queue_is_empty = False
-        while not self._stopping.is_set():
-            if self._lost is not None:
-                raise self._lost
-            self._count_refusals(MOST_UNRECORDED - len(self.in_hand))
-            room = min(self._seats.room, self._seats.size + MOST_UNRECORDED - len(self.in_hand))
-            if room >= self._seats.refill_at and not self._queue_is_empty:
-                # Said before the queue is asked: a wake-up that comes meanwhile must be the last word.
-                self._queue_is_empty = True
+        self.wake.expect_work()
+        while not self.wake.is_stopping:
+            self.wake.raise_lost()
+            self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
+            room = min(self._slots.room, self._slots.size + MOST_UNRECORDED - len(self.in_flight))
+            if room >= self._slots.refill_at and self.wake.expects_work:
+                self.wake.looking()
                 claims = self._claim(room)
                 if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
-                    self._queue_is_empty = False
+                    self.wake.expect_work()
                 self._hand_out(claims)
                 continue
             if monotonic() >= deadline:
                 return
             opening = min(self._hosts.next_opening(), STUCK_SECONDS) if self._lanes.hold_any else inf
-            if not self.stir.wait(max(0.0, min(deadline - monotonic(), opening))) and monotonic() < deadline:
-                self._queue_is_empty = False
-            self.stir.clear()
-            if self._lanes.hold_any and (wait := self._claimed_at + LANE_SECONDS - monotonic()) > 0:
-                self._stopping.wait(wait)
+            if not self.wake.wait(min(deadline - monotonic(), opening)) and monotonic() < deadline:
+                # A host may take another image by now.
+                self.wake.expect_work()
+            if self._lanes.hold_any:
+                self.wake.rest(self._claimed_at + LANE_SECONDS - monotonic())
 
     def _count_refusals(self, room: int) -> None:
-        """Where a host's patience is over: let the refusal of its probe count for images that wait, some at a time."""
+        """Let the refusal of a host's probe count for images that wait for it, once it has refused for too long."""
         exhausted = self._hosts.exhausted()
         if exhausted is None or room < COUNTED_AT_A_TIME:
             return
@@ -195,7 +189,7 @@ class Epoch:
             return
         if len(claims) < COUNTED_AT_A_TIME:
             self._hosts.counted(host)
-        self.in_hand.update(claims)
+        self.in_flight.update(claims)
         for claim in claims:
             self._recorder.put(Outcome(claim, Evidence(), error=HostPaused(pause.code, pause.message)))
 
@@ -204,7 +198,7 @@ class Epoch:
 
         def claim() -> list[Claim]:
             self._share_pauses()
-            return queue.claim(self.worker_id, limit, beside=self.in_hand.copy(), lanes=self._lanes)
+            return queue.claim(self.worker_id, limit, beside=self.in_flight.copy(), lanes=self._lanes)
 
         return self._try_to_claim(claim) or []
 
@@ -222,39 +216,38 @@ class Epoch:
         try:
             failpoints.hit("claim.after_commit", claims)
         except BaseException:
-            # Whatever it is, it ends the epoch; the places of these images must not stay taken at their hosts.
+            # Any of them ends the epoch; the places of these images must not stay taken at their hosts.
             for claim in claims:
                 self._hosts.released(claim.host, claim.image_id)
             raise
-        # All of them first: a seat may be done with an image before the next line is reached.
-        self.in_hand.update(claims)
+        # All of them first: a slot may be done with an image before the next line is reached.
+        self.in_flight.update(claims)
         try:
-            self._seats.take(self._work, claims)
+            self._slots.take(self._work, claims)
         except RuntimeError:
-            # The interpreter is ending under us; the drain hands back what no seat has taken.
-            self._stopping.set()
+            # The interpreter is ending under us; the drain hands back what no slot has taken.
+            self.wake.stop()
 
     def _work(self, claim: Claim) -> None:
-        """What a seat does; touches no database."""
+        """What a slot does; touches no database."""
         try:
             outcome = self._pipeline.process(claim, fetched=self._fetched)
         except BaseException:
-            # Not even a SystemExit from a model may leave the image in hand for ever.
-            logger.exception("seat failed", extra={"job": claim.job_id, "image": claim.image_id})
+            # Not even a SystemExit from a model may leave the image in flight for ever.
+            logger.exception("slot failed", extra={"job": claim.job_id, "image": claim.image_id})
             outcome = Outcome(claim, Evidence(), error=Internal())
-        self._recorder.put(self._tell_host(outcome))
+        self._recorder.put(self._report_to_host(outcome))
         if self._lanes.hold_any:
-            self._queue_is_empty = False
-        if self._seats.room + 1 >= self._seats.refill_at and not self._queue_is_empty and not self.stir.is_set():
-            self.stir.set()
+            self.wake.expect_work()
+        if self._slots.room + 1 >= self._slots.refill_at:
+            self.wake.slots_freed()
 
     def _fetched(self, claim: Claim) -> None:
         self._hosts.fetched(claim.host, claim.image_id)
         if self._lanes.hold_any:
-            self._queue_is_empty = False
-            self.stir.set()
+            self.wake.work_came()
 
-    def _tell_host(self, outcome: Outcome) -> Outcome:
+    def _report_to_host(self, outcome: Outcome) -> Outcome:
         """Report an outcome to the limits of its host, which may take the blame for it."""
         claim, seen, error = outcome.claim, outcome.evidence, outcome.error
         if error is not None and error.is_refusal and seen.redirects and host_of(seen.redirects[-1]) != claim.host:
@@ -271,34 +264,28 @@ class Epoch:
         return outcome if blame is None else replace(outcome, blame=blame)
 
     def _recorded(self, outcomes: Iterable[Outcome]) -> None:
-        self.in_hand.difference_update(outcome.claim for outcome in outcomes)
-        # A recorded outcome may have let the store's next image go.
-        self._queue_is_empty = False
-        self.stir.set()
+        self.in_flight.difference_update(outcome.claim for outcome in outcomes)
+        # A recorded outcome may have made the store's next image ready.
+        self.wake.work_came()
 
-    def _keep(self) -> None:
+    def _beat(self) -> None:
         try:
-            while not self._leaving.is_set():
-                failpoints.hit("keeper.wait")
-                if self._keeper.wait(LISTEN_SECONDS):
-                    self._queue_is_empty = False
-                    self.stir.set()
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the claimer must learn of it
-            self._lose(error)
+            while not self.wake.has_ended:
+                failpoints.hit("heartbeat.wait")
+                if self._heartbeat.wait(LISTEN_SECONDS):
+                    self.wake.work_came()
+        except BaseException as error:  # noqa: BLE001 - the claimer must learn of any of them
+            self.wake.lose(error)
 
-    def _lose(self, error: BaseException) -> None:
-        self._lost = error
-        self.stir.set()
-
-    def _empty_seats(self, seconds: float) -> None:
-        for claim in self._seats.empty(seconds):
+    def _empty_slots(self, seconds: float) -> None:
+        for claim in self._slots.empty(seconds):
             self._hosts.released(claim.host, claim.image_id)
 
     def _drain(self) -> None:
-        """Let the seats finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
+        """Let the slots finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
-        self._empty_seats(settings.SHUTDOWN_SECONDS)
+        self._empty_slots(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
-        released = queue.release(self.worker_id, list(self.in_hand))
+        released = queue.release(self.worker_id, list(self.in_flight))
         if released:
             logger.info("claims released", extra={"worker": self.worker_id, "released": released})

@@ -21,23 +21,23 @@ CHANNEL = "retail_pulse_ready"
 BEATS_PER_LEASE = 6
 
 
-class Keeper:
+class Heartbeat:
     """Registers a worker and keeps it alive; made and closed by one thread at a time.
 
-    The connection stands outside Django's pool: it must be the same session for the worker's whole life,
+    The connection is outside Django's pool: it must be the same session for the worker's whole life,
     because the lock that says "alive" belongs to the session and is freed by the server when the process dies.
     """
 
-    def __init__(self, seats: int) -> None:
+    def __init__(self, slots: int) -> None:
         self._connection = connect_dedicated()
         self._beat_every = settings.LEASE_SECONDS / BEATS_PER_LEASE
         try:
             with self._connection.transaction():
                 # The row becomes visible at the commit, when its lock is held: nobody sees a worker that
-                # looks dead because it was only being born.
+                # looks dead because it is only beginning.
                 self.worker_id: int = self._execute(
                     "INSERT INTO jobs_worker (host, pid, seats) VALUES (%s, %s, %s) RETURNING id",
-                    [socket.gethostname()[:255], os.getpid(), seats],
+                    [socket.gethostname()[:255], os.getpid(), slots],
                 ).fetchall()[0][0]
                 if not settings.LEASE_ONLY:
                     self._execute("SELECT pg_advisory_lock(%s, %s)", [WORKER_LOCK, self.worker_id])
@@ -67,7 +67,7 @@ class Keeper:
         except psycopg.Error as error:
             if error.sqlstate not in TRANSIENT_SQLSTATES:
                 raise
-            # Soon again: a full disk or a long lock must not cost what is in hand, unless it outlasts the lease.
+            # Soon again: a full disk or a long lock must not cost what is in flight, unless it outlasts the lease.
             logger.warning("beating again", extra={"worker": self.worker_id, "error": str(error).strip()})
             return
         if beat.rowcount == 0:
@@ -83,7 +83,7 @@ class Keeper:
         self.close()
 
     def close(self) -> None:
-        """Drop the connection without a word: to everybody else the worker is dead from here on."""
+        """Drop the connection and leave the row: to everybody else the worker is dead from here on."""
         self._connection.close()
 
     def _execute(self, sql: str, parameters: list[Any] | None = None) -> psycopg.Cursor[Any]:

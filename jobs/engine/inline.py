@@ -4,7 +4,7 @@ import time
 
 from jobs import queue
 from jobs.engine.base import Engine
-from jobs.engine.heartbeat import Keeper
+from jobs.engine.heartbeat import Heartbeat
 from jobs.imaging.pipeline import Pipeline
 from jobs.models import ImageResult
 
@@ -23,7 +23,7 @@ class InlineEngine(Engine):
         return self._started
 
     @property
-    def in_hand(self) -> int:
+    def in_flight(self) -> int:
         return 0
 
     def start(self) -> None:
@@ -40,20 +40,20 @@ class InlineEngine(Engine):
         if not self._started:
             return
         pipeline = Pipeline.from_settings()
-        keeper = Keeper(seats=1)
+        heartbeat = Heartbeat(slots=1)
         try:
             queue.rescue()
             # One at a time: no host can be in another's way, so none is limited, and none paused.
             ImageResult.objects.deferred().update(waits_for="")
             while self._started:
                 queue.promote()
-                claims = queue.claim(keeper.worker_id, limit=1)
+                claims = queue.claim(heartbeat.worker_id, limit=1)
                 if claims:
-                    queue.record(keeper.worker_id, [pipeline.process(claim) for claim in claims])
+                    queue.record(heartbeat.worker_id, [pipeline.process(claim) for claim in claims])
                 elif ImageResult.objects.waiting().exists():
                     time.sleep(POLL_SECONDS)
                 else:
                     break
         finally:
-            keeper.leave()
+            heartbeat.leave()
             pipeline.close()

@@ -1,4 +1,4 @@
-"""glibc's allocator, told that a process of many threads is still one process."""
+"""glibc's allocator, set up for a process of many threads."""
 
 import ctypes
 
@@ -8,7 +8,7 @@ ARENAS = 2
 
 
 def limit_arenas() -> None:
-    """Let all threads share ARENAS arenas; measured with 64 seats, a peak of 130 MB instead of 226.
+    """Let all threads share ARENAS arenas; measured with 64 slots, a peak of 130 MB instead of 226.
 
     Nothing happens under another C library. Threads that already have an arena keep it, so call it early.
     """

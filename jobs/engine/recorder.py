@@ -15,7 +15,7 @@ from jobs.imaging.types import Evidence, Outcome
 
 logger = logging.getLogger(__name__)
 
-# Waiting a moment for company is what makes a batch: woken by every outcome, Postgres spends eight times the CPU.
+# Waiting a moment for more outcomes is what makes a batch: woken by every outcome, Postgres spends eight times the CPU.
 LINGER_SECONDS = 0.05
 MAX_BATCH = 500
 RETRY_SECONDS = (0.05, 2.0)
@@ -24,7 +24,7 @@ RETRY_SECONDS = (0.05, 2.0)
 class Recorder:
     """One thread with one connection; `put` may be called from any thread.
 
-    `on_recorded` is told of every batch that was dealt with, `on_lost` of the error that ended the thread.
+    `on_recorded` is given every batch that was dealt with, `on_lost` the error that ended the thread.
     Outcomes that cannot be written because the connection is lost are dropped: their images are still claimed,
     and are rescued.
     """
@@ -62,7 +62,7 @@ class Recorder:
             while batch := self._gather():
                 self._record(batch)
                 self._on_recorded(batch)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the epoch must learn of it
+        except BaseException as error:  # noqa: BLE001 - the epoch must learn of any of them
             self._on_lost(error)
         finally:
             connections.close_all()

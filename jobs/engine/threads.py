@@ -1,7 +1,7 @@
-"""The engine of one process: a claimer, many seats, a recorder and a keeper.
+"""The engine of one process: a claimer, many worker slots, a recorder and a heartbeat.
 
-The claimer takes images from the queue and hands them to the seats; a seat fetches and measures one image and
-holds no database connection; the recorder writes the outcomes; the keeper says that this worker lives.
+The claimer takes images from the queue and hands them to the slots; a slot fetches and measures one image and
+holds no database connection; the recorder writes the outcomes; the heartbeat shows that this worker lives.
 """
 
 import atexit
@@ -15,7 +15,7 @@ from jobs.engine.base import Engine
 from jobs.engine.epoch import Epoch
 from jobs.engine.heartbeat import notify
 from jobs.engine.memory import limit_arenas
-from jobs.engine.slots import Seats
+from jobs.engine.slots import Slots
 from jobs.imaging.host_limits import HostLimits
 from jobs.imaging.pipeline import Pipeline
 from jobs.queue import Lanes
@@ -27,7 +27,7 @@ RESTART_SECONDS = (0.1, 2.0)
 
 
 class ThreadEngine(Engine):
-    """Runs one epoch after the other until it is stopped; the seats outlive them."""
+    """Runs one epoch after the other until it is stopped; the slots outlive them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,9 +40,9 @@ class ThreadEngine(Engine):
         return self._supervisor is not None and self._supervisor.is_alive()
 
     @property
-    def in_hand(self) -> int:
+    def in_flight(self) -> int:
         epoch = self._epoch
-        return 0 if epoch is None else len(epoch.in_hand)
+        return 0 if epoch is None else len(epoch.in_flight)
 
     def start(self) -> None:
         with self._lock:
@@ -50,7 +50,7 @@ class ThreadEngine(Engine):
                 return
             self._stopping.clear()
             limit_arenas()
-            # Made here, so that whoever starts an engine with a wrong GPU_STEP gets to hear of it.
+            # Made here, so that the caller gets the error of a wrong GPU_STEP.
             pipeline = Pipeline.from_settings()
             # Daemon: a process that ends without `stop` must not hang on it.
             self._supervisor = threading.Thread(target=self._supervise, args=[pipeline], name="claimer", daemon=True)
@@ -60,7 +60,7 @@ class ThreadEngine(Engine):
     def stop_claiming(self) -> None:
         self._stopping.set()
         if epoch := self._epoch:
-            epoch.stir.set()
+            epoch.wake.stop()
 
     def stop(self) -> None:
         self.stop_claiming()
@@ -72,15 +72,15 @@ class ThreadEngine(Engine):
         notify()
 
     def _supervise(self, pipeline: Pipeline) -> None:
-        seats = Seats(settings.WORKER_THREADS)
+        slots = Slots(settings.WORKER_THREADS)
         # What was learned of hosts outlives an epoch, too.
-        lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, seats.size))
+        lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, slots.size))
         first_pause, longest_pause = RESTART_SECONDS
         pause = first_pause
         try:
             while not self._stopping.is_set():
                 try:
-                    self._epoch = Epoch(pipeline, seats, lanes, self._stopping)
+                    self._epoch = Epoch(pipeline, slots, lanes, self._stopping)
                     pause = first_pause
                     self._epoch.run()
                 except BaseException as error:  # noqa: BLE001 - an engine that gave up would strand every job
@@ -91,7 +91,7 @@ class ThreadEngine(Engine):
                     pause = min(2 * pause, longest_pause)
         finally:
             self._epoch = None
-            # Whoever is still at work is past SHUTDOWN_SECONDS: the downloads are cut, so the process can end.
+            # What is still at work is past SHUTDOWN_SECONDS: the downloads are cut, so the process can end.
             pipeline.close()
-            seats.close()
+            slots.close()
             connections.close_all()

@@ -34,8 +34,8 @@ class Command(BaseCommand):
         engine = get_engine()
         engine.start()
         try:
-            # A plain flag: a handler that set an event could interrupt the wait for the same event.
-            while not self.stopping and not (drain and engine.in_hand == 0 and queue_is_empty()):
+            # A plain flag: a handler that set an event could interrupt the wait for that very event.
+            while not self.stopping and not (drain and engine.in_flight == 0 and queue_is_empty()):
                 time.sleep(POLL_SECONDS)
         finally:
             engine.stop()
@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 
 def queue_is_empty() -> bool:
-    """Whether no image is pending. Held images count, too: an image in flight at some worker will release them."""
+    """Whether no image is pending; held ones count, since an image in flight will let them go."""
     try:
         return not ImageResult.objects.pending().exists()
     except DatabaseError:

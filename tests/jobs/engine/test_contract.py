@@ -128,7 +128,7 @@ def test_counters_and_rows_agree_at_the_end(engine, images):
     assert Job.objects.get(pk=job.pk).images.completed().count() == 40
 
 
-def test_a_wrong_model_step_is_told_to_whoever_starts_the_engine(engine_path, settings):
+def test_a_wrong_model_step_is_reported_to_the_caller_that_starts_the_engine(engine_path, settings):
     settings.GPU_STEP = "jobs.imaging.gpu.NoSuchStep"
     with pytest.raises(ImproperlyConfigured, match="GPU_STEP"):
         import_string(engine_path)().start()

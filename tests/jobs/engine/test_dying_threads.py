@@ -13,8 +13,10 @@ THREADS = "jobs.engine.threads.ThreadEngine"
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("point", ["claim.after_commit", "record.before_commit", "record.after_commit", "keeper.wait"])
-def test_a_dead_claimer_recorder_or_keeper_ends_the_epoch_and_no_more(start_engine, images, settings, point):
+@pytest.mark.parametrize(
+    "point", ["claim.after_commit", "record.before_commit", "record.after_commit", "heartbeat.wait"]
+)
+def test_a_dead_claimer_recorder_or_heartbeat_ends_the_epoch_and_no_more(start_engine, images, settings, point):
     settings.MAX_CRASHES = 1000
     engine = start_engine(THREADS)
     first = wait_for(Worker.objects.first)
@@ -27,7 +29,7 @@ def test_a_dead_claimer_recorder_or_keeper_ends_the_epoch_and_no_more(start_engi
     assert not FailedAttempt.objects.exists()
 
 
-def test_a_dying_seat_fails_its_image_and_is_there_for_the_next_one(start_engine, images, settings):
+def test_a_dying_slot_fails_its_image_and_is_there_for_the_next_one(start_engine, images, settings):
     settings.MAX_ATTEMPTS = 2
     start_engine(THREADS)
     good = [f"{images.url}/{images.names[0]}?{number}" for number in range(20)]

@@ -1,4 +1,4 @@
-"""What seats may go on doing while nothing can be recorded."""
+"""What slots may go on doing while nothing can be recorded."""
 
 import psycopg
 import pytest
@@ -28,10 +28,10 @@ def test_only_so_many_outcomes_wait_to_be_recorded(start_engine, images, monkeyp
 
         engine = start_engine(THREADS)
 
-        # 8 seats and half as many more are free again, and the claimer's next rounds leave 33 images where they are,
+        # 8 slots and half as many more are free again, and the claimer's next rounds leave 33 images where they are,
         # or 34: for a single one it does not ask.
-        wait_for(lambda: engine.in_hand >= 26 and engine._epoch._seats.room == 12)
+        wait_for(lambda: engine.in_flight >= 26 and engine._epoch._slots.room == 12)
         so_far = len(rounds)
         wait_for(lambda: len(rounds) > so_far + 2)
-        assert engine.in_hand <= 27
+        assert engine.in_flight <= 27
     assert finished(job).status == "completed"

@@ -1,4 +1,4 @@
-"""What the thread engine does when the ground moves: lost connections, refused outcomes, full seats."""
+"""What the thread engine does when the ground under it fails: lost connections, refused outcomes, full slots."""
 
 import logging
 import threading
@@ -37,7 +37,7 @@ class Gate(gpu.GPUStep):
     def infer(self, image, measurement):
         Gate.inside += 1
         Gate.entered += 1
-        # This thread's own: what Django has opened for the seat.
+        # This thread's own: what Django has opened for the slot.
         Gate.connections.add(connection.connection)
         try:
             Gate.opened.wait(20)
@@ -78,10 +78,10 @@ def test_lost_connections_cost_no_image(start_engine, images):
     assert engine.is_running
 
 
-def test_what_no_seat_has_begun_is_not_worked_on_for_a_lost_epoch(start_engine, images, gate):
+def test_what_no_slot_has_begun_is_not_worked_on_for_a_lost_epoch(start_engine, images, gate):
     start_engine(THREADS)
     job = submit_job(urls(images, 12))
-    wait_for(lambda: Gate.inside == 8)  # four wait for a seat
+    wait_for(lambda: Gate.inside == 8)  # four wait for a slot
     first = Worker.objects.get().id
     cut_every_connection()
     wait_for(lambda: Worker.objects.filter(id__gt=first).exists())
@@ -98,20 +98,20 @@ def test_a_worker_declared_dead_comes_back_under_a_new_id(start_engine, images):
     assert not Worker.objects.filter(id=first.id).exists()
 
 
-def test_no_more_images_are_in_hand_than_the_seats_and_their_reserve(start_engine, images, gate):
+def test_no_more_images_are_in_flight_than_the_slots_and_their_reserve(start_engine, images, gate):
     gate.opened.set()
     engine = start_engine(THREADS)
     finished(submit_job(urls(images, 12)))  # what the host may have is known
     gate.opened.clear()
     job = submit_job(urls(images, 40))
-    wait_for(lambda: engine.in_hand == 12)  # 8 seats and half as many more
+    wait_for(lambda: engine.in_flight == 12)  # 8 slots and half as many more
     wait_for(lambda: Gate.inside == 8)
     assert ImageResult.objects.running().count() == 12
     gate.opened.set()
     assert finished(job).status == "completed"
 
 
-def test_seats_hold_no_database_connection(start_engine, images, gate):
+def test_slots_hold_no_database_connection(start_engine, images, gate):
     gate.opened.set()
     start_engine(THREADS)
     assert finished(submit_job(urls(images, 20))).status == "completed"
@@ -134,7 +134,7 @@ def impatient_database():
 def test_what_a_lock_stands_against_is_done_again_by_the_same_worker(
     start_engine, images, gate, impatient_database, caplog, monkeypatch
 ):
-    for name in ("epoch", "recorder", "keeper"):
+    for name in ("epoch", "recorder", "heartbeat"):
         monkeypatch.setattr(logging.getLogger(f"jobs.engine.{name}"), "filters", [])
     monkeypatch.setattr("jobs.engine.heartbeat.BEATS_PER_LEASE", 600)
     start_engine(THREADS)
@@ -228,19 +228,19 @@ def test_images_at_work_within_the_shutdown_time_are_finished(start_engine, imag
     assert finished(job).status == "completed"
 
 
-def test_a_seat_that_hangs_is_told_once_with_its_stack(start_engine, images, gate, settings, caplog, monkeypatch):
+def test_a_slot_that_hangs_is_reported_once_with_its_stack(start_engine, images, gate, settings, caplog, monkeypatch):
     monkeypatch.setattr("jobs.engine.epoch.OVERDUE_SECONDS", 0.1)
     monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.02)
     monkeypatch.setattr(logging.getLogger("jobs.engine.epoch"), "filters", [])
     settings.FETCH_DEADLINE_SECONDS = 0.5
     start_engine(THREADS)
     job = submit_job(urls(images, 2))
-    wait_for(lambda: caplog.messages.count("seat overdue") == 2)
+    wait_for(lambda: caplog.messages.count("slot overdue") == 2)
     submit_job(urls(images, 1))
-    wait_for(lambda: caplog.messages.count("seat overdue") == 3)
-    told = [record for record in caplog.records if record.message == "seat overdue"]
-    assert {record.image for record in told} == set(ImageResult.objects.values_list("id", flat=True))
-    assert all("in infer" in record.stack and record.seconds < 20 for record in told)
+    wait_for(lambda: caplog.messages.count("slot overdue") == 3)
+    reported = [record for record in caplog.records if record.message == "slot overdue"]
+    assert {record.image for record in reported} == set(ImageResult.objects.values_list("id", flat=True))
+    assert all("in infer" in record.stack and record.seconds < 20 for record in reported)
     gate.opened.set()
     assert finished(job).status == "completed"
 
@@ -261,7 +261,7 @@ def test_a_wake_up_that_comes_while_the_queue_is_asked_is_not_forgotten(start_en
         claims = claim(*args, **kwargs)
         if not jobs:
             jobs.append(submit_job(urls(images, 3)))
-            wait_for(lambda: engine._epoch.stir.is_set())
+            wait_for(lambda: engine._epoch.wake.expects_work)
         return claims
 
     monkeypatch.setattr("jobs.queue.claim", claim_and_be_late)
@@ -347,7 +347,7 @@ def test_more_than_a_batch_is_recorded_in_several(recorder, monkeypatch):
     assert finished(job).completed == 8
 
 
-def test_a_stale_outcome_is_dropped_and_told(recorder, caplog):
+def test_a_stale_outcome_is_dropped_and_reported(recorder, caplog):
     job = submit_job(1)
     (claim,) = queue.claim(recorder.worker, limit=1)
     queue.rescue()
@@ -356,7 +356,7 @@ def test_a_stale_outcome_is_dropped_and_told(recorder, caplog):
     assert states(job) == ["pending"]
 
 
-def test_a_lost_connection_ends_the_recorder_and_is_told(recorder, monkeypatch):
+def test_a_lost_connection_ends_the_recorder_and_is_reported(recorder, monkeypatch):
     submit_job(1)
     (claim,) = queue.claim(recorder.worker, limit=1)
 

@@ -7,7 +7,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs import queue
-from jobs.engine.heartbeat import Keeper
+from jobs.engine.heartbeat import Heartbeat
 from jobs.models import ImageResult, Worker
 from retail_pulse.db.timeouts import TimeoutConnection
 from tests.factories import make_worker, states, submit_job
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def keeper():
-    keeper = Keeper(seats=4)
+    keeper = Heartbeat(slots=4)
     yield keeper
     keeper.leave()
 
@@ -28,7 +28,7 @@ def silence(worker_id):
 
 def test_a_worker_whose_keeper_is_gone_is_dead_at_once():
     job = submit_job(1)
-    dying = Keeper(seats=1)
+    dying = Heartbeat(slots=1)
     queue.claim(dying.worker_id, limit=1)
     dying.close()
     rescued = queue.rescue()
@@ -54,7 +54,7 @@ def test_a_frozen_worker_is_dead_when_its_lease_is_over(keeper):
 
 def test_a_frozen_worker_learns_at_its_next_beat_that_it_was_declared_dead(settings):
     settings.LEASE_SECONDS = 0.06
-    keeper = Keeper(seats=1)
+    keeper = Heartbeat(slots=1)
     Worker.objects.all().delete()
     with pytest.raises(queue.WorkerGone):
         keeper.wait(0.1)  # longer than the time between two beats
@@ -63,7 +63,7 @@ def test_a_frozen_worker_learns_at_its_next_beat_that_it_was_declared_dead(setti
 
 def test_a_heartbeat_renews_the_lease(settings):
     settings.LEASE_SECONDS = 0.6
-    keeper = Keeper(seats=1)
+    keeper = Heartbeat(slots=1)
     born = Worker.objects.get(pk=keeper.worker_id).beat_at
     while Worker.objects.get(pk=keeper.worker_id).beat_at == born:
         keeper.wait(0.01)

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from jobs import queue
-from jobs.engine.heartbeat import Keeper
+from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
 from jobs.queue.lanes import host_of_url
@@ -26,7 +26,7 @@ def _patience(monkeypatch):
 
 @pytest.fixture
 def keeper():
-    keeper = Keeper(seats=8)
+    keeper = Heartbeat(slots=8)
     yield keeper
     keeper.close()
 

@@ -246,7 +246,7 @@ def test_the_terminal_is_coloured_where_somebody_looks_on():
 
 
 def test_a_stack_follows_the_line_on_the_terminal(terminal):
-    logging.getLogger("tests.logs").warning("seat overdue", extra={"job": 7, "stack": "line 1\n  line 2"})
+    logging.getLogger("tests.logs").warning("slot overdue", extra={"job": 7, "stack": "line 1\n  line 2"})
     assert terminal.getvalue().endswith("[tests.logs] job=7\nline 1\n  line 2\n")
 
 
