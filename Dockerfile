@@ -16,7 +16,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     RETAIL_PULSE_HOME=/var/lib/retail-pulse
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
-COPY manage.py ./
+# pyproject.toml holds the version number.
+COPY manage.py pyproject.toml ./
 COPY fixtures/stores.csv fixtures/
 COPY retail_pulse retail_pulse
 COPY access access

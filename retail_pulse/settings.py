@@ -20,6 +20,7 @@ from retail_pulse.db.pool import check_or_drain
 from retail_pulse.db.timeouts import TimeoutConnection
 from retail_pulse.logs.config import logging_config
 from retail_pulse.secret_key import kept_key
+from retail_pulse.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -301,7 +302,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "TITLE": "Retail Pulse",
-    "VERSION": "1.0",
+    "VERSION": VERSION,
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
     "SCHEMA_PATH_PREFIX": r"/api(/v1)?",
     "PREPROCESSING_HOOKS": ["api.v1.openapi.choose_paths"],

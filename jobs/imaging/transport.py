@@ -28,6 +28,7 @@ from jobs.imaging import failures
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import DEFAULT_PORTS
 from jobs.imaging.sockets import Connector
+from retail_pulse.version import VERSION
 
 # Connections that one worker slot keeps open; a job's images seldom come from more hosts at a time.
 IDLE_HOSTS = 4
@@ -39,7 +40,7 @@ _MAX_LINE = 2**16
 
 HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
     {
-        "User-Agent": "retail-pulse/0.1.0",
+        "User-Agent": f"retail-pulse/{VERSION}",
         "Accept": "*/*",
         # The bytes that are counted and stored must be the image's own.
         "Accept-Encoding": "identity",
