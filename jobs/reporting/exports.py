@@ -142,7 +142,7 @@ COLUMNS = (
     _Column("perimeter", F("perimeter"), _NUMBER),
     _Column("format", _if_any("format"), _TEXT),
     _Column("bytes", F("bytes"), _NUMBER),
-    # Finished attempts that count, see "Why an image failed" in the documentation.
+    # Finished ones, see docs/errors.md.
     _Column("attempts", F("attempts"), _NUMBER),
     _Column("finished_at", _instant("finished_at"), _INSTANT),
     _Column("fetch_ms", F("fetch_ms"), _NUMBER),

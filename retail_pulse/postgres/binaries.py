@@ -34,7 +34,7 @@ class Programs:
             raise ImproperlyConfigured(
                 f"The data in {data} was written by PostgreSQL {major}, which the programs in {self.folder}, version "
                 f"{self.major}, cannot read. Dump it with PostgreSQL {major}, move {data.parent} aside, and restore it "
-                f'with {self.major}: the README has the commands under "Upgrade".'
+                f'with {self.major}: docs/operations.md has the commands under "Upgrade".'
             )
 
 

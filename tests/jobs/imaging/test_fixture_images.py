@@ -1,4 +1,4 @@
-"""The images that the demo, the tests and the README share."""
+"""The images that the demo, the tests and the documentation share."""
 
 import runpy
 
