@@ -2,8 +2,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from demo.image_server import ImageServer
 from tests import ROOT
@@ -32,3 +34,20 @@ def images() -> Iterator[ImageServer]:
     """The fixture images over real HTTP, with the server's bad examples."""
     with ImageServer(FIXTURES / "images") as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_looked_for_once() -> Iterator[None]:
+    """Every test client has middleware of its own, and each would go through all static files: half of a test's time."""
+    found: dict[str, Any] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def look_once(middleware: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        yield
