@@ -36,6 +36,8 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
         self._session = requests.Session()
         self._session.trust_env = False
+        # A server that is to end waits for seconds for what a kept connection may still send.
+        self._session.headers["Connection"] = "close"
         self.port = port or free_port()
         # Set but empty, so that not even the operator's .env can point this at a real database.
         self._environment = os.environ | {"RETAIL_PULSE_HOME": str(home), "DATABASE_URL": "", **settings}

@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 # Of the folder named on the command line, too, its files are left out.
 collect_ignore_glob = [] if CHROMIUM else ["browser/*"]
+
+
+# Every process here compiles the same modules, and rewrites the same asserts; without a cache, that is a third of the
+# processor's time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -38,7 +45,7 @@ def images() -> Iterator[ImageServer]:
 
 @pytest.fixture(scope="session", autouse=True)
 def static_files_looked_for_once() -> Iterator[None]:
-    """Every test client has middleware of its own, and each would go through all static files: half of a test's time."""
+    """Every test client has middleware of its own, and each would look for all static files: half of a test's time."""
     found: dict[str, Any] = {}
     look = WhiteNoiseMiddleware.add_files_from_finders
 
