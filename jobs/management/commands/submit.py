@@ -67,7 +67,7 @@ class Command(BaseCommand):
         self.document: dict[str, Any] = {"job_id": None}
         owner = self.find_user(user)
         data = self.read(file)
-        if not self.try_out(data, owner):
+        if not self.preview(data, owner):
             self.refuse(f"{file}: nothing is submitted.")
         if dry_run:
             self.print(["dry run, nothing submitted"])
@@ -113,7 +113,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror or error}", returncode=REFUSED) from error
 
-    def try_out(self, data: Any, owner: User | None) -> bool:
+    def preview(self, data: Any, owner: User | None) -> bool:
         """Print what the submission would do; returns whether it would be accepted."""
         found = dry_run(data, owner)
         # The key's name is kept: scripts read it.
