@@ -12,7 +12,7 @@ from proofs.world.fault_server import FaultServer
 
 LOOPBACK = ipaddress.ip_network("127.0.0.0/8")
 ALL_PORTS = range(1, 65536)
-# Long enough for a busy machine: a test about time sets shorter ones.
+# Long enough for a busy machine; tests of timeouts set shorter ones.
 LIMITS: dict[str, Any] = {"deadline_seconds": 10.0, "timeouts": (5.0, 5.0), "max_bytes": 100_000, "max_redirects": 3}
 
 

@@ -1,4 +1,4 @@
-"""The limits of hosts, with a clock that a test moves."""
+"""Host limits with a clock that the test moves."""
 
 from jobs import errors
 from jobs.imaging.host import HOLD_SECONDS, LONGEST_PAUSE_SECONDS, SEVERAL
@@ -17,7 +17,7 @@ class World:
         self.images = 0
 
     def begin(self, host: str = HOST, job: int = 1, **options) -> int | None:
-        """The image that began; None where none may."""
+        """The image that began; None if none may begin."""
         self.images += 1
         began = self.limits.begin(host, self.images, job, **options) is Admission.BEGINS
         return self.images if began else None
@@ -36,7 +36,7 @@ class World:
         return self.limits.finished(host, image, error, fetch_seconds=0.01, model_seconds=0.0)
 
     def warm(self, host: str = HOST, seconds: float = 0.01) -> None:
-        """Let a host answer until it may have all."""
+        """Let a host answer until it has the largest window."""
         for _ in range(40):
             image = self.begin(host, leftover=True)
             assert image is not None

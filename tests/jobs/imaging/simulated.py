@@ -1,7 +1,7 @@
-"""Photo hosts and one process in simulated time: what `HostLimits` decides, played through in milliseconds.
+"""Photo hosts and one process in simulated time: what `HostLimits` decides, simulated in milliseconds.
 
 The process is a stand-in for claimer, slots and queue that keeps their rules and nothing else: images in rank order,
-lanes for those that cannot begin, a backoff for refusals. The real ones are tried by `./run proof hosts`.
+lanes for those that cannot begin, a backoff for refusals. `./run proof hosts` runs the real ones.
 """
 
 import heapq
@@ -16,9 +16,9 @@ from jobs.imaging.host_limits import Admission, HostLimits
 from jobs.queue.rank import BEHIND_SECONDS
 
 type Answer = tuple[float, errors.ImageError | None]
-"""Seconds, and what the request ended in."""
+"""Seconds, and the result of the request."""
 type Server = Callable[[float], Answer]
-"""What a host answers at a moment."""
+"""How a host answers at a given moment."""
 
 MAX_ATTEMPTS = 3
 CLAIM_SECONDS = 0.01
@@ -38,7 +38,7 @@ def refusing(_: float) -> Answer:
 
 
 class Bucket:
-    """Lets `rate` requests a second through, and `burst` at once; refuses the others."""
+    """Accepts `rate` requests per second, and `burst` at once; refuses the others."""
 
     def __init__(self, rate: float, burst: float, status: int = 429, retry_after: float | None = None) -> None:
         self._rate, self._burst, self._tokens, self._last = rate, burst, burst, 0.0

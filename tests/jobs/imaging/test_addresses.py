@@ -34,7 +34,7 @@ NOT_PUBLIC = [
     "172.31.255.255", "192.168.0.1", "169.254.0.1", "169.254.169.254", "169.254.170.2", "100.64.0.1",
     "100.127.255.255", "100.100.100.200", "::", "::1", "fc00::1", "fdff::1", "fd00:ec2::254", "fe80::1", "febf::1",
     "fec0::1", "feff::1",
-    # set apart for tests, documents and protocols
+    # reserved for tests, documents and protocols
     "192.0.0.1", "192.0.0.192", "192.0.2.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1",
     "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.175.48.1", "240.0.0.1", "255.255.255.255", "224.0.0.1",
     "239.255.255.255", "100::1", "2001:db8::1", "3fff::1", "3ffe::1", "5f00::1", "2001:2::1", "2001:10::1",
@@ -62,16 +62,16 @@ def test_any_other_address_is_closed(address):
     assert not allowed(address)
 
 
-@pytest.mark.parametrize("verdict", [True, False])
-def test_our_table_and_the_standard_librarys_each_close_by_themselves(monkeypatch, verdict):
-    # Python releases differ in what they call global: neither table may lean on the other.
+@pytest.mark.parametrize("standard", [True, False])
+def test_our_table_and_the_standard_librarys_are_each_enough_to_close_an_address(monkeypatch, standard):
+    # Python releases differ in what they call global: neither table may rely on the other.
     for kind in (ipaddress.IPv4Address, ipaddress.IPv6Address):
-        monkeypatch.setattr(kind, "is_global", verdict)
+        monkeypatch.setattr(kind, "is_global", standard)
     is_public.cache_clear()
     for address in NOT_PUBLIC[: NOT_PUBLIC.index("fe80::1%eth0")]:
         assert not is_public(ipaddress.ip_address(address)), address
     for address in PUBLIC:
-        assert is_public(ipaddress.ip_address(address)) is verdict
+        assert is_public(ipaddress.ip_address(address)) is standard
     is_public.cache_clear()
 
 
@@ -93,7 +93,7 @@ METADATA = [
 
 
 @pytest.mark.parametrize("address", METADATA)
-def test_a_metadata_address_opens_for_its_exact_entry_alone(address):
+def test_a_metadata_address_is_opened_only_by_its_exact_entry(address):
     version = ipaddress.ip_address(address).version
     exact, bits = ("/32", 32) if version == 4 else ("/128", 128)
     broader = ipaddress.ip_network(f"{address}/{bits - 1}", strict=False)
@@ -154,7 +154,7 @@ def test_the_allowed_networks_are_a_setting(settings):
         guard.check("images.example", "127.0.0.1")
 
 
-# Public to the standard library, and closed here, with the reason.
+# Public according to the standard library, but closed here, with the reason.
 STRICTER = [
     ipaddress.ip_network(text)
     for text in (
@@ -169,7 +169,7 @@ STRICTER = [
 
 
 @pytest.mark.parametrize("bits", [32, 128])
-def test_a_random_address_is_judged_as_the_standard_library_does_or_is_listed_here(bits):
+def test_a_random_address_is_classified_as_by_the_standard_library_or_is_listed_here(bits):
     draw = random.Random(20260101)
     kind = ipaddress.IPv4Address if bits == 32 else ipaddress.IPv6Address
     for _ in range(20_000):
@@ -180,7 +180,7 @@ def test_a_random_address_is_judged_as_the_standard_library_does_or_is_listed_he
             assert any(address in network for network in STRICTER), address
 
 
-def test_the_edges_of_every_special_network_are_judged_alike():
+def test_the_edges_of_every_special_network_are_not_public():
     for network in STRICTER:
         for address in (network.network_address, network.broadcast_address):
             assert not is_public(address)

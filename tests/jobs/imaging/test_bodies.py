@@ -1,4 +1,4 @@
-"""What arrives of a response's body, and what is made of one that does not arrive."""
+"""Which bodies are downloaded completely, and what an incomplete one results in."""
 
 import io
 
@@ -24,7 +24,7 @@ OPEN_END = response(length=False)  # the header of a response whose end is the e
         pytest.param(response(b""), True, id="empty"),
     ],
 )
-def test_a_body_arrives_whole_and_it_is_known_whether_http_proves_it(fetcher, server, evidence, answer, framed):
+def test_a_body_arrives_completely_and_it_is_known_whether_http_proves_it(fetcher, server, evidence, answer, framed):
     with fetcher.fetch(server.at("/", answer), evidence) as download:
         assert download.file.read() in (BODY, b"")
         assert download.framed is framed
@@ -32,7 +32,7 @@ def test_a_body_arrives_whole_and_it_is_known_whether_http_proves_it(fetcher, se
         assert evidence.http_status == 200
 
 
-def test_bytes_behind_the_body_are_ignored_and_spoil_nothing(fetch, server):
+def test_bytes_after_the_body_are_ignored_and_do_no_harm(fetch, server):
     url = server.at("/extra", response(BODY) + response(b"smuggled"))
     assert fetch(url) == BODY
     assert fetch(server.at("/next", response(b"next"))) == b"next"
@@ -121,5 +121,5 @@ def test_a_failed_download_frees_its_file_and_its_memory_at_once(
 
 
 def test_a_complete_body_is_not_waited_on(fetch, server):
-    # Complete is what the declared length says, while this server goes on sending.
+    # The declared length decides what is complete, while this server goes on sending.
     assert fetch(server.at("/", dripping(response(b"abc"), b"x"))) == b"abc"

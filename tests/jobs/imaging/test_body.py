@@ -1,4 +1,4 @@
-"""Where a download's bytes are kept, piece by piece."""
+"""Where the bytes of a download are kept."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Files made to cost more than they weigh: each refused cheaply, and the largest honest ones passed."""
+"""Files made to cost more than their size suggests: they are refused cheaply, and the largest regular ones pass."""
 
 import io
 import os
@@ -86,7 +86,7 @@ def test_a_header_up_to_the_limits_is_read(kind):
     try:
         assert measured(FITTING[kind], check="header").width == 40
     except errors.NotAnImage:
-        assert kind == "AVIF boxes"  # moved items: the decoder's business, not the structure's
+        assert kind == "AVIF boxes"  # moved items: checked by the decoder, not by the structure
 
 
 @pytest.mark.parametrize("kind", TOO_COMPLEX)
@@ -134,7 +134,7 @@ def test_the_most_pixels_pass(size, max_pixels):
     assert measured(encoded(size=size), max_pixels=max_pixels).width == size[0]
 
 
-def test_pillows_own_limit_gives_way_to_ours():
+def test_our_limit_overrides_pillows():
     assert measured(png_with(width=25_000, height=20_000)).width == 25_000
 
 
@@ -158,7 +158,7 @@ def test_the_most_pixels_are_decoded(monkeypatch):
         measured(encoded(size=(40, 31)), check="decode")
 
 
-def test_only_so_many_pictures_are_decoded_at_once():
+def test_only_a_few_pictures_are_decoded_at_once():
     places = measuring._decoders
     taken = 0
     while places.acquire(blocking=False):
@@ -185,6 +185,6 @@ def test_only_so_many_pictures_are_decoded_at_once():
         pytest.param(png_with(chunk(b"iCCP", b"a\0\0" + zlib.compress(b"a" * 50_000_000))), id="a profile"),
     ],
 )
-def test_a_compressed_bomb_in_a_png_is_not_unfolded(data):
+def test_a_compressed_bomb_in_a_png_is_not_decompressed(data):
     with pytest.raises(errors.NotAnImage):
         measured(data)

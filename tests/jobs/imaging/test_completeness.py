@@ -11,7 +11,7 @@ from jobs import errors
 from jobs.imaging.measure import measure
 from proofs.pictures import chunk, encoded, png_with, tiff_with
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns of damage; in a real process nobody hears it
+pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns of damage; a real process suppresses it
 WHOLE = {
     "JPEG": encoded(size=(300, 200)),
     "progressive JPEG": encoded(size=(300, 200), progressive=True),
@@ -43,7 +43,7 @@ def test_a_file_cut_short_is_fetched_again_unless_http_proved_it_whole(kind, mis
         measured(cut, framed=True, check=check)
 
 
-def test_the_header_level_asks_for_the_header_alone():
+def test_the_header_level_checks_only_the_header():
     for kind in ("JPEG", "PNG", "GIF", "TIFF", "BMP", "AVIF"):
         assert measured(WHOLE[kind][:-1], framed=False, check="header").width == 300
 
@@ -82,15 +82,15 @@ def test_a_png_without_pixels_is_damaged():
         measured(png_with()[:33] + png_with()[-12:], framed=True)
 
 
-def test_garbage_for_pixels_shows_at_the_decode_level_alone():
+def test_garbage_for_pixels_is_noticed_only_at_the_decode_level():
     data = png_with()[:33] + chunk(b"IDAT", b"garbage") + png_with()[-12:]
     assert measured(data, framed=True).width == 40
     with pytest.raises(errors.CorruptImage):
         measured(data, framed=True, check="decode")
 
 
-def test_damage_inside_a_jpegs_pixels_is_beyond_every_level():
-    # The documented limit: the decoder fills in, and says nothing.
+def test_damage_inside_a_jpegs_pixels_is_noticed_at_no_level():
+    # The documented limit: the decoder fills in pixels silently.
     data = bytearray(WHOLE["JPEG"])
     middle = len(data) * 3 // 4
     data[middle : middle + 8] = bytes(8)
@@ -118,9 +118,9 @@ def test_a_tiffs_strips_may_be_listed_in_a_field_or_outside_of_the_directory():
             measured(data[:-1], framed=True)
 
 
-def test_a_bitmap_of_unknown_length_is_taken_as_it_is():
+def test_a_bitmap_of_unknown_length_is_accepted():
     data = bytearray(encoded("BMP"))
-    data[14:18] = struct.pack("<L", 12)  # an OS/2 header, whose fields stand elsewhere
+    data[14:18] = struct.pack("<L", 12)  # an OS/2 header, whose fields are elsewhere
     data[18:26] = struct.pack("<HHHH", 40, 30, 1, 24)
     assert measured(bytes(data[:-1]), framed=True).width == 40
 

@@ -1,4 +1,4 @@
-"""Connections: refused, lost, shared between threads, limited per host, and never to somebody else's address."""
+"""Connections: refused, lost, shared between threads, limited per host, and never to an address that was not checked."""
 
 import errno
 import ipaddress
@@ -30,7 +30,7 @@ def test_a_refused_connection_is_a_failed_one(fetch):
         fetch(f"http://127.0.0.1:{free_port()}/")
 
 
-def test_a_connection_that_nobody_accepts_is_given_up(make_fetcher, evidence):
+def test_a_connection_that_is_never_accepted_is_given_up(make_fetcher, evidence):
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -195,7 +195,7 @@ def test_no_failure_leaves_a_connection_open(make_fetcher, server):
     wait_for(lambda: open_descriptors() <= before)
 
 
-def test_beyond_the_cap_of_a_host_nobody_waits(make_fetcher, server):
+def test_beyond_the_cap_of_a_host_a_download_does_not_wait(make_fetcher, server):
     fetcher = make_fetcher(per_host=1, deadline_seconds=0.5)
     url = server.at("/", silent())
 

@@ -17,7 +17,7 @@ HEADER = response(length=False)
 DEADLINE = 0.6
 
 
-def test_a_silence_that_lasts_until_the_deadline_is_the_deadlines(make_fetcher, server, evidence):
+def test_silence_until_the_deadline_ends_as_deadline(make_fetcher, server, evidence):
     with pytest.raises(errors.DeadlineExceeded):
         make_fetcher(deadline_seconds=0.3).fetch(server.at("/", silent()), evidence)
 
@@ -33,8 +33,8 @@ def test_all_redirects_share_one_deadline(make_fetcher, server, evidence):
     assert 2 <= len(evidence.redirects) <= 4
 
 
-def test_a_body_cut_by_the_watchdog_is_not_taken_for_complete(make_fetcher, server, evidence):
-    # A JPEG's reader would not notice: this body has no declared length, and a shut socket looks like its end.
+def test_a_body_cut_off_by_the_watchdog_is_not_taken_for_complete(make_fetcher, server, evidence):
+    # A JPEG reader would not notice: this body has no declared length, and a closed socket looks like its end.
     fetcher = make_fetcher(deadline_seconds=0.3)
     with pytest.raises(errors.DeadlineExceeded):
         fetcher.fetch(server.at("/", silent(HEADER + b"x" * 100)), evidence)
@@ -56,7 +56,7 @@ def test_a_finished_download_leaves_nothing_to_cut(make_fetcher, server, evidenc
     fetcher.fetch(url, evidence).file.close()
     finished = fetcher._session()._connector.deadline
     wait_for(lambda: finished.expired)
-    with fetcher._watchdog.deadline() as later:  # the watchdog comes by once more
+    with fetcher._watchdog.deadline() as later:  # the watchdog runs once more
         wait_for(lambda: later not in fetcher._watchdog._running)
     fetcher.fetch(url, evidence).file.close()
     assert server.connections == 1
@@ -139,5 +139,5 @@ def test_closing_ends_the_watchdogs_thread():
     assert not thread.is_alive()
 
 
-def test_a_closed_answer_before_the_deadline_is_none_of_its_business(fetch, server):
+def test_a_connection_closed_before_the_deadline_is_not_a_deadline(fetch, server):
     assert fetch(server.at("/", closing(response(b"fine")))) == b"fine"

@@ -1,4 +1,4 @@
-"""What an attempt leaves to read: the class of the address, and the type that the server declared."""
+"""What an attempt records: the class of the address, and the content type that the server declared."""
 
 import ipaddress
 import socket
@@ -72,7 +72,7 @@ def test_an_attempt_says_what_kind_of_address_it_went_to(fetch, server, evidence
     assert (evidence.address_class, evidence.content_type) == ("loopback", "image/jpeg")
 
 
-def test_a_host_that_refuses_or_says_nothing_has_an_address_all_the_same(make_fetcher, server, evidence):
+def test_a_host_that_refuses_or_stays_silent_has_an_address_nevertheless(make_fetcher, server, evidence):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(errors.ConnectionFailed):
@@ -85,7 +85,7 @@ def test_a_host_that_refuses_or_says_nothing_has_an_address_all_the_same(make_fe
 
 
 @pytest.mark.parametrize("code", [errors.DNSNotFound, errors.InvalidURL])
-def test_what_led_to_no_address_has_no_class(make_fetcher, evidence, code):
+def test_an_attempt_without_an_address_has_no_class(make_fetcher, evidence, code):
     url = "http://gone.example/" if code is errors.DNSNotFound else "images.example"
     with pytest.raises(code):
         make_fetcher(resolver=Resolver(Names(gone=[]))).fetch(url, evidence)
@@ -100,7 +100,7 @@ REFUSED = [
 
 @pytest.mark.parametrize("address", REFUSED)
 @pytest.mark.parametrize("by_name", [True, False])
-def test_of_a_refused_address_nobody_learns_which_kind_it_is(make_fetcher, evidence, address, by_name):
+def test_the_class_of_a_refused_address_is_not_revealed(make_fetcher, evidence, address, by_name):
     literal = f"[{address}]" if ":" in address else address
     fetcher = make_fetcher(resolver=Resolver(Names(intranet=[address])))
     with pytest.raises(errors.Blocked):
@@ -108,7 +108,7 @@ def test_of_a_refused_address_nobody_learns_which_kind_it_is(make_fetcher, evide
     assert evidence.address_class == NOT_PUBLIC
 
 
-def test_of_this_machines_own_public_address_nobody_learns_whose_it_is(make_fetcher, evidence):
+def test_this_machines_own_public_address_is_not_revealed(make_fetcher, evidence):
     guard = Guard([LOOPBACK], [ALL_PORTS], is_own=lambda _: True)
     fetcher = make_fetcher(guard=guard, resolver=Resolver(Names(own=["93.184.216.34"])))
     with pytest.raises(errors.Blocked):
@@ -124,7 +124,7 @@ def test_one_refused_address_of_a_host_hides_the_others(make_fetcher, evidence, 
     assert evidence.address_class == NOT_PUBLIC
 
 
-def test_a_peer_that_is_not_the_address_is_not_told_either(fetch, server, evidence, monkeypatch):
+def test_a_peer_that_is_not_the_address_is_not_revealed_either(fetch, server, evidence, monkeypatch):
     class Diverted(socket.socket):
         def getpeername(self):
             return "10.0.0.9", server.port
@@ -135,7 +135,7 @@ def test_a_peer_that_is_not_the_address_is_not_told_either(fetch, server, eviden
     assert evidence.address_class == NOT_PUBLIC
 
 
-def test_the_address_tried_last_is_the_one_that_is_told(make_fetcher, server, evidence):
+def test_the_address_tried_last_is_the_one_recorded(make_fetcher, server, evidence):
     nowhere = "240.0.0.1"
     guard = Guard([LOOPBACK, ipaddress.ip_network(f"{nowhere}/32")], [ALL_PORTS])
     names = Names(second=[nowhere, "127.0.0.1"], neither=["127.0.0.1", nowhere])
@@ -173,7 +173,7 @@ def test_a_kept_connection_has_the_class_of_its_address(make_fetcher, server, ev
     fetcher = make_fetcher()
     url = server.at("/", typed("image/png"))
     fetcher.fetch(url, evidence).close()
-    # Another host in between: the class belongs to the connection, not to the seat.
+    # Another host in between: the class belongs to the connection, not to the worker slot.
     with pytest.raises(errors.Blocked):
         fetcher.fetch("http://10.0.0.1/", evidence)
     assert evidence.address_class == NOT_PUBLIC
@@ -182,7 +182,7 @@ def test_a_kept_connection_has_the_class_of_its_address(make_fetcher, server, ev
     assert server.connections == 1
 
 
-def test_a_kept_connection_that_turns_out_dead_is_told_by_the_new_one(make_fetcher, evidence):
+def test_a_kept_connection_that_is_dead_is_replaced_in_the_evidence_by_the_new_one(make_fetcher, evidence):
     names = Names(moving=["127.0.0.1"])
     with FaultServer() as server:
         fetcher = make_fetcher(resolver=Resolver(names))

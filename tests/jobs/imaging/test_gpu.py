@@ -1,4 +1,4 @@
-"""The model step: the simulated one, and the seam for a real one."""
+"""The model step: the simulated one, and the interface for a real one."""
 
 import io
 import random
@@ -50,7 +50,7 @@ def test_many_waits_pass_at_the_same_time(settings):
         thread.start()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - started < 2  # one after the other: 4 s
+    assert time.monotonic() - started < 2  # in sequence: 4 s
 
 
 class Colours:

@@ -1,4 +1,4 @@
-"""What is sent, and what is made of headers that are no HTTP."""
+"""Which headers are sent, and how invalid ones are handled."""
 
 import time
 import tomllib
@@ -45,7 +45,7 @@ def test_the_environment_is_not_trusted(fetcher, fetch, server, monkeypatch, tmp
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     url = server.at("/", response(b"direct"))
     assert fetch(url) == b"direct"
-    assert fetcher._session().get(url).content == b"direct"  # not our way, but nobody shall be able to err
+    assert fetcher._session().get(url).content == b"direct"  # not how we use it, but it must be safe
     assert "authorization" not in "".join(server.requests).lower()
 
 
@@ -57,7 +57,7 @@ def test_hostile_cookies_cost_no_time(fetch, server):
 
 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 100 Continue\r\nX: %b\r\n\r\n" % (b"y" * 60_000)])
-def test_the_longest_header_passes_and_one_byte_more_is_no_http(fetch, server, before):
+def test_the_longest_header_passes_and_one_byte_more_is_not_http(fetch, server, before):
     def of(size: int) -> bytes:
         head = response(b"good", "200 OK", *[f"X: {'y' * 60_000}"] * 2, "Y: Y")
         missing = size - len(head.removesuffix(b"\r\ngood"))

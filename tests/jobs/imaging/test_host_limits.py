@@ -1,4 +1,4 @@
-"""How much a host may have: its window, its share, and what strangers have together."""
+"""How many images a host may have in flight: its window, its share, and the part of strangers."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_a_host_begins_with_an_eighth_of_the_slots_and_with_one_at_least(slots, 
     assert len(World(slots).begin_all()) == few
 
 
-def test_a_good_host_that_is_alone_gets_all(world):
+def test_a_good_host_without_others_gets_everything(world):
     world.warm()
     assert len(world.begin_all()) == 24
 
@@ -54,7 +54,7 @@ def test_after_a_refusal_it_grows_by_one_a_round_only(world):
         world.answer(HOST, image)
     images = world.begin_all()
     assert len(images) == 12
-    world.answer(HOST, images[0])  # the round is only over now: each answer has added a little less than the one before
+    world.answer(HOST, images[0])  # only now is the round over: each answer has added a little less than the one before
     assert len(world.begin_all()) == 2
 
 
@@ -72,7 +72,7 @@ def test_a_small_window_is_spread_over_its_round(world):
     assert world.begin() is not None
 
 
-def test_a_person_s_cap_stands_above_what_a_host_could_bear():
+def test_the_operators_cap_limits_even_a_host_that_could_take_more():
     world = World(per_host=3)
     images = world.begin_all()
     for _ in range(20):
@@ -87,7 +87,7 @@ def test_a_url_without_a_host_always_begins(world):
     assert world.limits.finished("", 1, errors.InvalidURL(), fetch_seconds=0, model_seconds=0) is None
 
 
-def test_hosts_as_good_as_one_another_get_as_much(world):
+def test_equally_good_hosts_get_equal_shares(world):
     world.warm(HOST)
     world.warm(OTHER)
     one = world.begin(HOST)
@@ -122,7 +122,7 @@ def test_beyond_its_share_a_host_gets_what_is_left_over(world):
     assert len(world.begin_all(HOST, leftover=True)) == 12
 
 
-def test_a_slow_host_leaves_a_few_slots_to_others_even_when_it_is_alone(world):
+def test_a_slow_host_leaves_a_few_slots_free_even_without_others(world):
     world.warm(HOST, seconds=3.0)
     assert len(world.begin_all(HOST, leftover=True)) == 14
 
@@ -140,19 +140,19 @@ def test_a_host_that_falls_silent_gets_less_before_a_request_has_timed_out(world
     assert world.begin(HOST) is None
 
 
-def test_strangers_share_a_part_and_one_job_has_at_most_half_of_what_the_others_leave(world):
+def test_strangers_share_a_part_and_one_job_gets_at_most_half_of_what_the_others_leave(world):
     begun = {job: sum(world.begin(f"s{n}.example:80", job) is not None for n in range(100)) for job in (1, 2, 3, 4, 5)}
     assert begun == {1: 6, 2: 3, 3: 2, 4: 1, 5: 0}
 
 
-def test_strangers_have_half_of_the_slots_at_most_while_a_good_host_has_work(world):
+def test_strangers_have_at_most_half_of_the_slots_while_a_good_host_has_work(world):
     world.warm(OTHER)
     assert world.begin(OTHER) is not None
     begun = sum(world.begin(f"s{n}.example:80", n) is not None for n in range(100))
     assert begun == 8
 
 
-def test_who_has_answered_is_no_stranger_any_more(world):
+def test_a_host_that_has_answered_is_no_longer_a_stranger(world):
     images = [(f"s{n}.example:80", world.begin(f"s{n}.example:80", 1)) for n in range(6)]
     assert world.begin("next.example:80") is None
     world.answer(*images[0])
@@ -179,7 +179,7 @@ def test_a_thousand_names_that_never_answer_leave_the_rest_to_others():
 
 
 def test_one_host_under_a_thousand_names_that_answered_once_has_no_more_than_its_share():
-    """They were good, and fall silent all at once."""
+    """They were good, and all fall silent at once."""
     process = Process()
     names = [f"s{n}.example:80" for n in range(1000)]
     process.play(pictures=process.submit(1, *[(name, good) for name in names]))

@@ -1,4 +1,4 @@
-"""What counts as a refusal, whose trouble it is, and when a host is paused, for all processes."""
+"""What counts as a refusal, when the host is to blame for it, and when it is paused, for all processes."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def world():
     return World()
 
 
-def test_what_one_image_meets_is_its_own_trouble(world):
+def test_the_refusals_of_one_image_are_not_blamed_on_the_host(world):
     image = world.begin()
     assert world.refuse(HOST, image) is None
     world.now += 5
@@ -32,8 +32,8 @@ def test_a_single_url_that_always_refuses_fails_after_its_attempts_within_second
     assert process.now < 10
 
 
-def test_what_others_have_met_before_does_not_excuse_a_url_that_fails_alone():
-    """Three images are refused within the same half minute, each once; one of them goes on for ever."""
+def test_earlier_refusals_of_others_do_not_excuse_a_url_that_fails_alone():
+    """Three images are refused within half a minute, each once; one of them goes on being refused."""
     process = Process()
     once = [iter([refusing]), iter([refusing])]
     others = [(HOST, lambda now, turns=turns: next(turns, good)(now)) for turns in once]
@@ -49,7 +49,7 @@ def test_several_urls_that_always_refuse_do_not_hold_up_their_host(bad):
     process = Process()
     pictures = process.submit(1, *[(HOST, refusing)] * bad, *[(HOST, good)] * 200)
     process.play(pictures=pictures[bad:])
-    # Alone it takes 3.5 seconds; the host is paused for moments, and grows slowly again.
+    # Without them it takes 3.5 seconds; the host is paused briefly, and its window grows slowly again.
     assert process.now < 25
     process.play(pictures=pictures)
     assert process.now < 120 + 60
@@ -66,7 +66,7 @@ def test_several_different_images_refused_in_a_row_pause_the_host(world):
     assert 0 < world.limits.next_opening() <= PAUSE_SECONDS[0]
 
 
-def test_one_answer_in_between_and_it_is_no_row(world):
+def test_an_answer_in_between_ends_the_row(world):
     for _ in range(5):
         for _ in range(SEVERAL - 1):
             world.now += 1
@@ -110,7 +110,7 @@ def test_what_counts_as_a_refusal(world, error):
     ],
     ids=lambda error: error.code,
 )
-def test_a_host_that_answers_with_rubbish_is_well(world, error):
+def test_a_host_that_answers_with_garbage_is_healthy(world, error):
     for _ in range(40):
         image = world.begin()
         assert image is not None
@@ -121,14 +121,14 @@ def test_a_host_that_answers_with_rubbish_is_well(world, error):
 
 
 @pytest.mark.parametrize("error", [errors.DNSNotFound(), errors.Blocked(), errors.TLSFailed(), errors.Internal()])
-def test_what_says_nothing_of_a_host_teaches_nothing(world, error):
+def test_errors_that_say_nothing_about_a_host_change_nothing(world, error):
     for _ in range(40):
         world.refuse(HOST, world.begin(), error)
     assert world.limits.is_stranger(HOST)
     assert len(world.begin_all()) == 2
 
 
-def test_one_probe_at_a_time_tries_whether_the_host_has_recovered(world):
+def test_one_probe_at_a_time_tests_whether_the_host_has_recovered(world):
     world.pause()
     world.probe()
     assert world.limits.due(9) == []
@@ -145,13 +145,13 @@ def test_a_probe_that_is_answered_ends_the_pause(world):
     assert world.begin() is not None
 
 
-def test_a_probe_that_fails_otherwise_ends_the_pause_too(world):
+def test_a_probe_that_fails_for_another_reason_also_ends_the_pause(world):
     world.pause()
     world.refuse(HOST, world.probe(), errors.DNSNotFound())
     assert world.limits.changed_pauses() == {HOST: None}
 
 
-def test_a_probe_handed_back_leaves_its_place_to_another(world):
+def test_a_released_probe_lets_another_one_begin(world):
     world.pause()
     world.limits.released(HOST, world.probe())
     assert world.limits.due(9) == [HOST]
@@ -165,7 +165,7 @@ def test_no_probe_begins_before_the_other_processes_know_of_the_pause(world):
     assert world.limits.due(9) == [HOST]
 
 
-def test_an_answer_to_what_was_asked_before_the_pause_does_not_end_it(world):
+def test_an_answer_to_a_request_from_before_the_pause_does_not_end_it(world):
     world.warm()
     images = world.begin_all()
     for image in images[:SEVERAL]:
@@ -211,14 +211,14 @@ def test_refusals_of_a_host_cost_no_attempt_until_its_patience_has_ended(world):
     assert world.limits.exhausted() is None
 
 
-def test_without_patience_every_refusal_costs_an_attempt_and_nobody_is_paused():
+def test_without_patience_every_refusal_costs_an_attempt_and_no_host_is_paused():
     world = World(patience=0)
     for _ in range(10):
         world.now += 2
         assert world.refuse(HOST, world.begin()) is None
     assert world.limits.changed_pauses() == {}
     world.now += 2
-    assert len(world.begin_all()) == 1  # a window of two, spread over its round
+    assert len(world.begin_all()) == 1  # a window of two, spread over one round
 
 
 def test_a_person_resumes_a_host_at_once(world):
@@ -242,7 +242,7 @@ def test_probes_are_few_at_a_time_and_those_overdue_for_longest_come_first(world
     assert begun == ["h299.example:80", "h298.example:80"]
 
 
-def test_an_image_claimed_again_while_its_lost_claim_is_still_in_a_slot_leaks_nothing(world):
+def test_an_image_claimed_again_while_its_lost_claim_still_has_a_slot_leaks_nothing(world):
     for _ in range(10):
         assert world.limits.begin(HOST, 7, 1) is Admission.BEGINS
     world.limits.released(HOST, 7)
@@ -251,7 +251,7 @@ def test_an_image_claimed_again_while_its_lost_claim_is_still_in_a_slot_leaks_no
     assert len(world.begin_all()) == 2
 
 
-def test_bad_images_before_and_behind_good_ones_do_not_speak_for_their_host():
+def test_bad_images_before_and_after_good_ones_are_not_blamed_on_their_host():
     process = Process()
     bad = [(HOST, refusing)]
     pictures = process.submit(1, *bad * 12, *[(HOST, good)] * 50, *bad * 6)
@@ -260,7 +260,7 @@ def test_bad_images_before_and_behind_good_ones_do_not_speak_for_their_host():
     assert process.now < 60
 
 
-def test_one_bad_url_sent_several_times_is_one(world):
+def test_one_bad_url_sent_several_times_counts_once(world):
     for _ in range(5):
         world.now += 2
         image = world.begin()
@@ -269,7 +269,7 @@ def test_one_bad_url_sent_several_times_is_one(world):
     assert world.limits.changed_pauses() == {}
 
 
-def test_where_only_the_first_pauses_were_read_the_others_have_not_ended(world):
+def test_if_only_the_first_pauses_were_read_the_others_have_not_ended(world):
     world.pause("z.example:80")
     world.limits.shared(world.limits.changed_pauses())
     world.limits.learn_pauses({}, up_to="y.example:80")
@@ -279,14 +279,14 @@ def test_where_only_the_first_pauses_were_read_the_others_have_not_ended(world):
     assert world.begin("z.example:80") is not None
 
 
-def test_without_patience_pauses_of_others_are_ended():
+def test_without_patience_pauses_of_other_processes_are_ended():
     world = World(patience=0)
     world.limits.learn_pauses({HOST: Pause(world.now + 30, world.now, "http_503", "It refused.")})
     assert world.begin() is not None
     assert world.limits.changed_pauses() == {HOST: None}
 
 
-def test_a_pause_of_another_process_holds_here(world):
+def test_a_pause_of_another_process_applies_here(world):
     world.warm()
     world.limits.learn_pauses({HOST: Pause(world.now + 5, world.now, "http_503", "It refused.")})
     assert world.begin() is None
@@ -294,7 +294,7 @@ def test_a_pause_of_another_process_holds_here(world):
     assert world.limits.due(9) == [HOST]
 
 
-def test_a_pause_that_others_have_ended_ends_here(world):
+def test_a_pause_that_another_process_has_ended_ends_here(world):
     world.pause()
     changed = world.limits.changed_pauses()
     world.limits.learn_pauses({})  # it has not been shared yet
@@ -315,7 +315,7 @@ def test_what_changes_while_it_is_shared_is_shared_again(world):
 
 
 @pytest.mark.parametrize("jump", [1e9, 1e300, float("inf")])
-def test_a_pause_longer_than_a_host_may_ask_for_is_over_because_a_clock_was_set(world, jump):
+def test_a_pause_longer_than_a_host_may_ask_for_is_over_because_a_clock_was_changed(world, jump):
     world.limits.learn_pauses({HOST: Pause(world.now + jump, world.now - jump, "http_503", "It refused.")})
     assert world.begin() is not None
     assert world.limits.changed_pauses() == {HOST: None}

@@ -1,4 +1,4 @@
-"""Hosts that limit their rate, are away or change their mind, in simulated time."""
+"""Hosts that limit their rate, are down or refuse now and then, in simulated time."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def world():
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("burst", [5, 20, 40])
 @pytest.mark.parametrize("model", [(0.1, 0.4), (0.0, 0.0)])
-def test_a_host_that_allows_so_many_a_second_fails_no_image(model, burst, status, retry_after):
+def test_a_host_with_a_rate_limit_fails_no_image(model, burst, status, retry_after):
     process = Process(model=model)
     bucket = Bucket(20, burst, status, retry_after)
     pictures = process.submit(1, *[(HOST, bucket)] * 200)
@@ -33,7 +33,7 @@ def test_a_host_that_refuses_for_half_a_minute_fails_no_image():
     assert process.now < 30 * 2
 
 
-def test_a_host_that_refuses_every_other_request_is_bounded():
+def test_a_host_that_refuses_every_other_request_takes_bounded_time():
     turns = iter(range(10**9))
     process = Process()
     pictures = process.submit(1, *[(HOST, lambda now: good(now) if next(turns) % 2 else refusing(now))] * 100)
@@ -44,7 +44,7 @@ def test_a_host_that_refuses_every_other_request_is_bounded():
 
 @pytest.mark.parametrize("after", [0.0, 1.0, 12.0, 60.0])
 @pytest.mark.parametrize("server", [silent, refusing, lambda _: (30.0, errors.DeadlineExceeded())])
-def test_a_host_in_trouble_delays_its_own_images_alone(server, after):
+def test_a_failing_host_delays_only_its_own_images(server, after):
     process = Process()
     process.submit(1, *[("bad.example:80", server)] * 2000)
     process.play(until=after)

@@ -1,4 +1,4 @@
-"""Which connections take another request, and what a header may look like that decides it."""
+"""Which connections take another request, and the headers that decide it."""
 
 import pytest
 
@@ -29,14 +29,14 @@ def test_a_connection_takes_another_request_where_the_answer_ended_within_it(fet
     assert server.connections == connections
 
 
-def test_a_body_that_was_not_read_is_not_read_by_the_next_request(fetch, server):
+def test_an_unread_body_is_not_read_by_the_next_request(fetch, server):
     moved = server.at("/moved", response(b"x" * 50, "302 Found", "Location: /image"))
     server.at("/image", GOOD)
     gone = server.at("/gone", response(b"x" * 50, "404 Not Found"))
     with pytest.raises(errors.HTTPStatus):
         fetch(gone)
     assert [fetch(moved), fetch(server.url("/image"))] == [b"image", b"image"]
-    # One for what is gone, one for the redirect; from then on the image's is kept.
+    # One for the missing image, one for the redirect; from then on the image's is kept.
     assert server.connections == 3
 
 
@@ -48,7 +48,7 @@ def test_the_rest_of_a_chunked_body_is_not_taken_for_the_next_answer(fetch, serv
     assert server.connections == 2
 
 
-def test_a_connection_made_late_is_no_less_patient_with_the_next_request(make_fetcher, server, evidence):
+def test_a_connection_opened_late_has_the_full_timeout_for_the_next_request(make_fetcher, server, evidence):
     fetcher = make_fetcher(deadline_seconds=1.0)
 
     def late(stage):
@@ -75,7 +75,7 @@ def test_the_hosts_used_last_keep_their_connections(fetch):
     try:
         for server in [*servers, *reversed(servers)]:
             fetch(server.url())
-        # The first one had to go for the last one.
+        # The first one was closed for the last one.
         assert [server.connections for server in servers] == [2] + [1] * IDLE_HOSTS
     finally:
         for server in servers:
@@ -100,13 +100,13 @@ def test_a_folded_field_is_one_field(fetch, server, evidence):
         pytest.param(b"HTTP/1.1 two OK\r\n\r\n", errors.ProtocolViolation, id="a status in words"),
     ],
 )
-def test_half_a_header_is_a_lost_connection_and_no_header_is_no_http(fetch, server, head, error):
+def test_half_a_header_is_a_lost_connection_and_no_header_is_not_http(fetch, server, head, error):
     with pytest.raises(error):
         fetch(server.at("/", closing(head)))
 
 
 @pytest.mark.parametrize(("lines", "passes"), [(MAX_HEADER_LINES, True), (MAX_HEADER_LINES + 1, False)])
-def test_a_header_has_so_many_lines_and_no_more(fetch, server, lines, passes):
+def test_a_header_has_a_limited_number_of_lines(fetch, server, lines, passes):
     answer = response(b"image", "200 OK", *(f"X-{n}: y" for n in range(lines - 1)))
     if passes:
         assert fetch(server.at("/", answer)) == b"image"

@@ -1,4 +1,4 @@
-"""What an image is: its size and format, for everything that phones and editors write."""
+"""The size and format of an image, for everything that phones and editors write."""
 
 import io
 import struct
@@ -70,7 +70,7 @@ def frames(count: int) -> dict:
 )
 def test_a_good_image_is_measured_at_every_level(data, format_, check):
     assert measured(data, check=check) == Measurement(40, 30, format_)
-    # What comes from a server that does not say how long it is must not be taken for cut.
+    # An image from a server that does not declare its length must not be taken for truncated.
     assert measured(data, check=check, framed=False) == Measurement(40, 30, format_)
 
 
@@ -96,7 +96,7 @@ def test_thin_images_are_images(size):
         pytest.param(encoded(size=(400, 300))[:-5000], id="half a second picture"),
     ],
 )
-def test_what_a_phone_appends_to_a_jpeg_is_no_fault(trailer):
+def test_a_phone_may_append_data_to_a_jpeg(trailer):
     assert measured(encoded() + trailer) == Measurement(40, 30, "JPEG")
 
 
@@ -108,7 +108,7 @@ def test_an_end_marker_across_two_pieces_of_reading_is_found(monkeypatch):
 
 
 @pytest.mark.parametrize("format_", ["PNG", "WEBP", "TIFF", "BMP", "AVIF"])
-def test_what_stands_behind_other_formats_is_no_fault_either(format_):
+def test_data_may_follow_other_formats_as_well(format_):
     assert measured(encoded(format_) + b"x" * 100).format == format_
 
 
@@ -133,18 +133,18 @@ def test_a_gif_may_be_padded(padding):
         pytest.param(b"GIF89a" + bytes(7) + b";", id="a GIF without a picture"),
     ],
 )
-def test_what_is_no_image_is_said_to_be_none(data):
+def test_a_file_that_is_not_an_image_is_reported_as_such(data):
     with pytest.raises(errors.NotAnImage):
         measured(data)
 
 
-def test_what_is_no_image_is_not_fetched_again():
+def test_a_file_that_is_not_an_image_is_not_fetched_again():
     with pytest.raises(errors.NotAnImage):
         measured(b"<!DOCTYPE html><title>Not found</title>", framed=False)
 
 
 def test_a_jpeg_that_leaves_its_height_for_later_is_not_measured():
-    # T.81 lets DNL give it after the first scan; Pillow does not read that far.
+    # T.81 allows DNL to define it after the first scan; Pillow does not read that far.
     data = encoded()
     place = data.index(b"\xff\xc0") + 5
     with pytest.raises(errors.NotAnImage):
@@ -178,7 +178,7 @@ def test_another_format_is_named(data, name):
         measured(data)
 
 
-def test_no_message_tells_of_the_inside_of_this_process():
+def test_no_message_reveals_internals_of_this_process():
     for data in (b"", b"%PDF", encoded()[:20], encoded("PNG")[:40]):
         with pytest.raises(errors.ImageError) as caught:
             measured(data)
@@ -188,7 +188,7 @@ def test_no_message_tells_of_the_inside_of_this_process():
 
 
 @pytest.mark.parametrize("check", ["header", "complete", "decode"])
-def test_a_header_that_lies_is_believed_unless_every_pixel_is_decoded(check):
+def test_a_wrong_header_is_believed_unless_every_pixel_is_decoded(check):
     data = png_with(width=400, height=300)
     if check == "decode":
         with pytest.raises(errors.CorruptImage):
@@ -197,7 +197,7 @@ def test_a_header_that_lies_is_believed_unless_every_pixel_is_decoded(check):
         assert measured(data, check=check) == Measurement(400, 300, "PNG")
 
 
-def test_memory_that_runs_out_is_not_the_images_fault(monkeypatch):
+def test_running_out_of_memory_is_not_blamed_on_the_image(monkeypatch):
     def refuse(*_, **__):
         raise MemoryError
 
@@ -207,7 +207,7 @@ def test_memory_that_runs_out_is_not_the_images_fault(monkeypatch):
 
 
 def test_damaged_metadata_leaves_no_warnings():
-    # In a process of its own, because pytest has filters of its own.
+    # In a separate process, because pytest has its own filters.
     directory = struct.pack("<4sLHHHLL", b"II*\0", 8, 1, 0x010F, 2, 5000, 60_000)
     data = jpeg_with(segment(0xE1, b"Exif\0\0" + directory), segment(0xE2, b"MPF\0" + directory))
     program = (

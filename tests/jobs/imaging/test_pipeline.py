@@ -22,7 +22,7 @@ JPEG = encoded(size=(300, 200))
 
 
 class Model:
-    """A model step that does what a test wants of it."""
+    """A model step that does what the test needs."""
 
     def __init__(self, act=lambda image, measurement: {"bytes": len(image.read())}):
         self.infer = act
@@ -144,7 +144,7 @@ def test_the_file_is_closed_once_the_model_has_seen_it(make_fetcher, server):
 
 
 @pytest.mark.parametrize("error", [AttributeError("bug"), MemoryError(), errors.Internal()])
-def test_what_nobody_foresaw_is_internal_and_logged(pipeline, server, caplog, monkeypatch, error):
+def test_an_unexpected_error_is_internal_and_logged(pipeline, server, caplog, monkeypatch, error):
     def fail(*_, **__):
         raise error
 
@@ -172,7 +172,7 @@ def test_a_step_that_needs_no_pixels_holds_no_memory(make_fetcher, server):
     assert seen == [(True, Measurement(300, 200, "JPEG"))]
 
 
-def test_an_order_to_stop_passes(make_fetcher, server):
+def test_an_exception_that_stops_the_process_passes(make_fetcher, server):
     pipeline = Pipeline(make_fetcher(), raising(SystemExit()), check="complete", max_pixels=10**6)
     with pytest.raises(SystemExit):
         pipeline.process(claim(server.at("/", response(JPEG))))
@@ -195,7 +195,7 @@ def test_no_outcome_keeps_the_image_in_memory(make_fetcher, server, monkeypatch,
     assert [body() for body in bodies] == [None]
 
 
-def test_a_pipeline_is_made_of_the_settings(settings, server):
+def test_a_pipeline_is_built_from_the_settings(settings, server):
     settings.GPU_MIN_SECONDS = settings.GPU_MAX_SECONDS = 0
     pipeline = Pipeline.from_settings()
     assert isinstance(pipeline._gpu_step, SimulatedGPU)

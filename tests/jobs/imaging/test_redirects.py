@@ -82,14 +82,14 @@ def test_a_redirect_without_a_location_is_a_bad_redirect(fetch, server):
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "127.0.0.1:1"])
-def test_a_redirect_passes_the_gates_for_addresses_and_ports(make_fetcher, server, evidence, host):
+def test_a_redirect_passes_the_checks_of_addresses_and_ports(make_fetcher, server, evidence, host):
     fetcher = make_fetcher(guard=Guard([LOOPBACK], [range(80, 81), range(server.port, server.port + 1)]))
     with pytest.raises(errors.Blocked):
         fetcher.fetch(server.at("/", redirect(f"http://{host}/")), evidence)
 
 
 def test_the_session_itself_reads_no_redirects_body_either(fetcher, server):
-    # Session.get is not on our way, but whoever takes it must not read for ever.
+    # We do not use Session.get, but it must not read for ever either.
     session = fetcher._session()
     session._connector.deadline = Deadline(1)
     url = server.at("/", endless(response(b"", "302 Found", "Location: /good", length=False), b"x" * 100_000))

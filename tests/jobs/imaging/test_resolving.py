@@ -15,7 +15,7 @@ from tests.waiting import wait_for
 
 
 class Names:
-    """A name server for tests: what it answers, in turn; the last answer stays. It counts the questions."""
+    """A name server for tests: gives its answers in turn, and then repeats the last one. It counts the queries."""
 
     def __init__(self, *answers: list[str]) -> None:
         self.answers = list(answers)
@@ -55,7 +55,7 @@ def test_a_name_server_that_does_not_answer_is_a_timeout(make_fetcher, evidence)
 
 
 @pytest.mark.parametrize(("seconds", "deadline_seconds"), [(0.2, 5), (5, 0.2)])
-def test_a_hung_look_up_is_left_behind(make_fetcher, evidence, seconds, deadline_seconds):
+def test_a_hung_look_up_is_abandoned(make_fetcher, evidence, seconds, deadline_seconds):
     hanging = threading.Event()
     resolver = Resolver(lambda *_, **__: hanging.wait(10) and [], seconds=seconds)
     started = time.monotonic()
@@ -66,7 +66,7 @@ def test_a_hung_look_up_is_left_behind(make_fetcher, evidence, seconds, deadline
 
 
 class Hanging:
-    """A name server that answers nothing for names that begin with "hung", until it is let go."""
+    """A name server that does not answer for names that begin with "hung", until it is released."""
 
     def __init__(self):
         self.asked: list[str] = []
@@ -86,7 +86,7 @@ def hanging():
     names.let_go.set()
 
 
-def test_a_hung_name_has_one_look_up_however_many_ask(hanging):
+def test_a_hung_name_has_one_look_up_however_many_need_it(hanging):
     resolver = Resolver(hanging, seconds=0.3)
 
     def ask(port):
@@ -104,7 +104,7 @@ def test_a_hung_name_has_one_look_up_however_many_ask(hanging):
     assert hanging.asked == ["hung.example"]
 
 
-def test_who_shares_a_look_up_gets_an_address_with_the_port_that_it_asked_for(hanging):
+def test_a_shared_look_up_gives_each_request_its_own_port(hanging):
     resolver = Resolver(hanging)
     ports = []
     threads = [
@@ -120,14 +120,14 @@ def test_who_shares_a_look_up_gets_an_address_with_the_port_that_it_asked_for(ha
     assert {port: info[-1][1] for port, infos in ports for info in infos} == {80: 80, 8080: 8080}
 
 
-def test_a_name_that_did_not_answer_is_left_alone_for_a_moment_and_then_asked_again(hanging, monkeypatch):
+def test_a_name_that_did_not_resolve_is_not_looked_up_again_for_a_moment(hanging, monkeypatch):
     monkeypatch.setattr("jobs.imaging.resolver.NEGATIVE_SECONDS", 0.3)
     resolver = Resolver(hanging, seconds=0.1)
     with pytest.raises(errors.DNSTimeout):
         resolver.resolve("hung.example", 80, Deadline(5))
     hanging.let_go.set()
     wait_for(lambda: not resolver._alive)
-    # Its late answer says that it is back: nobody need wait for the moment to pass.
+    # A late answer shows that it resolves again: there is no need to wait any longer.
     assert resolver.resolve("hung.example", 80, Deadline(5))
 
 
@@ -184,7 +184,7 @@ def test_the_wait_for_a_look_up_ends_at_the_deadline(hanging):
     assert time.monotonic() - started < 3
 
 
-def test_a_look_up_that_finds_no_thread_keeps_no_place(monkeypatch):
+def test_a_look_up_that_gets_no_thread_does_not_count(monkeypatch):
     def refuse(_):
         raise RuntimeError("can't start new thread")
 
@@ -213,7 +213,7 @@ def test_an_address_is_asked_for_without_a_look_up_thread(make_fetcher, server, 
 
 @pytest.mark.parametrize("bad", ["10.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "0.0.0.0"])
 @pytest.mark.parametrize("first", [True, False])
-def test_one_forbidden_answer_spoils_all(make_fetcher, server, evidence, bad, first):
+def test_one_forbidden_address_refuses_the_name(make_fetcher, server, evidence, bad, first):
     names = Names([bad, "127.0.0.1"] if first else ["127.0.0.1", bad])
     with pytest.raises(errors.Blocked) as caught:
         make_fetcher(resolver=Resolver(names)).fetch(server.url("/", host="images.example"), evidence)
@@ -222,7 +222,7 @@ def test_one_forbidden_answer_spoils_all(make_fetcher, server, evidence, bad, fi
     assert bad not in str(caught.value)
 
 
-def test_a_name_that_changes_its_mind_is_blocked_at_the_next_connection(make_fetcher, server, evidence):
+def test_a_name_that_resolves_to_another_address_is_blocked_at_the_next_connection(make_fetcher, server, evidence):
     names = Names(["127.0.0.1"], ["10.0.0.1"])
     fetcher = make_fetcher(resolver=Resolver(names))
     url = server.at("/", closing(response(b"x", "200 OK", "Connection: close")), host="images.example")
@@ -233,8 +233,8 @@ def test_a_name_that_changes_its_mind_is_blocked_at_the_next_connection(make_fet
 
 
 @pytest.mark.parametrize(("dead", "reached"), [(0, True), (1, True), (3, True), (4, False)])
-def test_dead_addresses_are_passed_over_up_to_four_tries(make_fetcher, server, evidence, dead, reached):
-    # Nothing listens on these: the server is bound to 127.0.0.1 alone.
+def test_dead_addresses_are_skipped_up_to_four_attempts(make_fetcher, server, evidence, dead, reached):
+    # Nothing listens on these: the server is only bound to 127.0.0.1.
     names = Names([*(f"127.0.0.{n}" for n in range(2, 2 + dead)), "127.0.0.1"])
     fetcher = make_fetcher(resolver=Resolver(names))
     url = server.at("/", response(b"x"), host="images.example")

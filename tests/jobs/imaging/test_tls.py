@@ -86,7 +86,7 @@ def test_the_authorities_of_the_environment_are_not_trusted(authority, make_fetc
 )
 def test_a_handshake_that_stalls_is_given_up(make_fetcher, evidence, limits, error):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]  # accepts, and never says a word
+        port = listener.getsockname()[1]  # accepts, and never sends anything
         fetcher, started = make_fetcher(**limits), time.monotonic()
         with pytest.raises(error):
             fetcher.fetch(f"https://127.0.0.1:{port}/", evidence)

@@ -1,4 +1,4 @@
-"""Which URLs are fetched, judged by their text alone."""
+"""Which URLs are admitted, by their text."""
 
 import pytest
 from hypothesis import given
@@ -38,7 +38,7 @@ GUARD = Guard(allow_ports=[range(80, 81), range(443, 444), range(8000, 8101)])
         ("http://93.184.216.34/", "http://93.184.216.34/"),
         ("http://[2606:2800:220:1::0001]/", "http://[2606:2800:220:1::1]/"),
         ("http://[::1]:8000/", "http://[::1]:8000/"),
-        ("http://0x7f.1/", "http://0x7f.1/"),  # an address in disguise: the address gate unmasks it
+        ("http://0x7f.1/", "http://0x7f.1/"),  # an address in disguise, which the address check recognizes
     ],
 )
 def test_an_http_url_is_admitted_in_the_form_it_is_sent_in(url, sent):
@@ -113,7 +113,7 @@ def test_an_admitted_url_names_the_host_and_port_to_connect_to():
         f"http://{'ü' * 64}.example/",
     ],
 )
-def test_what_is_no_http_url_is_invalid(url):
+def test_a_url_that_is_not_http_is_invalid(url):
     with pytest.raises(errors.InvalidURL):
         GUARD.admit(url)
 
