@@ -134,7 +134,7 @@ ADVICE: dict[type[ImageError], str] = {
         "uploaded; then retry."
     ),
     errors.GPUFailed: (
-        "The model could not process this photo, or had a problem of its own. Retry; if it fails again, the model's "
+        "The model could not process this photo, or failed itself. Retry; if it fails again, the model's "
         "maintainer will find the reason in this service's log."
     ),
     errors.Internal: (

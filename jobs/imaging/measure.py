@@ -120,7 +120,7 @@ def _verify(image: ImageFile.ImageFile) -> None:
 def _decode(file: IO[bytes], pixels: int, framed: bool) -> None:
     if pixels > MAX_DECODE_PIXELS:
         raise _too_many_pixels(MAX_DECODE_PIXELS)
-    # Opened anew, because verify() leaves an image that cannot be used.
+    # Opened again, because verify() leaves an image that cannot be used.
     with _decoders, _reading(lambda: _incomplete(framed)), Image.open(file, formats=FORMATS) as image:
         image.load()
 

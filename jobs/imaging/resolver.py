@@ -1,6 +1,6 @@
 """Host names to addresses, in bounded time, whatever name servers do.
 
-`getaddrinfo` has no time limit of its own, so each look-up runs in a thread that may be abandoned. A name has one
+`getaddrinfo` has no time limit, so each look-up runs in a thread that may be abandoned. A name has one
 look-up at a time, which is shared by all who need it; a name that did not resolve in time is not looked up again for a
 few seconds, nor while its look-up hangs. So a name that hangs delays only its own images, and costs one thread.
 """

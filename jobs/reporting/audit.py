@@ -150,8 +150,8 @@ CHECKS = (
         JOIN jobs_visit visit ON visit.id = image.visit_id
         JOIN jobs_job job ON job.id = image.job_id
         WHERE image.held AND image.state = 'pending' AND job.paused_at IS NULL AND NOT EXISTS (
-            SELECT FROM jobs_imageresult other JOIN jobs_visit beside ON beside.id = other.visit_id
-            WHERE other.job_id = image.job_id AND beside.store_id = visit.store_id
+            SELECT FROM jobs_imageresult other JOIN jobs_visit sibling ON sibling.id = other.visit_id
+            WHERE other.job_id = image.job_id AND sibling.store_id = visit.store_id
                 AND other.state IN ('pending', 'running') AND NOT other.held
         )
         """,

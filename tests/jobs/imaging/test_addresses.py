@@ -9,12 +9,12 @@ from jobs import errors
 from jobs.imaging.guard import Guard, is_own, is_public
 
 
-def nobody_s(_):
+def nobodys(_):
     return False
 
 
 def allowed(address: str, *cidrs: str) -> bool:
-    guard = Guard([ipaddress.ip_network(cidr) for cidr in cidrs], is_own=nobody_s)
+    guard = Guard([ipaddress.ip_network(cidr) for cidr in cidrs], is_own=nobodys)
     try:
         guard.check("images.example", address)
     except errors.Blocked:

@@ -1,4 +1,4 @@
-"""Connections: refused, lost, shared between threads, limited per host, and never to an address that was not checked."""
+"""Connections: refused, lost, shared between threads, limited per host, and never to an unchecked address."""
 
 import errno
 import ipaddress
