@@ -7,6 +7,9 @@ from django.core.checks import ERROR, WARNING, run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
+# Django's own checks ask the database for its version.
+pytestmark = pytest.mark.django_db
+
 
 def found(*, deploy=False):
     ours = ("jobs.", "access.")
