@@ -111,7 +111,7 @@ class Problem(Enum):
         "too-often",
         "Too many requests",
         429,
-        "More requests came from this user or address, or more sign-ins failed, than are allowed within their time.",
+        "More requests came from this user or address, or more sign-ins failed, than are allowed in that time.",
         "Wait for the seconds of Retry-After, and ask less often.",
     )
     TOO_MANY_PENDING = ProblemType(
@@ -125,7 +125,7 @@ class Problem(Enum):
         "internal",
         "An error in this service",
         500,
-        "Something happened that nobody foresaw. The fault is ours; the log has the details.",
+        "An unexpected error in this service; its log has the details.",
         "Try once more, with the same Idempotency-Key where it is a submission. If it comes back, tell the service's "
         "operator the time of the request.",
     )

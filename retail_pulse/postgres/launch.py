@@ -1,6 +1,6 @@
-"""Makes the data directory where there is none, and starts the server; a program of its own.
+"""Makes the data directory where there is none, and starts the server; a separate program.
 
-It needs no package but the standard library, and has one thread: a process that has more may neither enter a
+It needs only the standard library, and has one thread: a process that has more may neither enter a
 user namespace nor run code between fork and exec.
 
     python -m retail_pulse.postgres.launch PROGRAMS STATE SOCKET_DIR START_LOCK
