@@ -132,7 +132,7 @@ def connected_to(database: str) -> Iterator[None]:
 
 def disconnect() -> None:
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]  # the stubs know no pool
 
 
 @pytest.fixture
