@@ -11,7 +11,7 @@ class HostBusy(Exception):
 
 
 class HostCap:
-    """At most `limit` concurrent downloads from one host; 0 for no limit. Another one fails at once, without waiting.
+    """At most `limit` concurrent downloads from one host; 0 for no limit. A further download fails at once.
 
     Images are claimed within the limit, so only a redirect may meet a host that is busy.
     """
