@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from demo.image_server import ImageServer
@@ -57,4 +59,36 @@ def static_files_looked_for_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        yield
+
+
+# Made by the migrations, and the same for every test.
+KEPT_TABLES = {"django_content_type", "auth_permission"}
+# What holds more is truncated: to delete row by row takes longer then.
+MOST_DELETED_BYTES = 2**20
+
+
+def empty_what_was_written(case: TransactionTestCase) -> None:
+    """Leave the database as Django's flush does, in a tenth of its time.
+
+    The flush truncates every table, written to or not, and makes the content types and permissions anew.
+    """
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - KEPT_TABLES)
+    quoted = [connection.ops.quote_name(table) for table in tables]
+    with transaction.atomic(), connection.cursor() as cursor:
+        # As a truncation would: whatever a thread of the test still writes is waited for, and goes as well.
+        cursor.execute(f"LOCK TABLE {', '.join(quoted)} IN ACCESS EXCLUSIVE MODE")
+        cursor.execute("SELECT name, pg_relation_size(name::regclass) FROM unnest(%s::text[]) AS name", [quoted])
+        written = {table: size for table, size in cursor.fetchall() if size}
+        if sum(written.values()) > MOST_DELETED_BYTES:
+            cursor.execute(f"TRUNCATE {', '.join(written)} CASCADE")
+            return
+        for table in written:
+            cursor.execute(f"DELETE FROM {table}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_flush() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_what_was_written)
         yield
