@@ -1,12 +1,10 @@
 """Which hosts are paused, what waits for them, and whether a job can go on without them."""
 
 import pytest
-from django.db import connection
 
 from jobs import queue
-from jobs.models import ImageResult, PausedHost
-from jobs.reporting import hosts
-from jobs.reporting.hosts import MOST_COUNTED, MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
+from jobs.models import PausedHost
+from jobs.reporting.hosts import MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
 from jobs.reporting.overview import overview
 from jobs.reporting.throughput import FEWEST_IMAGES, estimates
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
@@ -194,69 +192,3 @@ def test_every_refusal_has_a_reason_of_its_own():
 )
 def test_a_host_is_displayed_without_the_port_of_https(host, said):
     assert displayed(host) == said
-
-
-@pytest.fixture
-def crowded():
-    """200,000 deferred images, half of them of one job, and 1,000 paused hosts; yields that job and another."""
-    large, other = submit_job(1), submit_job(1)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO jobs_pausedhost (name, code, message, since, until, number, changed_at)"
-            " SELECT 'h' || n || '.test:443', 'http_503', 'no', now(), now() + interval '30 s', 1, now()"
-            " FROM generate_series(0, 999) n"
-        )
-        for job in (large, other):
-            image = ImageResult.objects.get(job=job)
-            cursor.execute(
-                "INSERT INTO jobs_imageresult"
-                " (job_id, visit_id, url, rank, state, held, waits_for, claim_no, attempts, crashes, generation,"
-                " format, error_code, error_message)"
-                " SELECT %s, %s, 'https://h' || n %% 1000 || '.test/' || n, n, 'pending', false,"
-                " 'h' || CASE WHEN n %% 2 = 0 THEN 0 ELSE n %% 1000 END || '.test:443', 0, 0, 0, 0, '', '', ''"
-                " FROM generate_series(1, 100000) n",
-                [job.pk, image.visit_id],
-            )
-            cursor.execute("UPDATE jobs_job SET total = 100001 WHERE id = %s", [job.pk])
-        cursor.execute("ANALYZE jobs_imageresult, jobs_pausedhost")
-    return large, other
-
-
-def plan_of(statement, parameters):
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT json) {statement}", parameters)
-        ((plan,),) = cursor.fetchall()
-    return str(plan), plan[0]["Execution Time"]
-
-
-def test_two_hundred_thousand_waiting_images_are_counted_in_their_own_indexes(crowded):
-    """The bounds are ten times what it takes on an idle machine."""
-    large, other = crowded
-    small = submit_job(2)
-    defer(small, "h7.test:443")
-    plan, took = plan_of(hosts._OF_JOBS, [[small.pk], MOST_OF_JOB])
-    assert "image_deferred_of_job" in plan
-    assert took < 50
-    plan, took = plan_of(hosts._OF_JOBS, [[large.pk, other.pk], MOST_OF_JOB])
-    assert took < 1000
-    plan, took = plan_of(hosts._LANES, [MOST_COUNTED, [f"h{n}.test:443" for n in range(1000)]])
-    assert "image_deferred" in plan
-    assert "Seq Scan" not in plan
-    assert took < 1000
-
-
-def test_many_hosts_are_reported_in_bounded_size(crowded):
-    large, _ = crowded
-    found = of(large)
-    assert (len(found.hosts), found.images, found.is_all) == (MOST_OF_JOB, 100_000, False)
-    assert (found.hosts[0].host, found.hosts[0].images) == ("h0.test:443", 50_000)
-    shown = paused_hosts(20)
-    assert (len(shown.hosts), shown.more) == (20, 980)
-    assert waiting_images(["h0.test:443"]) == {"h0.test:443": MOST_COUNTED}
-
-
-def test_if_no_host_is_paused_the_waiting_images_are_not_read(crowded):
-    large, _ = crowded
-    PausedHost.objects.all().delete()
-    plan, _ = plan_of(hosts._OF_JOBS, [[large.pk], MOST_OF_JOB])
-    assert "'Actual Rows': 100000" not in plan
