@@ -1,10 +1,12 @@
 """Does half an hour without a database stay readable in the log?"""
 
 import logging
+from pathlib import Path
 
 import pytest
 
 from retail_pulse.logs import throttle
+from tests import ROOT
 
 
 def line(name, message, **extra):
@@ -74,3 +76,14 @@ def test_every_logger_named_here_exists_in_the_code_and_is_throttled():
         if not name.startswith(("django", "psycopg")):
             __import__(name)
         assert any(isinstance(filter_, throttle.LogThrottle) for filter_ in logging.getLogger(name).filters), name
+
+
+def test_every_condition_is_a_message_that_the_code_logs():
+    apps = ("access", "api", "jobs", "retail_pulse")
+    source = "".join(
+        file.read_text()
+        for app in apps
+        for file in (ROOT / app).rglob("*.py")
+        if file.resolve() != Path(throttle.__file__).resolve()
+    )
+    assert [message for message in throttle.CONDITIONS if f'"{message}"' not in source] == []
