@@ -60,6 +60,9 @@ def prove(options: argparse.Namespace) -> Report:
     # Nearly every bar is a multiple of what the healthy images take alone.
     wanted = {"alone", *options.scenes}
     groups = [[scene for scene in group if scene in wanted] for group in GROUPS]
+    if options.quick:
+        # To make a second world would take longer than the scenes.
+        groups = [[scene for group in groups[:-1] for scene in group], groups[-1]]
     found = play(groups[:-1], options) | play(groups[-1:], options)
     report = Report()
     judge(report, found)

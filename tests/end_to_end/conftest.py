@@ -15,6 +15,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from demo.service import Service
 from tests.conftest import FIXTURES
@@ -41,8 +42,9 @@ class Deployment:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.services: list[Service] = []
 
-    def settings(self, **settings: str) -> dict[str, str]:
-        return {
+    def settings(self, **settings: str | None) -> dict[str, str]:
+        """The environment of a process; None leaves a variable unset."""
+        ours = {
             "DATABASE_URL": self.database_url,
             "ENGINE_AUTOSTART": "auto",
             "API_OPEN": "true",
@@ -52,10 +54,10 @@ class Deployment:
             "GPU_MAX_SECONDS": "0.05",
             "WORKER_THREADS": "8",
             "LEASE_SECONDS": "5",
-            **settings,
         }
+        return {name: value for name, value in (ours | settings).items() if value is not None}
 
-    def service(self, **settings: str) -> Service:
+    def service(self, **settings: str | None) -> Service:
         """A server, not yet started; use it with `with`."""
         service = KilledService(CHECKOUT, self.home, self.settings(**settings))
         self.services.append(service)
@@ -72,6 +74,15 @@ class Deployment:
         )
         self.processes.append(process)
         return process
+
+    def end(self) -> None:
+        """Kill what still runs of the services and processes."""
+        for service in self.services:
+            service.stop()
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
 
     def query(self, statement: str) -> list[tuple]:
         """Rows of the deployment's own database."""
@@ -132,16 +143,28 @@ def connected_to(database: str) -> Iterator[None]:
 
 def disconnect() -> None:
     connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]  # the stubs know no pool
+    connection.close_pool()
+
+
+@pytest.fixture(scope="session")
+def manage(django_db_blocker) -> Callable[..., str]:
+    """Run a management command on a deployment's database, but in this process; returns what it printed."""
+
+    def manage(deployment: Deployment, *arguments: str) -> str:
+        output = io.StringIO()
+        database = str(conninfo_to_dict(deployment.database_url)["dbname"])
+        with django_db_blocker.unblock(), connected_to(database):
+            try:
+                call_command(*arguments, stdout=output)
+            except SystemExit as end:
+                raise AssertionError(output.getvalue()) from end
+        return output.getvalue().strip()
+
+    return manage
 
 
 @pytest.fixture
 def deployment(migrated_database, tmp_path) -> Iterator[Deployment]:
     deployment = Deployment(tmp_path, migrated_database())
     yield deployment
-    for service in deployment.services:
-        service.stop()
-    for process in deployment.processes:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+    deployment.end()

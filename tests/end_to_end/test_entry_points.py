@@ -8,19 +8,20 @@ from pathlib import Path
 import pytest
 
 from demo.service import Service
-from tests.conftest import FIXTURES
+from tests.end_to_end.conftest import Deployment
 from tests.waiting import wait_for
-
-CHECKOUT = FIXTURES.parent
 
 
 @pytest.fixture(scope="module")
-def server(migrated_database, tmp_path_factory) -> Iterator[tuple[Service, Path]]:
-    """A server on loopback that says nothing of API_OPEN, with its state directory; shared by this file's tests."""
-    home = tmp_path_factory.mktemp("entry-points")
-    settings = {"DATABASE_URL": migrated_database(), "ENGINE_AUTOSTART": "off", "MAX_BODY_BYTES": "1024"}
-    with Service(CHECKOUT, home, settings) as service:
-        yield service, home
+def deployment(migrated_database, tmp_path_factory) -> Deployment:
+    return Deployment(tmp_path_factory.mktemp("entry-points"), migrated_database())
+
+
+@pytest.fixture(scope="module")
+def server(deployment) -> Iterator[tuple[Service, Path]]:
+    """A server on loopback that leaves API_OPEN unset, with its state directory; shared by this file's tests."""
+    with deployment.service(API_OPEN=None, ENGINE_AUTOSTART="off", MAX_BODY_BYTES="1024") as service:
+        yield service, deployment.home
 
 
 def exchange(port: int, head: str, body: bytes = b"") -> bytes:
@@ -105,11 +106,11 @@ def test_an_open_api_serves_this_machine_and_not_who_comes_through_a_proxy(serve
     assert exchange(server[0].port, f"{ask}\nX-Forwarded-For: 203.0.113.1").startswith(b"HTTP/1.1 401 ")
 
 
-def test_a_key_made_by_the_command_opens_a_running_server(server):
+def test_a_key_made_by_the_command_opens_a_running_server(server, deployment, manage):
     service, _ = server
-    key = service.manage("create_api_key", "till", "--scope", "read")
+    key = manage(deployment, "create_api_key", "till", "--scope", "read")
     ask = f"GET /api/visits HTTP/1.1\nHost: 127.0.0.1\nVia: a proxy\nAuthorization: Bearer {key}"
     assert exchange(service.port, ask).startswith(b"HTTP/1.1 200 ")
 
-    service.manage("revoke_api_key", key.split("_")[1])
+    manage(deployment, "revoke_api_key", key.split("_")[1])
     assert exchange(service.port, ask).startswith(b"HTTP/1.1 401 ")

@@ -15,7 +15,7 @@ POINTS = {
     "after the download, before it is measured": "measure.before@claim_no=1,.*before_measure",
     "at the model step": "gpu.before@claim_no=1,.*before_gpu",
     "with the result written and not committed": "record.before_commit@claim_no=1,.*before_commit",
-    "with the result committed and nobody notified": "record.after_commit@claim_no=1,.*after_commit",
+    "with the result committed and nobody told": "record.after_commit@claim_no=1,.*after_commit",
 }
 MAX_CRASHES = 3
 
@@ -93,10 +93,10 @@ def test_an_image_that_kills_every_process_fails_alone(crashing, images):
     assert "1 crash_loop" in entry["error"]
 
 
-def test_the_audit_finds_nothing_afterwards(crashing):
-    deployment, service = crashing
+def test_the_audit_finds_nothing_afterwards(crashing, manage):
+    deployment, _ = crashing
     deployment.wait_for("SELECT NOT EXISTS (SELECT FROM jobs_imageresult WHERE state IN ('pending', 'running'))")
-    assert "broken" not in service.manage("audit")
+    assert "broken" not in manage(deployment, "audit")
 
 
 def is_completed(service, job_id):

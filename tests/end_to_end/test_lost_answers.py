@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 pytestmark = [pytest.mark.timeout(120)]
 
 LEASE_SECONDS = 2
-STATEMENT_TIMEOUT_SECONDS = 2
+PATIENCE_SECONDS = 2
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +29,13 @@ def behind_a_proxy(migrated_database, tmp_path_factory):
         password = f":{address['password']}" if address.get("password") else ""
         service = deployment.service(
             DATABASE_URL=f"postgresql://{address['user']}{password}@127.0.0.1:{proxy.port}/{address['dbname']}",
-            DATABASE_PATIENCE_SECONDS=str(STATEMENT_TIMEOUT_SECONDS),
+            DATABASE_PATIENCE_SECONDS=str(PATIENCE_SECONDS),
             LEASE_SECONDS=str(LEASE_SECONDS),
         )
         with service:
             yield deployment, service, proxy
             proxy.speak_again()
-    for process in deployment.processes:
-        process.kill()
-        process.wait()
+    deployment.end()
 
 
 def send(service, body, key):
@@ -78,7 +76,7 @@ def test_a_broken_connection_is_made_anew(behind_a_proxy, images):
     assert wait_for(lambda: finished_or_away(service, job_id), timeout=60)["status"] == "completed"
 
 
-def test_a_black_hole_costs_its_lease_and_no_image(behind_a_proxy, images):
+def test_a_black_hole_costs_its_lease_and_no_image(behind_a_proxy, images, manage):
     deployment, service, proxy = behind_a_proxy
     deployment.start("work", LEASE_SECONDS=str(LEASE_SECONDS))
     deployment.wait_for("SELECT count(*) = 2 FROM jobs_worker")
@@ -106,7 +104,7 @@ def test_a_black_hole_costs_its_lease_and_no_image(behind_a_proxy, images):
     deployment.wait_for(f"SELECT count(*) = 2 FROM jobs_worker WHERE id > {silenced}")
     rows = f"SELECT count(*), max(attempts), sum(attempts) FROM jobs_imageresult WHERE job_id = {job_id}"
     assert deployment.query(rows) == [(150, 1, 150)]
-    assert "broken" not in service.manage("audit", DATABASE_URL=deployment.database_url)
+    assert "broken" not in manage(deployment, "audit")
 
 
 def test_a_lock_that_is_never_released_is_not_waited_for_for_ever(behind_a_proxy, images):
@@ -115,7 +113,7 @@ def test_a_lock_that_is_never_released_is_not_waited_for_for_ever(behind_a_proxy
         blocker.execute("LOCK TABLE jobs_job")
         began = time.monotonic()
         assert send(service, payload(f"{images.url}/{images.names[0]}"), "locked").status_code == 503
-        assert time.monotonic() - began < STATEMENT_TIMEOUT_SECONDS + 3
+        assert time.monotonic() - began < PATIENCE_SECONDS + 3
     answer = wait_for(
         lambda: (found := send(service, payload(f"{images.url}/{images.names[0]}"), "locked")).ok and found
     )

@@ -9,10 +9,15 @@ import pytest
 import requests
 
 from demo.service import free_port
-from tests.end_to_end.conftest import CHECKOUT
+from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def deployment(migrated_database, tmp_path_factory):
+    return Deployment(tmp_path_factory.mktemp("started"), migrated_database())
 
 
 @pytest.fixture
@@ -41,6 +46,7 @@ def start_server(deployment):
     for process in started:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    deployment.query("DELETE FROM jobs_worker RETURNING id")
 
 
 def is_up(url):

@@ -28,6 +28,22 @@ def served(migrated_database, tmp_path_factory):
         yield deployment, service
 
 
+@pytest.fixture(scope="module")
+def accepting(migrated_database, tmp_path_factory):
+    """One deployment and a server that accepts jobs and works on none; what a test leaves in the queue, it cancels."""
+    deployment = Deployment(tmp_path_factory.mktemp("accepting"), migrated_database())
+    with deployment.service(ENGINE_AUTOSTART="off") as service:
+        yield deployment, service
+    deployment.end()
+
+
+@pytest.fixture(scope="module")
+def toured(tmp_path_factory):
+    """The state directory that the demo has left, and what came out otherwise than expected."""
+    home = tmp_path_factory.mktemp("toured") / "demo"
+    return home, tour(CHECKOUT, home, stay=False)
+
+
 def payload(*urls, store_id=STORE):
     return {"count": 1, "visits": [{"store_id": store_id, "visit_time": "2026-11-22", "image_url": list(urls)}]}
 
@@ -40,8 +56,9 @@ def finished(service, job_id):
     return wait_for(lambda: (s := service.status(job_id))["status"] != "ongoing" and s, timeout=60)
 
 
-def test_the_demo_ends_as_expected(tmp_path):
-    assert tour(CHECKOUT, tmp_path / "demo", stay=False) == []
+def test_the_demo_ends_as_expected(toured):
+    _, surprises = toured
+    assert surprises == []
 
 
 def test_a_job_is_accepted_processed_and_reported(served, images):
@@ -61,11 +78,11 @@ def test_the_assignments_own_request_fails_store_by_store(served):
     assert [entry["store_id"] for entry in status["error"]] == ["S00339218", "S01408764"]
 
 
-def test_a_retry_reaches_the_running_server(served, images):
+def test_a_retry_reaches_the_running_server(served, images, manage):
     deployment, service = served
     job_id = service.submit(payload(f"{images.url}/404"))
     assert finished(service, job_id)["status"] == "failed"
-    retried = service.manage("retry", str(job_id), "--code", "http_404")
+    retried = manage(deployment, "retry", str(job_id), "--code", "http_404")
     assert "1 image(s) will be tried again" in retried
     again = f"SELECT count(*) = 1 FROM jobs_imageresult WHERE job_id = {job_id} AND claim_no = 2 AND state = 'failed'"
     deployment.wait_for(again)
@@ -87,18 +104,20 @@ def test_a_server_killed_in_the_middle_loses_nothing(deployment, images):
     assert deployment.scalar("SELECT max(attempts) FROM jobs_imageresult") == 1
 
 
-def test_a_worker_takes_over_what_a_killed_one_held(deployment, images):
+def test_a_worker_takes_over_what_a_killed_one_held(accepting, images):
+    deployment, service = accepting
     first = deployment.start("work", GPU_MIN_SECONDS="30", GPU_MAX_SECONDS="30")
-    with deployment.service(ENGINE_AUTOSTART="off") as service:
-        job_id = service.submit(many(images, 8))
-        deployment.wait_for("SELECT count(*) = 8 FROM jobs_imageresult WHERE state = 'running'")
-        deployment.start("work")
-        deployment.wait_for("SELECT count(*) = 2 FROM jobs_worker")
-        first.kill()
-        killed = time.monotonic()
-        deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no = 2")
-        assert time.monotonic() - killed < 3
-        assert finished(service, job_id)["status"] == "completed"
+    job_id = service.submit(many(images, 8))
+    deployment.wait_for("SELECT count(*) = 8 FROM jobs_imageresult WHERE state = 'running'")
+    second = deployment.start("work")
+    deployment.wait_for("SELECT count(*) = 2 FROM jobs_worker")
+    first.kill()
+    killed = time.monotonic()
+    deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no = 2")
+    assert time.monotonic() - killed < 3
+    assert finished(service, job_id)["status"] == "completed"
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
 
 
 def test_two_workers_and_a_server_share_one_queue_without_an_overlap(deployment, images):
@@ -129,35 +148,31 @@ def test_a_signal_drains_the_server(deployment, images, signum):
     assert deployment.scalar("SELECT max(crashes) FROM jobs_imageresult") == 0
 
 
-def test_drain_empties_the_queue_and_leaves(deployment, images):
-    with deployment.service(ENGINE_AUTOSTART="off") as service:
-        job_id = service.submit(payload(f"{images.url}/flaky/{images.names[0]}?drain", f"{images.url}/404"))
-        assert deployment.start("work", "--drain", BACKOFF_BASE_SECONDS="0.2").wait(30) == 0
-        assert service.status(job_id)["status"] == "failed"
-    codes = deployment.query("SELECT error_code FROM jobs_imageresult ORDER BY id")
+def test_drain_empties_the_queue_and_leaves(accepting, images):
+    deployment, service = accepting
+    job_id = service.submit(payload(f"{images.url}/flaky/{images.names[0]}?drain", f"{images.url}/404"))
+    assert deployment.start("work", "--drain", BACKOFF_BASE_SECONDS="0.2").wait(30) == 0
+    assert service.status(job_id)["status"] == "failed"
+    codes = deployment.query(f"SELECT error_code FROM jobs_imageresult WHERE job_id = {job_id} ORDER BY id")
     assert codes == [("",), ("http_404",)]
 
 
-def test_a_lost_database_connection_heals_by_itself(deployment, images):
-    with deployment.service() as service:
-        job_id = service.submit(many(images, 100))
-        deployment.wait_for("SELECT count(*) > 10 FROM jobs_imageresult WHERE state = 'completed'")
-        deployment.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        wait_for(lambda: answers(service, job_id))
-        assert finished(service, job_id)["status"] == "completed"
+def test_a_lost_database_connection_heals_by_itself(served, images):
+    deployment, service = served
+    job_id = service.submit(many(images, 100))
+    deployment.wait_for(f"SELECT count(*) > 10 FROM jobs_imageresult WHERE state = 'completed' AND job_id = {job_id}")
+    deployment.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    wait_for(lambda: answers(service, job_id))
+    assert finished(service, job_id)["status"] == "completed"
 
 
-def test_a_killed_database_server_comes_back_with_everything_in_it(tmp_path, deployment, images):
-    settings = deployment.settings(DATABASE_URL="")  # the embedded server, in a state directory of its own
-    home = tmp_path / "embedded"
-    home.mkdir()
-    service = Service(CHECKOUT, home, settings)
-    service.manage("migrate", "--verbosity", "0")
-    service.manage("import_stores", str(FIXTURES / "stores.csv"))
-    with service:
+def test_a_killed_database_server_comes_back_with_everything_in_it(toured, images):
+    home, _ = toured
+    # Of the embedded server, which a state directory brings along.
+    with Service(CHECKOUT, home, Deployment(home, "").settings()) as service:
         job_id = service.submit(many(images, 100))
         wait_for(lambda: service.status(job_id, view="summary")["counts"]["completed"] > 10)
         postmaster = (home / "postgres/data/postmaster.pid").read_text().split()[0]
@@ -183,9 +198,12 @@ def test_a_server_without_its_migrations_says_what_to_do(deployment):
     assert "run: ./run manage migrate" in output
 
 
-def test_a_worker_on_a_terminal_or_not_runs_no_engine_in_other_commands(deployment, images):
-    with deployment.service(ENGINE_AUTOSTART="off") as service:
-        service.submit(payload(f"{images.url}/{images.names[0]}"))
-        assert deployment.start("check").wait(30) == 0
-        assert deployment.start("migrate", "--check").wait(30) == 0
-    assert deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'pending'") == 1
+def test_a_worker_on_a_terminal_or_not_runs_no_engine_in_other_commands(accepting, images):
+    deployment, service = accepting
+    job_id = service.submit(payload(f"{images.url}/{images.names[0]}"))
+    commands = [deployment.start("check"), deployment.start("migrate", "--check")]
+    assert [command.wait(30) for command in commands] == [0, 0]
+    assert (
+        deployment.scalar(f"SELECT count(*) FROM jobs_imageresult WHERE state = 'pending' AND job_id = {job_id}") == 1
+    )
+    service.control(job_id, "cancel")

@@ -198,8 +198,16 @@ def test_without_a_worker_it_says_so_once_and_waits_and_a_canceled_job_ends_with
     assert capsys.readouterr().err.count("No worker is alive") == 1
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT is Ctrl-C, which a job in a shell's background, and what it starts, has been told to ignore."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_ctrl_c_leaves_the_job_running(write, monkeypatch):
+def test_ctrl_c_leaves_the_job_running(write, monkeypatch, interruptible):
     def interrupted(job_id):
         os.kill(os.getpid(), signal.SIGINT)
         return watching.watch(job_id)
