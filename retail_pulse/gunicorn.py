@@ -25,6 +25,10 @@ from retail_pulse.db.timeouts import set_statement_timeout
 logger = logging.getLogger(__name__)
 
 
+# Where the database is away, the web side starts after this time all the same.
+FIRST_LOOK_SECONDS = 0.5
+
+
 class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """gunicorn's threaded worker, which cuts off stalled clients; on a signal to end, its engine stops claiming."""
 
@@ -37,6 +41,8 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
         set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
         if settings.ENGINE_AUTOSTART == "auto":
             get_engine().start()
+            # Imports would keep the engine's threads from running.
+            get_engine().wait_for_first_look(FIRST_LOOK_SECONDS)
         super().load_wsgi()
 
     def handle(self, conn: TConn) -> Any:

@@ -29,6 +29,10 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def wait_for_first_look(self, seconds: float) -> None:
+        """Wait at most `seconds` until the engine has looked at the queue once, and begun what it found."""
+
+    @abstractmethod
     def stop_claiming(self) -> None:
         """Begin to stop: take no more images. Returns at once, and may be called from a signal handler."""
 

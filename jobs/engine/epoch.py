@@ -49,12 +49,20 @@ class Epoch:
     a new id, so that nothing old can be taken for ours.
     """
 
-    def __init__(self, pipeline: Pipeline, slots: Slots, lanes: queue.Lanes, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        slots: Slots,
+        lanes: queue.Lanes,
+        stopping: threading.Event,
+        looked: threading.Event,
+    ) -> None:
         self._pipeline = pipeline
         self._slots = slots
         self._lanes = lanes
         self._hosts = lanes.limits
         self.wake = Wake(stopping)
+        self._looked = looked
         self._heartbeat = Heartbeat(settings.WORKER_THREADS)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
@@ -168,6 +176,7 @@ class Epoch:
                 if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
                     self.wake.expect_work()
                 self._hand_out(claims)
+                self._looked.set()
                 continue
             if monotonic() >= deadline:
                 return

@@ -30,6 +30,9 @@ class InlineEngine(Engine):
         self._started = True
         self.wake_up()
 
+    def wait_for_first_look(self, seconds: float) -> None:
+        """`start` has emptied the queue already."""
+
     def stop_claiming(self) -> None:
         self._started = False
 

@@ -33,6 +33,7 @@ class ThreadEngine(Engine):
         self._lock = threading.Lock()
         self._supervisor: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._looked = threading.Event()
         self._epoch: Epoch | None = None
 
     @property
@@ -49,6 +50,7 @@ class ThreadEngine(Engine):
             if self.is_running:
                 return
             self._stopping.clear()
+            self._looked.clear()
             limit_arenas()
             # Made here, so that the caller gets the error of a wrong GPU_STEP.
             pipeline = Pipeline.from_settings()
@@ -56,6 +58,9 @@ class ThreadEngine(Engine):
             self._supervisor = threading.Thread(target=self._supervise, args=[pipeline], name="claimer", daemon=True)
             self._supervisor.start()
             atexit.register(self.stop)
+
+    def wait_for_first_look(self, seconds: float) -> None:
+        self._looked.wait(seconds)
 
     def stop_claiming(self) -> None:
         self._stopping.set()
@@ -80,7 +85,7 @@ class ThreadEngine(Engine):
         try:
             while not self._stopping.is_set():
                 try:
-                    self._epoch = Epoch(pipeline, slots, lanes, self._stopping)
+                    self._epoch = Epoch(pipeline, slots, lanes, self._stopping, self._looked)
                     pause = first_pause
                     self._epoch.run()
                 except BaseException as error:  # noqa: BLE001 - an engine that gave up would strand every job

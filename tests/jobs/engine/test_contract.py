@@ -89,6 +89,12 @@ def test_work_left_behind_is_resumed_at_the_start(engine_path, start_engine, ima
     assert finished(job).status == "completed"
 
 
+def test_after_the_first_look_what_was_left_behind_is_begun(engine_path, start_engine, images):
+    job = submit_job([f"{images.url}/{images.names[0]}"])
+    start_engine(engine_path).wait_for_first_look(30)
+    assert states(job) != ["pending"]
+
+
 def test_what_a_dead_worker_held_is_done_again(engine_path, start_engine, images):
     from jobs import queue
     from tests.factories import make_worker
