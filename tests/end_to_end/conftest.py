@@ -143,7 +143,7 @@ def connected_to(database: str) -> Iterator[None]:
 
 def disconnect() -> None:
     connection.close()
-    connection.close_pool()
+    connection.close_pool()  # type: ignore[attr-defined]  # django-stubs does not know of pools
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_beyond_so_many_streams_a_client_is_told_to_ask_instead_and_is_answered(
 
 def test_streams_hold_no_database_connection_but_the_one_that_listens(deployment, streams):
     listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%jobs'"
-    assert deployment.scalar(listening) == 1
+    wait_for(lambda: deployment.scalar(listening) == 1)
     in_transaction = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
     )

@@ -8,7 +8,8 @@ from proofs.world.service import World
 
 @pytest.fixture(scope="session")
 def one_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(tmp_path_factory.mktemp("world"), **SETTINGS) as world:
+    # Images that are always refused end after their attempts, not after the two minutes that a host is given.
+    with World(tmp_path_factory.mktemp("world"), **SETTINGS, HOST_PATIENCE_SECONDS="1") as world:
         yield world
 
 
