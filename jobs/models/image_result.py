@@ -7,6 +7,7 @@ from django.db.models.functions import Coalesce, Left, Lower
 from jobs.errors import UnknownStore, is_transient, retryable_codes
 from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
+from jobs.models.update_from import UpdateFromMixin
 from jobs.models.visit import Visit
 from jobs.states import ImageState
 from stores.models import Store
@@ -17,7 +18,7 @@ MAX_HOST = 255
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?(\[[^]/?#]*\]|[^/?#:\\]*)"
 
 
-class ImageResultQuerySet(models.QuerySet["ImageResult"]):
+class ImageResultQuerySet(UpdateFromMixin, models.QuerySet["ImageResult"]):
     def waiting(self) -> ImageResultQuerySet:
         """Images between two attempts."""
         return self.filter(state=ImageState.PENDING, run_after__isnull=False)

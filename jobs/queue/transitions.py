@@ -15,13 +15,19 @@ from jobs.states import ImageState
 PUT_OFF_SECONDS = 0.5, 1.5
 
 
-def verdict(outcome: Outcome) -> dict[str, Any]:
-    """The image's columns from now on, as JSON holds them; `wait` are the seconds until another attempt."""
+def transition(outcome: Outcome) -> dict[str, Any]:
+    """The image's fields from now on, and `wait`: seconds until another attempt, None where nothing is to pass."""
     seen, error, measurement = outcome.evidence, outcome.error, outcome.measurement
     columns: dict[str, Any] = {
         "id": outcome.claim.image_id,
+        "claim_no": outcome.claim.claim_no,
         # While the claim stands, nobody else counts attempts.
         "attempts": outcome.claim.attempt,
+        "width": None,
+        "height": None,
+        "perimeter": None,
+        "gpu_result": None,
+        "wait": None,
         "bytes": seen.bytes,
         "fetch_ms": seen.fetch_ms,
         "measure_ms": seen.measure_ms,

@@ -1,6 +1,5 @@
 """What engines do with image rows: claim them, and write, hand back, rescue or promote what was claimed."""
 
-import json
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,20 +7,23 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import BooleanField, Exists, F, Func, IntegerField, OuterRef, Q, Value
+from django.db.models import BooleanField, Case, Exists, F, FloatField, Func, IntegerField, OuterRef, Q, Value, When
 from django.db.models.functions import Cast, Now
+from django.db.models.lookups import Exact
 
 from jobs import failpoints
 from jobs.errors import CrashLoop
 from jobs.imaging.host_limits import NoLimits
 from jobs.imaging.types import Claim, Outcome
 from jobs.models import FailedAttempt, ImageResult, Worker
+from jobs.models.expressions import ClockTimestamp, FromRow, Seconds
+from jobs.models.update_from import UpdateFrom
 from jobs.queue.completion import Row, execute, obey, settle
 from jobs.queue.hosts import take_probes
 from jobs.queue.lanes import Choice, Lanes, Look, look_into
 from jobs.queue.quarantine import company
 from jobs.queue.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
-from jobs.queue.transitions import failed_attempt, is_refused, lane_of, verdict
+from jobs.queue.transitions import failed_attempt, is_refused, lane_of, transition
 from jobs.states import ImageState
 
 # The first half of the advisory lock that a living worker's keeper holds; the second half is the worker's id.
@@ -41,24 +43,20 @@ _LOCK_OURS = """
     WHERE image.id = ANY(%s) AND image.state = 'running' AND image.claimed_by = %s
     ORDER BY image.id FOR NO KEY UPDATE OF image
 """
-# What locked images become by their verdicts, see `verdict.py`.
-_RECORD = """
-    UPDATE jobs_imageresult image SET
-        state = new.state, attempts = new.attempts, bytes = new.bytes,
-        width = new.width, height = new.height, perimeter = new.perimeter, format = new.format,
-        gpu_result = new.gpu_result, error_code = new.error_code, error_message = new.error_message,
-        fetch_ms = new.fetch_ms, measure_ms = new.measure_ms, gpu_ms = new.gpu_ms,
-        claimed_by = CASE WHEN new.state = 'pending' THEN NULL ELSE image.claimed_by END,
-        run_after = CASE WHEN new.state = 'pending' THEN clock_timestamp() + make_interval(secs => new.wait) END,
-        finished_at = CASE WHEN new.state <> 'pending' THEN clock_timestamp() END
-    FROM json_to_recordset(%s) AS new (
-        id bigint, state text, attempts int, bytes bigint,
-        width bigint, height bigint, perimeter bigint, format text,
-        gpu_result jsonb, error_code text, error_message text,
-        fetch_ms int, measure_ms int, gpu_ms int, wait float8
-    )
-    WHERE image.id = new.id
-"""
+_is_pending_again = Exact(FromRow("state"), Value(ImageState.PENDING))
+# What locked images become, see `transitions.py`.
+_record = UpdateFrom(
+    ImageResult.objects.all,
+    match=["id", "claim_no"],
+    fields=[
+        *["state", "attempts", "bytes", "width", "height", "perimeter", "format", "gpu_result"],
+        *["error_code", "error_message", "fetch_ms", "measure_ms", "gpu_ms"],
+    ],
+    also={"wait": FloatField()},
+    claimed_by=Case(When(_is_pending_again, then=None), default=F("claimed_by")),
+    run_after=Case(When(_is_pending_again, then=ClockTimestamp() + Seconds(FromRow("wait")))),
+    finished_at=Case(When(_is_pending_again, then=None), default=ClockTimestamp()),
+)
 # What images become besides whose host is to blame: where it is paused they wait in its lane.
 _REFUSED = """
     UPDATE jobs_imageresult image SET
@@ -140,12 +138,11 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
     with transaction.atomic():
         rows = _lock_ours(worker_id, [outcome.claim for outcome in outcomes])
         ours = [by_fence.pop((row.id, row.claim_no)) for row in rows]
-        verdicts = [verdict(outcome) for outcome in ours]
-        if verdicts:
-            execute(_RECORD, [json.dumps(verdicts)])
+        transitions = [transition(outcome) for outcome in ours]
+        _record(transitions)
         if refused := {outcome.claim.image_id: lane_of(outcome) for outcome in ours if is_refused(outcome)}:
             execute(_REFUSED, [BEHIND_SECONDS, SECONDS_PER_PRIORITY, list(refused), list(refused.values())])
-        states = [each["state"] for each in verdicts]
+        states = [each["state"] for each in transitions]
         again = [row for row, state in zip(rows, states, strict=True) if state == ImageState.PENDING]
         finished_jobs = settle(rows, states, obey(again))
         FailedAttempt.objects.bulk_create(
