@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from jobs.queue.quarantine import company
+from jobs.queue.quarantine import batch_size
 
 EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
 # IPv6 addresses that embed IPv4 ones: allowing them would silently allow the embedded addresses.
@@ -102,7 +102,7 @@ def lease_only_is_needed(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility)
 def quarantine_isolates_poison_pills(**_: Any) -> list[CheckMessage]:
-    needed = next(crashes for crashes in count(1) if company(crashes, settings.WORKER_THREADS) == 1) + 1
+    needed = next(crashes for crashes in count(1) if batch_size(crashes, settings.WORKER_THREADS) == 1) + 1
     if needed <= settings.MAX_CRASHES:
         return []
     return [

@@ -207,7 +207,7 @@ class Epoch:
 
         def claim() -> list[Claim]:
             self._share_pauses()
-            return queue.claim(self.worker_id, limit, beside=self.in_flight.copy(), lanes=self._lanes)
+            return queue.claim(self.worker_id, limit, in_flight=self.in_flight.copy(), lanes=self._lanes)
 
         return self._try_to_claim(claim) or []
 

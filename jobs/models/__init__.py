@@ -1,4 +1,4 @@
-"""Fields, constraints and readable sets; every move of an image row stands in `jobs/queue/`."""
+"""Fields, constraints and readable sets; every move of an image row is in `jobs/queue/`."""
 
 from jobs.models.failed_attempt import FailedAttempt
 from jobs.models.idempotency_key import IdempotencyKey

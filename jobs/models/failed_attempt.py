@@ -14,7 +14,7 @@ class FailedAttempt(models.Model):
     message = models.CharField(max_length=500)
     http_status = models.PositiveSmallIntegerField(null=True)
     redirects = models.JSONField(default=list)
-    # What the address belongs to that was connected to last, see `imaging/guard.py`; empty where none was.
+    # The class of the address that was connected to last, see `imaging/guard.py`; empty where there was none.
     address_class = models.CharField(max_length=32, default="", blank=True)
     # As the server declared it.
     content_type = models.CharField(max_length=100, default="", blank=True)

@@ -1,4 +1,4 @@
-"""Which images of a job are meant: what people filter, retry and export by."""
+"""A selection of a job's images: what people filter, retry and export by."""
 
 from dataclasses import asdict, dataclass
 
@@ -20,5 +20,5 @@ class ImageFilter:
 
     @property
     def parts(self) -> dict[str, str]:
-        """What is given, by name: a query string, and what a job's history keeps."""
+        """What is set, by name: a query string, and what a job's history keeps."""
         return {name: value for name, value in asdict(self).items() if value is not None}

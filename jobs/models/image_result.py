@@ -1,24 +1,32 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Exists, F, Func, OuterRef, Q, Value
-from django.db.models.functions import Coalesce, Left, Lower
+from django.db.models.functions import Cast, Coalesce, Extract, Left, Lower, Now
 
 from jobs.errors import UnknownStore, is_transient, retryable_codes
+from jobs.models.expressions import Behind
 from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
+from jobs.models.locks import LocksMixin
 from jobs.models.update_from import UpdateFromMixin
 from jobs.models.visit import Visit
 from jobs.states import ImageState
 from stores.models import Store
 
 MAX_HOST = 255
-# The host of a URL as a person would read it, for grouping and filtering; what is fetched is parsed by `imaging`.
-# PostgreSQL's `substring` answers with the one group in parentheses.
+# The host of a URL as a person would read it, for grouping and filtering; `imaging` parses what is fetched.
+# PostgreSQL's `substring` returns the one group in parentheses.
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?(\[[^]/?#]*\]|[^/?#:\\]*)"
 
 
-class ImageResultQuerySet(UpdateFromMixin, models.QuerySet["ImageResult"]):
+class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageResult"]):
+    def ready(self) -> ImageResultQuerySet:
+        """Images in the common line, which a worker may claim now."""
+        return self.filter(state=ImageState.PENDING, run_after__isnull=True, held=False, waits_for="")
+
     def waiting(self) -> ImageResultQuerySet:
         """Images between two attempts."""
         return self.filter(state=ImageState.PENDING, run_after__isnull=False)
@@ -26,6 +34,10 @@ class ImageResultQuerySet(UpdateFromMixin, models.QuerySet["ImageResult"]):
     def deferred(self) -> ImageResultQuerySet:
         """Images whose turn it is, but for which their host has no room."""
         return self.filter(state=ImageState.PENDING, held=False).exclude(waits_for="")
+
+    def in_lane(self, lane: Any) -> ImageResultQuerySet:
+        """Images that wait for the same, see `waits_for`."""
+        return self.deferred().filter(waits_for=lane)
 
     def held(self) -> ImageResultQuerySet:
         """Images that wait for another image of their store."""
@@ -45,33 +57,33 @@ class ImageResultQuerySet(UpdateFromMixin, models.QuerySet["ImageResult"]):
 
     def in_order_of(self, job_id: int) -> ImageResultQuerySet:
         """The job's images in submission order, to be read page by page."""
-        # Said so that only the index of (job, id) gives this order: for `job = 7 ORDER BY id` the planner likes to
-        # go through the images of all jobs by their ids, until it has met enough of this one's.
+        # Written so that only the index of (job, id) gives this order: for `job = 7 ORDER BY id` the planner likes to
+        # go through the images of all jobs by their ids, until it has found enough of this one's.
         return self.filter(job_id__gte=job_id, job_id__lte=job_id).order_by("job_id", "pk")
 
     def unfinished(self) -> ImageResultQuerySet:
         """Images without a final outcome."""
         return self.filter(state__in=[ImageState.PENDING, ImageState.RUNNING])
 
-    def matching(self, which: ImageFilter) -> ImageResultQuerySet:
+    def matching(self, image_filter: ImageFilter) -> ImageResultQuerySet:
         images = self
-        if which.state is not None:
-            images = images.filter(state=which.state)
-        if which.code is not None:
-            # Said although the code implies it: it opens the small index of failed images.
-            images = images.failed().filter(error_code=which.code)
-        if which.host is not None:
-            images = images.filter(host=which.host)
-        if which.store is not None:
-            images = images.filter(visit__store_id=which.store)
-        if which.area is not None:
-            stores = Store.objects.in_area(which.area) if which.area else Store.objects.all()
+        if image_filter.state is not None:
+            images = images.filter(state=image_filter.state)
+        if image_filter.code is not None:
+            # The code implies it, but only the state opens the small index of failed images.
+            images = images.failed().filter(error_code=image_filter.code)
+        if image_filter.host is not None:
+            images = images.filter(host=image_filter.host)
+        if image_filter.store is not None:
+            images = images.filter(visit__store_id=image_filter.store)
+        if image_filter.area is not None:
+            stores = Store.objects.in_area(image_filter.area) if image_filter.area else Store.objects.all()
             known = Exists(stores.filter(store_id=OuterRef("visit__store_id")))
-            images = images.filter(known if which.area else ~known)
+            images = images.filter(known if image_filter.area else ~known)
         return images
 
     def of_unknown_stores(self) -> ImageResultQuerySet:
-        """Images that failed because their store was unknown, and is so still."""
+        """Images that failed because their store was unknown, and still is."""
         known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
         return self.failed().filter(~known, error_code=UnknownStore.code)
 
@@ -80,8 +92,29 @@ class ImageResultQuerySet(UpdateFromMixin, models.QuerySet["ImageResult"]):
         known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
         return self.failed().filter(Q(error_code__in=retryable_codes()) | Q(known, error_code=UnknownStore.code))
 
-    def claimed_by(self, worker_id: int) -> ImageResultQuerySet:
+    def held_by(self, worker_id: Any) -> ImageResultQuerySet:
+        """Images that this worker has claimed and not yet recorded."""
         return self.running().filter(claimed_by=worker_id)
+
+    def behind(self, rank: Any, image_id: Any) -> ImageResultQuerySet:
+        """Images that come after this place in the order of ranks."""
+        return self.filter(Behind("rank", "id", rank, image_id))
+
+    def first_in_rank(self, limit: int) -> ImageResultQuerySet:
+        """The next in rank, locked for a claim; those that others are claiming at this moment are passed over."""
+        return self.order_by("rank", "id").skipping_locked()[:limit]
+
+    def skipping_locked(self) -> ImageResultQuerySet:
+        return self.select_for_update(no_key=True, skip_locked=True)
+
+    def locked(self) -> ImageResultQuerySet:
+        """These rows, locked in the order of their ids: so do all who lock several, and wait for no one in a circle."""
+        return self.order_by("id").select_for_update(of=("self",), no_key=True)
+
+    def with_waited(self) -> ImageResultQuerySet:
+        """Images that know in `waited` the seconds since their host first refused them at no cost, or 0."""
+        since = Cast(Extract(Now() - F("waits_since"), "epoch"), models.FloatField())
+        return self.annotate(waited=Coalesce(since, 0.0))
 
 
 class ImageResult(models.Model):
@@ -102,7 +135,7 @@ class ImageResult(models.Model):
     )
 
     state = models.CharField(max_length=16, choices=ImageState, default=ImageState.PENDING)
-    # Seconds since 1970: when its turn comes, see `submission.py`.
+    # Seconds since 1970: when its turn comes, see `queue/rank.py`.
     rank = models.FloatField()
     run_after = models.DateTimeField(null=True, blank=True)
     held = models.BooleanField(default=False)
@@ -192,7 +225,7 @@ class ImageResult(models.Model):
             ),
             models.Index(fields=["claimed_by", "id"], condition=Q(state=ImageState.RUNNING), name="image_running"),
             models.Index(fields=["job"], condition=Q(state=ImageState.RUNNING), name="image_running_of_job"),
-            # How fast the service, and a job, has been going lately.
+            # The recent throughput of the service, and of a job.
             models.Index(
                 fields=["finished_at"],
                 include=["state", "error_code"],

@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from jobs.states import JobOutcome, JobState, JobStatus, OnError
+from jobs.models.update_from import UpdateFromMixin
+from jobs.states import ImageState, JobOutcome, JobState, JobStatus, OnError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many images of a job stand where; the four always sum to `total`."""
+    """How many images of a job are in which state; the four always sum to `total`."""
 
     total: int
     pending: int
@@ -26,9 +27,9 @@ class Counts:
     failed: int
 
 
-class JobQuerySet(models.QuerySet["Job"]):
+class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
-        """The jobs that `user` may see: staff see all, others their own; nobody's jobs belong to nobody."""
+        """The jobs that `user` may see: staff see all, others their own; only nobody sees jobs without an owner."""
         if user is None or not user.is_authenticated:
             return self.filter(owner=None)
         return self if user.is_staff else self.filter(owner=user)
@@ -37,16 +38,20 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status=JobStatus.ONGOING)
 
     def with_running(self) -> JobQuerySet:
-        """Jobs that know in `running` how many of their images are in hand, read in the same statement."""
-        from jobs.models.image_result import ImageResult  # it refers to this module
-
-        running = ImageResult.objects.running().filter(job=OuterRef("pk")).order_by()
+        """Jobs that know in `running` how many of their images are in flight, read in the same statement."""
+        # Images refer to jobs, not the other way round: the relation says which model they are.
+        images = Job._meta.get_field("images").related_model._default_manager
+        running = images.filter(state=ImageState.RUNNING, job=OuterRef("pk")).order_by()
         counted = running.values("job").annotate(n=Count("pk")).values("n")
-        told = {"running": Coalesce(Subquery(counted), 0)}
-        return self.annotate(**told)
+        annotation = {"running": Coalesce(Subquery(counted), 0)}
+        return self.annotate(**annotation)
+
+    def locked(self) -> JobQuerySet:
+        """These jobs, locked in the order of their ids, after whatever images of theirs are locked."""
+        return self.order_by("pk").select_for_update(no_key=True)
 
     def in_state(self, state: JobState) -> JobQuerySet:
-        """Jobs of which `Job.state` says so; only for jobs `with_running`."""
+        """Jobs whose `Job.state` is this; only for jobs `with_running`."""
         if state == JobState.ENDED:
             return self.exclude(status=JobStatus.ONGOING)
         canceling, paused = Q(canceled_at__isnull=False), Q(paused_at__isnull=False)
@@ -74,7 +79,7 @@ class JobQuerySet(models.QuerySet["Job"]):
 class Job(models.Model):
     """One submission: visits with their images.
 
-    `completed` and `failed` move in the same transaction as the image rows they count, so `total` tells
+    `completed` and `failed` move in the same transaction as the image rows they count, so `total` says
     without counting rows whether the job has finished.
     """
 
@@ -88,15 +93,15 @@ class Job(models.Model):
     total = models.PositiveIntegerField()
     completed = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
-    # Of the failed ones: those that a person's cancel kept from being tried.
+    # Of the failed ones: those that were never tried because a person canceled the job.
     canceled = models.PositiveIntegerField(default=0)
-    # [{"store_id": …, "error": …}], frozen when the job finishes, so that a status call reads one row.
+    # [{"store_id": …, "error": …}], written when the job finishes, so that a status call reads one row.
     store_errors = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    # When the first outcome came in, of an attempt that failed too.
+    # When the first outcome came in, that of a failed attempt included.
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # A retry takes it back.
+    # Null again after a retry.
     canceled_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -139,7 +144,7 @@ class Job(models.Model):
 
     @property
     def state(self) -> JobState:
-        """Where the job stands; only of jobs `with_running`."""
+        """How far the job is; only of jobs `with_running`."""
         if self.status != JobStatus.ONGOING:
             return JobState.ENDED
         if self.canceled_at is not None:
@@ -159,13 +164,13 @@ class Job(models.Model):
 
     @property
     def revision(self) -> str:
-        """Another text whenever anything that is said of the job has changed; only of jobs `with_running`."""
-        said = (self.state, self.completed, self.failed, self.canceled, self.running, self.priority, self.canceled_at)
-        return sha256(repr(said).encode()).hexdigest()[:16]
+        """Another text whenever anything that describes the job has changed; only of jobs `with_running`."""
+        counts = self.completed, self.failed, self.canceled, self.running
+        return sha256(repr((self.state, *counts, self.priority, self.canceled_at)).encode()).hexdigest()[:16]
 
     @property
     def pending(self) -> int:
-        """Images that nobody has in hand; only of jobs `with_running`."""
+        """Images that are not in flight and not final; only of jobs `with_running`."""
         return self.total - self.finished - self.running
 
     @property

@@ -6,7 +6,7 @@ from jobs.models.job import Job
 
 
 class JobAction(models.Model):
-    """What somebody did to a job after its submission: the job's history, written with the act itself."""
+    """What somebody did to a job after its submission: the job's history, written with the action itself."""
 
     class Verb(models.TextChoices):
         CANCEL = "cancel"
@@ -22,7 +22,7 @@ class JobAction(models.Model):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
     user_name = models.CharField(max_length=150, blank=True, default="")
-    # How many images the act moved, and what it was given: filters of a retry, the new priority.
+    # How many images the action moved, and its parameters: filters of a retry, the new priority.
     images = models.PositiveIntegerField(default=0)
     parameters = models.JSONField(default=dict, blank=True)
     done_at = models.DateTimeField(db_default=Now(), editable=False)

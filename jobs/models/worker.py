@@ -4,10 +4,16 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import BooleanField, Func, IntegerField, Q, Value
+from django.db.models.functions import Cast, Now
+
+from jobs.models.locks import LocksMixin
+
+# The first half of the advisory lock that a living worker's keeper holds; the second half is the worker's id.
+WORKER_LOCK = 0x5250
 
 
-class WorkerQuerySet(models.QuerySet["Worker"]):
+class WorkerQuerySet(LocksMixin, models.QuerySet["Worker"]):
     def alive(self) -> WorkerQuerySet:
         """Workers whose heartbeat is no older than the lease."""
         return self.filter(beat_at__gte=Now() - timedelta(seconds=settings.LEASE_SECONDS))
@@ -16,9 +22,24 @@ class WorkerQuerySet(models.QuerySet["Worker"]):
         """Workers whose heartbeat is older than the lease."""
         return self.filter(beat_at__lt=Now() - timedelta(seconds=settings.LEASE_SECONDS))
 
+    def dead(self) -> WorkerQuerySet:
+        """Workers whose keeper's lock is free, or whose heartbeat is older than the lease.
+
+        Under LEASE_ONLY the lock says nothing. To ask for a lock that is free is to hold it until the transaction ends.
+        """
+        if settings.LEASE_ONLY:
+            return self.silent()
+        lock_is_free = Func(
+            Value(WORKER_LOCK),
+            Cast("id", IntegerField()),
+            function="pg_try_advisory_xact_lock",
+            output_field=BooleanField(),
+        )
+        return self.filter(Q(pk__in=Worker.objects.silent().values("pk")) | Q(lock_is_free))
+
 
 class Worker(models.Model):
-    """One epoch of one engine process; deleted when it leaves, or by whoever rescues its claims.
+    """One epoch of one engine process; deleted when it leaves, or by the process that rescues its claims.
 
     Nothing refers to it by a foreign key: `ImageResult.claimed_by` is a plain number, so that a final row may
     keep the number of a worker long gone.

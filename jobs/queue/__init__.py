@@ -1,35 +1,36 @@
 """Every move of an image row, and nothing else.
 
-Whoever wants to know whether the fence holds reads this room: a claim raises `claim_no`, and only the holder of
-(running, worker, claim number) changes the row afterwards. All times are the database's clock.
+To see whether the fence holds, read this package: a claim raises `claim_no`, and only the holder of (running, worker,
+claim number) changes the row afterwards. All times are those of the database's clock. The moves are querysets; how
+they become SQL, and how what every image passes through is compiled only once, is in `jobs/models/`.
 
 ::
 
     worker.py        what engines do: claim, record, release, rescue, promote
-    control.py       what people ask for: retry, cancel, pause, resume, prioritize
-    completion.py    what both end in: counters, the job's status, held and canceled images
+    control.py       what people do: retry, cancel, pause, resume, prioritize
+    completion.py    what both lead to: counters, the job's status, held and canceled images
     transitions.py   what an outcome makes of its image
-    rank.py          whose turn is next
-    quarantine.py    which images a crash makes suspects
+    rank.py          the order of the queue
+    quarantine.py    how the suspects of a crash are tried in ever smaller batches
     backoff.py       when a failed image is tried again
     lanes.py         which ready images begin, and where the others wait for their host
     hosts.py         paused hosts, as all processes share them
 
-Locks are taken in one order everywhere: worker row, images by id, jobs by id.
+Locks are taken in the same order everywhere: worker row, images by id, jobs by id.
 """
 
+from jobs.models.server import database_now
+from jobs.models.worker import WORKER_LOCK
 from jobs.queue.completion import JOBS_CHANNEL, announce
 from jobs.queue.control import NotPossible, Retried, cancel, pause, prioritize, resume, retry
 from jobs.queue.hosts import resume_host, share_pauses, shared_pauses
 from jobs.queue.lanes import Lanes
 from jobs.queue.worker import (
-    WORKER_LOCK,
     Recorded,
     Rescued,
     WorkerGone,
     claim,
     claim_waiting,
-    database_now,
     promote,
     record,
     release,

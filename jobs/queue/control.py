@@ -1,7 +1,7 @@
-"""What people ask of a job after its submission: retry, cancel, pause, resume, prioritize.
+"""What people do to a job after its submission: retry, cancel, pause, resume, prioritize.
 
-Each locks the job's unfinished images first, then the job; so whatever an engine does to one of them meanwhile has
-either been written before, or is written afterwards under what was asked, see `settling.obey`.
+Each locks the job's unfinished images first, then the job; so what an engine does to one of them meanwhile either has
+been written before, or is written afterwards with the pause or cancel applied, see `completion.apply_pending`.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,13 @@ from django.db.models.functions import Extract, Now
 from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.models.store_errors import store_errors
-from jobs.queue.completion import announce, execute, fail_unfetched, hold_all_but_first
+from jobs.queue.completion import announce, fail_unfetched, hold_all_but_first
 from jobs.queue.rank import SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 
-_LOCK_UNFINISHED = """
-    WITH locked AS (
-        SELECT id FROM jobs_imageresult WHERE job_id = %s AND state IN ('pending', 'running')
-        ORDER BY id FOR NO KEY UPDATE
-    ) SELECT count(*) FROM locked
-"""
-
 
 class NotPossible(Exception):
-    """The job's state does not allow what was asked; the text is a sentence that says why."""
+    """The job's state does not allow it; the text is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +30,24 @@ class Retried:
     still_unknown: int
 
 
-def retry(job_id: int, which: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
-    """Reopen a job's failed images that match, all of them without `which`: the one door out of a final state.
+def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
+    """Reopen a job's failed images that match, all of them without a filter: the only way out of a final state.
 
-    With `only_retryable`, only those that another attempt can help, see `ImageResultQuerySet.retryable`. Images
-    of stores that are still unknown stay failed. The retried images queue up behind what was submitted before now, in
+    With `only_retryable`, only those that another attempt can help, see `ImageResultQuerySet.retryable`. Images of
+    stores that are still unknown stay failed. The retried images queue up behind what was submitted before now, in
     their old order; in a paused job they are held. Raises Job.DoesNotExist.
     """
     with transaction.atomic():
         if not Job.objects.filter(pk=job_id).exists():
             raise Job.DoesNotExist
-        failed = ImageResult.objects.failed().filter(job_id=job_id).matching(which or ImageFilter())
+        failed = ImageResult.objects.failed().filter(job_id=job_id).matching(image_filter or ImageFilter())
         wanted = failed.retryable() if only_retryable else failed
         rows = list(
             wanted.exclude(pk__in=wanted.of_unknown_stores().values("pk"))
-            .order_by("id")
-            .select_for_update(of=("self",), no_key=True)
+            .locked()
             .values_list("id", "visit__store_id", "error_code")
         )
-        reopened = ImageResult.objects.filter(id__in=[pk for pk, _, _ in rows])
+        reopened = ImageResult.objects.filter(id__any=[pk for pk, _, _ in rows])
         first_rank = reopened.aggregate(first=Min("rank"))["first"]
         # The job is not locked yet; a priority that changes at this moment is the next retry's.
         priority = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("priority"))
@@ -77,7 +69,7 @@ def retry(job_id: int, which: ImageFilter | None = None, *, only_retryable: bool
             gpu_ms=None,
             finished_at=None,
         )
-        job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
+        job = Job.objects.locked().get(pk=job_id)
         if rows:
             if job.paused_at is not None:
                 reopened.update(held=True)
@@ -96,7 +88,7 @@ def retry(job_id: int, which: ImageFilter | None = None, *, only_retryable: bool
 
 
 def cancel(job_id: int) -> int:
-    """End a job early: its pending images fail as `canceled`, those in hand finish, what is final stays.
+    """End a job early: its pending images fail as `canceled`, those in flight finish, what is final stays.
 
     Returns how many were canceled. Raises Job.DoesNotExist, and NotPossible where the job has ended.
     """
@@ -117,7 +109,7 @@ def cancel(job_id: int) -> int:
 
 
 def pause(job_id: int) -> int:
-    """Claim no more images of a job until it is resumed; those in hand finish. Returns how many are held.
+    """Claim no more images of a job until it is resumed; those in flight finish. Returns how many are held.
 
     Raises Job.DoesNotExist, and NotPossible where the job has ended or is being canceled.
     """
@@ -132,7 +124,7 @@ def pause(job_id: int) -> int:
 
 
 def resume(job_id: int) -> int:
-    """Let a paused job go on where it stood in the queue when it was paused. Returns how many images were let go.
+    """Continue a paused job at its place in the queue when it was paused. Returns how many images were released.
 
     Raises Job.DoesNotExist, and NotPossible where the job is not paused.
     """
@@ -145,7 +137,7 @@ def resume(job_id: int) -> int:
         pending.update(
             held=False,
             rank=F("rank") + Extract(paused_for, "epoch"),
-            # Its host's patience does not pass while nobody asks it.
+            # HOST_PATIENCE_SECONDS do not run while nothing is asked of its host.
             waits_since=F("waits_since") + paused_for,
         )
         if job.on_error == OnError.STOP_STORE:
@@ -174,11 +166,11 @@ def prioritize(job_id: int, priority: int) -> int:
 
 
 def _lock(job_id: int, verb: str) -> tuple[QuerySet[ImageResult], Job]:
-    """The job's pending images and the job, both locked, and its images in hand as well."""
+    """The job's pending images and the job, both locked, and its images in flight as well."""
     if not Job.objects.filter(pk=job_id).exists():
         raise Job.DoesNotExist
-    execute(_LOCK_UNFINISHED, [job_id])
-    job = Job.objects.select_for_update(no_key=True).get(pk=job_id)
+    ImageResult.objects.filter(job_id=job_id).unfinished().locked().lock_all()
+    job = Job.objects.locked().get(pk=job_id)
     if job.status != JobStatus.ONGOING:
         raise NotPossible(f"Job {job_id} has ended; there is nothing to {verb}.")
     if job.canceled_at is not None and verb != "cancel":

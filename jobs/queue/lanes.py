@@ -1,22 +1,29 @@
 """Which of the ready images begin, and where the others wait for their host.
 
-A ready image that cannot begin leaves the common line, so that it is in nobody's way, and waits in a lane: that of its
+A ready image that cannot begin leaves the common line, so that it blocks no other, and waits in a lane: that of its
 host, or that of its job where the host has not answered yet. A lane keeps the order of ranks. `HostLimits` decides;
 this module asks it in a bounded number of statements, however much waits.
 """
 
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.db.models import FloatField, IntegerField, QuerySet, Subquery
 
 from jobs.imaging.guard import host_of
 from jobs.imaging.host_limits import Admission, HostLimits
 from jobs.imaging.types import Claim
-from jobs.queue.completion import execute
+from jobs.models import ImageResult
+from jobs.models.compiled import ANY_NUMBER, Select, SelectForEach, SelectValues
+from jobs.models.expressions import Given
+from jobs.models.image_result import ImageResultQuerySet
+from jobs.models.update_from import UpdateFrom
 
 # How many lanes a claim looks into, and how many it asks for room.
 MOST_LANES, MOST_ASKED = 16, 256
@@ -28,67 +35,7 @@ PEEK = 16
 # How many ready images that cannot begin a claim walks past, besides twice as many as it has room for.
 MORE_WALKED = 256
 
-_COLUMNS = """id, job_id, claim_no, attempts, url, crashes, rank, waits_for,
-    coalesce(extract(epoch FROM statement_timestamp() - waits_since), 0)::float8"""
-# The next in rank, locked; what others are claiming at this moment is passed over.
-_READY = f"""
-    SELECT {_COLUMNS} FROM jobs_imageresult
-    WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = '' AND (rank, id) > (%s, %s)
-    ORDER BY rank, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-"""  # noqa: S608 - constants
-_FROM_LANES = f"""
-    SELECT first.* FROM unnest(%s::text[], %s::int[], %s::float8[], %s::bigint[]) AS lane (name, room, rank, id),
-    LATERAL (
-        SELECT {_COLUMNS} FROM jobs_imageresult image
-        WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = lane.name
-            AND (image.rank, image.id) > (lane.rank, lane.id) AND image.id <> ALL(%s)
-        ORDER BY image.rank, image.id LIMIT lane.room FOR NO KEY UPDATE SKIP LOCKED
-    ) first
-"""  # noqa: S608 - constants
-# An image of the newest job that waits for a host.
-_NEWEST = f"""
-    SELECT {_COLUMNS} FROM jobs_imageresult
-    WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %s
-    ORDER BY job_id DESC, rank DESC LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-"""  # noqa: S608 - constants
-# An image from anywhere in a lane.
-_ANYWHERE = f"""
-    WITH ends AS MATERIALIZED (
-        SELECT (SELECT rank FROM jobs_imageresult
-                WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %(lane)s
-                ORDER BY rank LIMIT 1) AS first,
-            (SELECT rank FROM jobs_imageresult
-                WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %(lane)s
-                ORDER BY rank DESC LIMIT 1) AS last
-    )
-    SELECT {_COLUMNS} FROM jobs_imageresult
-    WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %(lane)s
-        AND rank >= (SELECT first + random() * (last - first) FROM ends)
-    ORDER BY rank, id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
-"""  # noqa: S608 - constants
-_HOLDS_ANY = """
-    SELECT 1 FROM jobs_imageresult
-    WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for = %s ORDER BY rank LIMIT 1
-"""
-_DEFER = """
-    UPDATE jobs_imageresult image SET waits_for = lane.name
-    FROM unnest(%s::bigint[], %s::text[]) AS lane (id, name) WHERE image.id = lane.id
-"""
-# The names of lanes, one step in the index for each.
-_NAMES = """
-    WITH RECURSIVE lane (name) AS (
-        (SELECT waits_for FROM jobs_imageresult
-            WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for > %s
-            ORDER BY waits_for LIMIT 1)
-        UNION ALL
-        SELECT (SELECT waits_for FROM jobs_imageresult
-            WHERE state = 'pending' AND NOT held AND waits_for <> '' AND waits_for > lane.name
-            ORDER BY waits_for LIMIT 1)
-        FROM lane WHERE lane.name IS NOT NULL
-    ) SELECT name FROM lane WHERE name IS NOT NULL LIMIT %s
-"""
 _BEGINNING = -inf, 0
-
 # Scheme and authority (RFC 3986, section 3.2): what decides on the host.
 _ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
 # The length of a long origin that is remembered: "https://", a host name of 253 characters and a port.
@@ -97,7 +44,7 @@ _remembered_host = lru_cache(maxsize=4_096)(host_of)
 
 
 class ReadyRow(NamedTuple):
-    """A locked row of a ready image; `waited` are the seconds since its host first refused it at no cost."""
+    """A locked row of a ready image, see `ImageResultQuerySet.with_waited` for `waited`."""
 
     id: int
     job_id: int
@@ -131,6 +78,46 @@ class Look(NamedTuple):
     after: tuple[float, int] = _BEGINNING
 
 
+def _rows(images: ImageResultQuerySet) -> QuerySet[Any, Any]:
+    """What `ReadyRow` holds of them."""
+    return images.with_waited().values_list(*ReadyRow._fields)
+
+
+_next_in_line = Select(
+    lambda: _rows(ImageResult.objects.ready().behind(Given("rank"), Given("id")).first_in_rank(ANY_NUMBER))
+)
+_first_in_lanes = SelectForEach(
+    lambda look: _rows(
+        ImageResult.objects.in_lane(look["lane"])
+        .behind(look["rank"], look["id"])
+        .exclude(id__any=Given("without"))
+        .first_in_rank(ANY_NUMBER)
+    ),
+    lane=ImageResult._meta.get_field("waits_for"),
+    rank=ImageResult._meta.get_field("rank"),
+    id=ImageResult._meta.get_field("id"),
+    limit=IntegerField(),
+)
+# An image of the newest job that waits for a host.
+_newest_in_lane = Select(
+    lambda: _rows(ImageResult.objects.in_lane(Given("lane")).order_by("-job_id", "-rank").skipping_locked()[:1])
+)
+_names_of_lanes = SelectValues(ImageResult.objects.deferred, "waits_for")
+_defer = UpdateFrom(ImageResult.objects.all, fields=["waits_for"])
+
+
+def _anywhere_in_lane() -> QuerySet[Any, Any]:
+    """The first image behind a place in a lane: `part` of the way, 0 to 1, from its lowest rank to its highest."""
+    lane = ImageResult.objects.in_lane(Given("lane"))
+    first, last = (Subquery(lane.order_by(order).values("rank")[:1]) for order in ("rank", "-rank"))
+    return _rows(lane.filter(rank__gte=first + Given("part", FloatField()) * (last - first)).first_in_rank(1))
+
+
+_any_in_lane = Select(_anywhere_in_lane)
+# Sorted, although any would do: else the planner may go through the whole table where it takes most images for these.
+_is_in_lane = Select(lambda: ImageResult.objects.in_lane(Given("lane")).order_by("rank").values_list("rank")[:1])
+
+
 def host_of_url(url: str) -> str:
     """The host that a URL leads to as "name:port"; empty where the guard refuses it. Quick for hosts met before."""
     found = _ORIGIN.match(url)
@@ -143,15 +130,9 @@ def look_into(looks: Sequence[Look], without: Sequence[int] = ()) -> list[ReadyR
     """What looks into lanes find, locked, each image once; `without` those of these ids."""
     if not looks:
         return []
-    rows = execute(
-        _FROM_LANES,
-        [
-            [look.lane for look in looks],
-            [look.room for look in looks],
-            [look.after[0] for look in looks],
-            [look.after[1] for look in looks],
-            list(without),
-        ],
+    rows = _first_in_lanes(
+        ({"lane": look.lane, "rank": look.after[0], "id": look.after[1], "limit": look.room} for look in looks),
+        without=list(without),
     )
     return list({row[0]: ReadyRow(*row) for row in rows}.values())
 
@@ -173,7 +154,7 @@ class Lanes:
         self.has_more = False
         """Whether the last claim put so many out of the way that it did not get to the others."""
         self.line_goes_first = False
-        """Whether the first image of the common line waits for fewer images to be in flight, see `isolation.py`."""
+        """Whether the first image of the common line waits for fewer images to be in flight, see `quarantine.py`."""
 
     @property
     def hold_any(self) -> bool:
@@ -195,7 +176,7 @@ class Lanes:
 
     def look_around(self) -> None:
         """Learn which lanes hold images, LANES_AT_A_TIME of them, in turn: another process may have filled them."""
-        names = [name for (name,) in execute(_NAMES, [self._found_up_to, LANES_AT_A_TIME])]
+        names = _names_of_lanes(self._found_up_to, LANES_AT_A_TIME)
         self._found_up_to = names[-1] if len(names) == LANES_AT_A_TIME else ""
         self.add(names)
 
@@ -247,7 +228,7 @@ class _Aside:
 class Choice:
     """One claim's choice: at most `room` images that begin. Call `make` in a transaction, once.
 
-    `fit` says how many of the rows at hand may be taken beside those that were, by their crashes.
+    `fit` says how many of the rows found may join those in flight, by their crashes.
     """
 
     def __init__(self, room: int, lanes: Lanes, fit: Callable[[Sequence[int]], int]) -> None:
@@ -275,7 +256,7 @@ class Choice:
         self._from_lanes(self._left, leftover=True)
         self._put_aside()
         if self.deferred:
-            execute(_DEFER, [list(self.deferred), list(self.deferred.values())])
+            _defer({"id": image_id, "waits_for": lane} for image_id, lane in self.deferred.items())
             self._lanes.add(dict.fromkeys(self.deferred.values()))
         self._lanes.are_limited = bool(self._aside)
         # Whatever lies behind those that had to get out of the way has not been seen yet.
@@ -284,8 +265,8 @@ class Choice:
     def probe(self, hosts: Sequence[str]) -> list[str]:
         """Let one image of each paused host begin; returns the hosts for which none waits.
 
-        By turns the first one that waits, one from anywhere among them, and one of the newest job: where some images
-        are in trouble themselves, these must not speak for their host for ever.
+        In rotation the first one that waits, one from anywhere among them, and one of the newest job: where some images
+        are at fault themselves, their host must not be judged by these forever.
         """
         empty = []
         for host in hosts:
@@ -293,15 +274,16 @@ class Choice:
             if kind == 1:
                 rows = look_into([Look(host, 1)])
             elif kind == 2:
-                rows = [ReadyRow(*row) for row in execute(_ANYWHERE, {"lane": host})]
+                part = random.random()  # noqa: S311 - chooses an image, protects nothing
+                rows = [ReadyRow(*row) for row in _any_in_lane(lane=host, part=part)]
             else:
-                rows = [ReadyRow(*row) for row in execute(_NEWEST, [host])]
+                rows = [ReadyRow(*row) for row in _newest_in_lane(lane=host)]
             for row in self._fitting(rows):
                 if self._left:
                     self._limits.begin_probe(host, row.id, row.job_id)
                     self.begun.append((row, host))
             # Where it only was locked by somebody else at this moment, it is still there.
-            if not rows and not execute(_HOLDS_ANY, [host]):
+            if not rows and not _is_in_lane(lane=host):
                 empty.append(host)
         return empty
 
@@ -347,7 +329,7 @@ class Choice:
         for wanted in (self._left, self._room + MORE_WALKED):
             if not self._left:
                 return
-            rows = [ReadyRow(*row) for row in execute(_READY, [*after, wanted])]
+            rows = [ReadyRow(*row) for row in _next_in_line(rank=after[0], id=after[1], limit=wanted)]
             for row in self._fitting(rows):
                 if not self._left:
                     return

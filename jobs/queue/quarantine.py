@@ -1,13 +1,14 @@
-"""How an image that kills its process is told from those that happened to be in hand beside it."""
+"""How a poison pill, an image that kills its process, is told from those that happened to be in flight beside it."""
 
 import sys
 
 
-def company(crashes: int, seats: int) -> int:
-    """How many images may be in hand together where one of them has crashed so often.
+def batch_size(crashes: int, slots: int) -> int:
+    """The largest quarantine batch: how many images may be in flight together where one of them has crashed so often.
 
-    A crash accuses every image in hand, and one accuses nobody: kills and power failures hit healthy images.
-    From the second on, the accused are tried in groups of an eighth, then of an eighth of that, at last alone. So
-    only the guilty one crashes again, and the others have it behind them long before MAX_CRASHES.
+    A crash makes every image in flight a suspect, and one crash alone proves nothing: kills and power failures hit
+    healthy images. From the second on, the suspects are tried in batches of an eighth of the worker slots, then of an
+    eighth of that, at last alone. So only the poison pill crashes again, and the others are done long before
+    MAX_CRASHES.
     """
-    return max(1, seats >> 3 * (crashes - 1)) if crashes > 1 else sys.maxsize
+    return max(1, slots >> 3 * (crashes - 1)) if crashes > 1 else sys.maxsize

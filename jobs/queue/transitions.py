@@ -11,17 +11,17 @@ from jobs.models import FailedAttempt
 from jobs.queue.backoff import full_jitter
 from jobs.states import ImageState
 
-# How long an image waits whose host had no turn for it.
-PUT_OFF_SECONDS = 0.5, 1.5
+# How long an image waits whose host was busy.
+HOST_BUSY_SECONDS = 0.5, 1.5
 
 
 def transition(outcome: Outcome) -> dict[str, Any]:
-    """The image's fields from now on, and `wait`: seconds until another attempt, None where nothing is to pass."""
+    """The image's fields from now on, and `wait`, the seconds until another attempt; None where none has to pass."""
     seen, error, measurement = outcome.evidence, outcome.error, outcome.measurement
     columns: dict[str, Any] = {
         "id": outcome.claim.image_id,
         "claim_no": outcome.claim.claim_no,
-        # While the claim stands, nobody else counts attempts.
+        # While the claim is held, nobody else counts attempts.
         "attempts": outcome.claim.attempt,
         "width": None,
         "height": None,
@@ -45,8 +45,8 @@ def transition(outcome: Outcome) -> dict[str, Any]:
         columns |= {"attempts": outcome.claim.attempt - 1, "state": ImageState.PENDING}
         return columns if lane_of(outcome) else {**columns, "wait": _backoff(error, outcome.claim.attempt)}
     if measurement is None:
-        # Put off: it counts as no attempt.
-        wait = random.uniform(*PUT_OFF_SECONDS)  # noqa: S311 - spreads load, protects nothing
+        # Deferred: it counts as no attempt.
+        wait = random.uniform(*HOST_BUSY_SECONDS)  # noqa: S311 - spreads load, protects nothing
         return {**columns, "attempts": outcome.claim.attempt - 1, "state": ImageState.PENDING, "wait": wait}
     return {
         **columns,

@@ -182,7 +182,7 @@ def test_a_person_s_cap_on_a_host_delays_its_images_and_fails_none(start_engine,
 def test_what_finds_the_cap_of_a_host_only_behind_a_redirect_comes_back_later(
     start_engine, images, settings, monkeypatch
 ):
-    monkeypatch.setattr("jobs.queue.transitions.PUT_OFF_SECONDS", (0.01, 0.05))
+    monkeypatch.setattr("jobs.queue.transitions.HOST_BUSY_SECONDS", (0.01, 0.05))
     monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.05)
     settings.FETCH_PER_HOST, settings.MAX_ATTEMPTS = 1, 1
 

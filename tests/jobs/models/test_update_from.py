@@ -16,7 +16,8 @@ from hypothesis.extra.django import TestCase
 
 from jobs.models import ImageResult, Job, PausedHost, Visit, Worker
 from jobs.models.expressions import FromRow, Given, Seconds
-from jobs.models.update_from import GivenRows, UpdateFrom
+from jobs.models.given_rows import GivenRows
+from jobs.models.update_from import UpdateFrom
 from jobs.states import ImageState
 from tests.factories import pause_host, submit_job, submit_visits
 

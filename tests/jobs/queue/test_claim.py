@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from jobs import queue
 from jobs.models import ImageResult, Worker
-from jobs.queue.worker import _hold_worker as hold_worker
+from jobs.queue.worker import _hold as hold
 from tests.factories import make_worker, ready, submit_job
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_a_rescue_cannot_pass_a_claim_in_the_making():
     submit_job(1)
     worker = make_worker()  # nobody holds its lock, so to a rescue it is dead
     with transaction.atomic():
-        hold_worker(worker)
+        hold(worker)
         rescued: list[queue.Rescued] = []
         thread = threading.Thread(target=lambda: (rescued.append(queue.rescue()), connection.close()))
         thread.start()

@@ -6,7 +6,7 @@ import pytest
 
 from jobs import queue
 from jobs.models import ImageResult
-from jobs.queue.quarantine import company
+from jobs.queue.quarantine import batch_size
 from tests.factories import make_worker, submit_job
 
 
@@ -25,7 +25,7 @@ from tests.factories import make_worker, submit_job
     ],
 )
 def test_the_company_shrinks_with_the_crashes(crashes, seats, together):
-    assert company(crashes, seats) == together
+    assert batch_size(crashes, seats) == together
 
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,9 +42,9 @@ def crashed(job, *crashes):
         ImageResult.objects.filter(pk=row.pk).update(crashes=count)
 
 
-def claim_positions(job, worker, limit, beside=()):
+def claim_positions(job, worker, limit, in_flight=()):
     ids = list(job.images.order_by("id").values_list("id", flat=True))
-    return [ids.index(claim.image_id) for claim in queue.claim(worker, limit, beside)]
+    return [ids.index(claim.image_id) for claim in queue.claim(worker, limit, in_flight)]
 
 
 def test_after_one_crash_images_are_claimed_as_ever():
@@ -73,8 +73,8 @@ def test_an_accused_image_waits_until_there_is_little_enough_in_hand():
     crashed(job, 0, 0, 2)
     worker = make_worker()
     first = queue.claim(worker, limit=2)
-    assert claim_positions(job, worker, 4, beside=first) == []
-    assert claim_positions(job, worker, 4, beside=first[:1]) == [2]
+    assert claim_positions(job, worker, 4, in_flight=first) == []
+    assert claim_positions(job, worker, 4, in_flight=first[:1]) == [2]
 
 
 def test_what_is_in_hand_admits_no_more_company_than_it_may_have():
@@ -83,7 +83,7 @@ def test_what_is_in_hand_admits_no_more_company_than_it_may_have():
     worker = make_worker()
     accused = queue.claim(worker, limit=4)
     assert [claim.crashes for claim in accused] == [3]
-    assert queue.claim(worker, 4, beside=accused) == []
+    assert queue.claim(worker, 4, in_flight=accused) == []
 
 
 def test_images_before_the_accused_one_are_taken_up_to_its_company():

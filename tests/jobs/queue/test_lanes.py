@@ -1,5 +1,7 @@
 """Which ready images begin where hosts have limits, and where the others wait."""
 
+import json
+
 import pytest
 from django.db import DatabaseError, connection
 
@@ -263,7 +265,12 @@ def test_a_pause_for_which_nothing_waits_ends(worker):
 def test_a_claim_that_fails_keeps_no_place_at_a_host(worker, monkeypatch):
     submit_job(urls(5))
     mine = Lanes(limits())
-    monkeypatch.setattr(queue_worker, "_CLAIM", "SELECT 1 / 0, %s, %s")
+
+    def take(**_):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+
+    monkeypatch.setattr(queue_worker, "_take", take)
     with pytest.raises(DatabaseError):
         queue.claim(worker, 8, lanes=mine)
     assert not mine.limits._hosts[HOST].flights
@@ -277,7 +284,7 @@ def test_accused_images_are_tried_in_small_company_from_lanes_too(worker, settin
     mine = Lanes(limits(HOST))
     mine.look_around()
     (claim,) = queue.claim(worker, 8, lanes=mine)
-    assert queue.claim(worker, 8, beside=[claim], lanes=mine) == []
+    assert queue.claim(worker, 8, in_flight=[claim], lanes=mine) == []
     assert len(mine.limits._hosts[HOST].flights) == 1
 
 
@@ -290,7 +297,7 @@ def test_an_accused_image_at_the_head_of_the_line_is_not_starved_by_lanes(worker
     mine.look_around()
     hand: list = []
     for _ in range(10):
-        claims = queue.claim(worker, 8, beside=hand, lanes=mine)
+        claims = queue.claim(worker, 8, in_flight=hand, lanes=mine)
         if accused.pk in {claim.job_id for claim in claims}:
             assert (hand, len(claims)) == ([], 1)
             return
@@ -383,17 +390,19 @@ def test_queries_go_by_their_indexes_whatever_the_planner_believes(worker):
     job = submit_job(urls(2_000))
     defer(job, HOST)
     submit_job(urls(100, "other.example"))
+    look = json.dumps([{"lane": HOST, "rank": "-inf", "id": 0, "limit": 8}])
     with connection.cursor() as cursor:
-        for sql, parameters, index in (
-            (lanes._FROM_LANES, [[HOST], [8], [float("-inf")], [0], []], "image_deferred"),
-            (lanes._NEWEST, [HOST], "image_deferred_by_job"),
-            (lanes._ANYWHERE, {"lane": HOST}, "image_deferred"),
-            (lanes._HOLDS_ANY, [HOST], "image_deferred"),
-            (lanes._NAMES, ["", 256], "image_deferred"),
-            (lanes._READY, [float("-inf"), 0, 8], "image_ready"),
+        for move, given, index in (
+            (lanes._first_in_lanes, {"row": look, "without": []}, "image_deferred"),
+            (lanes._newest_in_lane, {"lane": HOST}, "image_deferred_by_job"),
+            (lanes._any_in_lane, {"lane": HOST, "part": 0.5}, "image_deferred"),
+            (lanes._is_in_lane, {"lane": HOST}, "image_deferred"),
+            (lanes._names_of_lanes, {"after": "", "limit": 256}, "image_deferred"),
+            (lanes._next_in_line, {"rank": float("-inf"), "id": 0, "limit": 8}, "image_ready"),
         ):
-            cursor.execute(f"EXPLAIN {sql}", parameters)
+            cursor.execute(f"EXPLAIN {move.statement.sql}", move.statement.bound(given))
             plan = "\n".join(row[0] for row in cursor.fetchall())
             # Two indexes begin with the name of the lane.
-            assert f"using {index} " in plan or (sql == lanes._NAMES and "using image_deferred_by_job " in plan), plan
+            by_job = move == lanes._names_of_lanes and "using image_deferred_by_job " in plan
+            assert f"using {index} " in plan or by_job, plan
             assert "Seq Scan on jobs_imageresult" not in plan
