@@ -125,7 +125,7 @@ def test_while_refusals_are_counted_for_a_host_other_images_begin(start, server,
     defer(dead, names(server))
     start()
     # They wait between two attempts once the refusal of the probe has been counted for them.
-    wait_for(lambda: ImageResult.objects.waiting().count() > 1_000)
+    wait_for(lambda: ImageResult.objects.waiting().count() > 1_000, timeout=40)
     job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(50)])
     assert finished(job).status == "completed"
     assert (job.finished_at - job.created_at).total_seconds() < 3
