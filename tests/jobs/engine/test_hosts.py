@@ -121,6 +121,8 @@ def test_a_host_is_not_blamed_for_where_it_redirects_to(start, server, hasty):
 
 def test_while_refusals_are_counted_for_a_host_other_images_begin(start, server, images, hasty, settings):
     settings.HOST_PATIENCE_SECONDS = 0.5
+    # Long enough to be seen waiting, however slowly they are counted.
+    settings.BACKOFF_BASE_SECONDS = 5
     dead = submit_job(served(server, response(b"", "503 Service Unavailable"), 6_000))
     defer(dead, names(server))
     start()
