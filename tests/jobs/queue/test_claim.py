@@ -1,6 +1,9 @@
 """Who gets which image, and in which order."""
 
+import ast
+import re
 import threading
+from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
@@ -104,3 +107,13 @@ def test_a_rescue_cannot_pass_a_claim_in_the_making():
         thread.join(timeout=10)
     assert [found.workers for found in rescued] == [[]]
     assert queue.rescue().workers == [worker]
+
+
+def test_no_statement_of_the_queue_is_written_by_hand():
+    """How moves become SQL is the business of `jobs/models/`."""
+    for path in Path(queue.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert not re.search(r"\b(SELECT|UPDATE|INSERT INTO|DELETE FROM)\s+\w", node.value), (
+                    f"{path.name}: {node.value}"
+                )

@@ -1,0 +1,3 @@
+from tests.jobs.queue.conftest import other
+
+__all__ = ["other"]
