@@ -13,11 +13,13 @@ from jobs.states import ImageState, JobOutcome, JobState
 
 # The largest id that the database holds.
 _MOST = 2**63 - 1
+# Characters of a search: room for the ids of a hundred jobs.
+LONGEST_SEARCH = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """`stage` is a job's state or its outcome, `q` a job's id, a store's id or an owner's name, each as written."""
+    """`stage` is a job's state or its outcome, `q` a store's id or an owner's name, each as written, or ids of jobs."""
 
     stage: str = ""
     q: str = ""
@@ -27,7 +29,7 @@ class JobFilter:
         """What is not understood is left out, as if it had not been asked: a page always shows something."""
         stage = parameters.get("stage", "")
         known = {*JobState.values, *JobOutcome.values}
-        return cls(stage if stage in known else "", parameters.get("q", "").replace("\0", "").strip()[:200])
+        return cls(stage if stage in known else "", parameters.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH])
 
     @property
     def query(self) -> str:
@@ -46,8 +48,9 @@ class JobFilter:
     def _matching(self) -> Q:
         visits = Visit.objects.filter(job=OuterRef("pk"), store_id=self.q)
         matching = Q(Exists(visits)) | Q(owner__username=self.q)
-        if self.q.isascii() and self.q.isdecimal() and int(self.q[:20]) <= _MOST:
-            matching |= Q(pk=int(self.q))
+        words = self.q.replace(",", " ").split()
+        if all(word.isascii() and word.isdecimal() for word in words):
+            matching |= Q(pk__in=[int(word) for word in words if len(word) < 20 and int(word) <= _MOST])
         return matching
 
 

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from jobs import queue
 from jobs.engine.base import wake_up
 from jobs.models import ImageFilter, ImageResult, Job, JobAction
+from jobs.models.image_result import ImageResultQuerySet
 from jobs.queue import NotPossible, Retried
 
 logger = logging.getLogger(__name__)
@@ -41,10 +42,11 @@ class RetryPreview:
 
 @dataclass(slots=True)
 class ActedOnMany:
-    """What came of an act on many jobs: `jobs` done, with `images` moved; `refused` says why not, by job; `left` were
-    not reached in time."""
+    """The result of an action on many jobs: done to `jobs`, which moved `images` of `moved` of them; `refused` says why
+    not, by job; `left` were not reached in time."""
 
     jobs: int = 0
+    moved: int = 0
     images: int = 0
     left: int = 0
     refused: dict[int, str] = field(default_factory=dict)
@@ -96,7 +98,15 @@ def resume_host(name: str, by: Person) -> bool:
 
 
 def preview_retry(job_id: int, which: ImageFilter | None = None) -> RetryPreview:
-    failed = ImageResult.objects.failed().filter(job_id=job_id).matching(which or ImageFilter())
+    return _preview(ImageResult.objects.filter(job_id=job_id).matching(which or ImageFilter()))
+
+
+def preview_retry_of_all(jobs: QuerySet[Job]) -> RetryPreview:
+    return _preview(ImageResult.objects.filter(job__in=jobs.values("pk")))
+
+
+def _preview(images: ImageResultQuerySet) -> RetryPreview:
+    failed = images.failed()
     matching, retryable = failed.count(), failed.retryable().count()
     unknown_store = failed.of_unknown_stores().count()
     return RetryPreview(matching, retryable, matching - retryable - unknown_store, unknown_store)
@@ -122,6 +132,7 @@ def act_on_all(jobs: QuerySet[Job], act: Callable[[int], int], seconds: float = 
             continue  # deleted since
         else:
             acted.jobs += 1
+            acted.moved += bool(images)
             acted.images += images
     return acted
 

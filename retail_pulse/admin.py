@@ -7,10 +7,19 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 
 # The most rows of a long table that a list shows.
 LONGEST_LIST = 10_000
+
+
+def dashboard_address(page: str, *arguments: int) -> str | None:
+    """The address of a page of the dashboard, which is above the admin and may be left out: then None."""
+    try:
+        return reverse(f"dashboard:{page}", args=arguments)
+    except NoReverseMatch:
+        return None
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone

@@ -64,6 +64,11 @@ def may_import(user: User | AnonymousUser, *, prune: bool = False) -> bool:
     return user.has_perms([*needed, "stores.delete_store"] if prune else needed)
 
 
+def may_see_imports(user: User | AnonymousUser) -> bool:
+    """Who may import sees the imports, and so do users with the permission to view them, who change nothing."""
+    return may_import(user) or user.has_perm("stores.view_storeimport")
+
+
 def rehearse(
     file: BinaryIO, name: str, user: Person, *, encoding: str = "", skip_rejected: bool = False, prune: bool = False
 ) -> StoreImport:
@@ -128,7 +133,7 @@ def why_not(store_import: StoreImport) -> str | None:
     if report["duplicate_ids"]:
         return "The same store id stands in several lines: keep one line of each, and upload the file again."
     if report["rejected_rows"] and not store_import.skip_rejected:
-        return "Rows are rejected: mend them and upload the file again, or leave the rejected rows out."
+        return "Rows are rejected: correct them and upload the file again, or leave the rejected rows out."
     return None
 
 

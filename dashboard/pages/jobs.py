@@ -1,4 +1,4 @@
-"""The list of jobs, and acts on all that match its filter."""
+"""The list of jobs, and actions on all that match its filter."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -8,16 +8,19 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.filters import JobFilter
+from dashboard.filters import LONGEST_SEARCH, JobFilter
 from jobs import actions
-from jobs.actions import ACTS
+from jobs.actions import ACTS, RETRY
+from jobs.models import ImageResult
 from jobs.reporting.hosts import waits
 from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState
 
 ROWS = 50
-# Refusals spelled out after an act on many jobs.
+# Refusals spelled out after an action on many jobs.
 MOST_REFUSALS = 5
+# Jobs named on the page that asks for confirmation.
+MOST_NAMED = 20
 
 
 @require_safe
@@ -34,6 +37,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     waiting = waits(rows)
     context = {
         "asked": asked,
+        "longest_search": LONGEST_SEARCH,
         "stages": [*JobState.choices[:-1], *JobOutcome.choices],
         "jobs": rows,
         "waits": waiting,
@@ -58,11 +62,30 @@ def act_on_matching(request: HttpRequest) -> HttpResponse:
         return redirect(page)
     jobs = asked.of(request.user)
     if "confirmed" not in request.POST:
-        context = {"asked": asked, "act": act, "count": jobs.count(), "back": page}
+        count = jobs.count()
+        context = {
+            "asked": asked,
+            "act": act,
+            "count": count,
+            "named": jobs.order_by("pk")[:MOST_NAMED],
+            "more": max(0, count - MOST_NAMED),
+            "preview": actions.preview_retry_of_all(jobs) if act is RETRY else None,
+            "back": page,
+        }
         return render(request, "dashboard/jobs/confirm.html", context)
+    # Counted before: a job may match its filter no longer once its other images are tried again.
+    unknown = ImageResult.objects.filter(job__in=jobs.values("pk")).of_unknown_stores().count() if act is RETRY else 0
     acted = actions.act_on_all(jobs, lambda job_id: act.do(job_id, request.user))
-    of = f"{acted.images:,} image{pluralize(acted.images)} of {acted.jobs:,} job{pluralize(acted.jobs)}"
-    messages.success(request, f"{of} {act.after}.") if acted.jobs else messages.warning(request, "No job was changed.")
+    number = acted.moved or acted.jobs
+    of = f"{acted.images:,} image{pluralize(acted.images)} of {number:,} job{pluralize(number)}"
+    if not acted.jobs:
+        messages.warning(request, "No job was changed.")
+    elif act is RETRY and not acted.images:
+        messages.warning(request, f"No image {act.after}.")
+    else:
+        messages.success(request, f"{of} {act.after}.")
+    if unknown:
+        messages.warning(request, f"Left failed, because their store is still unknown: {unknown:,}.")
     for sentence in list(acted.refused.values())[:MOST_REFUSALS]:
         messages.warning(request, sentence)
     if len(acted.refused) > MOST_REFUSALS:

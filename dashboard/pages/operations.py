@@ -10,15 +10,24 @@ from dashboard.pages.paused_hosts import resume
 from jobs.reporting import hosts
 from jobs.reporting.overview import MOST_COUNTED, overview
 
+# Characters of a host and its port in the page's address; nobody's are longer.
+LONGEST_HOST = 300
+
 
 @require_safe
 @login_required
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """Of everybody's jobs, so for staff only; a fragment alone where the page asks for it again."""
+    """Of everybody's jobs, so for staff only; a fragment alone where the page asks for it again.
+
+    With `host`, that paused host first: the list below it names only some.
+    """
     if not request.user.is_staff:
         raise PermissionDenied("Only staff may see how the whole service is doing.")
     context = {"now": overview(), "most": MOST_COUNTED, "most_of_host": hosts.MOST_COUNTED}
     fragment = request.headers.get("HX-Request") == "true"
+    asked = request.GET.get("host", "").replace("\0", "")[:LONGEST_HOST]
+    if asked and not fragment:
+        context |= {"asked": asked, "host": hosts.paused_host(asked)}
     return render(request, f"dashboard/operations/{'glance' if fragment else 'page'}.html", context)
 
 

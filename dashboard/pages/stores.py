@@ -1,4 +1,4 @@
-"""The store master: its list, one store with what was seen there lately, and imports that are looked at first."""
+"""The store master: its list, one store with its latest visits, and imports, each a dry run at first."""
 
 from io import BytesIO
 
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from jobs.models import ImageResult, Job, Visit
 from stores import imports
-from stores.imports import ImportRefused, may_import
+from stores.imports import ImportRefused, may_import, may_see_imports
 from stores.models import Store, StoreImport
 from stores.reader import UnreadableFileError
 
@@ -21,6 +21,8 @@ ROWS = 50
 VISITS = 20
 # Rows spelled out on an import's page, of each kind.
 MOST_ROWS = 100
+# Ignored columns named there.
+MOST_COLUMNS = 20
 MOST_AREAS = 200
 
 
@@ -46,6 +48,7 @@ def store_list(request: HttpRequest) -> HttpResponse:
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),
         "may_import": may_import(request.user),
+        "may_see_imports": may_see_imports(request.user),
     }
     return render(request, "dashboard/stores/list.html", context)
 
@@ -71,16 +74,21 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def import_stores(request: HttpRequest) -> HttpResponse:
-    """The upload, which is only rehearsed, and the imports of late."""
-    if not may_import(request.user):
+    """The upload, which is a dry run at first, and the recent imports."""
+    may = may_import(request.user)
+    if not (may if request.method == "POST" else may_see_imports(request.user)):
         raise PermissionDenied("Your account may not import stores.")
     if request.method == "POST":
         uploaded = request.FILES.get("file")
         if uploaded is None:
             messages.error(request, "Choose a CSV file to upload.")
             return redirect("dashboard:import_stores")
-        return _rehearse(request, uploaded.read(), uploaded.name or "unnamed")
-    context = {"imports": StoreImport.objects.with_summary().order_by("-pk")[:ROWS]}
+        return _dry_run(request, uploaded.read(), uploaded.name or "unnamed")
+    context = {
+        "imports": StoreImport.objects.with_summary().order_by("-pk")[:ROWS],
+        "may_import": may,
+        "may_prune": may_import(request.user, prune=True),
+    }
     return render(request, "dashboard/stores/import.html", context)
 
 
@@ -88,14 +96,17 @@ def import_stores(request: HttpRequest) -> HttpResponse:
 @login_required
 def import_page(request: HttpRequest, pk: int) -> HttpResponse:
     store_import = _find(request, pk)
-    report = store_import.report
     context = {
         "import": store_import,
-        "report": report,
+        "report": store_import.report,
         "most": MOST_ROWS,
         "most_slice": f":{MOST_ROWS}",
+        "most_columns": MOST_COLUMNS,
+        "columns_slice": f":{MOST_COLUMNS}",
         "why_not": imports.why_not(store_import) if store_import.stored_at is None else None,
         "is_open": store_import.stored_at is None and bool(store_import.kept_bytes),
+        "may_import": may_import(request.user),
+        "may_apply": may_import(request.user, prune=store_import.prune),
         "may_prune": may_import(request.user, prune=True),
     }
     return render(request, "dashboard/stores/import_page.html", context)
@@ -103,21 +114,21 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @login_required
-def rehearse_again(request: HttpRequest, pk: int) -> HttpResponse:
+def dry_run_again(request: HttpRequest, pk: int) -> HttpResponse:
     """The same file with other options, as an import of its own."""
-    store_import = _find(request, pk)
+    store_import = _find_to_import(request, pk)
     try:
         content = imports.kept_file(store_import).read()
     except ImportRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("dashboard:import_page", pk)
-    return _rehearse(request, content, store_import.name, back=pk)
+    return _dry_run(request, content, store_import.name, back=pk)
 
 
 @require_POST
 @login_required
 def apply_import(request: HttpRequest, pk: int) -> HttpResponse:
-    store_import = _find(request, pk)
+    store_import = _find_to_import(request, pk)
     if not may_import(request.user, prune=store_import.prune):
         raise PermissionDenied("Your account may not delete stores.")
     try:
@@ -132,7 +143,7 @@ def apply_import(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @login_required
 def rejects(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpResponse:
-    """The rows to mend, as a CSV file that can be uploaded again."""
+    """The rejected rows, as a CSV file that can be corrected and uploaded again."""
     store_import = _find(request, pk)
     try:
         blocks = imports.rejects(store_import)
@@ -146,13 +157,13 @@ def rejects(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespon
     )
 
 
-def _rehearse(request: HttpRequest, content: bytes, name: str, back: int | None = None) -> HttpResponse:
+def _dry_run(request: HttpRequest, content: bytes, name: str, back: int | None = None) -> HttpResponse:
     rest = request.POST.get("rest", "")
     prune = rest == "prune"
     if prune and not may_import(request.user, prune=True):
         raise PermissionDenied("Your account may not delete stores.")
     try:
-        rehearsal = imports.rehearse(
+        made = imports.rehearse(
             BytesIO(content),
             name,
             request.user,
@@ -165,14 +176,20 @@ def _rehearse(request: HttpRequest, content: bytes, name: str, back: int | None 
     except ImportRefused as refusal:
         messages.error(request, str(refusal))
     else:
-        return redirect("dashboard:import_page", rehearsal.pk)
+        return redirect("dashboard:import_page", made.pk)
     return redirect("dashboard:import_page", back) if back else redirect("dashboard:import_stores")
 
 
-def _find(request: HttpRequest, pk: int) -> StoreImport:
+def _find_to_import(request: HttpRequest, pk: int) -> StoreImport:
     if not may_import(request.user):
         raise PermissionDenied("Your account may not import stores.")
+    return _find(request, pk)
+
+
+def _find(request: HttpRequest, pk: int) -> StoreImport:
+    if not may_see_imports(request.user):
+        raise PermissionDenied("Your account may not see imports of stores.")
     store_import = StoreImport.objects.filter(pk=pk).first()
     if store_import is None:
-        raise Http404("There is no such import; rehearsals that nobody applied are forgotten after a day.")
+        raise Http404("There is no such import; a dry run that nobody applies is deleted after a day.")
     return store_import

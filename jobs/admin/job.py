@@ -1,23 +1,25 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from jobs.admin.acts import JobActs
 from jobs.admin.links import to_dashboard, to_list
 from jobs.errors import retryable_codes
 from jobs.models import ImageResult, Job, JobAction, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import ImageState
-from retail_pulse.admin import ReadOnlyAdmin
+from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
 
 # Stores whose errors are spelled out on a job's page; a job may have a hundred thousand of them.
 MOST_STORE_ERRORS = 100
+# Jobs that can be handed over to the dashboard at once: their ids travel in the address.
+MOST_CHOSEN = 100
 
 
 class History(admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
@@ -39,10 +41,12 @@ class History(admin.TabularInline):  # type: ignore[type-arg]  # generic for the
 
 
 @admin.register(Job)
-class JobAdmin(JobActs, ReadOnlyAdmin):
+class JobAdmin(ReadOnlyAdmin):
+    """Jobs are browsed here; people act on them on the dashboard, to which the pages lead."""
+
     list_display = [
         "id", "state", "progress", "total", "failed_images", "owner", "created_at",
-        "finished_at",
+        "finished_at", "open",
     ]  # fmt: skip
     list_filter = ["status", "on_error"]
     list_select_related = ["owner"]
@@ -51,6 +55,7 @@ class JobAdmin(JobActs, ReadOnlyAdmin):
     search_fields = ["id__exact"]
     search_help_text = "A job's id"
     inlines = [History]
+    actions = ["open_on_dashboard"]
     fieldsets = [
         (None, {"fields": ["state", "dashboard", "progress", "counts", "visits"]}),
         ("What failed", {"fields": ["failures", "stores"]}),
@@ -72,9 +77,27 @@ class JobAdmin(JobActs, ReadOnlyAdmin):
     def state(self, job: Job) -> str:
         return f"{job.state.label}: {job.outcome.label}" if job.outcome else job.state.label
 
-    @admin.display(description="live")
+    @admin.display(description="dashboard")
     def dashboard(self, job: Job) -> SafeString | str:
-        return to_dashboard("job", job.pk, text="the job's page on the dashboard")
+        return to_dashboard("job", job.pk, text="watch, pause, resume, cancel, move or retry this job")
+
+    @admin.display(description="dashboard")
+    def open(self, job: Job) -> SafeString | str:
+        return to_dashboard("job", job.pk, text="open")
+
+    @admin.action(description="Open on the dashboard", permissions=["view"])
+    def open_on_dashboard(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponseRedirect | None:
+        """The dashboard's list of exactly the chosen jobs, where people act on all of them at once."""
+        chosen = list(queryset.order_by("pk").values_list("pk", flat=True)[: MOST_CHOSEN + 1])
+        address = dashboard_address("jobs")
+        if address is None:
+            self.message_user(request, "This service has no dashboard.", messages.WARNING)
+        elif len(chosen) > MOST_CHOSEN:
+            sentence = f"Choose at most {MOST_CHOSEN} jobs here; the dashboard acts on all jobs that match a filter."
+            self.message_user(request, sentence, messages.WARNING)
+        else:
+            return HttpResponseRedirect(f"{address}?{urlencode({'q': ' '.join(map(str, chosen))})}")
+        return None
 
     @admin.display(description="progress")
     def progress(self, job: Job) -> SafeString:

@@ -3,10 +3,11 @@
 from urllib.parse import urlencode
 
 from django.db.models import Model
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from retail_pulse.admin import dashboard_address
 from stores.models import Store
 
 
@@ -33,13 +34,12 @@ def to_store_page(store_id: str) -> SafeString | str:
     return to_page(Store, store.pk, f"{store}, area {store.area_code}")
 
 
-def to_dashboard(page: str, *arguments: int, text: str) -> SafeString | str:
-    """A link to a page of the dashboard, which stands above the admin and may be left out."""
-    try:
-        address = reverse(f"dashboard:{page}", args=arguments)
-    except NoReverseMatch:
+def to_dashboard(page: str, *arguments: int, text: str, **query: str) -> SafeString | str:
+    """A link to the dashboard's page, on which people act; a dash where the service has no dashboard."""
+    address = dashboard_address(page, *arguments)
+    if address is None:
         return "-"
-    return format_html('<a href="{}">{}</a>', address, text)
+    return format_html('<a href="{}{}">{}</a>', address, f"?{urlencode(query)}" if query else "", text)
 
 
 def _name(model: type[Model], page: str) -> str:

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from django.db import connection
 
-from jobs.models import Job
+from jobs.models import Job, PausedHost
 from jobs.states import JobState
 
 # The images that wait for one host are counted up to this number; beyond it, pages say "more than".
@@ -145,6 +145,15 @@ def paused_hosts(most: int) -> PausedHosts:
         rows = cursor.fetchall()
     hosts = [PausedFor(*row) for *row, _ in rows]
     return PausedHosts(hosts, rows[0][-1] - len(hosts) if rows else 0)
+
+
+def paused_host(name: str) -> PausedFor | None:
+    """The host of this name ("photos.example:443"); None where it is not paused. Two queries at most."""
+    host = PausedHost.objects.filter(name=name).first()
+    if host is None:
+        return None
+    images = waiting_images([name])[name]
+    return PausedFor(host.name, host.code, host.message, host.since, host.until, host.number, images)
 
 
 def waits(jobs: Iterable[Job]) -> dict[int, Waits]:

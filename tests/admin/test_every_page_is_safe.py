@@ -31,7 +31,7 @@ def break_down(monkeypatch: pytest.MonkeyPatch) -> None:
 # A path, and the status that it answers with.
 PAGES = [
     ("/admin/login/", 200), ("/admin/", 200), ("/admin/jobs/job/", 200), ("/admin/jobs/imageresult/", 200),
-    ("/admin/stores/store/add/", 200), ("/admin/stores/store/import/", 200), ("/admin/access/apikey/", 200),
+    ("/admin/stores/store/add/", 200), ("/admin/stores/store/import/", 302), ("/admin/access/apikey/", 200),
     ("/admin/auth/user/", 200), ("/admin/password_change/", 200), ("/admin/nothing/", 404), ("/nothing", 404),
     ("/", 302), ("/jobs/", 200), ("/submit/", 200), ("/stores/", 200), ("/stores/import/", 200), ("/operations/", 200),
     ("/sign-in/", 302), ("/docs/errors/", 200), ("/docs/problems/", 200), ("/jobs/1/", 404), ("/favicon.ico", 302),

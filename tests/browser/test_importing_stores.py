@@ -59,14 +59,14 @@ def test_a_file_with_faults_is_looked_at_mended_and_imported(page, keeper, tmp_p
     assert numbers(page) == {
         "Rows": "5", "New": "3", "Changed": "1", "Unchanged": "0", "Rejected": "1", "Missing from the file": "0"
     }  # fmt: skip
-    assert rows_of(page, "Changed stores") == [["S-1", "Shop S-1", "same", "A-1", "A-9"]]
+    assert rows_of(page, "Changed stores") == [["3", "S-1", "Shop S-1", "same", "A-1", "A-9"]]
     assert rows_of(page, "Rejected rows") == [["4", "StoreName", "is blank"]]
     assert rows_of(page, "Ids in several lines") == [["S-4", "5, 6"]]
     expect(page.get_by_role("button", name="Import")).to_be_disabled()
     assert_accessible(page)
 
     with page.expect_download() as downloading:
-        page.get_by_role("link", name="Download the rows to mend").click()
+        page.get_by_role("link", name="Download the rejected rows").click()
     assert downloading.value.suggested_filename == "stores-rejects.csv"
     downloading.value.save_as(tmp_path / "rejects.csv")
     with open(tmp_path / "rejects.csv", encoding="utf-8-sig", newline="") as file:

@@ -21,7 +21,7 @@ PAGES = {
     "/stores/": ["q", "area", "after"],
     "/stores/{store}/": ["x"],
     "/stores/import/": ["x"],
-    "/operations/": ["x"],
+    "/operations/": ["host"],
     "/sign-in/": ["next"],
     "/docs/errors/": ["x"],
 }

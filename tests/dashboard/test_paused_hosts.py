@@ -80,6 +80,33 @@ def test_staff_have_a_host_tried_again_from_the_overview(admin_client, waiting):
     assert said(again) == ["The host is not paused any more."]
 
 
+def test_any_paused_host_can_be_asked_for_beyond_those_that_are_listed(admin_client, anna):
+    for number in range(MOST_PAUSED + 2):
+        pause_host(f"h{number}.test:443")
+    last = f"h{MOST_PAUSED + 1}.test:443"
+    defer(submit_job(2, owner=anna), last)
+    assert last not in admin_client.get("/operations/").text
+    answer = admin_client.get("/operations/", {"host": last})
+    assert "it answered 503. 2 images wait for it." in words(answer)
+    assert f'name="host" value="{last}"' in answer.text
+    admin_client.post("/operations/resume-host/", {"host": last})
+    assert not PausedHost.objects.filter(name=last).exists()
+    assert "is not paused any more." in admin_client.get("/operations/", {"host": last}).text
+
+
+def test_the_fragment_of_the_overview_shows_no_host_that_was_asked_for(admin_client):
+    pause_host(HOST)
+    text = admin_client.get("/operations/", {"host": "other.test:443"}, headers={"HX-Request": "true"}).text
+    assert "is not paused any more" not in text
+
+
+@pytest.mark.parametrize("host", [HOSTILE, "\0", "x" * 3000])
+def test_an_odd_host_asked_for_is_text_or_refused(admin_client, host):
+    answer = admin_client.get("/operations/", {"host": host})
+    assert answer.status_code == (400 if host == "\0" else 200)
+    assert HOSTILE not in answer.text
+
+
 @pytest.mark.parametrize("host", ["", "\0", "x" * 3000])
 def test_an_odd_host_is_answered_like_one_that_is_not_paused(admin_client, page, waiting, host):
     assert admin_client.post("/operations/resume-host/", {"host": host}).status_code == 302

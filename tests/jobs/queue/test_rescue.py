@@ -11,6 +11,7 @@ from jobs.engine.heartbeat import Heartbeat
 from jobs.models import ImageResult, Worker
 from retail_pulse.db.timeouts import TimeoutConnection
 from tests.factories import make_worker, states, submit_job
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,7 +32,8 @@ def test_a_worker_whose_keeper_is_gone_is_dead_at_once():
     dying = Heartbeat(slots=1)
     queue.claim(dying.worker_id, limit=1)
     dying.close()
-    rescued = queue.rescue()
+    # The server notices the closed connection, and frees the lock, in its own time.
+    rescued = wait_for(lambda: (found := queue.rescue()).workers and found)
     assert (rescued.workers, rescued.released) == ([dying.worker_id], 1)
     row = ImageResult.objects.get(job=job)
     assert (row.state, row.crashes, row.attempts, row.claim_no) == ("pending", 1, 0, 1)
