@@ -14,11 +14,11 @@ from typing import Any, BinaryIO
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from stores.reader import Mending, Rejection, StoreFile, UnreadableFileError, open_stores
+from stores.reader import Rejection, Repair, StoreFile, UnreadableFileError, open_stores
 
-# Stores named in the report as new, as changed and as missing, so many of each.
+# Stores listed in the report as new, as changed and as missing: at most this many of each.
 MAX_DIFF = 200
-# Ids named in the report when they stand in several lines, and lines named of each.
+# Ids listed in the report because they are in several lines, and lines listed of each.
 MAX_DUPLICATES = 20
 ROWS_BETWEEN_REPORTS = 5_000
 
@@ -28,7 +28,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """One store id that stands in several lines of one file."""
+    """One store id that is in several lines of one file."""
 
     store_id: str
     lines: list[int]
@@ -67,11 +67,14 @@ class MissingStore:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import met and did. `rows = new + changed + unchanged + rejected_rows`, always.
+    """What an import found and did. `rows = new + changed + unchanged + rejected_rows`, always.
 
     Where `stored` is False, the counts say what would have been done. `rejected` and `mended` hold the first
     `reader.MAX_LISTED` entries, `duplicates` the first MAX_DUPLICATES; `new_stores` and `changed_stores` the first
     MAX_DIFF in the file's order, `missing_stores` in the order of their ids.
+
+    The fields are keys of the API's answers and of reports in the database: `mended`, the repaired names, is called
+    so there.
     """
 
     stored: bool
@@ -88,7 +91,7 @@ class ImportReport:
     rejected_rows: int
     rejected: list[Rejection]
     mended_names: int
-    mended: list[Mending]
+    mended: list[Repair]
     duplicate_ids: int
     duplicates: list[Duplicate]
     new_stores: list[NewStore]
@@ -110,7 +113,7 @@ class ImportReport:
             f"{self.changed:,} changed",
             f"{self.unchanged:,} unchanged",
             f"{self.rejected_rows:,} rejected",
-            f"{_plural(self.mended_names, 'name')} mended",
+            f"{_plural(self.mended_names, 'name')} repaired",
         ]
         if self.duplicate_ids:
             parts.append(f"{_plural(self.duplicate_ids, 'duplicate id')}")
@@ -135,10 +138,10 @@ def import_stores(
 ) -> ImportReport:
     """Make the stored stores those of `file`, a seekable CSV; stores it does not name stay unless `prune`.
 
-    Nothing is stored where the same id stands twice, or where a row is rejected and `skip_rejected` is not
+    Nothing is stored where the same id is in the file twice, or where a row is rejected and `skip_rejected` is not
     set; the report says so. A second import at the same time waits for the first one's commit.
-    Raises UnreadableFileError, and ValueError where both `prune` and `skip_rejected` are asked: the store of
-    a rejected row would be deleted for the row's fault.
+    Raises UnreadableFileError, and ValueError where both `prune` and `skip_rejected` are set: the store of
+    a rejected row would be deleted because of the row's fault.
     """
     if prune and skip_rejected:
         raise ValueError("prune and skip_rejected exclude each other: see the docstring.")
@@ -173,8 +176,8 @@ def import_stores(
         pruned=missing if prune and acceptable else 0,
         rejected_rows=stores.rejected_rows,
         rejected=stores.rejected,
-        mended_names=stores.mended_names,
-        mended=stores.mended,
+        mended_names=stores.repaired_names,
+        mended=stores.repaired,
         duplicate_ids=duplicate_ids,
         duplicates=duplicates,
         new_stores=new_stores,
@@ -193,7 +196,7 @@ def _stage(cursor: CursorWrapper, stores: StoreFile, file: BinaryIO, progress: P
             if stores.rows % ROWS_BETWEEN_REPORTS == 0:
                 progress("reading", file.tell())
             copy.write_row(row)
-    # Nobody else gathers statistics of a temporary table; without them a million rows may be joined in loops.
+    # Autovacuum gathers no statistics of a temporary table; without them a million rows may be joined in loops.
     cursor.execute("ANALYZE staged_store")
 
 
@@ -213,7 +216,7 @@ def _find_duplicates(cursor: CursorWrapper) -> tuple[int, list[Duplicate]]:
 
 def _compare(cursor: CursorWrapper) -> tuple[int, int, int, int]:
     """The rows that are new, changed and unchanged, and the stores that no row names."""
-    # Held to the commit: another import waits here, and nobody edits a store between comparing and writing.
+    # Held until the commit: another import waits here, and nobody edits a store between comparing and writing.
     # Reading goes on.
     cursor.execute("LOCK TABLE stores_store IN SHARE ROW EXCLUSIVE MODE")
     cursor.execute(

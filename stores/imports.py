@@ -1,11 +1,11 @@
-"""Imports that are looked at before they happen: rehearse a file, see what it would do, apply it, once.
+"""Imports that people check before they happen: dry-run a file, see what it would do, apply it, once.
 
-A rehearsal is a dry run, and its file kept; the store master stays as it is. Applying runs the import for real on the
-same bytes. What changed in the store master between the two is no reason to refuse: the import compares anew within
-its own transaction, and its report takes the rehearsal's place.
+A dry run keeps its file and leaves the store master unchanged. Applying runs the import for real on the same bytes.
+What changed in the store master between the two is no reason to refuse: the import compares again within its own
+transaction, and its report replaces that of the dry run.
 
-Files are forgotten as soon as they may be. A stored import keeps its file only where rows of it were rejected; a
-rehearsal nobody applied goes after a day; of all imports at most the newest KEEP_FILES have a file.
+Files are deleted as soon as possible. A stored import keeps its file only where rows of it were rejected; a
+dry run that nobody applied is deleted after a day; of all imports at most the newest KEEP_FILES have a file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stores.importer import import_stores
 from stores.models.store_import import MAX_NAME, StoreImport
 from stores.rejects import rejects_csv
 
-KEEP_REHEARSALS = timedelta(days=1)
+KEEP_DRY_RUNS = timedelta(days=1)
 KEEP_FILES = 50
 
 Person = User | AnonymousUser | None
@@ -59,32 +59,32 @@ class ContradictingOptions(ImportRefused):
 
 
 def may_import(user: User | AnonymousUser, *, prune: bool = False) -> bool:
-    """An import adds and changes stores, and deletes some where it prunes: who may do that by hand may import."""
+    """An import adds and changes stores, and deletes some where it prunes: users who may do that by hand may import."""
     needed = ["stores.add_store", "stores.change_store"]
     return user.has_perms([*needed, "stores.delete_store"] if prune else needed)
 
 
 def may_see_imports(user: User | AnonymousUser) -> bool:
-    """Who may import sees the imports, and so do users with the permission to view them, who change nothing."""
+    """Users who may import see the imports, and so do those with the permission to view them, who change nothing."""
     return may_import(user) or user.has_perm("stores.view_storeimport")
 
 
-def rehearse(
+def dry_run(
     file: BinaryIO, name: str, user: Person, *, encoding: str = "", skip_rejected: bool = False, prune: bool = False
 ) -> StoreImport:
-    """What importing `file` would do; stores nothing in the store master, and forgets files that had their time.
+    """What importing `file` would do; stores nothing in the store master, and deletes files that are kept no longer.
 
-    `name` is the file's own, for people. An empty `encoding` is found out, see `reader.open_stores`.
-    Raises UnreadableFileError, and ContradictingOptions where both `prune` and `skip_rejected` are asked; then
-    there is no row.
+    `name` is the file's own, for people. An empty `encoding` is detected, see `reader.open_stores`.
+    Raises UnreadableFileError, and ContradictingOptions where both `prune` and `skip_rejected` are set; then
+    no row is made.
     """
     if prune and skip_rejected:
         raise ContradictingOptions(
             "Leaving rejected rows out and deleting missing stores exclude each other: "
-            "the store of a rejected row would be deleted for the row's fault."
+            "the store of a rejected row would be deleted because of the row's fault."
         )
     content = file.read()
-    rehearsal = StoreImport(
+    made = StoreImport(
         name="".join(filter(str.isprintable, name))[:MAX_NAME] or "unnamed",
         content=content,
         encoding=encoding,
@@ -92,18 +92,18 @@ def rehearse(
         prune=prune,
         **_by(user, "uploaded"),
     )
-    rehearsal.report = _import(rehearsal, dry_run=True)
-    rehearsal.save()
+    made.report = _import(made, dry_run=True)
+    made.save()
     forget()
-    return rehearsal
+    return made
 
 
 def apply(store_import: StoreImport, user: Person) -> StoreImport:
-    """Import the rehearsed file for real, in one transaction, and return the row as it is then.
+    """Import the file of a dry run for real, in one transaction, and return the row as it is then.
 
     The row is locked first, so that of two clicks at once the second waits, and then finds it stored.
-    Raises AlreadyStored, NotStorable where rows are rejected and not to be left out or ids doubled, and
-    FileForgotten; the store master is untouched then.
+    Raises AlreadyStored, NotStorable where rows are rejected and not to be left out or ids are doubled, and
+    FileForgotten; then the store master is unchanged.
     """
     with transaction.atomic():
         rows = StoreImport.objects.defer(None).select_for_update(of=["self"])
@@ -115,7 +115,7 @@ def apply(store_import: StoreImport, user: Person) -> StoreImport:
         if refusal := why_not(locked):
             raise NotStorable(refusal)
         locked.report = _import(locked, dry_run=False)
-        # A file's faults are its own, whatever the store master holds; but it may have been rehearsed by older code.
+        # A file's faults are its own, whatever the store master holds; but an older release may have made the dry run.
         if refusal := why_not(locked):
             raise NotStorable(refusal)
         for field, value in _by(user, "stored").items():
@@ -131,7 +131,7 @@ def why_not(store_import: StoreImport) -> str | None:
     """The sentence that says why this file cannot be stored as it is; None where it can."""
     report = store_import.report
     if report["duplicate_ids"]:
-        return "The same store id stands in several lines: keep one line of each, and upload the file again."
+        return "The same store id is in several lines: keep one line of each, and upload the file again."
     if report["rejected_rows"] and not store_import.skip_rejected:
         return "Rows are rejected: correct them and upload the file again, or leave the rejected rows out."
     return None
@@ -151,11 +151,11 @@ def kept_file(store_import: StoreImport) -> BinaryIO:
 
 
 def forget() -> None:
-    """Delete rehearsals that nobody applied for a day, and the bytes of all imports but the newest KEEP_FILES."""
+    """Delete dry runs that nobody applied within a day, and the bytes of all imports but the newest KEEP_FILES."""
     with transaction.atomic():
-        # Skipped where somebody is applying one at this moment; the next rehearsal finds it again.
+        # Rows that somebody is applying at this moment are skipped; the next dry run finds them again.
         free = StoreImport.objects.select_for_update(skip_locked=True)
-        old = free.rehearsed().filter(uploaded_at__lt=Now() - KEEP_REHEARSALS)
+        old = free.dry_runs().filter(uploaded_at__lt=Now() - KEEP_DRY_RUNS)
         StoreImport.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
         newest = StoreImport.objects.with_file().order_by("-pk").values_list("pk", flat=True)[:KEEP_FILES]
         rest = free.with_file().exclude(pk__in=list(newest))

@@ -1,4 +1,4 @@
-"""A store master CSV: bytes in, trustworthy rows out. Nothing here knows the database.
+"""A store master CSV: bytes in, validated rows out. Nothing here knows the database.
 
 The format: a header `AreaCode,StoreName,StoreID`, recognised by name in any order and any case, also as
 `area_code,store_name,store_id`; quoting as in RFC 4180; any line ending.
@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 
 from stores.models import MAX_LENGTHS
 
-# Rejected rows and mended names kept in full; beyond, they are only counted, so that a broken file of a
+# Rejected rows and repaired names kept in full; beyond, they are only counted, so that a broken file of a
 # million rows does not fill the memory.
 MAX_LISTED = 1_000
 # Characters of one line. A file without line ends would otherwise be read whole, whatever its size.
@@ -44,7 +44,7 @@ class StoreRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why one row cannot be stored. `column` is spelled as in the file; None stands for the whole row."""
+    """Why one row cannot be stored. `column` is spelled as in the file; None means the whole row."""
 
     line: int
     column: str | None
@@ -52,7 +52,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Mending:
+class Repair:
     """A name that had been encoded twice (`CAFÃ‰`), and what it was meant to be (`CAFÉ`)."""
 
     line: int
@@ -60,12 +60,12 @@ class Mending:
     after: str
 
 
-class Judged(NamedTuple):
-    """One row of the file as it stands there, and what it is: a row to store, or why it cannot be stored."""
+class ParsedRow(NamedTuple):
+    """One row of the file as it is written there, and its outcome: a row to store, or why it cannot be stored."""
 
     line: int
     cells: list[str]
-    verdict: StoreRow | Rejection
+    outcome: StoreRow | Rejection
 
 
 class _Column(NamedTuple):
@@ -75,7 +75,7 @@ class _Column(NamedTuple):
     is_code: bool
 
 
-# What may not stand in a cell: control characters, and lone surrogates, which some encodings let through and
+# What a cell may not hold: control characters, and lone surrogates, which some encodings let through and
 # UTF-8 cannot store. A name may hold line breaks: quoted, they are part of the format.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _CONTROL_BUT_LINE_BREAKS = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -102,15 +102,18 @@ def open_stores(file: BinaryIO, encoding: str | None = None) -> Iterator[StoreFi
 
 
 class StoreFile:
-    """The rows that can be stored, by iterating, or all of them, by `judged`; what was met, by the attributes."""
+    """The rows that can be stored, by iterating, or all of them, by `parsed_rows`.
+
+    The attributes count and list what was found so far.
+    """
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self.encoding = text.encoding.removesuffix("-sig")
         self.rows = 0
         self.rejected_rows = 0
         self.rejected: list[Rejection] = []
-        self.mended_names = 0
-        self.mended: list[Mending] = []
+        self.repaired_names = 0
+        self.repaired: list[Repair] = []
         self._reader = csv.reader(_lines(text), strict=True)
         header = self._next_cells()
         while header == []:
@@ -145,11 +148,11 @@ class StoreFile:
         ]
 
     def __iter__(self) -> Iterator[StoreRow]:
-        for _, _, verdict in self.judged():
-            if isinstance(verdict, StoreRow):
-                yield verdict
+        for _, _, outcome in self.parsed_rows():
+            if isinstance(outcome, StoreRow):
+                yield outcome
 
-    def judged(self) -> Iterator[Judged]:
+    def parsed_rows(self) -> Iterator[ParsedRow]:
         """Every row but the blank lines, in the file's order."""
         while True:
             # A row with quoted line breaks is named by the line it begins in.
@@ -162,18 +165,18 @@ class StoreFile:
             self.rows += 1
             if len(cells) != len(self.header):
                 rejection = Rejection(line, self._first_missing(cells), _wrong_width(cells, self.header))
-                yield Judged(line, cells, self._reject(rejection))
+                yield ParsedRow(line, cells, self._reject(rejection))
                 continue
             store_id, written, area_code = self._pick(cells)
             name = written if written.isascii() else _repaired(written)
             for column, cell in zip(self._columns, (store_id, name, area_code), strict=True):
                 if fault := _fault(cell, column):
-                    yield Judged(line, cells, self._reject(Rejection(line, column.title, fault)))
+                    yield ParsedRow(line, cells, self._reject(Rejection(line, column.title, fault)))
                     break
             else:
                 if name != written:
-                    self._note_mended(line, written, name)
-                yield Judged(line, cells, StoreRow(line, store_id, name, area_code))
+                    self._note_repaired(line, written, name)
+                yield ParsedRow(line, cells, StoreRow(line, store_id, name, area_code))
 
     def _next_cells(self) -> list[str] | None:
         line = self._reader.line_num + 1
@@ -191,10 +194,10 @@ class StoreFile:
             self.rejected.append(rejection)
         return rejection
 
-    def _note_mended(self, line: int, before: str, after: str) -> None:
-        self.mended_names += 1
-        if len(self.mended) < MAX_LISTED:
-            self.mended.append(Mending(line, before, after))
+    def _note_repaired(self, line: int, before: str, after: str) -> None:
+        self.repaired_names += 1
+        if len(self.repaired) < MAX_LISTED:
+            self.repaired.append(Repair(line, before, after))
 
 
 def _detect_encoding(file: BinaryIO) -> str:

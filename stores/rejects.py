@@ -1,4 +1,4 @@
-"""The rows of a store master that cannot be stored, as a file that people mend and upload again."""
+"""The rows of a store master that cannot be stored, as a file that people correct and upload again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ BLOCK_BYTES = 2**16
 def rejects_csv(file: BinaryIO, encoding: str | None = None) -> Iterator[bytes]:
     """The rejected rows of `file`, a seekable store master, as the blocks of a CSV file; none is left out.
 
-    Its columns are the file's own and two last ones, `Line` (in `file`) and `Reason`; rows whose id stands in several
-    lines are among them. It is UTF-8 with a byte order mark, by which spreadsheets know it. A row that is too short
-    is filled up with blank cells, so that its reason stands in the right column.
+    Its columns are the file's own and two last ones, `Line` (in `file`) and `Reason`; rows whose id is in several
+    lines are among them. It is UTF-8 with a byte order mark, by which spreadsheets recognise it. A row that is too
+    short is filled up with blank cells, so that its reason is in the right column.
 
-    What the file's cells hold is never touched, formulas included: mended and uploaded again the file must store what
-    its owner wrote, and a name that begins with `=`, `-` or `@` is a name; whoever opens it has the uploaded file's
-    word for it. The text that is ours is safe: where a reason would begin like a formula it gets an apostrophe, and
-    an import passes over that column. Columns of an earlier rejects file are replaced by the new ones.
+    What the file's cells hold is never touched, formulas included: corrected and uploaded again the file must store
+    what its owner wrote, and a name that begins with `=`, `-` or `@` is a name;
+    opening it is as safe as opening the uploaded file. The text that is ours is safe: where a reason would begin like
+    a formula it gets an apostrophe, and an import ignores that column. Columns of an earlier rejects file are replaced
+    by the new ones.
 
     Bounded memory: doubled ids are found by the database, before the first block. Raises UnreadableFileError and
     database errors at the call; no connection is held while the blocks are read.
@@ -37,8 +38,8 @@ def rejects_csv(file: BinaryIO, encoding: str | None = None) -> Iterator[bytes]:
 
 
 def _note_doubled(file: BinaryIO, encoding: str | None) -> IO[str]:
-    """A temporary file of the lines whose id stands in others too, each with those lines, in the file's order."""
-    notes = TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - closed by who reads it
+    """A temporary file of the lines whose id is in others too, each with those lines, in the file's order."""
+    notes = TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - closed by its reader
     with open_stores(file, encoding) as stores, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_id (line bigint, store_id text)")
         with connection.wrap_database_errors, cursor.copy("COPY staged_id FROM STDIN") as copy:
@@ -84,10 +85,10 @@ def _blocks(file: BinaryIO, encoding: str | None, notes: IO[str]) -> Iterator[by
 
 def _rejected(stores: StoreFile, notes: IO[str]) -> Iterator[tuple[int, list[str], str]]:
     doubled = _next_note(notes)
-    for line, cells, verdict in stores.judged():
-        if isinstance(verdict, Rejection):
-            place = f"{verdict.column}: " if verdict.column is not None else ""
-            yield line, cells, f"{place}{verdict.reason}"
+    for line, cells, outcome in stores.parsed_rows():
+        if isinstance(outcome, Rejection):
+            place = f"{outcome.column}: " if outcome.column is not None else ""
+            yield line, cells, f"{place}{outcome.reason}"
         elif doubled is not None and doubled[0] == line:
             yield line, cells, doubled[1]
             doubled = _next_note(notes)
@@ -101,7 +102,7 @@ def _next_note(notes: IO[str]) -> tuple[int, str] | None:
     named = lines.split()
     more = int(number) - len(named)
     rest = f" and {more} more" if more else ""
-    return int(line), f"the store id stands in lines {', '.join(named)}{rest}; keep one of them"
+    return int(line), f"the store id is in lines {', '.join(named)}{rest}; keep one of them"
 
 
 def _harmless(reason: str) -> str:

@@ -162,7 +162,7 @@ class StoreImports(ImportView):
         self.require_permission(prune=self.query.get("prune", False))
         content, name = _read_file(request.data)
         try:
-            row = imports.rehearse(
+            row = imports.dry_run(
                 BytesIO(content),
                 self.query.get("name") or name,
                 request.user,

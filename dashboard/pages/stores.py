@@ -163,7 +163,7 @@ def _dry_run(request: HttpRequest, content: bytes, name: str, back: int | None =
     if prune and not may_import(request.user, prune=True):
         raise PermissionDenied("Your account may not delete stores.")
     try:
-        made = imports.rehearse(
+        made = imports.dry_run(
             BytesIO(content),
             name,
             request.user,

@@ -8,12 +8,12 @@ from django.http import HttpRequest
 
 from stores.models import Store
 
-# A sidebar of thousands of areas helps nobody and costs a second.
+# A sidebar of thousands of areas is of no use and costs a second.
 MOST_AREAS = 50
 
 
 class AreaFilter(admin.SimpleListFilter):
-    """The first MOST_AREAS areas of the store master, and whichever is asked for."""
+    """The first MOST_AREAS areas of the store master, and the one that is asked for."""
 
     title = "area"
     parameter_name = "area"

@@ -48,7 +48,7 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         queryset: QuerySet[Store],
         action_location: admin.ActionLocation = admin.ActionLocation.CHANGE_LIST,
     ) -> HttpResponse | None:
-        # "Select all" of a list that ends early would reach rows that nobody was shown.
+        # "Select all" of a list that ends early would reach rows that the list does not show.
         if request.POST.get("select_across") == "1" and CappedPaginator(queryset, self.list_per_page).is_capped:
             sentence = (
                 f"More than {LONGEST_LIST:,} stores match, so nothing was done: filter or search first. "

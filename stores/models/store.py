@@ -56,7 +56,7 @@ class Store(models.Model):
 
     class Meta:
         constraints = [
-            # Not `unique=True`: its second index, for LIKE, nobody asks and every import pays for.
+            # Not `unique=True`: its second index, for LIKE, no query uses and every import pays for.
             models.UniqueConstraint(fields=["store_id"], name="store_id_once"),
         ]
         indexes = [

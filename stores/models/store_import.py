@@ -12,8 +12,8 @@ MAX_NAME = 255
 
 
 class StoreImportQuerySet(models.QuerySet["StoreImport"]):
-    def rehearsed(self) -> StoreImportQuerySet:
-        """Looked at and not stored, yet or ever."""
+    def dry_runs(self) -> StoreImportQuerySet:
+        """Those that are not stored, yet or ever."""
         return self.filter(stored_at=None)
 
     def stored(self) -> StoreImportQuerySet:
@@ -32,36 +32,36 @@ _Manager = models.Manager.from_queryset(StoreImportQuerySet)
 
 
 class StoreImportManager(_Manager["StoreImport"]):
-    """Leaves the bytes in the database until somebody asks for them: a list of imports would read gigabytes."""
+    """Leaves the bytes in the database until they are asked for: a list of imports would read gigabytes."""
 
     def get_queryset(self) -> StoreImportQuerySet:
         return cast(StoreImportQuerySet, super().get_queryset().defer("content"))
 
 
 class StoreImport(models.Model):
-    """One uploaded store master, and what came of it; `stores/imports.py` writes every one of these rows.
+    """One uploaded store master, and its result; `stores/imports.py` writes every one of these rows.
 
-                rehearse                    apply
+                dry run                     apply
         file ──────────────► rehearsed ───────────────► stored
                                  └── a day later ──► deleted
 
-    `report` is an `importer.ImportReport` as JSON: of the rehearsal, and of the import itself once stored.
+    `report` is an `importer.ImportReport` as JSON: of the dry run, and of the import itself once stored.
     """
 
     name = models.CharField("file", max_length=MAX_NAME)
-    # The file itself, empty once nobody needs it any more: after it was stored, but for rejected rows to mend.
+    # The file itself, empty once nobody needs it any more: after it was stored, except where rows were rejected.
     content = models.BinaryField(default=bytes, editable=False)
     kept_bytes = models.GeneratedField(
         expression=models.Func(models.F("content"), function="octet_length"),
         output_field=models.IntegerField(),
         db_persist=True,
     )
-    # As asked for; empty where it was to be found out. The report says which one the file was read in.
+    # As asked for; empty where it was to be detected. The report says which one the file was read in.
     encoding = models.CharField(max_length=40, blank=True, default="")
     skip_rejected = models.BooleanField(default=False)
     prune = models.BooleanField(default=False)
     report = models.JSONField(default=dict)
-    # The names stay when the users go.
+    # The names are kept when the users are deleted.
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -78,7 +78,7 @@ class StoreImport(models.Model):
     class Meta:
         verbose_name = "store import"
         constraints = [
-            # The store of a rejected row would be deleted for the row's fault.
+            # The store of a rejected row would be deleted because of the row's fault.
             models.CheckConstraint(
                 condition=~models.Q(prune=True, skip_rejected=True), name="store_import_prunes_or_skips"
             ),
@@ -89,6 +89,7 @@ class StoreImport(models.Model):
 
     @property
     def state(self) -> str:
+        """As the API names it: `rehearsed` after the dry run, then `stored`."""
         return "rehearsed" if self.stored_at is None else "stored"
 
     @property
@@ -98,5 +99,5 @@ class StoreImport(models.Model):
 
     @property
     def has_rejects_file(self) -> bool:
-        """Whether there are rejected rows, and the file they stand in is still kept."""
+        """Whether there are rejected rows, and the file that holds them is still kept."""
         return bool(self.rejects and self.kept_bytes)

@@ -41,7 +41,7 @@ def staff(*codenames):
 
 @pytest.fixture
 def made():
-    return imports.rehearse(store_file("A,,X1", "A,TWO,X2"), "s.csv", None, skip_rejected=True)
+    return imports.dry_run(store_file("A,,X1", "A,TWO,X2"), "s.csv", None, skip_rejected=True)
 
 
 def test_a_job_leads_to_its_page_on_the_dashboard(admin_client):
@@ -180,7 +180,7 @@ def test_imports_can_neither_be_added_nor_changed_nor_deleted_by_hand(admin_clie
 
 def test_the_list_of_imports_costs_few_queries(admin_client, django_assert_max_num_queries):
     for _ in range(20):
-        imports.rehearse(store_file("A,SHOP,X1"), "s.csv", None)
+        imports.dry_run(store_file("A,SHOP,X1"), "s.csv", None)
     with django_assert_max_num_queries(4):  # session, user, count, page
         assert admin_client.get(HISTORY).text.count("s.csv") >= 20
 

@@ -71,7 +71,7 @@ def shown(anna, sign_in) -> Shown:
     return Shown(
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
         Store.objects.get(),
-        imports.rehearse(store_file(*rows), "stores of november.csv", anna),
+        imports.dry_run(store_file(*rows), "stores of november.csv", anna),
     )  # fmt: skip
 
 

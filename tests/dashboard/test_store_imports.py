@@ -180,7 +180,7 @@ def test_a_file_that_is_no_store_master_is_refused_with_its_name(admin_client, c
 @pytest.mark.parametrize("codenames", [(), ("view_store",), ("add_store",), ("change_store", "view_store")])
 def test_who_may_not_add_and_change_stores_may_not_import(codenames):
     client = person_with(*codenames)
-    made = imports.rehearse(store_file("A,,X1"), "s.csv", None)
+    made = imports.dry_run(store_file("A,,X1"), "s.csv", None)
     assert client.get(UPLOAD).status_code == upload(client, "A,ONE,X1").status_code == 403
     assert client.post(apply_page(made)).status_code == client.post(again_page(made)).status_code == 403
     assert client.get(page(made)).status_code == client.get(rejects_page(made)).status_code == 403
@@ -198,7 +198,7 @@ def test_who_may_add_and_change_stores_imports_but_does_not_prune():
     assert client.post(apply_page(made)).status_code == 302
     assert Store.objects.count() == 1
 
-    pruning = imports.rehearse(store_file("A,TWO,X2"), "s.csv", None, prune=True)
+    pruning = imports.dry_run(store_file("A,TWO,X2"), "s.csv", None, prune=True)
     assert apply_page(pruning) not in client.get(page(pruning)).text
     assert client.post(apply_page(pruning)).status_code == 403
     assert Store.objects.get().name == "ONE"
@@ -215,7 +215,7 @@ def test_who_may_delete_stores_too_may_prune():
 
 def test_who_may_view_imports_sees_them_and_changes_nothing():
     client = person_with("view_storeimport")
-    made = imports.rehearse(store_file("A,,X1", "A,TWO,X2"), "s.csv", None, skip_rejected=True)
+    made = imports.dry_run(store_file("A,,X1", "A,TWO,X2"), "s.csv", None, skip_rejected=True)
     assert f'href="{UPLOAD}"' in client.get("/stores/").text
     listed = client.get(UPLOAD)
     assert "2 rows: 1 new" in words(listed)
@@ -230,7 +230,7 @@ def test_who_may_view_imports_sees_them_and_changes_nothing():
 
 
 def test_a_deleted_file_is_said_to_be_no_longer_kept(admin_client):
-    made = imports.rehearse(store_file("A,,X1"), "s.csv", None, skip_rejected=True)
+    made = imports.dry_run(store_file("A,,X1"), "s.csv", None, skip_rejected=True)
     StoreImport.objects.update(content=b"")
     response = admin_client.get(page(made))
     assert "The file is no longer kept. Upload it again to import it." in words(response)
@@ -243,7 +243,7 @@ def test_what_was_never_there_is_not_found(admin_client):
     assert admin_client.post("/stores/import/7/apply/").status_code == 404
     assert admin_client.post("/stores/import/7/again/").status_code == 404
     assert admin_client.get("/stores/import/7/rejects.csv").status_code == 404
-    made = imports.rehearse(store_file("A,ONE,X1"), "s.csv", None)
+    made = imports.dry_run(store_file("A,ONE,X1"), "s.csv", None)
     assert admin_client.get(apply_page(made)).status_code == 405
     assert admin_client.get(again_page(made)).status_code == 405
     assert not Store.objects.exists()
@@ -252,7 +252,7 @@ def test_what_was_never_there_is_not_found(admin_client):
 def test_an_import_asked_for_by_another_site_is_refused(admin_user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
-    made = imports.rehearse(store_file("A,ONE,X1"), "s.csv", None)
+    made = imports.dry_run(store_file("A,ONE,X1"), "s.csv", None)
     assert client.post(apply_page(made)).status_code == 403
     assert not Store.objects.exists()
 
@@ -292,7 +292,7 @@ def test_pages_are_escaped_and_need_nothing_that_the_policy_forbids(admin_client
 
 def test_an_imports_page_and_their_list_cost_few_queries_whatever_the_file(admin_client, django_assert_max_num_queries):
     for _ in range(20):
-        imports.rehearse(store_file(*[f"A,SHOP,X{n}" for n in range(300)], *["A,,B"] * 300), "s.csv", None)
+        imports.dry_run(store_file(*[f"A,SHOP,X{n}" for n in range(300)], *["A,,B"] * 300), "s.csv", None)
     with django_assert_max_num_queries(4):  # session, user, the import, its report
         response = admin_client.get(page(StoreImport.objects.latest("pk")))
     assert "The first 100 of 300" in words(response)

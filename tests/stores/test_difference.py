@@ -32,7 +32,7 @@ def test_pruned_stores_are_named_as_missing(three_stores):
     assert [store.store_id for store in report.missing_stores] == ["X2", "X3"]
 
 
-def test_an_import_that_changes_nothing_names_nobody_and_asks_nothing_more(three_stores):
+def test_an_import_that_changes_nothing_lists_no_store_and_runs_no_further_query(three_stores):
     with CaptureQueriesContext(connection) as captured:
         report = import_stores(store_file("A,ONE,X1", "A,TWO,X2", "A,THREE,X3"))
     assert (report.new_stores, report.changed_stores, report.missing_stores) == ([], [], [])

@@ -47,5 +47,5 @@ def test_it_holds_hundreds_of_invented_stores_in_several_areas():
 def test_it_imports_and_imports_again():
     with (FIXTURES / "stores.csv").open("rb") as file:
         first, second = import_stores(file), import_stores(file)
-    assert first.summary() == "360 rows: 360 new, 0 changed, 0 unchanged, 0 rejected, 4 names mended"
+    assert first.summary() == "360 rows: 360 new, 0 changed, 0 unchanged, 0 rejected, 4 names repaired"
     assert second.unchanged == Store.objects.count() == 360

@@ -40,18 +40,18 @@ def run(path, *options):
 @pytest.mark.django_db
 def test_a_good_file_ends_with_one_line(write, capfd):
     lines, code, _ = run(write("A,ONE,X1", "B,TWO,X2"))
-    assert lines == ["2 rows: 2 new, 0 changed, 0 unchanged, 0 rejected, 0 names mended"]
+    assert lines == ["2 rows: 2 new, 0 changed, 0 unchanged, 0 rejected, 0 names repaired"]
     assert code == 0
     assert capfd.readouterr() == ("", "")  # no bar where nobody looks on
 
 
 @pytest.mark.django_db
-def test_what_was_mended_and_ignored_stands_above_the_summary(write):
+def test_what_was_repaired_and_ignored_is_above_the_summary(write):
     lines, code, _ = run(write("A,CAFÃ‰,X1,7", header="AreaCode,StoreName,StoreID,Rank"))
     assert lines == [
         "columns ignored: 'Rank'",
-        "line 2: name 'CAFÃ‰' mended to 'CAFÉ'",
-        "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 1 name mended",
+        "line 2: name 'CAFÃ‰' repaired to 'CAFÉ'",
+        "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 1 name repaired",
     ]
     assert code == 0
 
@@ -62,7 +62,7 @@ def test_rejected_rows_end_with_code_1(write):
     assert lines == [
         "line 3, 'StoreName': is blank",
         "line 4: has 4 cells where the header has 3; a name with a comma must be quoted",
-        "3 rows: 1 new, 0 changed, 0 unchanged, 2 rejected, 0 names mended; nothing stored",
+        "3 rows: 1 new, 0 changed, 0 unchanged, 2 rejected, 0 names repaired; nothing stored",
     ]
     assert code == 1
     assert "--skip-rejected" in sentence
@@ -72,7 +72,7 @@ def test_rejected_rows_end_with_code_1(write):
 @pytest.mark.django_db
 def test_skipped_rejections_end_with_code_0(write):
     lines, code, _ = run(write("A,ONE,X1", "A,,X2"), "--skip-rejected")
-    assert lines[-1] == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names mended"
+    assert lines[-1] == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names repaired"
     assert code == 0
     assert Store.objects.count() == 1
 
@@ -81,7 +81,7 @@ def test_skipped_rejections_end_with_code_0(write):
 @pytest.mark.parametrize("options", [[], ["--skip-rejected"], ["--dry-run"]])
 def test_an_id_in_two_lines_ends_with_code_1_and_names_both(write, options):
     lines, code, sentence = run(write("A,ONE,X1", "A,TWO,X1"), *options)
-    assert lines[0] == "store id 'X1' stands in lines 2, 3"
+    assert lines[0] == "store id 'X1' is in lines 2, 3"
     assert code == 1
     assert sentence == "Nothing stored: keep one line of each id."
 
@@ -119,7 +119,7 @@ def test_a_dry_run_stores_nothing(write):
 
 
 @pytest.mark.django_db
-def test_prune_is_handed_on(write):
+def test_prune_is_passed_on(write):
     Store.objects.create(store_id="OLD", name="OLD", area_code="A")
     lines, _, _ = run(write("A,ONE,X1"), "--prune")
     assert lines[-1].endswith("1 pruned")
@@ -127,7 +127,7 @@ def test_prune_is_handed_on(write):
 
 
 @pytest.mark.django_db
-def test_the_encoding_is_handed_on(write):
+def test_the_encoding_is_passed_on(write):
     _, code, sentence = run(write("A,CAFÉ,X1", encoding="utf-16"))
     assert (code, "--encoding utf-16" in sentence) == (2, True)
     _, code, _ = run(write("A,CAFÉ,X1", encoding="utf-16"), "--encoding", "utf-16")
@@ -173,7 +173,7 @@ def test_a_real_process_on_a_terminal_shows_a_bar_and_ends_with_the_code(write):
         os.close(terminal)
     assert process.returncode == 1
     assert process.stdout.endswith(
-        "\n2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names mended; nothing stored\n"
+        "\n2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names repaired; nothing stored\n"
     )
     assert "storing" in shown
     assert "Nothing stored: correct the rejected rows" in shown
@@ -227,6 +227,6 @@ def test_rejects_never_overwrite_the_file_itself(write):
     assert path.read_bytes() == before
 
 
-def test_a_place_for_rejects_that_cannot_be_written_is_said_before_anything_is_stored(write, tmp_path):
+def test_a_place_for_rejects_that_cannot_be_written_is_reported_before_anything_is_stored(write, tmp_path):
     out = tmp_path / "absent" / "rejects.csv"
     assert run(write("A,ONE,X1"), "--rejects", str(out))[1:] == (2, f"{out}: No such file or directory")

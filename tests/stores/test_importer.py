@@ -37,7 +37,7 @@ def test_new_stores_are_stored():
     assert stored() == [("X1", "ONE", "A"), ("X2", "TWO", "B")]
     assert counts(report) == (2, 0, 0, 0)
     assert report.stored
-    assert report.summary() == "2 rows: 2 new, 0 changed, 0 unchanged, 0 rejected, 0 names mended"
+    assert report.summary() == "2 rows: 2 new, 0 changed, 0 unchanged, 0 rejected, 0 names repaired"
 
 
 def test_a_second_import_of_the_same_file_writes_nothing():
@@ -69,10 +69,10 @@ def test_a_name_is_no_key():
     assert len(stored()) == 3
 
 
-def test_mended_names_are_stored_mended_and_reported():
+def test_repaired_names_are_stored_repaired_and_reported():
     report = import_stores(store_file("A,CAFÃ‰,X1"))
     assert stored() == [("X1", "CAFÉ", "A")]
-    assert report.summary() == "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 1 name mended"
+    assert report.summary() == "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 1 name repaired"
 
 
 def test_formulas_backslashes_and_the_marks_of_copy_are_stored_as_they_are():
@@ -84,7 +84,7 @@ def test_formulas_backslashes_and_the_marks_of_copy_are_stored_as_they_are():
 def test_a_file_read_as_cp1252_says_so():
     report = import_stores(store_file("A,CAFÉ,X1", encoding="cp1252"))
     assert report.encoding == "cp1252"
-    assert report.summary().endswith("0 names mended, read as cp1252")
+    assert report.summary().endswith("0 names repaired, read as cp1252")
 
 
 def test_a_rejected_row_keeps_the_whole_file_out():
@@ -92,14 +92,14 @@ def test_a_rejected_row_keeps_the_whole_file_out():
     assert stored() == []
     assert not report.stored
     assert counts(report) == (1, 0, 0, 1)
-    assert report.summary() == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names mended; nothing stored"
+    assert report.summary() == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names repaired; nothing stored"
 
 
 def test_rejected_rows_can_be_skipped():
     report = import_stores(store_file("A,ONE,X1", "A,,X2"), skip_rejected=True)
     assert stored() == [("X1", "ONE", "A")]
     assert report.stored
-    assert report.summary() == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names mended"
+    assert report.summary() == "2 rows: 1 new, 0 changed, 0 unchanged, 1 rejected, 0 names repaired"
 
 
 @pytest.mark.parametrize("skip_rejected", [False, True])
@@ -129,7 +129,7 @@ def test_missing_stores_stay_and_are_counted():
     report = import_stores(store_file("A,ONE,X1"))
     assert len(stored()) == 2
     assert (report.missing, report.pruned) == (1, 0)
-    assert report.summary().endswith("0 names mended, 1 kept though missing from the file")
+    assert report.summary().endswith("0 names repaired, 1 kept though missing from the file")
 
 
 def test_prune_deletes_missing_stores():
@@ -137,7 +137,7 @@ def test_prune_deletes_missing_stores():
     report = import_stores(store_file("A,ONE,X1", "A,THREE,X3"), prune=True)
     assert [store_id for store_id, _, _ in stored()] == ["X1", "X3"]
     assert (report.missing, report.pruned) == (1, 1)
-    assert report.summary().endswith("0 names mended, 1 pruned")
+    assert report.summary().endswith("0 names repaired, 1 pruned")
 
 
 @pytest.mark.parametrize("row", ["A,,X1", "A,ONE,X3\nA,ONE,X3"])
@@ -167,7 +167,7 @@ def test_a_dry_run_tells_all_and_stores_nothing():
     assert row_versions() == before
     assert not report.stored
     assert report.summary() == (
-        "3 rows: 1 new, 1 changed, 1 unchanged, 0 rejected, 0 names mended, 1 pruned; dry run, nothing stored"
+        "3 rows: 1 new, 1 changed, 1 unchanged, 0 rejected, 0 names repaired, 1 pruned; dry run, nothing stored"
     )
 
 
@@ -190,7 +190,7 @@ def test_an_import_costs_the_same_few_statements_whatever_the_file(django_assert
             import_stores(store_file(*[f"A,SHOP,X{rows}-{number}" for number in range(rows)]))
 
 
-def test_progress_is_told_in_bytes_and_ends_with_storing():
+def test_progress_is_reported_in_bytes_and_ends_with_storing():
     told = []
     file = store_file(*[f"A,SHOP,X{number}" for number in range(12_000)])
     import_stores(file, progress=lambda step, position: told.append((step, position)))

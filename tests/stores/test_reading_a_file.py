@@ -1,4 +1,4 @@
-"""Which files are read as a store master, and what is said of the others."""
+"""Which files are read as a store master, and why the others are refused."""
 
 import codecs
 import contextlib
@@ -39,7 +39,7 @@ def test_the_header_is_recognised_by_name(header):
     assert rows == [StoreRow(2, "X1", "SHOP", "A")]
 
 
-def test_columns_may_stand_in_any_order():
+def test_columns_may_be_in_any_order():
     rows, _ = read(store_file("X1,A,SHOP", header="store_id,AreaCode,StoreName"))
     assert rows == [StoreRow(2, "X1", "SHOP", "A")]
 

@@ -1,9 +1,9 @@
-"""Which rows can be stored, what is wrong with the others, and which names are mended."""
+"""Which rows can be stored, what is wrong with the others, and which names are repaired."""
 
 import pytest
 
 from stores.models import MAX_LENGTHS
-from stores.reader import MAX_LISTED, Mending, Rejection, open_stores
+from stores.reader import MAX_LISTED, Rejection, Repair, open_stores
 from tests.stores.files import store_file
 
 
@@ -80,30 +80,30 @@ def test_white_space_around_a_code_is_rejected(row, column):
 def test_a_name_is_kept_as_it_is(name):
     rows, stores = read(f"A,{name},X1")
     assert rows[0].name == name
-    assert stores.mended == []
+    assert stores.repaired == []
 
 
 @pytest.mark.parametrize(
     ("written", "meant"), [("CAFÃ‰", "CAFÉ"), ("OLÃ‰  OLÃ‰ ", "OLÉ  OLÉ "), ("RÃ‰GÃ‰ 'N' \"CO\"", "RÉGÉ 'N' \"CO\"")]
 )
-def test_a_name_encoded_twice_is_mended_and_listed(written, meant):
+def test_a_name_encoded_twice_is_repaired_and_listed(written, meant):
     rows, stores = read(f"A,{written},X1")
     assert rows[0].name == meant
-    assert stores.mended == [Mending(2, written, meant)]
-    assert stores.mended_names == 1
+    assert stores.repaired == [Repair(2, written, meant)]
+    assert stores.repaired_names == 1
 
 
-def test_a_code_is_never_mended():
+def test_a_code_is_never_repaired():
     rows, _ = read("CAFÃ‰,SHOP,CAFÃ‰")
     assert (rows[0].area_code, rows[0].store_id) == ("CAFÃ‰", "CAFÃ‰")
 
 
-def test_a_rejected_row_counts_as_no_mended_name():
+def test_a_rejected_row_counts_as_no_repaired_name():
     _, stores = read("A,CAFÃ‰,")
-    assert (stores.mended_names, stores.rejected_rows) == (0, 1)
+    assert (stores.repaired_names, stores.rejected_rows) == (0, 1)
 
 
-def test_rejections_and_mendings_beyond_the_limit_are_only_counted():
+def test_rejections_and_repairs_beyond_the_limit_are_only_counted():
     _, stores = read(*["A,,X"] * (MAX_LISTED + 1), *["A,CAFÃ‰,X"] * (MAX_LISTED + 1))
-    assert stores.rejected_rows == stores.mended_names == MAX_LISTED + 1
-    assert len(stores.rejected) == len(stores.mended) == MAX_LISTED
+    assert stores.rejected_rows == stores.repaired_names == MAX_LISTED + 1
+    assert len(stores.rejected) == len(stores.repaired) == MAX_LISTED

@@ -1,4 +1,4 @@
-"""The file of rejected rows: what stands in it, and that it comes back mended."""
+"""The file of rejected rows: what it holds, and that it can be corrected and imported again."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ def rejected(file, encoding=None):
     return list(csv.reader(io.StringIO(written.decode("utf-8-sig"), newline=""), strict=True))
 
 
-def test_a_rejected_row_stands_there_with_its_own_cells_its_line_and_its_reason():
+def test_a_rejected_row_is_listed_with_its_own_cells_its_line_and_its_reason():
     file = store_file("A,ONE,X1", "B,,X2", "C,THREE, X3")
     assert rejected(file) == [
         ["AreaCode", "StoreName", "StoreID", "Line", "Reason"],
@@ -55,20 +55,20 @@ def test_rows_of_another_width_are_kept_whole_and_short_ones_filled_up():
 def test_rows_whose_id_is_doubled_are_among_them_in_the_files_order():
     file = store_file("A,ONE,X1", "A,TWO,X2", "A,,X3", "B,TWO,X2", "A,UNO,X1", "B,ZWEI,X2")
     assert [row[2:] for row in rejected(file)[1:]] == [
-        ["X1", "2", "the store id stands in lines 2, 6; keep one of them"],
-        ["X2", "3", "the store id stands in lines 3, 5, 7; keep one of them"],
+        ["X1", "2", "the store id is in lines 2, 6; keep one of them"],
+        ["X2", "3", "the store id is in lines 3, 5, 7; keep one of them"],
         ["X3", "4", "StoreName: is blank"],
-        ["X2", "5", "the store id stands in lines 3, 5, 7; keep one of them"],
-        ["X1", "6", "the store id stands in lines 2, 6; keep one of them"],
-        ["X2", "7", "the store id stands in lines 3, 5, 7; keep one of them"],
+        ["X2", "5", "the store id is in lines 3, 5, 7; keep one of them"],
+        ["X1", "6", "the store id is in lines 2, 6; keep one of them"],
+        ["X2", "7", "the store id is in lines 3, 5, 7; keep one of them"],
     ]
 
 
 @pytest.mark.parametrize(("number", "reason"), [(3, "2, 3, 4"), (5, "2, 3, 4 and 2 more")])
-def test_of_an_id_that_stands_everywhere_only_the_first_lines_are_named(monkeypatch, number, reason):
+def test_of_an_id_in_every_line_only_the_first_lines_are_named(monkeypatch, number, reason):
     monkeypatch.setattr(rejects, "MAX_LINES", 3)
     rows = rejected(store_file(*["A,ONE,X1"] * number))
-    assert {row[4] for row in rows[1:]} == {f"the store id stands in lines {reason}; keep one of them"}
+    assert {row[4] for row in rows[1:]} == {f"the store id is in lines {reason}; keep one of them"}
     assert len(rows) == number + 1
 
 
@@ -80,23 +80,23 @@ def test_none_is_left_out_and_none_waits_for_the_others(monkeypatch):
     assert b"".join(blocks).count(b"is blank") == number
 
 
-def test_mended_and_imported_again_it_stores_what_its_owner_wrote():
+def test_corrected_and_imported_again_it_stores_what_its_owner_wrote():
     names = ["=cmd|' /C calc'!A0", "-32 SHOP", "@SUM(A1)", '"QUOTED", SHOP', "TWO\r\nLINES", "'APOSTROPHE", "CAFÉ"]
     quoted = ['"' + name.replace('"', '""') + '"' for name in names]
     file = store_file(*[f"A,{name},X{number} " for number, name in enumerate(quoted)])
     assert not import_stores(file).stored
     header, *rows = rejected(file)
-    mended = io.StringIO(newline="")
-    csv.writer(mended).writerows(
+    corrected = io.StringIO(newline="")
+    csv.writer(corrected).writerows(
         [header, *([area, name, store_id.strip(), *rest] for area, name, store_id, *rest in rows)]
     )
-    report = import_stores(BytesIO(mended.getvalue().encode("utf-8-sig")))
+    report = import_stores(BytesIO(corrected.getvalue().encode("utf-8-sig")))
     assert report.stored
     assert report.ignored_columns == ["Line", "Reason"]
     assert list(Store.objects.order_by("store_id").values_list("name", flat=True)) == names
 
 
-def test_unmended_it_is_rejected_again_row_for_row():
+def test_uncorrected_it_is_rejected_again_row_for_row():
     again = b"".join(rejects_csv(store_file("A,,X1", "A,SHOP,-32,X2", "A,SHOP", "A,ONE,X3", "A,TWO,X3")))
     report = import_stores(BytesIO(again))
     assert (report.rows, report.rejected_rows, report.duplicate_ids) == (5, 3, 1)
@@ -135,7 +135,7 @@ def test_what_utf_8_cannot_hold_is_shown_by_its_number():
     assert rejected(file, "utf-7")[1][1] == r"SHOP \ud83d"
 
 
-def test_an_unreadable_file_is_said_at_the_call():
+def test_an_unreadable_file_is_reported_at_the_call():
     with pytest.raises(UnreadableFileError):
         rejects_csv(store_file('A,"TWO,X2'))
 

@@ -16,7 +16,7 @@ from stores.importer import ChangedStore, ImportReport, Progress, import_stores
 from stores.reader import UnreadableFileError
 from stores.rejects import rejects_csv
 
-# Stores that a dry run shows as new, as changed and as missing; the JSON report holds more.
+# Stores that a dry run lists as new, as changed and as missing; the JSON report holds more.
 SHOWN_STORES = 10
 REJECTED = 1
 UNREADABLE = 2
@@ -34,11 +34,11 @@ class Command(BaseCommand):
         parser.add_argument("--encoding", help="of the file; without it UTF-8, or cp1252 where the file is not UTF-8")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="of the report")
         parser.add_argument(
-            "--rejects", type=Path, metavar="FILE", help="write all rejected rows there, to mend and import again"
+            "--rejects", type=Path, metavar="FILE", help="write all rejected rows there, to correct and import again"
         )
         rest = parser.add_mutually_exclusive_group()
         rest.add_argument("--prune", action="store_true", help="delete the stores missing from the file")
-        rest.add_argument("--skip-rejected", action="store_true", help="store the other rows all the same")
+        rest.add_argument("--skip-rejected", action="store_true", help="store the other rows anyway")
 
     def handle(
         self,
@@ -93,16 +93,16 @@ def details(report: ImportReport) -> Iterator[str]:
     """The lines above the summary. Cells are shown quoted and escaped: a file must not steer a terminal."""
     if report.ignored_columns:
         yield f"columns ignored: {', '.join(repr(title) for title in report.ignored_columns)}"
-    for mending in report.mended:
-        yield f"line {mending.line:,}: name {mending.before!r} mended to {mending.after!r}"
-    yield from _more(report.mended_names - len(report.mended), "names mended")
+    for repair in report.mended:
+        yield f"line {repair.line:,}: name {repair.before!r} repaired to {repair.after!r}"
+    yield from _more(report.mended_names - len(report.mended), "names repaired")
     for rejection in report.rejected:
         column = f", {rejection.column!r}" if rejection.column is not None else ""
         yield f"line {rejection.line:,}{column}: {rejection.reason}"
     yield from _more(report.rejected_rows - len(report.rejected), "rows rejected")
     for duplicate in report.duplicates:
         lines = ", ".join(f"{line:,}" for line in duplicate.lines)
-        yield f"store id {duplicate.store_id!r} stands in lines {lines}"
+        yield f"store id {duplicate.store_id!r} is in lines {lines}"
     yield from _more(report.duplicate_ids - len(report.duplicates), "duplicate ids")
     if report.dry_run:
         yield from difference(report)
