@@ -1,12 +1,12 @@
-"""Who may use the service, and how much of it.
+"""Who may use the service, and how much.
 
 ::
 
     authentication.py     a request's credentials -> a user; Bearer (keys and tokens) before the browser's session
-        models.py           ApiKey: a machine's credential, of which the database holds a hash alone
+        models.py           ApiKey: a machine's credential, of which the database holds only a hash
         tokens.py           a person's signed tokens; the only module that knows their library
-    permissions.py        which user, and which scope of a key, an endpoint asks for; the open API
+    permissions.py        which user, and which scope of a key, an endpoint requires; the open API
     throttles.py          requests a minute, failed sign-ins
-    passwords.py          the one way in by password, for the admin and the token endpoint alike
+    passwords.py          the only check of passwords, for the admin and the token endpoint alike
     urls.py -> views.py   tokens for a username and a password
 """

@@ -1,4 +1,4 @@
-"""API keys in the admin: looked at and revoked. Made by `create_api_key` alone, which shows the key once."""
+"""API keys in the admin: viewed and revoked. Only `create_api_key` makes them, and shows the key once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from access.models import ApiKey
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
-    # The hash stands nowhere: it is of no use to anybody who looks.
+    # The hash is not shown: it is of no use to the reader.
     fields = ["name", "user", "prefix", "allows", "created_at", "expires_at", "revoked_at", "last_used_at"]
     list_display = ["name", "user", "prefix", "allows", "expires_at", "revoked_at", "last_used_at"]
     list_select_related = ["user"]

@@ -1,4 +1,4 @@
-"""Who sends a request: by an Authorization header, else by the browser's session, else nobody."""
+"""The user of a request: from an Authorization header, else from the browser's session, else nobody."""
 
 import re
 
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from access import tokens
 from access.models import ApiKey
 
-# RFC 6750, section 3: what answers a request without valid credentials.
+# RFC 6750, section 3: the answer to a request without valid credentials.
 CHALLENGE = 'Bearer realm="Retail Pulse"'
 
 # RFC 6750, section 2.1; the longest of our own is a token of some 300 characters.
@@ -18,7 +18,7 @@ _CREDENTIALS = re.compile(r"bearer +([A-Za-z0-9._~+/-]{1,2000}=*)", re.IGNORECAS
 
 
 class Bearer(BaseAuthentication):
-    """An API key or an access token. Whoever sends the header is held to it: a wrong one makes nobody anonymous."""
+    """An API key or an access token. A request with wrong credentials in the header is refused, never anonymous."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiKey | None] | None:
         """The user, and the key where one was used. Raises AuthenticationFailed."""
@@ -42,14 +42,14 @@ class Bearer(BaseAuthentication):
 
 
 class Session(SessionAuthentication):
-    """Django's session, with its CSRF check for unsafe methods; an expired or forged one is nobody's."""
+    """Django's session, with its CSRF check for unsafe methods; an expired or forged one belongs to nobody."""
 
 
 def _by_key(text: str) -> tuple[User, ApiKey]:
     key = ApiKey.objects.find(text)
     if key is None:
         raise AuthenticationFailed("There is no such API key.")
-    # More is said only to those who hold the whole key.
+    # Only callers who hold the whole key learn the reason.
     if key.revoked_at is not None:
         raise AuthenticationFailed("This API key has been revoked.")
     if key.has_expired:

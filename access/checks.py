@@ -1,4 +1,4 @@
-"""What two settings of access must agree on; run by every management command."""
+"""A check that two settings of access agree; run by every management command."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""API keys: how machines say who they are.
+"""API keys: how machines authenticate.
 
-A key reads `rp_<prefix>_<secret>`. The prefix finds the row, the secret proves that the caller was given the key.
+A key reads `rp_<prefix>_<secret>`. The prefix finds the row, the secret proves that the caller holds the key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PREFIX_BYTES = 6
 SECRET_BYTES = 32
 LONGEST_NAME = 100
-# A key in steady use is written to once in this time, not with every request.
+# The last use of a key in steady use is stored once in this time, not with every request.
 SECONDS_BETWEEN_USES = 60
 
 _KEY = re.compile(rf"rp_([0-9a-f]{{{2 * PREFIX_BYTES}}})_([0-9a-f]{{{2 * SECRET_BYTES}}})")
@@ -35,7 +35,7 @@ class Scope(models.TextChoices):
 
     SUBMIT = "submit"
     READ = "read"
-    # Acts on jobs (cancel, pause, resume, prioritize, retry) and on paused hosts.
+    # Actions on jobs (cancel, pause, resume, prioritize, retry) and on paused hosts.
     MANAGE = "manage"
     # Imports stores, where its user may.
     STORES = "stores"
@@ -43,7 +43,7 @@ class Scope(models.TextChoices):
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def create_for(self, user: User, name: str, scopes: Iterable[Scope], days: int | None = None) -> tuple[ApiKey, str]:
-        """A new key of `user`, which ends after `days` where they are given, and its text, which exists only here."""
+        """A new key of `user`, which expires after `days` if given, and its text, which is kept nowhere else."""
         prefix, secret = secrets.token_hex(PREFIX_BYTES), secrets.token_hex(SECRET_BYTES)
         key = self.create(
             name=name,
@@ -56,23 +56,23 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return key, f"rp_{prefix}_{secret}"
 
     def find(self, text: str) -> ApiKey | None:
-        """The key with this text, valid or not any more; None where no key has it. One query at most.
+        """The key with this text, even if expired or revoked; None where no key has it. One query at most.
 
-        Whether it has expired, and whether its use is worth writing down, is told by the database's clock.
+        The database's clock decides whether it has expired, and whether its use has to be stored.
         """
         match = _KEY.fullmatch(text)
         if match is None:
             return None
         old = Now() - timedelta(seconds=SECONDS_BETWEEN_USES)
-        told = {
+        flags = {
             "has_expired": _is(Q(expires_at__lte=Now())),
             "last_use_is_old": _is(Q(last_used_at=None) | Q(last_used_at__lt=old)),
         }
-        key = self.select_related("user").annotate(**told).filter(prefix=match[1]).first()
+        key = self.select_related("user").annotate(**flags).filter(prefix=match[1]).first()
         return key if key is not None and compare_digest(key.secret_sha256, _hash(match[2])) else None
 
     def revoke(self) -> int:
-        """How many keys this ended; the others had been revoked before."""
+        """How many keys this revoked; the others had been revoked before."""
         return self.filter(revoked_at=None).update(revoked_at=Now())
 
 
@@ -82,7 +82,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=LONGEST_NAME)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     prefix = models.CharField(max_length=2 * PREFIX_BYTES, unique=True)
-    # Unsalted and fast, which would be wrong for a password: of 256 random bits nobody can guess any.
+    # Unsalted and fast, which would be wrong for a password: 256 random bits cannot be guessed.
     secret_sha256 = models.CharField(max_length=64)
     scopes = models.JSONField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -92,7 +92,7 @@ class ApiKey(models.Model):
 
     objects = ApiKeyQuerySet.as_manager()
 
-    # Of keys that `find` found.
+    # Set on keys from `find`.
     has_expired: bool
     last_use_is_old: bool
 
@@ -103,7 +103,7 @@ class ApiKey(models.Model):
         return f"{self.name} (rp_{self.prefix}_…)"
 
     def note_use(self) -> None:
-        """Write down that the key was used, at most once in SECONDS_BETWEEN_USES."""
+        """Store that the key was used, at most once in SECONDS_BETWEEN_USES."""
         if self.last_use_is_old:
             ApiKey.objects.filter(pk=self.pk).update(last_used_at=Now())
 

@@ -1,4 +1,4 @@
-"""The one way in by password: whatever asks Django to authenticate somebody passes here."""
+"""The only check of passwords: every call of Django's `authenticate` passes here."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from access.throttles import SignInAttempts
 
-# Nobody's are longer; hashing them would be the guesser's gain.
+# Real ones are no longer; hashing longer ones would only help an attacker.
 LONGEST_NAME = 150
 LONGEST_PASSWORD = 4096
 

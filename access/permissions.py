@@ -1,4 +1,4 @@
-"""What an endpoint asks of whoever sends a request."""
+"""What an endpoint requires of its caller."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from access.models import ApiKey
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # imports this module, which the settings name
 
-# What proxies add to a request; an open API is meant for callers on its own machine, and a proxy lets others in.
+# What proxies add to a request; an open API is meant for callers on the same machine, and a proxy lets others in.
 FORWARDED_HEADERS = (
     "Forwarded",
     "X-Forwarded-For",
@@ -24,9 +24,9 @@ FORWARDED_HEADERS = (
 
 
 class SignedInOrOpen(BasePermission):
-    """Everybody who has credentials, and everybody else where the API is open.
+    """Callers with credentials, and all others where the API is open.
 
-    Raises NotAuthenticated, so that the answer says why.
+    Raises NotAuthenticated, so that the answer gives the reason.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
@@ -44,7 +44,7 @@ class SignedInOrOpen(BasePermission):
 
 
 class Staff(BasePermission):
-    """People who run the service, by whatever credentials. Raises NotAuthenticated or PermissionDenied."""
+    """People who run the service, with any kind of credentials. Raises NotAuthenticated or PermissionDenied."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not request.user.is_authenticated:
@@ -57,13 +57,13 @@ class Staff(BasePermission):
 
 
 class WithinScope(BasePermission):
-    """A key goes as far as its scopes; sessions and tokens are a person's, who may do everything that is theirs.
+    """A key allows what its scopes say; sessions and tokens belong to people, who may do everything that is theirs.
 
     Every view names its `scope`. Raises PermissionDenied.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        scope = view.scope  # type: ignore[attr-defined]  # a view without one is a mistake, and answers nobody
+        scope = view.scope  # type: ignore[attr-defined]  # a view without one is a mistake, and answers no request
         if isinstance(request.auth, ApiKey) and scope not in request.auth.scopes:
             raise PermissionDenied(f"This API key lacks the scope {scope}, which this request needs.")
         return True

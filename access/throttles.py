@@ -1,8 +1,8 @@
-"""How often: requests per minute, and failed sign-ins.
+"""Limits: requests per minute, and failed sign-ins.
 
 Counted in fixed windows of the wall clock, which several processes share if they share a cache (CACHE_URL): one
-`incr` per request, 0.02 ms, where the framework's own list of 6,000 times costs 0.45 ms. The price is that up to
-twice the limit passes within a minute that lies across two windows.
+`incr` per request, 0.02 ms, where the framework's own list of 6,000 times costs 0.45 ms. In exchange, up to twice
+the limit passes within a minute that spans two windows.
 """
 
 import logging
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# An address may stand for an office full of people, each with a limit of their own.
+# An address may be that of an office full of people, each with their own limit.
 FAILURES_OF_ONE_ADDRESS = 5
-# How long an address stays known from which a name signed in.
+# How long an address from which a name signed in stays known.
 KNOWN_SECONDS = 30 * 86_400
 
 
 class TooOften(APIException):
-    """`wait` seconds from now there is room again."""
+    """`wait` seconds from now requests are answered again."""
 
     status_code = 429
 
@@ -40,7 +40,7 @@ class TooOften(APIException):
 
 
 class RequestRate(BaseThrottle):
-    """API_RATE_PER_MINUTE requests for each user, and for each address without one; 0 is no limit."""
+    """API_RATE_PER_MINUTE requests for each user, and for each address of requests without a user; 0 is no limit."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """True, or raises TooOften."""
@@ -55,9 +55,9 @@ class SignInAttempts:
     """The attempts to sign in with one name from one address, within LOGIN_WINDOW_SECONDS.
 
     LOGIN_FAILURES may fail for a name, five times as many from an address. An attempt is counted before its password
-    is looked at, so that many at once cannot pass together, and taken back when the password was right. Refused
-    attempts do not lengthen anything: the window ends when it ends. A stranger who keeps guessing can thereby keep a
-    name shut, but not to an address from which that name has signed in before.
+    is checked, so that many at once cannot pass together, and uncounted when the password was right. Refused attempts
+    do not prolong the window. An attacker who keeps guessing can thereby lock a name, but not for an address from
+    which that name has signed in before.
     """
 
     def __init__(self, request: HttpRequest, name: str) -> None:
@@ -79,7 +79,7 @@ class SignInAttempts:
         try:
             cache.set(self._known, True, KNOWN_SECONDS)
             cache.delete(_window(f"sign-in:{self._name}", seconds))
-            # Only this attempt: else somebody with an account of their own could guess at others for ever.
+            # Only this attempt: else somebody with an account could guess at others for ever.
             cache.decr(_window(f"sign-in:{self._address}", seconds))
         except ValueError:
             pass  # its window ended meanwhile
@@ -102,7 +102,7 @@ class SignInAttempts:
 def client_address(request: HttpRequest) -> str:
     """The address that opened the connection, or, behind PROXIES proxies of ours, the one that the outermost saw.
 
-    Each of them appends to X-Forwarded-For whom it heard from; what stands before their entries anybody can claim.
+    Each of them appends its caller's address to X-Forwarded-For; what precedes their entries can be forged.
     """
     heard = request.headers.get("X-Forwarded-For", "").split(",")
     if 0 < settings.PROXIES <= len(heard):
@@ -117,7 +117,7 @@ def _principal(request: Request) -> str:
 
 
 def _digest(text: str) -> str:
-    """A part of a cache's key, whatever the text holds and however long it is."""
+    """A part of a cache key, for text of any content and length."""
     return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -128,8 +128,8 @@ def _count(name: str, seconds: int) -> int:
         return 1 if cache.add(key, 1, seconds) else int(cache.incr(key))
     except ValueError:
         return 1  # it ended between the two
-    except Exception as error:  # noqa: BLE001 - each cache's library has errors of its own
-        # Without its cache the service goes on, uncounted: nobody should be locked out by a cache.
+    except Exception as error:  # noqa: BLE001 - each cache's library has its own errors
+        # Without its cache the service continues, uncounted: a cache must not lock anybody out.
         logger.warning("cache not available, requests are not counted", extra={"error": str(error)})
         return 0
 
@@ -144,5 +144,5 @@ def _left(seconds: int) -> int:
 
 
 def _now() -> float:
-    """The wall clock: the processes that share a cache have no other in common."""
+    """The wall clock: the only one that processes with a shared cache have in common."""
     return time.time()

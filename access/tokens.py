@@ -1,10 +1,10 @@
-"""Signed tokens for people, by djangorestframework-simplejwt, which no other module knows.
+"""Signed tokens for people, by djangorestframework-simplejwt, which only this module uses.
 
 It is imported where it is used, because it imports Django's test framework.
 
 An access token opens the API for JWT_ACCESS_SECONDS, a refresh token gets further access tokens for
-JWT_REFRESH_SECONDS. Nothing is stored: a token ends by its time, when its user is deactivated or deleted, and when
-the password changes.
+JWT_REFRESH_SECONDS. Nothing is stored: a token ends when it expires, when its user is deactivated or deleted, and
+when the password changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 if TYPE_CHECKING:
     from rest_framework_simplejwt.tokens import Token
 
-# Of whom the token speaks, and by which password: a keyed hash of Django's, as in its sessions.
+# The token's user, and a keyed hash of their password by Django, as in its sessions.
 USER_CLAIM = "user_id"
 PASSWORD_CLAIM = "password_hmac"  # noqa: S105 - the claim's name
 
@@ -35,7 +35,7 @@ class Tokens:
 
 
 def issue(user: User) -> Tokens:
-    """A pair of tokens for somebody who has just shown their password."""
+    """A pair of tokens for a user whose password has just been checked."""
     from rest_framework_simplejwt.tokens import RefreshToken
 
     refresh = RefreshToken()
@@ -54,7 +54,7 @@ def renew(refresh: str) -> str:
 
 
 def user_of(access: str) -> User:
-    """Whom an access token stands for. One query. Raises InvalidToken."""
+    """The user of an access token. One query. Raises InvalidToken."""
     from rest_framework_simplejwt.tokens import AccessToken
 
     return _user(_read(AccessToken, access))
@@ -64,13 +64,13 @@ def _read[Kind: Token](kind: type[Kind], text: str) -> Kind:
     try:
         return kind(text)  # type: ignore[arg-type]  # takes text, although its annotation says Token
     except (TokenError, RecursionError) as error:
-        # RecursionError: the header is parsed before the signature is looked at, however deep its lists go.
+        # RecursionError: the header is parsed before the signature is checked, however deep its lists go.
         raise InvalidToken from error
 
 
 def _user(token: Token) -> User:
     user = User.objects.filter(pk=token[USER_CLAIM], is_active=True).first()
-    # A database that was restored, or a key shared with another one, may bring a stranger's number.
+    # A database that was restored, or a key shared with another one, may bring another user's number.
     if user is None or not compare_digest(token[PASSWORD_CLAIM], user.get_session_auth_hash()):
         raise InvalidToken
     return user

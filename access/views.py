@@ -13,8 +13,8 @@ from access import tokens
 from access.authentication import CHALLENGE
 
 
-class _Door(APIView):
-    """Asks for no credentials but those in the body."""
+class _TokenView(APIView):
+    """Requires no credentials but those in the body."""
 
     http_method_names = ["post"]
     authentication_classes = []
@@ -25,7 +25,7 @@ class _Door(APIView):
         return CHALLENGE
 
 
-class Token(_Door):
+class Token(_TokenView):
     def post(self, request: Request) -> Response:
         username, password = _read(request, "username", "password")
         user = authenticate(request._request, username=username, password=password)
@@ -35,7 +35,7 @@ class Token(_Door):
         return Response({"access": pair.access, "refresh": pair.refresh})
 
 
-class Refresh(_Door):
+class Refresh(_TokenView):
     def post(self, request: Request) -> Response:
         (refresh,) = _read(request, "refresh")
         try:

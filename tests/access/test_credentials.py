@@ -167,7 +167,7 @@ def test_a_session_opens_what_its_csrf_token_covers(person, endpoint):
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_wrong_key_is_not_mended_by_a_session(person, endpoint):
+def test_a_wrong_key_is_not_replaced_by_a_session(person, endpoint):
     client = Client()
     client.force_login(person)
 
@@ -175,7 +175,7 @@ def test_a_wrong_key_is_not_mended_by_a_session(person, endpoint):
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_on_an_open_api_a_proxy_opens_nothing_for_strangers_but_for_whoever_has_credentials(settings, person, endpoint):
+def test_on_an_open_api_a_proxy_opens_nothing_but_for_callers_with_credentials(settings, person, endpoint):
     settings.API_OPEN = True
     proxied = {"x_forwarded_for": "203.0.113.9"}
 

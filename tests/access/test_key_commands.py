@@ -30,7 +30,7 @@ def test_the_key_alone_is_on_standard_output_and_works():
     assert (key.name, key.scopes, key.expires_at) == ("till", ["read", "submit"], None)
 
 
-def test_without_a_user_the_key_has_one_of_its_own_that_nobody_can_sign_in_as():
+def test_without_a_user_the_key_has_its_own_that_nobody_can_sign_in_as():
     create("till", "--scope", "read")
 
     user = ApiKey.objects.get().user

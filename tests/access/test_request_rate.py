@@ -82,7 +82,7 @@ def test_the_token_endpoint_counts_too(person):
     assert_refused(response, 429)
 
 
-def test_who_may_not_ask_at_all_is_told_so_however_often():
+def test_a_caller_without_access_is_refused_as_such_however_often():
     assert {API().visits().status_code for _ in range(5)} == {401}
 
 

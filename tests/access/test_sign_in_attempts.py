@@ -1,4 +1,4 @@
-"""How often may a password be guessed, and can guessing shut anybody out?"""
+"""How often may a password be guessed, and can guessing lock anybody out?"""
 
 import pytest
 from django.contrib.auth.models import User
@@ -92,7 +92,7 @@ def test_signing_in_with_ones_own_password_buys_no_further_guesses():
     assert statuses == [401] * 15 + [429]
 
 
-def test_a_guesser_elsewhere_shuts_a_name_to_strangers_but_not_to_where_it_signed_in_before():
+def test_a_guesser_elsewhere_locks_a_name_for_strangers_but_not_where_it_signed_in_before():
     assert by_token("staff", "correct horse", HERE).status_code == 200
     wrong(by_token, 4, address=ELSEWHERE)
 

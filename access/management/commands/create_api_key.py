@@ -11,7 +11,7 @@ LONGEST_DAYS = 3650
 
 
 class Command(BaseCommand):
-    help = "Make an API key and show it, once: the database keeps a hash alone."
+    help = "Make an API key and show it, once: the database keeps only a hash."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", help="what the key is for, such as till-42")
