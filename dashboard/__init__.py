@@ -1,1 +1,1 @@
-"""The pages that people look at: server-rendered, live where there is something to see, read through querysets."""
+"""The pages for people: server-rendered, live where something changes, read through querysets."""

@@ -1,4 +1,4 @@
-"""Light, dark, or as the system has it: kept in a cookie, so that the server's first byte already knows."""
+"""Light, dark, or as the system is set: kept in a cookie, so that the page is right from its first byte."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -10,7 +10,7 @@ APPEARANCES = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
 
 def appearance_of(request: HttpRequest | None) -> str:
-    """One of APPEARANCES; what a cookie says otherwise is `system`."""
+    """One of APPEARANCES; any other value of the cookie is `system`."""
     chosen = request.COOKIES.get(COOKIE, "") if request else ""
     return chosen if chosen in APPEARANCES else "system"
 

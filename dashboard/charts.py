@@ -12,15 +12,15 @@ from dashboard import words
 from jobs.reporting.throughput import Throughput
 
 HEIGHT = 150
-# Room above the plot for the highest line's label, and below for the times.
+# Pixels above the plot for the highest line's label, and below for the times.
 TOP, BOTTOM = 16, 18
-# Of a column's share of the width; the rest is the gap to the next.
+# The filled part of a column's share of the width; the rest is the gap to the next.
 FILLED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`x` and `width` in percent; `y` and heights in pixels, the failed images stand on the completed ones."""
+    """`x` and `width` in percent; `y` and heights in pixels, the failed images are drawn above the completed ones."""
 
     x: float
     width: float
@@ -90,16 +90,16 @@ def columns(
 ) -> Columns:
     """Stacked columns of (completed, failed) images, one for each interval that begins at `starts`.
 
-    `key` is what the page's ids begin with. Raises ValueError where there is no interval, or not a count for each.
+    `key` is the prefix of the page's ids. Raises ValueError where there is no interval, or not one count for each.
     """
     if not starts or len(starts) != len(counts):
         raise ValueError(f"{len(starts)} intervals with {len(counts)} counts: there must be a count for each.")
     highest = nice(max(completed + failed for completed, failed in counts))
-    room = HEIGHT - TOP - BOTTOM
+    inner = HEIGHT - TOP - BOTTOM
     share = 100 / len(starts)
     drawn = []
     for number, (completed, failed) in enumerate(counts):
-        up, more = room * completed / highest, room * failed / highest
+        up, more = inner * completed / highest, inner * failed / highest
         base = HEIGHT - BOTTOM
         drawn.append(
             Column(
@@ -119,19 +119,19 @@ def columns(
         f"the most were {sum(counts[most]):,} from {_time(starts[most], days)}.",
         drawn,
         _times([*starts, end], days),
-        [Tick(round(HEIGHT - BOTTOM - room * part, 2), f"{highest * part:,g}") for part in _lines(highest)],
+        [Tick(round(HEIGHT - BOTTOM - inner * part, 2), f"{highest * part:,g}") for part in _lines(highest)],
         [Row(_time(start, days), *count) for start, count in zip(starts, counts, strict=True) if any(count)],
     )
 
 
-def throughput(told: Throughput, key: str = "throughput") -> Columns:
+def throughput(measured: Throughput, key: str = "throughput") -> Columns:
     """A job's images over time."""
     return columns(
         key,
-        f"Images per {words.duration(told.seconds)}",
-        [each.start for each in told.intervals],
-        [(each.completed, each.failed) for each in told.intervals],
-        told.seconds,
+        f"Images per {words.duration(measured.seconds)}",
+        [each.start for each in measured.intervals],
+        [(each.completed, each.failed) for each in measured.intervals],
+        measured.seconds,
     )
 
 
@@ -167,7 +167,7 @@ def nice(most: int) -> int:
 
 
 def _lines(highest: int) -> tuple[float, ...]:
-    """Where lines are drawn, as parts of the height: the half of an odd number would be no number of images."""
+    """Where lines are drawn, as parts of the height: half of an odd number would not be a number of images."""
     return (1,) if highest % 2 else (0.5, 1)
 
 

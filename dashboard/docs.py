@@ -1,4 +1,4 @@
-"""The pages that links in our own answers lead to: what a code means, and what a refusal means. For everybody."""
+"""The pages that links in the API's answers lead to: what a code means, and what a refusal means. Open to everybody."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,7 +10,7 @@ from jobs.error_help import FAMILIES, explain, explanations
 
 @require_safe
 def errors_page(request: HttpRequest) -> HttpResponse:
-    """Why images fail: every code under an anchor of its own name, `#http_404` too."""
+    """Why images fail: every code under an anchor with its name, `#http_404` included."""
     families = [(family, [explain(f"http_{status}") for status in family.statuses]) for family in FAMILIES]
     context = {"explanations": explanations(), "families": families}
     return render(request, "dashboard/docs_errors.html", context)

@@ -1,4 +1,4 @@
-"""What a page's address asks for; the same words as in the API."""
+"""The filters in a page's address; the same words as in the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ class JobFilter:
 
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> "JobFilter":
-        """What is not understood is left out, as if it had not been asked: a page always shows something."""
+        """What is not understood is left out, as if it were absent: a page always shows something."""
         stage = parameters.get("stage", "")
         known = {*JobState.values, *JobOutcome.values}
         return cls(stage if stage in known else "", parameters.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH])
 
     @property
     def query(self) -> str:
-        """As it stands in an address."""
+        """The query string of an address."""
         return urlencode({name: value for name, value in (("stage", self.stage), ("q", self.q)) if value})
 
     def of(self, user: User | AnonymousUser) -> JobQuerySet:
@@ -55,7 +55,7 @@ class JobFilter:
 
 
 def read_image_filter(parameters: Mapping[str, str]) -> ImageFilter:
-    """The filter of a page of images. An empty host or area is a group of its own, an empty state or code is none."""
+    """The filter of a page of images. An empty host or area is a value to filter by; an empty state or code is none."""
     state = parameters.get("state", "")
     return ImageFilter(
         state=state if state in ImageState.values else None,

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
-# Of an address: its host and the end of its path tell images apart, the middle does not.
+# The host and the end of the path distinguish images, the middle does not.
 SHORT_URL = 56
 
 
@@ -23,7 +23,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 9.95:
         return f"{seconds:.1f} s".replace(".0 ", " ")
     left = round(seconds)
-    # What is smaller than the second unit would only look exact.
+    # More units would only look exact.
     first = next(at for at, (_, size) in enumerate(_UNITS) if left >= size)
     parts = []
     for unit, size in _UNITS[first : first + 2]:
@@ -36,7 +36,7 @@ def duration(seconds: float | None) -> str:
 def age(moment: datetime | None) -> SafeString:
     """`<time>` that says how long ago or in how long, with the instant itself as its title.
 
-    By this machine's clock: a second's difference to the database's does not show in words as coarse as these.
+    By this machine's clock: a difference of a second to the database's does not show in text as coarse as this.
     """
     if moment is None:
         return SafeString("")
@@ -61,7 +61,7 @@ def clock(moment: datetime) -> SafeString:
 
 
 def soon(moment: datetime) -> SafeString:
-    """`<time>` with the time of day to the second; what lies so near that the minute says little. UTC."""
+    """`<time>` with the time of day to the second; for moments so near that minutes are too coarse. UTC."""
     return _time(moment, f"{moment:%H:%M:%S}")
 
 
@@ -91,12 +91,12 @@ def thousands(number: int | None) -> str:
 
 
 def query(parts: Mapping[str, str]) -> str:
-    """As it stands in an address; the template escapes its ampersands."""
+    """The query string of an address; the template escapes its ampersands."""
     return urlencode(parts)
 
 
 def short_url(url: str) -> str:
-    """Host and end of the path, at most SHORT_URL characters; an address that cannot be read is only cut."""
+    """Host and end of the path, at most SHORT_URL characters; an address that cannot be parsed is only cut."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,6 +1,6 @@
-"""What a person does to jobs: the move in the queue, its line in the job's history, and the wake-up, in one call.
+"""Actions of people on jobs: the move in the queue, its line in the job's history, and the wake-up, in one call.
 
-Whoever lets people act calls this: the API, the dashboard, the admin, the commands.
+Everything through which people act calls this: the API, the dashboard, the commands.
 """
 
 import logging
@@ -21,17 +21,17 @@ from jobs.queue import NotPossible, Retried
 logger = logging.getLogger(__name__)
 
 Verb = JobAction.Verb
-# An act on many jobs ends after so long, and says how many are left: a browser waits no longer.
+# An action on many jobs stops after this time and reports how many jobs are left: a browser waits no longer.
 MOST_SECONDS = 20.0
 type Person = User | AnonymousUser | None
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPreview:
-    """What a retry by this filter would meet: `matching = retryable + permanent + unknown_store`, always.
+    """The failed images that a retry would match: `matching = retryable + permanent + unknown_store`, always.
 
-    `retryable`: another attempt may help. `permanent`: only once the cause is mended. `unknown_store`: not before the
-    store is imported; these are never reopened.
+    `retryable`: another attempt may help. `permanent`: only once the cause is repaired. `unknown_store`: not before
+    the store is imported; these are never reopened.
     """
 
     matching: int
@@ -41,7 +41,7 @@ class RetryPreview:
 
 
 @dataclass(slots=True)
-class ActedOnMany:
+class BulkResult:
     """The result of an action on many jobs: done to `jobs`, which moved `images` of `moved` of them; `refused` says why
     not, by job; `left` were not reached in time."""
 
@@ -54,32 +54,32 @@ class ActedOnMany:
 
 def cancel(job_id: int, by: Person) -> int:
     """See `queue.cancel`, whose errors are raised; returns how many images were canceled."""
-    return _act(job_id, Verb.CANCEL, by, lambda: queue.cancel(job_id))
+    return _perform(job_id, Verb.CANCEL, by, lambda: queue.cancel(job_id))
 
 
 def pause(job_id: int, by: Person) -> int:
     """See `queue.pause`, whose errors are raised; returns how many images are held."""
-    return _act(job_id, Verb.PAUSE, by, lambda: queue.pause(job_id))
+    return _perform(job_id, Verb.PAUSE, by, lambda: queue.pause(job_id))
 
 
 def resume(job_id: int, by: Person) -> int:
-    """See `queue.resume`, whose errors are raised; returns how many images were let go."""
-    return _act(job_id, Verb.RESUME, by, lambda: queue.resume(job_id))
+    """See `queue.resume`, whose errors are raised; returns how many images were released."""
+    return _perform(job_id, Verb.RESUME, by, lambda: queue.resume(job_id))
 
 
 def prioritize(job_id: int, priority: int, by: Person) -> int:
     """See `queue.prioritize`, whose errors are raised; returns how many images were moved."""
-    return _act(job_id, Verb.PRIORITIZE, by, lambda: queue.prioritize(job_id, priority), priority=priority)
+    return _perform(job_id, Verb.PRIORITIZE, by, lambda: queue.prioritize(job_id, priority), priority=priority)
 
 
-def retry(job_id: int, by: Person, which: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
-    """See `queue.retry`, whose errors are raised. A retry that reopens nothing leaves no line in the history."""
-    which = which or ImageFilter()
+def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
+    """See `queue.retry`, whose errors are raised. A retry that reopens nothing adds no line to the history."""
+    image_filter = image_filter or ImageFilter()
     with transaction.atomic():
-        retried = queue.retry(job_id, which, only_retryable=only_retryable)
+        retried = queue.retry(job_id, image_filter, only_retryable=only_retryable)
         if retried.reopened:
             # The key is stored and shown by the API: it stays what the rows of earlier releases have.
-            parameters = {**which.parts, **({"only_promising": True} if only_retryable else {})}
+            parameters = {**image_filter.parts, **({"only_promising": True} if only_retryable else {})}
             _note(job_id, Verb.RETRY, by, retried.reopened, parameters)
     return retried
 
@@ -87,7 +87,7 @@ def retry(job_id: int, by: Person, which: ImageFilter | None = None, *, only_ret
 def resume_host(name: str, by: Person) -> bool:
     """Have a paused host ("photos.example:443") tried again at once. Returns whether it was paused.
 
-    It belongs to no job, so the log alone remembers who did it.
+    It belongs to no job, so only the log records who did it.
     """
     resumed = queue.resume_host(name)
     if resumed:
@@ -97,8 +97,8 @@ def resume_host(name: str, by: Person) -> bool:
     return resumed
 
 
-def preview_retry(job_id: int, which: ImageFilter | None = None) -> RetryPreview:
-    return _preview(ImageResult.objects.filter(job_id=job_id).matching(which or ImageFilter()))
+def preview_retry(job_id: int, image_filter: ImageFilter | None = None) -> RetryPreview:
+    return _preview(ImageResult.objects.filter(job_id=job_id).matching(image_filter or ImageFilter()))
 
 
 def preview_retry_of_all(jobs: QuerySet[Job]) -> RetryPreview:
@@ -112,34 +112,34 @@ def _preview(images: ImageResultQuerySet) -> RetryPreview:
     return RetryPreview(matching, retryable, matching - retryable - unknown_store, unknown_store)
 
 
-def act_on_all(jobs: QuerySet[Job], act: Callable[[int], int], seconds: float = MOST_SECONDS) -> ActedOnMany:
-    """Do the same to every one of `jobs`, each in a transaction of its own, the oldest first, for so long.
+def act_on_all(jobs: QuerySet[Job], perform: Callable[[int], int], seconds: float = MOST_SECONDS) -> BulkResult:
+    """Do the same to every one of `jobs`, each in its own transaction, the oldest first, for at most `seconds`.
 
-    `act` takes a job's id and returns how many images it moved; what a job's state does not allow is collected.
+    `perform` takes a job's id and returns how many images it moved; what a job's state does not allow is collected.
     """
-    acted = ActedOnMany()
+    result = BulkResult()
     end = monotonic() + seconds
     job_ids = list(jobs.order_by("pk").values_list("pk", flat=True))
     for number, job_id in enumerate(job_ids):
         if monotonic() >= end:
-            acted.left = len(job_ids) - number
+            result.left = len(job_ids) - number
             break
         try:
-            images = act(job_id)
+            images = perform(job_id)
         except NotPossible as error:
-            acted.refused[job_id] = str(error)
+            result.refused[job_id] = str(error)
         except Job.DoesNotExist:
-            continue  # deleted since
+            continue  # deleted meanwhile
         else:
-            acted.jobs += 1
-            acted.moved += bool(images)
-            acted.images += images
-    return acted
+            result.jobs += 1
+            result.moved += bool(images)
+            result.images += images
+    return result
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """What a button does that people press on jobs: `effect` is said before, `after` of the images that were moved."""
+class Action:
+    """What a button does to jobs: `effect` describes it beforehand, `after` afterwards the images that were moved."""
 
     verb: JobAction.Verb
     title: str
@@ -152,26 +152,28 @@ def _retry_all(job_id: int, by: Person) -> int:
     return retry(job_id, by).reopened
 
 
-CANCEL = Act(
+CANCEL = Action(
     Verb.CANCEL,
     "Cancel jobs",
-    "Images that nobody has in hand will not be fetched; they fail as canceled. What was found stays.",
+    "Images that are not in flight will not be fetched; they fail as canceled. Results are kept.",
     "will not be fetched",
     cancel,
 )
-PAUSE = Act(Verb.PAUSE, "Pause jobs", "No more images will be claimed until the jobs are resumed.", "will wait", pause)
-RESUME = Act(Verb.RESUME, "Resume jobs", "The jobs go on where they stood in the queue.", "will go on", resume)
-RETRY = Act(
+PAUSE = Action(
+    Verb.PAUSE, "Pause jobs", "No more images will be claimed until the jobs are resumed.", "will wait", pause
+)
+RESUME = Action(Verb.RESUME, "Resume jobs", "The jobs continue at their place in the queue.", "will go on", resume)
+RETRY = Action(
     Verb.RETRY,
     "Retry failed images",
     "Every failed image will be tried again, except those whose store is still unknown.",
     "will be tried again",
     _retry_all,
 )
-ACTS = {act.verb.value: act for act in (PAUSE, RESUME, CANCEL, RETRY)}
+ACTIONS = {action.verb.value: action for action in (PAUSE, RESUME, CANCEL, RETRY)}
 
 
-def _act(job_id: int, verb: JobAction.Verb, by: Person, move: Callable[[], int], **parameters: object) -> int:
+def _perform(job_id: int, verb: JobAction.Verb, by: Person, move: Callable[[], int], **parameters: object) -> int:
     with transaction.atomic():
         images = move()
         _note(job_id, verb, by, images, parameters)

@@ -1,1 +1,1 @@
-"""One module a page: what it reads, what it shows, what it lets people do."""
+"""One module for each page: what it reads, what it shows, what people can do there."""

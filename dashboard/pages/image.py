@@ -1,4 +1,4 @@
-"""One image: what became of it, every attempt with its evidence, what its code means and whether a retry can help."""
+"""One image: its result, every attempt with its evidence, what its code means and whether a retry can help."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""One job: where it stands, live; what failed, in groups; its images, page by page; and what people may do."""
+"""One job: its status, live; what failed, in groups; its images, page by page; and the actions on it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.filters import read_image_filter
 from dashboard.pages import paused_hosts
 from jobs import actions
-from jobs.actions import ACTS
+from jobs.actions import ACTIONS
 from jobs.models import ImageResult, Job
 from jobs.queue import NotPossible
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
@@ -29,7 +29,7 @@ MOST_ACTIONS = 20
 
 
 def find_job(request: HttpRequest, job_id: int) -> Job:
-    """The job `with_running`; somebody else's is not found either."""
+    """The job `with_running`; another user's is not found either."""
     job = Job.objects.visible_to(request.user).with_running().select_related("owner").filter(pk=job_id).first()
     if job is None:
         raise Http404(f"There is no job {job_id} that you may see.")
@@ -43,13 +43,13 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     job = find_job(request, job_id)
     part = request.GET.get("part")
     context: dict[str, Any] = {"job": job}
-    if part in (None, "standing"):
-        context |= _standing(job)
+    if part in (None, "status"):
+        context |= _status(job)
     if part in (None, "failures"):
         context |= {"failures": failures(job.pk)}
     if part in (None, "images"):
         context |= _images(job, request)
-    if part in ("standing", "failures", "images"):
+    if part in ("status", "failures", "images"):
         return render(request, f"dashboard/job/{part}.html", context)
     context |= {
         "store_errors": job.store_errors[:MOST_STORE_ERRORS],
@@ -59,7 +59,7 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     return render(request, "dashboard/job/page.html", context)
 
 
-def _standing(job: Job) -> dict[str, Any]:
+def _status(job: Job) -> dict[str, Any]:
     may = {
         "pause": job.state in (JobState.QUEUED, JobState.RUNNING),
         "resume": job.state == JobState.PAUSED,
@@ -76,16 +76,16 @@ def _standing(job: Job) -> dict[str, Any]:
 
 
 def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
-    """One page, in submission order; read by key, so that page 1,000 costs what the first one does."""
-    which = read_image_filter(request.GET.dict())
-    images = ImageResult.objects.in_order_of(job.pk).matching(which).select_related("visit").defer("gpu_result")
+    """One page, in submission order; paged by key, so that page 1,000 costs as much as the first."""
+    image_filter = read_image_filter(request.GET.dict())
+    images = ImageResult.objects.in_order_of(job.pk).matching(image_filter).select_related("visit").defer("gpu_result")
     after = request.GET.get("after", "")
     if after.isascii() and after.isdecimal() and len(after) < 19:
         images = images.filter(pk__gt=int(after))
     found = list(images[: IMAGES + 1])
     stores = {store.store_id: store for store in Store.objects.known(image.visit.store_id for image in found)}
     return {
-        "which": which,
+        "image_filter": image_filter,
         "images": [(image, stores.get(image.visit.store_id)) for image in found[:IMAGES]],
         "after": after,
         "next": found[IMAGES - 1].pk if len(found) > IMAGES else None,
@@ -96,18 +96,18 @@ def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
 @require_POST
 @login_required
 def act(request: HttpRequest, job_id: int) -> HttpResponse:
-    """Pause, resume, cancel or prioritize one job. A cancel asks once more."""
+    """Pause, resume, cancel or prioritize one job. A cancel asks for confirmation."""
     job = find_job(request, job_id)
     page = reverse("dashboard:job", args=[job.pk])
     verb = request.POST.get("act", "")
     if verb == "cancel" and "confirmed" not in request.POST:
-        return render(request, "dashboard/job/confirm_cancel.html", {"job": job, "act": ACTS["cancel"], "back": page})
+        return render(request, "dashboard/job/confirm_cancel.html", {"job": job, "back": page})
     try:
         if verb == "prioritize":
             messages.success(request, _prioritize(job, request))
         elif verb in ("pause", "resume", "cancel"):
-            images = ACTS[verb].do(job.pk, request.user)
-            messages.success(request, f"{images:,} image{pluralize(images)} {ACTS[verb].after}.")
+            images = ACTIONS[verb].do(job.pk, request.user)
+            messages.success(request, f"{images:,} image{pluralize(images)} {ACTIONS[verb].after}.")
         else:
             messages.warning(request, "Choose what to do with the job.")
     except NotPossible as error:
@@ -118,7 +118,7 @@ def act(request: HttpRequest, job_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def resume_host(request: HttpRequest, job_id: int) -> HttpResponse:
-    """Try a host again that images of this job wait for; it may do others good as well, and nobody harm."""
+    """Try a host again that images of this job wait for. Other jobs that wait for it benefit, and none is harmed."""
     job = find_job(request, job_id)
     host = request.POST.get("host", "")
     if "\0" not in host and ImageResult.objects.deferred().filter(job=job, waits_for=host).exists():
@@ -140,16 +140,21 @@ def _prioritize(job: Job, request: HttpRequest) -> str:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def retry(request: HttpRequest, job_id: int) -> HttpResponse:
-    """First what a retry by this filter would meet; sent from there, the retry."""
+    """By GET, a preview of the retry with this filter; by POST from there, the retry."""
     job = find_job(request, job_id)
     asked = request.POST if request.method == "POST" else request.GET
-    which = read_image_filter(asked.dict())
+    image_filter = read_image_filter(asked.dict())
     page = reverse("dashboard:job", args=[job.pk])
     if request.method != "POST":
-        context = {"job": job, "which": which, "preview": actions.preview_retry(job.pk, which), "back": page}
+        context = {
+            "job": job,
+            "image_filter": image_filter,
+            "preview": actions.preview_retry(job.pk, image_filter),
+            "back": page,
+        }
         return render(request, "dashboard/job/retry.html", context)
     only_retryable = asked.get("what") != "all"
-    retried = actions.retry(job.pk, request.user, which, only_retryable=only_retryable)
+    retried = actions.retry(job.pk, request.user, image_filter, only_retryable=only_retryable)
     said = f"{retried.reopened:,} image{pluralize(retried.reopened)} will be tried again."
     if retried.still_unknown:
         said += f" Left failed, because their store is still unknown: {retried.still_unknown:,}."

@@ -10,14 +10,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.filters import LONGEST_SEARCH, JobFilter
 from jobs import actions
-from jobs.actions import ACTS, RETRY
-from jobs.models import ImageResult
+from jobs.actions import ACTIONS, RETRY
 from jobs.reporting.hosts import waits
 from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState
 
 ROWS = 50
-# Refusals spelled out after an action on many jobs.
+# Refusals listed after an action on many jobs.
 MOST_REFUSALS = 5
 # Jobs named on the page that asks for confirmation.
 MOST_NAMED = 20
@@ -26,7 +25,7 @@ MOST_NAMED = 20
 @require_safe
 @login_required
 def job_list(request: HttpRequest) -> HttpResponse:
-    """Newest first, by key; a fragment alone where the page asks for its rows again."""
+    """Newest first, by key; only the rows where the page refreshes itself."""
     asked = JobFilter.read(request.GET.dict())
     jobs = asked.of(request.user).select_related("owner").order_by("-pk")
     before = request.GET.get("before", "")
@@ -44,7 +43,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "estimates": estimates(rows, waiting),
         "before": before,
         "next": rows[-1].pk if len(found) > len(rows) else None,
-        "acts": ACTS.values(),
+        "actions": ACTIONS.values(),
     }
     fragment = request.headers.get("HX-Request") == "true"
     return render(request, "dashboard/jobs/rows.html" if fragment else "dashboard/jobs/list.html", context)
@@ -53,11 +52,11 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def act_on_matching(request: HttpRequest) -> HttpResponse:
-    """Do the same to every job that matches: first the page that says to how many, then, confirmed, the act."""
+    """Do the same to every job that matches: first ask with their number, then, once confirmed, do it."""
     asked = JobFilter.read(request.POST.dict())
-    act = ACTS.get(request.POST.get("act", ""))
+    action = ACTIONS.get(request.POST.get("act", ""))
     page = f"{reverse('dashboard:jobs')}?{asked.query}"
-    if act is None:
+    if action is None:
         messages.warning(request, "Choose what to do with the jobs.")
         return redirect(page)
     jobs = asked.of(request.user)
@@ -65,25 +64,25 @@ def act_on_matching(request: HttpRequest) -> HttpResponse:
         count = jobs.count()
         context = {
             "asked": asked,
-            "act": act,
+            "action": action,
             "count": count,
             "named": jobs.order_by("pk")[:MOST_NAMED],
             "more": max(0, count - MOST_NAMED),
-            "preview": actions.preview_retry_of_all(jobs) if act is RETRY else None,
+            "preview": actions.preview_retry_of_all(jobs) if action is RETRY else None,
             "back": page,
         }
         return render(request, "dashboard/jobs/confirm.html", context)
-    # Counted before: a job may match its filter no longer once its other images are tried again.
-    unknown = ImageResult.objects.filter(job__in=jobs.values("pk")).of_unknown_stores().count() if act is RETRY else 0
-    acted = actions.act_on_all(jobs, lambda job_id: act.do(job_id, request.user))
+    # Counted before: a job may match the filter no longer once its other images are tried again.
+    unknown = actions.preview_retry_of_all(jobs).unknown_store if action is RETRY else 0
+    acted = actions.act_on_all(jobs, lambda job_id: action.do(job_id, request.user))
     number = acted.moved or acted.jobs
     of = f"{acted.images:,} image{pluralize(acted.images)} of {number:,} job{pluralize(number)}"
     if not acted.jobs:
         messages.warning(request, "No job was changed.")
-    elif act is RETRY and not acted.images:
-        messages.warning(request, f"No image {act.after}.")
+    elif action is RETRY and not acted.images:
+        messages.warning(request, f"No image {action.after}.")
     else:
-        messages.success(request, f"{of} {act.after}.")
+        messages.success(request, f"{of} {action.after}.")
     if unknown:
         messages.warning(request, f"Left failed, because their store is still unknown: {unknown:,}.")
     for sentence in list(acted.refused.values())[:MOST_REFUSALS]:

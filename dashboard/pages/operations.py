@@ -1,4 +1,4 @@
-"""The whole service at a glance, for those who run it."""
+"""An overview of the whole service, for the people who run it."""
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -17,9 +17,9 @@ LONGEST_HOST = 300
 @require_safe
 @login_required
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """Of everybody's jobs, so for staff only; a fragment alone where the page asks for it again.
+    """It covers everybody's jobs, so it is for staff only; only a fragment where the page refreshes itself.
 
-    With `host`, that paused host first: the list below it names only some.
+    With `host`, that paused host comes first: the list below shows only some.
     """
     if not request.user.is_staff:
         raise PermissionDenied("Only staff may see how the whole service is doing.")
@@ -28,7 +28,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("host", "").replace("\0", "")[:LONGEST_HOST]
     if asked and not fragment:
         context |= {"asked": asked, "host": hosts.paused_host(asked)}
-    return render(request, f"dashboard/operations/{'glance' if fragment else 'page'}.html", context)
+    return render(request, f"dashboard/operations/{'overview' if fragment else 'page'}.html", context)
 
 
 @require_POST

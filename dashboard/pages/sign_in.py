@@ -1,4 +1,4 @@
-"""The way in for people, by name and password."""
+"""Signing in, by name and password."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from access.throttles import TooOften
 
 
 class SignIn(LoginView):
-    """Django's own, which follows `next` only to this host; who has failed too often reads so on the form."""
+    """Django's own, which follows `next` only to this host; after too many failures the form says so."""
 
     template_name = "dashboard/sign_in.html"
     redirect_authenticated_user = True

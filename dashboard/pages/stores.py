@@ -19,7 +19,7 @@ from stores.reader import UnreadableFileError
 
 ROWS = 50
 VISITS = 20
-# Rows spelled out on an import's page, of each kind.
+# Rows of each kind listed on an import's page.
 MOST_ROWS = 100
 # Ignored columns named there.
 MOST_COLUMNS = 20
@@ -115,7 +115,7 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @login_required
 def dry_run_again(request: HttpRequest, pk: int) -> HttpResponse:
-    """The same file with other options, as an import of its own."""
+    """The same file with other options, as a new import."""
     store_import = _find_to_import(request, pk)
     try:
         content = imports.kept_file(store_import).read()

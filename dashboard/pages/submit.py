@@ -1,4 +1,4 @@
-"""Submit a job: paste JSON, upload a file, or fill a form; what would come of it stands beside it first."""
+"""Submit a job: paste JSON, upload a file, or fill a form; a dry run beside it shows the outcome first."""
 
 import json
 import secrets
@@ -23,7 +23,7 @@ from jobs.submission.visits_csv import UnreadableVisits, read_visits
 WAYS = {"form": "Fill a form", "file": "Upload a file", "json": "Paste JSON"}
 # Visits in the form at first, and at most: more of them come as a file.
 VISITS, MOST_VISITS = 1, 50
-# Characters of an uploaded file that are shown to be mended in place; a longer one is chosen again.
+# Characters of an uploaded file that are shown to be corrected in place; a longer one has to be chosen again.
 MOST_SHOWN = 200_000
 
 
@@ -47,7 +47,7 @@ def submit_page(request: HttpRequest) -> HttpResponse:
         return _show(request, way, visits, text=text, unreadable=[str(error.detail)])
     if request.POST.get("act") == "submit":
         return _submit(request, way, visits, data, text)
-    return _show(request, way, visits, text=text, rehearsal=dry_run(data, _owner(request)))
+    return _show(request, way, visits, text=text, result=dry_run(data, _owner(request)))
 
 
 def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: str) -> tuple[Any, str]:
@@ -68,17 +68,17 @@ def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: 
     """Once for each key, so that pressing twice submits once."""
     try:
         payload = parse_submission(data)
-        told = json.dumps(data, sort_keys=True)
+        canonical = json.dumps(data, sort_keys=True)
         submitted = submit(
             payload.visits,
             owner=_owner(request),
             on_error=payload.on_error,
-            idempotency=IdempotencyToken(_key(request), sha256(told.encode()).hexdigest()),
+            idempotency=IdempotencyToken(_key(request), sha256(canonical.encode()).hexdigest()),
         )
     except (InvalidPayload, TooManyPending, KeyReused):
-        # The rehearsal says why; a key is new on every page.
-        return _show(request, way, visits, text=text, rehearsal=dry_run(data, _owner(request)))
-    messages.success(request, f"Job {submitted.job_id} is submitted; nothing of it can get lost from now on.")
+        # The dry run says why; every page has a new key.
+        return _show(request, way, visits, text=text, result=dry_run(data, _owner(request)))
+    messages.success(request, f"Job {submitted.job_id} is submitted; nothing of it can be lost from now on.")
     return redirect("dashboard:job", submitted.job_id)
 
 
@@ -101,8 +101,8 @@ def _blank() -> dict[str, str]:
 
 
 def _visits_of(request: HttpRequest) -> list[dict[str, str]]:
-    """The form's visits as they were filled in, without those left empty; one at least."""
-    # NULs are no text for PostgreSQL; from JSON, the parser refuses them.
+    """The form's visits as filled in, without empty ones; at least one."""
+    # PostgreSQL refuses NUL in text; in JSON, the parser refuses it.
     columns = [
         [text.replace("\0", "") for text in request.POST.getlist(name)[:MOST_VISITS]]
         for name in ("store_id", "visit_time", "image_urls")

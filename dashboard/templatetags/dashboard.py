@@ -1,6 +1,6 @@
-"""What the dashboard's templates are written with: the frame's own tags, and what has a state or a shape.
+"""Tags and filters of the dashboard's templates: the frame, states, progress and plots.
 
-How times, sizes and addresses are written stands in `dashboard.words`, plots in `dashboard.charts`.
+`dashboard.words` writes times, sizes and addresses; `dashboard.charts` computes plots.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ for _filter in (
 ):  # fmt: skip
     register.filter(_filter.__name__, _filter)
 
-# Name of the path, label, whether for staff only.
+# Name of the path, label, whether it is for staff only.
 _SECTIONS = (
     ("dashboard:jobs", "Jobs", False),
     ("dashboard:submit", "Submit", False),
@@ -56,7 +56,7 @@ def sections(context: Context) -> list[Section]:
         try:
             url = reverse(name)
         except NoReverseMatch:
-            continue  # a section that this service does not have
+            continue  # a section that this service lacks
         links.append(Section(url, label, request.path.startswith(url)))
     return links
 
@@ -70,7 +70,7 @@ def theme(context: Context) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def appearances(context: Context) -> list[dict[str, Any]]:
-    """What can be chosen, and which is."""
+    """What can be chosen, and which one is chosen."""
     chosen = appearance_of(context.get("request"))
     return [{"value": value, "label": label, "current": value == chosen} for value, label in APPEARANCES.items()]
 
@@ -83,7 +83,7 @@ def state(word: str | None) -> SafeString:
 
 @register.inclusion_tag("dashboard/parts/progress.html")
 def progress(job: Job) -> dict[str, Any]:
-    """How far a job `with_running` is: completed, failed, canceled and in hand, each a part of the bar."""
+    """How far a job `with_running` is: completed, failed, canceled and in flight, each a part of the bar."""
     counts = {
         "completed": job.completed,
         "failed": job.failed - job.canceled,
@@ -96,19 +96,19 @@ def progress(job: Job) -> dict[str, Any]:
         if images:
             parts.append({"name": name, "x": f"{at:.3f}", "width": f"{width:.3f}"})
         at += width
-    said = [f"{images:,} {'in hand' if name == 'running' else name}" for name, images in counts.items() if images]
+    said = [f"{images:,} {'in flight' if name == 'running' else name}" for name, images in counts.items() if images]
     return {"parts": parts, "said": f"{', '.join(said) or 'None finished'} of {job.total:,} images"}
 
 
 @register.inclusion_tag("dashboard/parts/columns.html")
-def chart(told: Throughput | charts.Columns) -> dict[str, Any]:
+def chart(data: Throughput | charts.Columns) -> dict[str, Any]:
     """Images over time, with their table."""
-    return {"chart": charts.throughput(told) if isinstance(told, Throughput) else told}
+    return {"chart": charts.throughput(data) if isinstance(data, Throughput) else data}
 
 
 @register.inclusion_tag("dashboard/parts/bars.html")
 def bar_chart(bars: charts.Bars) -> dict[str, Any]:
-    """A few values beside each other; as each says its number, it is its own table."""
+    """A few values; each is labelled with its number, so no table is needed."""
     return {"chart": bars}
 
 
@@ -119,7 +119,7 @@ def sparkline(line: charts.Sparkline) -> dict[str, Any]:
 
 @register.simple_tag
 def ends(estimates: dict[int, Estimate], waits: dict[int, Waits], job: Job) -> SafeString:
-    """When a job may end; where nobody can know, why."""
+    """When a job may end; where that cannot be known, why."""
     if found := estimates.get(job.pk):
         return ends_between(found)
     waiting = waits.get(job.pk)
@@ -134,7 +134,7 @@ def ends(estimates: dict[int, Estimate], waits: dict[int, Waits], job: Job) -> S
 def until(moment: datetime, *, bare: bool = False) -> SafeString:
     """How long a pause lasts: "until 12:04:30", or `bare`, for a table, with how far that is away.
 
-    One that is over has somebody trying, or nobody working.
+    After its end the host is being tried, or no worker is alive.
     """
     if moment <= timezone.now():
         return SafeString("being tried" if bare else "until it answers; it is being tried")
@@ -154,4 +154,4 @@ def ends_between(estimate: Estimate) -> SafeString:
 @register.inclusion_tag("dashboard/parts/explanation.html")
 def explanation(code: str) -> dict[str, Any]:
     """What usually causes an error, what to do, whether a retry can help, and where to read on."""
-    return {"told": explain(code)}
+    return {"explanation": explain(code)}

@@ -1,5 +1,5 @@
 """The admin's pages of jobs, visits, images, workers and paused hosts, one module a page. They show
-rows; the queue moves them."""
+rows; people act on them on the dashboard, and the queue moves them."""
 
 from django.contrib import admin
 

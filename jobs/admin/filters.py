@@ -16,7 +16,7 @@ class AreaOfVisitFilter(AreaFilter):
     """Visits of the stores that the store master places in an area."""
 
     store_id = "store_id"
-    """The way from the listed model to its store's id."""
+    """The lookup from the listed model to its store's id."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         area = self.value()
@@ -30,7 +30,7 @@ class AreaOfImageFilter(AreaOfVisitFilter):
 
 
 class ErrorCodeFilter(admin.SimpleListFilter):
-    """The closed list of error codes; asks the database for none of them."""
+    """The closed list of error codes; read without the database."""
 
     title = "error code"
     parameter_name = "code"
@@ -46,7 +46,7 @@ class ErrorCodeFilter(admin.SimpleListFilter):
         code = self.value()
         if code is None:
             return queryset
-        # Said although the code implies it: it opens the small index of failed images.
+        # Filtered although the code implies it: this lets the small index of failed images be used.
         failed = cast(ImageResultQuerySet, queryset).failed()
         if code == HTTPStatus.code:
             return failed.filter(error_code__startswith="http_")

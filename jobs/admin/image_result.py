@@ -121,13 +121,13 @@ class ImageResultAdmin(ReadOnlyAdmin):
             return "ready"
         # What begins with an asterisk is no host.
         whose = "a host that has not answered yet" if image.waits_for.startswith("*") else image.waits_for
-        return f"waiting for room at {whose}"
+        return f"waiting for a place at {whose}"
 
     @admin.display(description="error")
     def error(self, image: ImageResult) -> str:
         if not image.error_code:
             return "-"
-        advice = "A retry may help." if image.retryable else "Permanent: a retry helps only once the cause is mended."
+        advice = "A retry may help." if image.retryable else "Permanent: a retry helps only once the cause is repaired."
         return f"{image.error_code}\n{image.error_message}\n{advice}"
 
     @admin.display(description="claimed by")

@@ -16,7 +16,7 @@ from jobs.models.job import JobQuerySet
 from jobs.states import ImageState
 from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
 
-# Stores whose errors are spelled out on a job's page; a job may have a hundred thousand of them.
+# Stores whose errors are listed on a job's page; a job may have a hundred thousand of them.
 MOST_STORE_ERRORS = 100
 # Jobs that can be handed over to the dashboard at once: their ids travel in the address.
 MOST_CHOSEN = 100
@@ -152,7 +152,7 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="failed stores")
     def stores(self, job: Job) -> SafeString | str:
-        """The sentences that `/api/status` answers with, known once the job has finished."""
+        """The sentences in the answer of `/api/status`, known once the job has finished."""
         if not job.store_errors:
             return "-"
         shown = format_html_join(

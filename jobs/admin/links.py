@@ -1,4 +1,4 @@
-"""Links between the admin's pages. What a client sent is shown as text and never leads anywhere outside."""
+"""Links between the admin's pages. What a client sent is shown as text and is never a link to another site."""
 
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ def to_list(model: type[Model], text: str, **filters: object) -> SafeString:
 
 
 def to_store_list(store_id: str) -> SafeString:
-    """For lists of many rows: asks the database nothing; the list it leads to is empty for an unknown store."""
+    """For lists of many rows: needs no query; the list it leads to is empty for an unknown store."""
     return to_list(Store, store_id, store_id=store_id)
 
 

@@ -18,11 +18,12 @@ from retail_pulse.admin import ReadOnlyAdmin
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    """Alive is said by the heartbeat and the database's clock; a dead worker's row stands until it is rescued."""
+    """Whether a worker is alive follows from its heartbeat and the database's clock; a dead worker's row is kept until
+    its images are rescued."""
 
-    list_display = ["id", "host", "pid", "alive", "last_beat", "seats", "in_hand", "started_at"]
+    list_display = ["id", "host", "pid", "alive", "last_beat", "slots", "in_flight", "started_at"]
     ordering = ["id"]
-    fields = ["host", "pid", "alive", "last_beat", "seats", "in_hand", "started_at", "beat_at"]
+    fields = ["host", "pid", "alive", "last_beat", "slots", "in_flight", "started_at", "beat_at"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Worker]:
         lease = timedelta(seconds=settings.LEASE_SECONDS)
@@ -44,7 +45,11 @@ class WorkerAdmin(ReadOnlyAdmin):
         seconds = max(0, round(worker.silence.total_seconds()))  # type: ignore[attr-defined]  # annotated
         return f"{seconds:,} second{pluralize(seconds)} ago"
 
-    @admin.display(description="images in hand")
-    def in_hand(self, worker: Worker) -> SafeString:
+    @admin.display(description="worker slots", ordering="seats")
+    def slots(self, worker: Worker) -> int:
+        return worker.seats
+
+    @admin.display(description="images in flight")
+    def in_flight(self, worker: Worker) -> SafeString:
         claims: int = worker.claims  # type: ignore[attr-defined]  # annotated
         return to_list(ImageResult, f"{claims:,}", claimed_by=worker.pk, state__exact=ImageState.RUNNING.value)

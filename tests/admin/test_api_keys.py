@@ -1,4 +1,4 @@
-"""API keys in the admin: seen, revoked, and nothing else."""
+"""API keys in the admin: viewed, revoked, and nothing else."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -50,7 +50,7 @@ def test_keys_are_neither_added_nor_changed_nor_deleted_by_hand(admin_client, ke
     assert key.name == "till 42"
 
 
-def test_who_may_only_look_may_not_revoke(key):
+def test_a_viewer_may_not_revoke(key):
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_apikey"))
     client = Client()

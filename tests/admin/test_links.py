@@ -61,7 +61,7 @@ def test_an_image_leads_to_its_job_its_visit_and_its_store(admin_client, job):
     assert f'href="/admin/stores/store/{Store.objects.get().pk}/change/"' in page
 
 
-def test_an_unknown_store_is_said_to_be_unknown_instead_of_linked(admin_client, job):
+def test_an_unknown_store_is_shown_as_unknown_instead_of_linked(admin_client, job):
     image = ImageResult.objects.get(error_code="unknown_store")
     page = admin_client.get(row_page(image)).text
     assert "nowhere, not in the store master" in page
@@ -86,8 +86,8 @@ def test_a_running_image_leads_to_its_worker_and_back(admin_client, crowd):
     worker = Worker.objects.get(pk=str(image.claimed_by))
     assert f'href="{row_page(worker)}"' in admin_client.get(row_page(image)).text
     page = admin_client.get(row_page(worker)).text
-    in_hand = follow(admin_client, page, f"{list_page(ImageResult)}?claimed_by={worker.pk}")
-    assert in_hand.context["cl"].result_count == 60
+    in_flight = follow(admin_client, page, f"{list_page(ImageResult)}?claimed_by={worker.pk}")
+    assert in_flight.context["cl"].result_count == 60
 
 
 def test_the_failed_images_of_a_job_are_one_click_from_the_list_of_jobs(admin_client, job):

@@ -39,8 +39,8 @@ def test_hosts_can_neither_be_added_nor_changed_nor_deleted_by_hand(admin_client
 @pytest.mark.parametrize(
     ("waits_for", "said"),
     [
-        (HOST, f"waiting for room at {HOST}"),
-        ("*7", "waiting for room at a host that has not answered yet"),
+        (HOST, f"waiting for a place at {HOST}"),
+        ("*7", "waiting for a place at a host that has not answered yet"),
         ("", "ready"),
     ],
 )

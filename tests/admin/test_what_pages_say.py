@@ -39,7 +39,7 @@ def test_a_job_says_why_its_images_failed_and_what_a_retry_can_do(admin_client, 
     assert "nowhere The store is not in the store master." in page
 
 
-def test_a_passing_error_is_worth_a_retry(admin_client, db, settings):
+def test_a_passing_error_is_retryable(admin_client, db, settings):
     settings.MAX_ATTEMPTS = 1
     job = submit_job(1)
     worker = make_worker()
@@ -100,7 +100,7 @@ def test_a_worker_is_alive_while_its_heartbeat_is_within_the_lease(admin_client,
     assert f"{silent_for} seconds ago" in words(admin_client.get(list_page(Worker)))
 
 
-def test_a_worker_shows_its_seats_and_its_images_in_hand(admin_client, crowd):
+def test_a_worker_shows_its_slots_and_its_images_in_flight(admin_client, crowd):
     page = words(admin_client.get(row_page(Worker.objects.get(pk=ImageResult.objects.running()[0].claimed_by))))
-    assert "Seats: 4" in page
-    assert "Images in hand: 60" in page
+    assert "Worker slots: 4" in page
+    assert "Images in flight: 60" in page

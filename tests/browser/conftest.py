@@ -26,7 +26,7 @@ FLAGS = [
 ]  # fmt: skip
 DESK = ViewportSize(width=1280, height=900)
 STREAMS = 50
-PATIENCE_MS = 10_000
+TIMEOUT_MS = 10_000
 TELL_OF_VIOLATIONS = """
     addEventListener("securitypolicyviolation", (event) =>
         console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
@@ -76,7 +76,7 @@ def context_options() -> dict[str, Any]:
 @pytest.fixture
 def context(chromium, site, context_options) -> Iterator[BrowserContext]:
     context = chromium.new_context(base_url=site, color_scheme="light", viewport=DESK, **context_options)
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     context.add_init_script(TELL_OF_VIOLATIONS)
     yield context
     context.close()

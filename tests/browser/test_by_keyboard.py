@@ -88,12 +88,12 @@ def test_an_image_is_found_and_left_and_its_job_paused(page, jobs):
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Job {older.pk}")
 
     press(page, page.get_by_role("button", name="Pause"))
-    expect(page.locator("#standing .state")).to_have_text("paused")
+    expect(page.locator("#status .state")).to_have_text("paused")
     press(page, page.get_by_role("button", name="Resume"))
-    expect(page.locator("#standing .state")).to_have_text("running")
+    expect(page.locator("#status .state")).to_have_text("running")
 
 
-def test_all_jobs_that_match_are_acted_on_once_it_is_confirmed(page, jobs, worker):
+def test_an_action_on_all_jobs_that_match_is_done_once_confirmed(page, jobs, worker):
     sign_in_by_keyboard(page)
     go_to(page, page.get_by_label("With all jobs that match this filter"))
     page.keyboard.type("Cancel")
@@ -123,19 +123,19 @@ def test_a_refresh_leaves_one_where_one_was(page, jobs, worker, anna, sign_in):
     press(page, table)
     expect(page.locator("#throughput-table")).to_have_attribute("open", "")
     queue.record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk][1:])
-    expect(page.locator("#standing .state")).to_have_text(["ended", "completed"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "completed"])
     expect(page.locator("#throughput-table")).to_have_attribute("open", "")
     expect(table).to_be_focused()
 
 
-def test_whose_button_is_gone_with_the_refresh_is_not_sent_to_the_top(page, jobs, worker, anna, sign_in):
+def test_where_the_focused_button_is_gone_focus_does_not_go_to_the_top(page, jobs, worker, anna, sign_in):
     _, newer = jobs
     sign_in(anna)
     page.goto(f"/jobs/{newer.pk}/")
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     go_to(page, page.get_by_role("button", name="Pause"))
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=3)])
-    expect(page.locator("#standing .state")).to_have_text(["ended", "completed"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "completed"])
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     assert page.evaluate(WHERE_ONE_IS)["tag"] != "BODY"
 
@@ -146,7 +146,7 @@ def test_what_has_changed_its_text_keeps_the_focus(page, jobs, worker, anna, sig
     sign_in(anna)
     page.goto(f"/jobs/{older.pk}/")
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
-    link = page.locator("#standing .tiles a")
+    link = page.locator("#status .tiles a")
     go_to(page, link)
     claims = queue.claim(worker, limit=3)
     queue.record(worker, [failure(claim, HTTPStatus(404)) for claim in claims if claim.job_id == older.pk])

@@ -1,4 +1,4 @@
-"""The journey of whoever stops a job: for good, keeping what there is, or for a while."""
+"""The journey of a person who stops a job: permanently, keeping its results, or for a while."""
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +15,7 @@ def worker(site):
 
 @pytest.fixture
 def job(worker, anna, sign_in, page):
-    """Of four images one is completed, one in hand, two pending; anna looks at it."""
+    """Of four images one is completed, one in flight, two pending; anna looks at it."""
     job = submit_job(4, owner=anna)
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
     sign_in(anna)
@@ -23,62 +23,62 @@ def job(worker, anna, sign_in, page):
     return job
 
 
-def standing(page):
-    return page.locator("#standing .state")
+def status(page):
+    return page.locator("#status .state")
 
 
 def tile(page, name):
-    return page.locator("#standing .tiles > div", has_text=name).locator("dd")
+    return page.locator("#status .tiles > div", has_text=name).locator("dd")
 
 
 def press(page, name):
     page.get_by_role("button", name=name).click()
 
 
-def test_a_canceled_job_keeps_its_results_and_ends_with_what_is_in_hand(page, job, worker):
+def test_a_canceled_job_keeps_its_results_and_ends_with_what_is_in_flight(page, job, worker):
     (claim,) = queue.claim(worker, limit=1)
     press(page, "Cancel …")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Cancel job {job.pk}?")
     said = page.locator(".notice.warning")
     expect(said).to_contain_text("2 images will not be fetched")
-    expect(said).to_contain_text("1 in hand will still finish")
-    expect(said).to_contain_text("The 1 that are completed stay")
+    expect(said).to_contain_text("1 in flight will still finish")
+    expect(said).to_contain_text("The 1 that are completed are kept")
     assert_accessible(page)
     assert states(job) == ["completed", "running", "pending", "pending"]
 
     press(page, "Cancel the job")
     expect(page.get_by_role("status").first).to_contain_text("2 images")
-    expect(standing(page)).to_have_text(["canceling"])
+    expect(status(page)).to_have_text(["canceling"])
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     expect(page.get_by_role("button", name="Cancel …")).to_have_count(0)
     queue.record(worker, [success(claim)])
-    expect(standing(page)).to_have_text(["ended", "canceled"])
+    expect(status(page)).to_have_text(["ended", "canceled"])
     expect(tile(page, "Completed")).to_have_text("2 of 4")
     expect(tile(page, "Failed")).to_have_text("2 2 canceled")
     assert states(job) == ["completed", "completed", "failed", "failed"]
     expect(page.locator("#images tbody tr", has_text="canceled")).to_have_count(2)
 
 
-def test_who_thinks_better_of_it_has_canceled_nothing(page, job):
+def test_going_back_cancels_nothing(page, job):
     press(page, "Cancel …")
-    page.get_by_role("link", name="No, take me back").click()
-    expect(standing(page)).to_have_text(["running"])
+    page.get_by_role("link", name="Cancel").click()
+    expect(status(page)).to_have_text(["running"])
     assert states(job) == ["completed", "pending", "pending", "pending"]
 
 
 def test_a_paused_job_rests_until_it_is_resumed(page, job, worker):
     press(page, "Pause")
     expect(page.get_by_role("status").first).to_contain_text("3 images")
-    expect(standing(page)).to_have_text(["paused"])
+    expect(status(page)).to_have_text(["paused"])
     assert not ready()
     assert not queue.claim(worker, limit=4)
     press(page, "Resume")
-    expect(standing(page)).to_have_text(["running"])
+    expect(status(page)).to_have_text(["running"])
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     claims = queue.claim(worker, limit=4)
     queue.record(worker, [success(claims.pop())])
     expect(tile(page, "Completed")).to_have_text("2 of 4")
-    expect(tile(page, "In hand")).to_have_text("2")
+    expect(tile(page, "In flight")).to_have_text("2")
     queue.record(worker, [success(claim) for claim in claims])
-    expect(standing(page)).to_have_text(["ended", "completed"])
+    expect(status(page)).to_have_text(["ended", "completed"])
     expect(page.locator(".timeline li")).to_contain_text(["Resume by anna", "Pause by anna", "Submitted by anna"])

@@ -95,7 +95,8 @@ PAGES = {
         "/stores/import/{store_import.pk}/",
     ],
     "the rest": [
-        "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/docs/errors/", "/docs/problems/"
+        "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",
+        "/operations/?host=gone.test%3A443", "/docs/errors/", "/docs/problems/"
     ],
 }  # fmt: skip
 
@@ -134,7 +135,7 @@ def test_what_asks_for_confirmation_is_well_made(page, shown):
 
 
 def check(page, way, body):
-    """Have a body of one visit rehearsed, sent in one of the three ways."""
+    """Dry-run a body of one visit, sent in one of the three ways."""
     page.goto(f"/submit/?way={way}")
     (visit,) = body["visits"]
     if way == "form":
@@ -147,11 +148,11 @@ def check(page, way, body):
     else:
         page.get_by_label("Body of the submission").fill(json.dumps(body))
     page.get_by_role("button", name="Check it first").click()
-    return page.get_by_role("region", name="What would come of it")
+    return page.get_by_role("region", name="Dry run")
 
 
 @pytest.mark.parametrize("way", ["form", "file", "json"])
-def test_what_a_rehearsal_says_is_well_made(page, shown, way):
+def test_the_outcome_of_a_dry_run_is_well_made(page, shown, way):
     visit = {"store_id": "N-1", "visit_time": "now", "image_url": [LONG, LONG, "http://10.0.0.1/x"]}
     expect(check(page, way, {"count": 1, "visits": [visit]})).to_contain_text("This would be accepted.")
     assert_well_made(page)

@@ -1,4 +1,4 @@
-"""The journey of whoever runs the field work: submit by form, watch, see why it failed, retry, export."""
+"""The journey of a person who runs the field work: submit by form, watch, see why it failed, retry, export."""
 
 import csv
 import uuid
@@ -10,12 +10,12 @@ from jobs.models import ImageResult, Job
 from tests.browser.accessible import assert_accessible
 from tests.factories import KNOWN_STORE, make_stores
 
-STANDING = "#standing .tiles > div"
+STATUS = "#status .tiles > div"
 
 
 @pytest.fixture
 def urls(images):
-    """Two good ones, one that is there at the second attempt, and three that fail: one of them may be worth a retry."""
+    """Two good ones, one that is there at the second attempt, and three that fail: one of them is retryable."""
     good = [f"{images.url}/{name}" for name in images.names[:2]]
     flaky = f"{images.url}/flaky/{images.names[0]}?{uuid.uuid4()}"
     return [*good, flaky, *(f"{images.url}/{bad}" for bad in ("404", "not-an-image", "truncated"))]
@@ -31,7 +31,7 @@ def fill_in(page, urls):
 
 
 def number(page, name):
-    return page.locator(STANDING, has=page.locator("dt", has_text=name)).locator("dd")
+    return page.locator(STATUS, has=page.locator("dt", has_text=name)).locator("dd")
 
 
 def stay(page):
@@ -40,13 +40,13 @@ def stay(page):
     return lambda: page.evaluate("window.isStillHere === true")
 
 
-def test_a_submission_is_rehearsed_first_and_nothing_of_it_is_stored(page, anna, sign_in, urls):
+def test_a_submission_is_a_dry_run_first_and_nothing_of_it_is_stored(page, anna, sign_in, urls):
     sign_in(anna)
     fill_in(page, urls)
     page.get_by_role("button", name="Check it first").click()
-    told = page.get_by_role("region", name="What would come of it")
-    expect(told).to_contain_text("This would be accepted. Nothing is sent yet.")
-    expect(told.locator(".tiles > div", has_text="Images")).to_contain_text("6")
+    outcome = page.get_by_role("region", name="Dry run")
+    expect(outcome).to_contain_text("This would be accepted. Nothing is sent yet.")
+    expect(outcome.locator(".tiles > div", has_text="Images")).to_contain_text("6")
     assert page.get_by_label("Image URLs").input_value().split() == urls
     expect(page.get_by_role("button", name="Submit 6 images")).to_be_enabled()
     assert not Job.objects.exists()
@@ -54,14 +54,14 @@ def test_a_submission_is_rehearsed_first_and_nothing_of_it_is_stored(page, anna,
     page.get_by_label("Store id").fill("N-1")
     page.get_by_label("Image URLs").fill(f"{urls[0]}\n{urls[0]}\nhttp://10.0.0.1/x.jpg")
     page.get_by_role("button", name="Check it first").click()
-    expect(told.get_by_role("heading", name="Unknown stores")).to_be_visible()
-    expect(told.get_by_role("listitem").filter(has_text="N-1")).to_be_visible()
-    expect(told.get_by_role("heading", name="Refused by their URL")).to_be_visible()
-    expect(told.get_by_role("heading", name="URLs that stand more than once")).to_be_visible()
+    expect(outcome.get_by_role("heading", name="Unknown stores")).to_be_visible()
+    expect(outcome.get_by_role("listitem").filter(has_text="N-1")).to_be_visible()
+    expect(outcome.get_by_role("heading", name="Refused by their URL")).to_be_visible()
+    expect(outcome.get_by_role("heading", name="URLs that occur more than once")).to_be_visible()
 
     page.get_by_label("Image URLs").fill("")
     page.get_by_role("button", name="Submit", exact=False).click()
-    expect(told).to_contain_text("This would be refused")
+    expect(outcome).to_contain_text("This would be refused")
     assert not Job.objects.exists()
 
 
@@ -82,7 +82,7 @@ def test_a_job_is_submitted_watched_understood_retried_and_exported(
     engine.start()
     expect(number(page, "Completed")).to_have_text("2 of 6")
     expect(number(page, "Failed")).to_have_text("4")
-    expect(page.locator("#standing .state")).to_have_text(["ended", "failed"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "failed"])
     assert is_still_here()
     engine.stop()
 
@@ -100,17 +100,17 @@ def test_a_job_is_submitted_watched_understood_retried_and_exported(
     assert_accessible(page)
     page.get_by_role("navigation", name="Breadcrumb").get_by_role("link", name="Job").last.click()
 
-    # What is worth it is retried, and the rest counted.
+    # What may be retryable is retried, and the rest counted.
     page.get_by_role("link", name="Retry …", exact=True).click()
     for name, count in {"Match": 4, "Another attempt may help": 2, "Permanent": 2, "Store still unknown": 0}.items():
         expect(page.locator(".tiles > div", has_text=name).locator("dd")).to_have_text(str(count))
     page.get_by_role("button", name="Retry 2 of 4 (2 permanent)").click()
     expect(page.get_by_role("status").first).to_contain_text("2 images will be tried again.")
-    expect(page.locator("#standing .state")).to_have_text("running")
+    expect(page.locator("#status .state")).to_have_text("running")
     is_still_here = stay(page)
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     engine.start()
-    expect(page.locator("#standing .state")).to_have_text(["ended", "failed"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "failed"])
     expect(number(page, "Completed")).to_have_text("3 of 6")
     assert is_still_here()
     expect(page.locator(".timeline")).to_contain_text("Retry by anna")
@@ -119,7 +119,7 @@ def test_a_job_is_submitted_watched_understood_retried_and_exported(
     expect(page.locator(".timeline li", has_text="Attempt failed: truncated")).to_have_count(2)
     page.go_back()
 
-    # What is left goes to whoever can mend it.
+    # What is left goes to the people who can repair it.
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Export failed").click()
     downloading.value.save_as(tmp_path / "failed.csv")

@@ -1,4 +1,4 @@
-"""The journey of whoever keeps the store master: a file with faults, what it would do, the rows to mend, the import."""
+"""The journey of a person who keeps the store master: a file with faults, its dry run, its rejects, the import."""
 
 import csv
 
@@ -41,7 +41,7 @@ def rows_of(page, name):
     return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 
-def test_a_file_with_faults_is_looked_at_mended_and_imported(page, keeper, tmp_path):
+def test_a_file_with_faults_is_checked_corrected_and_imported(page, keeper, tmp_path):
     upload(
         page,
         "stores.csv",
@@ -76,11 +76,11 @@ def test_a_file_with_faults_is_looked_at_mended_and_imported(page, keeper, tmp_p
     assert Store.objects.count() == 1
 
     rejected[0]["StoreName"] = "THREE"
-    mended = [[row[column] for column in HEADER] for row in rejected[:2]]
-    upload(page, "mended.csv", [["A-1", "GOOD", "S-2"], ["A-9", "Shop S-1", "S-1"], *mended])
+    corrected = [[row[column] for column in HEADER] for row in rejected[:2]]
+    upload(page, "corrected.csv", [["A-1", "GOOD", "S-2"], ["A-9", "Shop S-1", "S-1"], *corrected])
     expect(page.locator(".notice").first).to_contain_text("Nothing is stored yet")
     page.get_by_role("button", name="Import 4 stores").click()
-    expect(page.get_by_role("status")).to_contain_text("Stored mended.csv")
+    expect(page.get_by_role("status")).to_contain_text("Stored corrected.csv")
     expect(page.get_by_role("button", name="Import")).to_have_count(0)
     assert_accessible(page)
 
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_store_file_is_refused_with_its_reason(page, keeper):
     expect(page.get_by_role("heading", level=1)).to_have_text("Import stores")
 
 
-def test_who_may_not_import_is_offered_no_import(page, anna, sign_in, troubles):
+def test_a_person_who_may_not_import_is_offered_no_import(page, anna, sign_in, troubles):
     sign_in(anna)
     page.goto("/stores/")
     expect(page.get_by_role("link", name="Import a file")).to_have_count(0)

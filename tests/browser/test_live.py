@@ -1,4 +1,4 @@
-"""A page that is open follows what happens, and keeps out of the way of whoever uses it."""
+"""A page that is open follows what happens, and keeps out of the way of the person using it."""
 
 import pytest
 from playwright.sync_api import expect
@@ -10,7 +10,7 @@ from tests.factories import defer, make_worker, pause_host, submit_job, success
 
 @pytest.fixture
 def claims(site, anna, sign_in, page):
-    """Three images in hand of a job that anna is looking at."""
+    """Three images in flight of a job that anna is looking at."""
     job = submit_job(3, owner=anna)
     worker = make_worker()
     claims = queue.claim(worker, limit=3)
@@ -22,7 +22,7 @@ def claims(site, anna, sign_in, page):
 
 @pytest.fixture
 def completed(page):
-    return page.locator("#standing .tiles dd").first
+    return page.locator("#status .tiles dd").first
 
 
 def indicator(page):
@@ -55,7 +55,7 @@ def test_it_follows_a_job_to_its_end(page, claims, completed):
     claims(1)
     expect(completed).to_contain_text("1 of 3")
     claims(2)
-    expect(page.locator("#standing .state")).to_have_text(["ended", "completed"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "completed"])
     expect(indicator(page)).to_have_count(0)
     asked = asked_by(page)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as if somebody came back to it
@@ -63,7 +63,7 @@ def test_it_follows_a_job_to_its_end(page, claims, completed):
     assert asked == []
 
 
-def test_it_waits_for_whoever_is_in_a_field_or_has_selected_text(page, claims, completed):
+def test_it_waits_for_a_person_who_is_in_a_field_or_has_selected_text(page, claims, completed):
     expect(indicator(page)).to_have_text("live")
     let_time_pass(page)  # what the page asked for as it opened is there
     page.get_by_label("Error code").fill("http_4")
@@ -77,7 +77,7 @@ def test_it_waits_for_whoever_is_in_a_field_or_has_selected_text(page, claims, c
     page.get_by_label("Error code").blur()
     expect(completed).to_contain_text("1 of 3")
     expect(indicator(page)).to_have_text("live")
-    page.locator("#failures").evaluate("() => getSelection().selectAllChildren(document.querySelector('#standing'))")
+    page.locator("#failures").evaluate("() => getSelection().selectAllChildren(document.querySelector('#status'))")
     claims(1)
     expect(indicator(page)).to_have_text("paused")
     page.evaluate("getSelection().removeAllRanges()")
@@ -117,7 +117,7 @@ def test_without_a_stream_it_asks_every_few_seconds(page, site, anna, sign_in, t
     sign_in(anna)
     page.clock.install()
     page.goto(f"/jobs/{job.pk}/")
-    completed = page.locator("#standing .tiles dd").first
+    completed = page.locator("#status .tiles dd").first
     expect(indicator(page)).to_have_text("polling")
     page.evaluate("window.isStillHere = true")
     queue.record(worker, [success(claims.pop())])
@@ -137,7 +137,7 @@ def test_without_a_stream_it_asks_every_few_seconds(page, site, anna, sign_in, t
     troubles.clear()
 
 
-def test_whose_session_has_ended_is_led_to_the_form(page, claims, anna):
+def test_after_the_session_a_person_is_led_to_the_form(page, claims, anna):
     expect(indicator(page)).to_have_text("live")
     page.context.clear_cookies()
     claims(1)
@@ -151,8 +151,8 @@ def test_it_follows_the_hosts_that_a_job_waits_for(page, site, anna, sign_in):
     expect(indicator(page)).to_have_text("live")
     pause_host("photos.test:443")
     defer(Job.objects.get(), "photos.test:443")
-    expect(page.locator("#standing")).to_contain_text("All images that are left wait for their host.")
+    expect(page.locator("#status")).to_contain_text("All remaining images wait for their host.")
     page.get_by_role("button", name="Try again now for photos.test").click()
     expect(page.get_by_role("status").first).to_contain_text("photos.test is tried again now.")
-    expect(page.locator("#standing .waits")).to_have_count(0)
+    expect(page.locator("#status .waits")).to_have_count(0)
     assert not PausedHost.objects.exists()

@@ -1,4 +1,4 @@
-"""The way in, for everybody: by sight, on a phone, by keyboard."""
+"""Signing in, for everybody: by sight, on a phone, by keyboard."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +13,7 @@ def test_the_form_is_accessible_in_both_schemes_and_on_a_phone(page):
     assert_fits_a_phone(page)
 
 
-def test_a_wrong_password_is_said_on_the_form(page, anna):
+def test_a_wrong_password_is_reported_on_the_form(page, anna):
     page.goto("/sign-in/")
     page.get_by_label("Username").fill("anna")
     page.get_by_label("Password").fill("wrong")
@@ -36,7 +36,7 @@ def test_it_is_done_by_keyboard_alone_and_leads_to_the_page_asked_for(page, anna
     expect(page.get_by_role("main")).to_be_focused()
 
 
-def test_whoever_signs_out_is_out(page, anna, sign_in):
+def test_signing_out_ends_the_session(page, anna, sign_in):
     sign_in(anna)
     page.goto("/stores/")
     page.get_by_role("button", name="Sign out").click()

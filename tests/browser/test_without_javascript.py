@@ -33,7 +33,7 @@ def test_a_job_is_found_read_and_its_images_filtered(page, job):
     page.get_by_label("State").select_option("failed")
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name=f"Job {job.pk}").click()
-    expect(page.locator("#standing .state")).to_have_text(["ended", "failed"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "failed"])
     expect(page.locator("[data-live-indicator]")).to_have_count(0)
     page.get_by_label("Error code").fill("http_404")
     page.get_by_role("button", name="Filter").click()
@@ -43,7 +43,7 @@ def test_a_job_is_found_read_and_its_images_filtered(page, job):
     expect(page.locator(".timeline")).to_contain_text("Attempt failed: http_404")
 
 
-def test_what_is_worth_it_is_retried(page, job):
+def test_what_is_retryable_is_retried(page, job):
     page.goto(f"/jobs/{job.pk}/")
     page.get_by_role("link", name="Retry …", exact=True).click()
     page.get_by_role("button", name="Retry 1 of 2").click()
@@ -52,7 +52,7 @@ def test_what_is_worth_it_is_retried(page, job):
     assert states(job) == ["completed", "failed", "pending"]
     page.get_by_role("button", name="Cancel …").click()
     page.get_by_role("button", name="Cancel the job").click()
-    expect(page.locator("#standing .state")).to_have_text(["ended", "canceled"])
+    expect(page.locator("#status .state")).to_have_text(["ended", "canceled"])
 
 
 def test_a_submission_of_two_visits_is_checked_and_sent(page, job):
@@ -76,7 +76,7 @@ def test_a_paused_host_is_tried_again_from_the_job_and_from_the_overview(page, a
     defer(waiting, "photos.test:443")
     pause_host("photos.test:443")
     page.goto(f"/jobs/{waiting.pk}/")
-    expect(page.locator("#standing")).to_contain_text("2 images wait for photos.test until")
+    expect(page.locator("#status")).to_contain_text("2 images wait for photos.test until")
     page.get_by_role("button", name="Try again now for photos.test").click()
     expect(page.get_by_role("status").first).to_contain_text("photos.test is tried again now.")
     assert not PausedHost.objects.exists()

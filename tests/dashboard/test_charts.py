@@ -17,7 +17,7 @@ def plot(*counts, seconds=10):
     )
 
 
-def test_failed_images_stand_on_the_completed_ones_and_the_highest_line_is_the_top():
+def test_failed_images_are_drawn_above_the_completed_ones_and_the_highest_line_is_the_top():
     (column,) = plot((6, 4)).columns
     assert (column.completed_height, column.failed_height) == pytest.approx((ROOM * 0.6, ROOM * 0.4))
     assert column.completed_y + column.completed_height == HEIGHT - BOTTOM
@@ -33,9 +33,9 @@ def test_columns_share_the_width_in_order_without_touching():
 
 
 def test_the_title_says_how_many_from_when_to_when_and_the_description_how_many_failed():
-    told = plot((6, 4), (0, 0), (2, 0))
-    assert told.title == "Images, n = 12, 2026-01-02 23:59:30 UTC to 01-03 00:00 UTC"
-    assert "8 completed and 4 failed in 3 intervals of 10 s; the most were 10" in told.description
+    drawn = plot((6, 4), (0, 0), (2, 0))
+    assert drawn.title == "Images, n = 12, 2026-01-02 23:59:30 UTC to 01-03 00:00 UTC"
+    assert "8 completed and 4 failed in 3 intervals of 10 s; the most were 10" in drawn.description
 
 
 def test_the_table_holds_the_intervals_in_which_there_was_anything():
@@ -60,7 +60,7 @@ def test_the_highest_line_is_a_round_number_not_below_the_highest_column(most, t
     assert nice(most) == top
 
 
-def test_no_line_stands_for_half_an_image():
+def test_no_line_is_drawn_for_half_an_image():
     assert [tick.label for tick in plot((5, 0)).down] == ["5"]
     assert [tick.label for tick in plot((10, 0)).down] == ["5", "10"]
 

@@ -1,4 +1,4 @@
-"""What holds on every page for people: the way in, what may be followed, and what is said when something goes wrong."""
+"""What holds on every page for people: signing in, which links are followed, and what an error looks like."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -43,7 +43,7 @@ def test_the_page_asked_for_is_what_comes_after_the_form(client, anna):
     assert client.post("/sign-in/", sent)["Location"] == "/stores/?q=x"
 
 
-def test_too_many_attempts_are_said_on_the_form(client, anna, settings):
+def test_too_many_attempts_are_shown_on_the_form(client, anna, settings):
     settings.LOGIN_FAILURES = 1
     wrong = {"username": "anna", "password": "wrong"}
     assert client.post("/sign-in/", wrong).status_code == 200
@@ -102,7 +102,7 @@ def fail():
         (lambda client: client.post("/appearance/", {"theme": "dark"}), 403, "could not be verified"),
     ],
 )
-def test_what_goes_wrong_is_said_in_the_same_look_without_the_database(monkeypatch, ask, status, said):
+def test_an_error_is_shown_in_the_same_look_without_the_database(monkeypatch, ask, status, said):
     # Without the mark `db` each question to the database is an error; the session's cookie would lead to one.
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.cookies["sessionid"] = "a" * 32
@@ -114,7 +114,7 @@ def test_what_goes_wrong_is_said_in_the_same_look_without_the_database(monkeypat
     assert "data-live" not in response.text
 
 
-def test_a_refusal_with_a_reason_says_it(client, anna):
+def test_a_refusal_with_a_reason_shows_it(client, anna):
     client.force_login(anna)
     assert "Only staff may see how the whole service is doing." in client.get(reverse("dashboard:operations")).text
     assert "There is no job 9 that you may see." in client.get("/jobs/9/").text

@@ -1,4 +1,4 @@
-"""The list of jobs: filters, search, pages, and acts on all that match."""
+"""The list of jobs: filters, search, pages, and actions on all that match."""
 
 import pytest
 
@@ -67,7 +67,7 @@ def test_an_odd_search_finds_nothing_or_everything_and_breaks_nothing(page, q):
     assert page.get("/jobs/", {"q": q.replace("\0", "")}).status_code == 200
 
 
-def test_older_jobs_stand_on_the_next_page(page):
+def test_older_jobs_are_on_the_next_page(page):
     for _ in range(51):
         Job.objects.create(total=1, status="failed", failed=1, finished_at="2026-11-25T00:00:00Z")
     first = page.get("/jobs/")
@@ -107,7 +107,7 @@ def said(answer):
     return [str(message) for message in answer.context["messages"]]
 
 
-def test_an_act_on_all_that_match_first_says_how_many_they_are(page, every_state):
+def test_an_action_on_all_that_match_first_says_how_many_they_are(page, every_state):
     answer = act(page, "cancel", stage="paused")
     assert answer.context["count"] == 1
     assert "1 job" in answer.text
@@ -132,7 +132,7 @@ def test_what_is_not_possible_is_said_and_the_rest_is_done(page, every_state):
     assert any("is not paused" in sentence for sentence in sentences)
 
 
-def test_a_search_narrows_the_act(page):
+def test_a_search_narrows_the_action(page):
     make_stores("other")
     other = submit_visits(("other", ["http://o/1"]))
     mine = submit_job(1)
@@ -141,7 +141,7 @@ def test_a_search_narrows_the_act(page):
 
 
 @pytest.mark.parametrize("verb", ["", "delete", "prioritize"])
-def test_an_act_that_there_is_not_changes_nothing(page, verb):
+def test_an_unknown_action_changes_nothing(page, verb):
     job = submit_job(1)
     assert said(act(page, verb, confirmed="yes")) == ["Choose what to do with the jobs."]
     assert look(job).state == "queued"

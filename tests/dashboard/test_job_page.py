@@ -1,4 +1,4 @@
-"""One job's page: where it stands, what failed, its images, and what may be done."""
+"""One job's page: its status, what failed, its images, and what may be done."""
 
 import pytest
 from django.utils.html import escape
@@ -26,7 +26,7 @@ def said(answer):
     return [str(message) for message in answer.context["messages"]]
 
 
-def test_the_numbers_stand_there(page, job):
+def test_the_numbers_are_shown(page, job):
     text = page.get(f"/jobs/{job.pk}/").text
     assert "1 completed, 4 failed of 5 images" in text
     assert text.count("not_an_image") >= 2
@@ -39,7 +39,7 @@ def test_what_a_client_sent_is_text(page, job):
     assert escape(HOSTILE) in page.get(f"/jobs/{job.pk}/").text
 
 
-@pytest.mark.parametrize("part", ["standing", "failures", "images"])
+@pytest.mark.parametrize("part", ["status", "failures", "images"])
 def test_a_part_is_answered_alone(page, job, part):
     text = page.get(f"/jobs/{job.pk}/?part={part}").text
     assert f'<section id="{part}"' in text
@@ -94,7 +94,7 @@ def test_a_job_that_has_ended_is_not(page, job):
 
 
 @pytest.mark.parametrize(("act", "state"), [("pause", "paused"), ("prioritize", "running")])
-def test_what_can_be_taken_back_is_done_at_once(page, running, act, state):
+def test_what_can_be_undone_is_done_at_once(page, running, act, state):
     answer = page.post(f"/jobs/{running.pk}/act/", {"act": act, "priority": "3"}, follow=True)
     assert len(said(answer)) == 1
     assert look(running).state == state
@@ -108,7 +108,7 @@ def test_a_paused_job_can_be_resumed(page, running):
     assert look(running).state == "running"
 
 
-def test_a_cancel_asks_once_more(page, running):
+def test_a_cancel_asks_for_confirmation(page, running):
     answer = page.post(f"/jobs/{running.pk}/act/", {"act": "cancel"})
     assert "2 images" in answer.text
     assert look(running).state == "running"
@@ -122,7 +122,7 @@ def test_a_priority_out_of_bounds_is_refused_with_the_bounds(page, running, prio
     assert said(answer) == ["A priority is a whole number from -9 to 9."]
 
 
-def test_what_the_state_does_not_allow_is_said(page, job):
+def test_what_the_state_does_not_allow_is_reported(page, job):
     answer = page.post(f"/jobs/{job.pk}/act/", {"act": "pause"}, follow=True)
     assert said(answer) == [f"Job {job.pk} has ended; there is nothing to pause."]
 
@@ -140,8 +140,8 @@ def test_a_retry_first_counts_what_it_can_help(page, job):
     assert "Retry 1 of 4 (2 permanent)" in answer.text
 
 
-def test_then_the_promising_ones_are_retried_or_all(page, job):
-    answer = page.post(f"/jobs/{job.pk}/retry/", {"what": "promising"}, follow=True)
+def test_then_the_retryable_ones_are_retried_or_all(page, job):
+    answer = page.post(f"/jobs/{job.pk}/retry/", {"what": "retryable"}, follow=True)
     assert said(answer)[0].startswith("1 image will be tried again.")
     answer = page.post(f"/jobs/{job.pk}/retry/", {"what": "all"}, follow=True)
     assert said(answer) == ["2 images will be tried again. Left failed, because their store is still unknown: 1."]
@@ -183,8 +183,8 @@ def test_images_on_their_way_say_what_they_wait_for(page, running):
         image.state: page.get(f"/jobs/{running.pk}/images/{image.pk}/").text
         for image in ImageResult.objects.filter(job=running)
     }
-    assert "Ready, until a worker has a seat free" in shown["pending"]
-    assert "In hand of worker" in shown["running"]
+    assert "Ready, until a worker has a free slot" in shown["pending"]
+    assert "In flight at worker" in shown["running"]
     queue.pause(running.pk)
     held = ImageResult.objects.filter(job=running, held=True).first()
     assert "Held, until its job is resumed" in page.get(f"/jobs/{running.pk}/images/{held.pk}/").text

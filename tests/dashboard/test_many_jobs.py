@@ -1,11 +1,11 @@
-"""Actions on several jobs at once: asked once more, then done and written down; and who is woken by one."""
+"""Actions on several jobs at once: confirmed first, then done and recorded; and the engines that one wakes."""
 
 import psycopg
 import pytest
 from django.db import connection
-from jobs.engine.heartbeat import CHANNEL
 
 from jobs import errors, queue
+from jobs.engine.heartbeat import CHANNEL
 from jobs.models import ImageResult, JobAction
 from tests.factories import failure, look, make_worker, states, submit_job, submit_visits
 

@@ -1,4 +1,4 @@
-"""Whatever stands in an address or a form, a page answers; no page ends as a server error."""
+"""A page answers any address and any form; no page ends as a server error."""
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_a_number_that_names_nothing_is_not_found(admin_client, number):
         assert admin_client.get(path.format(number)).status_code == 404
 
 
-# Whoever is signed in already is led on from there.
+# A user who is signed in already is redirected from there.
 @pytest.mark.parametrize("path", sorted({*PAGES, *FORMS} - {"/sign-in/"}))
 def test_a_wrong_method_is_refused(admin_client, names, path):
     for method in ("put", "delete", "patch"):

@@ -1,4 +1,4 @@
-"""Paused hosts on the pages: who sees them, what is said of them, and the button that has one tried again."""
+"""Paused hosts on the pages: who sees them, what the pages say, and the button that has one tried again."""
 
 from datetime import datetime, timedelta
 
@@ -132,13 +132,13 @@ def test_nothing_is_resumed_by_looking(admin_client, path):
     assert admin_client.get(path).status_code == 405
 
 
-@pytest.mark.parametrize("part", ["", "?part=standing"])
+@pytest.mark.parametrize("part", ["", "?part=status"])
 def test_a_job_says_for_whom_how_many_images_wait_and_until_when(page, waiting, part):
     host = pause_host(HOST)
     text = words(page.get(f"/jobs/{waiting.pk}/{part}"))
     assert '3 images wait for <strong class="break">photos.test</strong> until <time' in text
     assert f"{host.until:%H:%M:%S}</time>: it answered 503" in text
-    assert "All images that are left wait" not in text
+    assert "All remaining images wait" not in text
     assert "<dt>Ends</dt>" in text
 
 
@@ -147,7 +147,7 @@ def test_a_job_of_which_all_images_wait_says_so_and_guesses_no_end(page, waiting
     pause_host("other.test:80", code="read_timeout")
     defer(waiting, "other.test:80")
     text = words(page.get(f"/jobs/{waiting.pk}/"))
-    assert "All images that are left wait for their hosts." in text
+    assert "All remaining images wait for their hosts." in text
     assert '1 image waits for <strong class="break">other.test:80</strong>' in text
     assert "it stopped sending" in text
     assert "<dt>Ends</dt>" not in text
@@ -189,9 +189,9 @@ def test_somebody_elses_job_is_not_found(page):
     ("waits_for", "is_paused", "said"),
     [
         (HOST, True, 'Waits for <strong class="break">photos.test</strong>, paused until'),
-        (HOST, False, 'Waits for room at its host, <strong class="break">photos.test</strong>'),
-        ("*7", False, "Waits for its turn: its host has not answered yet"),
-        ("", False, "Ready, until a worker has a seat free"),
+        (HOST, False, 'Waits for a place at its host, <strong class="break">photos.test</strong>'),
+        ("*7", False, "Waits for its host, which has not answered yet"),
+        ("", False, "Ready, until a worker has a free slot"),
     ],
 )
 def test_an_image_says_what_it_waits_for(page, anna, waits_for, is_paused, said):
@@ -205,7 +205,7 @@ def test_an_image_says_what_it_waits_for(page, anna, waits_for, is_paused, said)
     assert ("waits for its host" in listed) is bool(waits_for)
 
 
-def test_a_held_image_is_said_to_be_held(page, anna):
+def test_a_held_image_is_shown_as_held(page, anna):
     pause_host(HOST)
     job = submit_job(1, owner=anna)
     defer(job, HOST)
@@ -216,21 +216,21 @@ def test_a_held_image_is_said_to_be_held(page, anna):
     assert "Waits for" not in text
 
 
-def test_an_attempt_that_cost_nothing_says_so(page, anna):
+def test_an_attempt_that_did_not_count_says_so(page, anna):
     job = submit_job(1, owner=anna)
     worker = make_worker()
     (claim,) = queue.claim(worker, limit=1)
     refused = Outcome(claim, Evidence(), error=HTTPStatus(503), blame=Blame(HOST, is_paused=True))
     queue.record(worker, [refused])
     text = page.get(f"/jobs/{job.pk}/images/{claim.image_id}/").text
-    assert "It cost no attempt: its host refused other images, too." in text
+    assert "It did not count as an attempt: its host refused other images, too." in text
     assert "Attempt failed" not in text
 
 
 def test_an_attempt_that_counted_says_nothing_of_that(page, job):
     image = ImageResult.objects.get(job=job, error_code="http_404")
     text = page.get(f"/jobs/{job.pk}/images/{image.pk}/").text
-    assert "cost no attempt" not in text
+    assert "did not count" not in text
     assert "Attempt failed" in text
 
 

@@ -229,7 +229,7 @@ def test_who_may_view_imports_sees_them_and_changes_nothing():
     assert not Store.objects.exists()
 
 
-def test_a_deleted_file_is_said_to_be_no_longer_kept(admin_client):
+def test_a_deleted_file_is_shown_as_no_longer_kept(admin_client):
     made = imports.dry_run(store_file("A,,X1"), "s.csv", None, skip_rejected=True)
     StoreImport.objects.update(content=b"")
     response = admin_client.get(page(made))

@@ -1,4 +1,4 @@
-"""The store master's pages: list, store, and imports that are looked at first."""
+"""The store master's pages: list, store, and imports that are dry runs first."""
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -65,7 +65,7 @@ def test_a_store_that_there_is_not_is_not_found(page):
     assert page.get("/stores/1/").status_code == 404
 
 
-def test_an_upload_is_rehearsed_and_stores_nothing(importer):
+def test_an_upload_is_a_dry_run_and_stores_nothing(importer):
     answer = upload(importer, GOOD)
     assert "Nothing is stored yet" in answer.text
     assert "Import 2 stores" in answer.text
@@ -82,7 +82,7 @@ def test_then_it_is_imported_once(importer):
     assert said(answer) == ["The file stores.csv is stored already."]
 
 
-def test_a_file_with_rejects_says_why_it_cannot_be_stored_and_gives_the_rows_to_mend(importer):
+def test_a_file_with_rejects_says_why_it_cannot_be_stored_and_offers_the_rejected_rows(importer):
     answer = upload(importer, BAD)
     made = StoreImport.objects.get()
     assert "This file cannot be stored as it is" in answer.text
@@ -94,7 +94,7 @@ def test_a_file_with_rejects_says_why_it_cannot_be_stored_and_gives_the_rows_to_
     assert Store.objects.count() == 0
 
 
-def test_the_same_file_can_be_rehearsed_with_other_options(importer):
+def test_the_same_file_can_be_tried_with_other_options(importer):
     upload(importer, b"AreaCode,StoreName,StoreID\nN,First,S1\nN,,S2\n")
     made = StoreImport.objects.get()
     answer = importer.post(f"/stores/import/{made.pk}/again/", {"rest": "skip_rejected"}, follow=True)
@@ -119,13 +119,13 @@ def test_a_prune_deletes_what_the_file_does_not_name(admin_client):
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00\x01", b"a,b\n1,2\n", b"\xff\xfeA"])
-def test_a_file_that_is_no_store_master_is_told_why(importer, content):
+def test_a_file_that_is_no_store_master_is_refused_with_a_reason(importer, content):
     answer = upload(importer, content)
     assert len(said(answer)) == 1
     assert StoreImport.objects.count() == 0
 
 
-def test_an_unknown_encoding_is_told(importer):
+def test_an_unknown_encoding_is_reported(importer):
     assert "no such encoding" in said(upload(importer, GOOD, encoding="klingon"))[0]
 
 

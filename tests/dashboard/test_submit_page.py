@@ -1,4 +1,4 @@
-"""Submit in the browser: by form, by file, by JSON; the rehearsal first, and once only."""
+"""Submit in the browser: by form, by file, by JSON; a dry run first, and once only."""
 
 import json
 import re
@@ -38,9 +38,9 @@ def test_every_way_has_a_page(page, way):
     assert page.get("/submit/", {"way": way}).status_code == 200
 
 
-def test_a_check_says_what_would_come_of_it_and_stores_nothing(page):
-    answer = send(page, "rehearse", **FORM)
-    assert answer.context["rehearsal"].numbers.images == 2
+def test_a_check_says_the_outcome_and_stores_nothing(page):
+    answer = send(page, "check", **FORM)
+    assert answer.context["result"].numbers.images == 2
     assert "Submit 2 images" in answer.text
     assert Job.objects.count() == 0
 
@@ -63,17 +63,17 @@ def test_a_submission_leads_to_its_job(page, anna, fields):
     ],
 )
 def test_a_file_is_checked_shown_and_submitted(page, name, content):
-    answer = upload(page, "rehearse", name, content)
+    answer = upload(page, "check", name, content)
     shown = answer.context["text"]
     assert json.loads(shown)["visits"] == BODY["visits"]
     send(page, "submit", way="file", body=shown)
     assert ImageResult.objects.get().url == "http://a.test/1"
 
 
-def test_a_file_too_long_to_be_mended_in_place_is_chosen_again(page):
+def test_a_file_too_long_to_be_corrected_in_place_is_chosen_again(page):
     rows = "".join(f"{KNOWN_STORE},today,http://a.test/{number}/{'x' * 200}\n" for number in range(1200))
-    answer = upload(page, "rehearse", "v.csv", b"store_id,visit_time,image_url\n" + rows.encode())
-    assert (answer.context["text"], answer.context["rehearsal"].numbers.images) == ("", 1200)
+    answer = upload(page, "check", "v.csv", b"store_id,visit_time,image_url\n" + rows.encode())
+    assert (answer.context["text"], answer.context["result"].numbers.images) == ("", 1200)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_a_file_too_long_to_be_mended_in_place_is_chosen_again(page):
         (b"\x00\xff\xfe", "nul"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_told_with_its_place(page, content, said):
+def test_a_file_that_cannot_be_read_is_reported_with_its_place(page, content, said):
     answer = upload(page, "submit", "visits.csv", content)
     assert answer.status_code == 200
     assert said in " ".join(answer.context["unreadable"]).lower()
     assert Job.objects.count() == 0
 
 
-@pytest.mark.parametrize("act", ["rehearse", "submit"])
+@pytest.mark.parametrize("act", ["check", "submit"])
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"count": 2, "visits": []}', '{"a": NaN}', '"\\ud800"', "[" * 5000])
 def test_what_would_be_refused_says_why_and_stays_on_the_page(page, act, body):
     answer = send(page, act, way="json", body=body)
@@ -103,8 +103,8 @@ def test_what_would_be_refused_says_why_and_stays_on_the_page(page, act, body):
 
 
 def test_every_fault_is_listed_with_its_place(page):
-    answer = send(page, "rehearse", way="json", body='{"count": 1, "visits": [{"store_id": "", "image_url": []}]}')
-    said = [error.message for error in answer.context["rehearsal"].errors]
+    answer = send(page, "check", way="json", body='{"count": 1, "visits": [{"store_id": "", "image_url": []}]}')
+    said = [error.message for error in answer.context["result"].errors]
     assert len(said) == 3
     assert all("visits[0]" in sentence for sentence in said)
 
@@ -143,7 +143,7 @@ def test_the_policy_is_the_one_chosen(page):
 
 @pytest.mark.parametrize("name", ["store_id", "visit_time", "image_urls", "on_error", "key", "body", "way", "act"])
 def test_nul_and_odd_characters_break_nothing(page, name):
-    for act in ("rehearse", "submit"):
+    for act in ("check", "submit"):
         assert page.post("/submit/", {"act": act, **FORM, name: "a\0\x85"}).status_code in (200, 302)
 
 
@@ -154,7 +154,7 @@ def test_nor_do_bytes_that_are_no_text(page, raw):
     assert answer.status_code in (200, 302)
 
 
-def test_more_than_one_may_have_pending_is_said(page, settings):
+def test_more_than_one_may_have_pending_is_reported(page, settings):
     settings.MAX_PENDING_IMAGES = 1
     answer = send(page, "submit", **FORM)
     assert "at most 1 may be pending" in answer.text

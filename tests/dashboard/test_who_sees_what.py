@@ -30,7 +30,7 @@ def test_the_root_leads_to_the_jobs(page):
     assert page.get("/")["Location"] == "/jobs/"
 
 
-@pytest.mark.parametrize("path", ["", "retry/", "?part=standing", "?part=failures", "?part=images"])
+@pytest.mark.parametrize("path", ["", "retry/", "?part=status", "?part=failures", "?part=images"])
 def test_somebody_elses_job_is_not_found(page, path):
     theirs = submit_job(1)
     assert page.get(f"/jobs/{theirs.pk}/{path}").status_code == 404

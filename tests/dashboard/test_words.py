@@ -24,7 +24,7 @@ def test_a_duration_has_its_two_largest_units(seconds, text):
     ("ago", "text"),
     [(0, "just now"), (6, "6 s ago"), (61, "1 min ago"), (7200.5, "2 h ago"), (-7201, "in 2 h"), (200_000, "2 d ago")],
 )
-def test_an_age_is_said_in_one_unit_and_keeps_the_instant(ago, text):
+def test_an_age_has_one_unit_and_keeps_the_instant(ago, text):
     moment = timezone.now() - timedelta(seconds=ago)
     assert age(moment).endswith(f">{text}</time>")
     assert f'datetime="{moment.isoformat()}"' in age(moment)

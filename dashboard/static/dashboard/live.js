@@ -1,15 +1,15 @@
-// Keeps what a page shows up to date, and out of the way of whoever is using it.
+// Keeps a page up to date, without getting in the way of the person using it.
 //
-// data-live="URL"     the elements in here change when this stream of events says so; without a stream, every few seconds
-// data-poll="5"       the same without a stream, so many seconds apart
-// data-refresh="URL"  an element in there, to be replaced by what this address answers
-// data-live-indicator says how: live, polling or paused
+// data-live="URL"     the elements within are refreshed when this stream of events says so; without a stream, every few seconds
+// data-poll="5"       the same without a stream, at this interval in seconds
+// data-refresh="URL"  an element within, to be replaced by what this address answers
+// data-live-indicator shows how: live, polling or paused
 "use strict";
 (() => {
   const BETWEEN_MS = 1000; // at most one refresh a second
   const POLL_MS = 5000;
   const RETRY_MS = 60000; // without a stream: when to ask for one again
-  const PATIENCE_MS = 4000; // a stream that broke off comes back by itself, or so we take it to be gone
+  const RECONNECT_MS = 4000; // how long a broken stream may take to reconnect before the page polls
   const FIELDS = "input, select, textarea, [contenteditable]";
 
   class Feed {
@@ -26,16 +26,16 @@
 
     stop() {
       this.source?.close();
-      for (const timer of [this.polling, this.patience, this.retrying, this.waiting]) clearTimeout(timer);
-      this.source = this.polling = this.patience = this.retrying = this.waiting = undefined;
+      for (const timer of [this.polling, this.reconnecting, this.retrying, this.waiting]) clearTimeout(timer);
+      this.source = this.polling = this.reconnecting = this.retrying = this.waiting = undefined;
     }
 
     listen() {
       this.source?.close();
       const source = (this.source = new EventSource(this.url));
       source.onopen = () => {
-        for (const timer of [this.polling, this.patience, this.retrying]) clearTimeout(timer);
-        this.polling = this.patience = this.retrying = undefined;
+        for (const timer of [this.polling, this.reconnecting, this.retrying]) clearTimeout(timer);
+        this.polling = this.reconnecting = this.retrying = undefined;
         say();
       };
       source.addEventListener("change", () => this.change());
@@ -45,9 +45,9 @@
         this.change();
       });
       source.onerror = () => {
-        clearTimeout(this.patience);
-        // Closed: refused, because all streams are taken or for good.
-        this.patience = setTimeout(() => this.fallBack(source), source.readyState === EventSource.CLOSED ? 0 : PATIENCE_MS);
+        clearTimeout(this.reconnecting);
+        // Closed: refused, because all streams are in use or permanently.
+        this.reconnecting = setTimeout(() => this.fallBack(source), source.readyState === EventSource.CLOSED ? 0 : RECONNECT_MS);
       };
     }
 
@@ -68,16 +68,16 @@
 
     change() {
       this.stale = true;
-      this.settle();
+      this.refreshWhenFree();
     }
 
-    // Refresh now, or as soon as nobody is in the way and the last time is long enough ago.
-    settle() {
+    // Refresh now, or as soon as the person is not using the region and the last refresh is long enough ago.
+    refreshWhenFree() {
       say();
       clearTimeout(this.waiting);
       if (!this.stale || this.busy || this.isHeld()) return;
       const wait = this.last + BETWEEN_MS - Date.now();
-      if (wait > 0) this.waiting = setTimeout(() => this.settle(), wait);
+      if (wait > 0) this.waiting = setTimeout(() => this.refreshWhenFree(), wait);
       else this.refresh();
     }
 
@@ -87,7 +87,7 @@
       const asked = parts.map((part) => htmx.ajax("GET", part.dataset.refresh, { target: part, source: part, swap: part.dataset.swap || "outerHTML" }));
       await Promise.allSettled(asked);
       this.busy = false;
-      this.settle();
+      this.refreshWhenFree();
     }
 
     isLive() {
@@ -101,7 +101,7 @@
         (region) =>
           (region.contains(document.activeElement) && document.activeElement.matches(FIELDS)) ||
           (!selection.isCollapsed && selection.containsNode(region, true)) ||
-          // A button that is taken away while it is pressed never hears of the click.
+          // A button that is replaced while it is pressed never gets the click.
           region.querySelector("dialog[open], details[data-hold][open], a:active, button:active, summary:active"),
       );
     }
@@ -135,7 +135,7 @@
       for (const [name, left, top] of scrolled) now.find((table) => sameTable(table, name))?.scrollTo(left, top);
       if (focused) {
         const again = now.find((element) => named(element) === named(focused)) ?? now.find((element) => leadsWhere(focused) && leadsWhere(element) === leadsWhere(focused));
-        // What is gone leaves its place, so that the next Tab does not begin at the top of the page.
+        // Where the element is gone, focus goes to its part, so that the next Tab does not begin at the top of the page.
         (again ?? placeOf(part.id)).focus({ preventScroll: true });
       }
       window.scrollTo(scrollX, scrollY);
@@ -149,7 +149,7 @@
     const feed = feedOf(detail.target);
     if (!feed) return;
     if (new URL(detail.xhr.responseURL).pathname !== new URL(detail.pathInfo.requestPath, location).pathname) {
-      detail.shouldSwap = false; // led elsewhere: nobody is signed in any more
+      detail.shouldSwap = false; // redirected: nobody is signed in any more
       location.reload();
     } else if (feed.isHeld()) {
       detail.shouldSwap = false;
@@ -161,14 +161,14 @@
     say();
   });
 
-  const settleAll = () => setTimeout(() => feeds.forEach((feed) => feed.settle()));
-  for (const event of ["focusin", "focusout", "selectionchange", "close", "toggle", "pointerup", "pointercancel", "keyup"]) document.addEventListener(event, settleAll, true);
-  // A page that nobody sees gives its stream to others.
+  const refreshAllWhenFree = () => setTimeout(() => feeds.forEach((feed) => feed.refreshWhenFree()));
+  for (const event of ["focusin", "focusout", "selectionchange", "close", "toggle", "pointerup", "pointercancel", "keyup"]) document.addEventListener(event, refreshAllWhenFree, true);
+  // A hidden page leaves its stream to others.
   document.addEventListener("visibilitychange", () =>
     feeds.forEach((feed) => {
       if (document.hidden) feed.stop();
       else if (!feed.ended) feed.start(), feed.change();
-      else feed.settle();
+      else feed.refreshWhenFree();
     }),
   );
   window.addEventListener("pagehide", () => feeds.forEach((feed) => feed.stop()));
