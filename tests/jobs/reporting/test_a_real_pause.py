@@ -42,7 +42,7 @@ def test_a_job_says_that_all_waits_and_goes_on_at_once_when_staff_resume_the_hos
             (host, "http_503", 40)
         ]
         assert (shown["counts"]["pending"], shown["estimate"]) == (40, None)
-        assert "All images that are left wait for their host." in staff.get(f"/jobs/{job.pk}/").text
+        assert "All remaining images wait for their host." in staff.get(f"/jobs/{job.pk}/").text
         assert f'Try again now<span class="unseen"> for {host}</span>' in staff.get("/operations/").text
         assert staff.get("/api/v1/hosts").json()["results"][0]["waiting_images"] == 40
 
