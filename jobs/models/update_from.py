@@ -1,7 +1,7 @@
 """Another value for every row, in one statement: the bulk operation that Django's ORM lacks.
 
 For a batch of 256 outcomes, `bulk_update` takes the client 3,140 microseconds a row, `bulk_create(update_conflicts=…)`
-some 130, and this less than ten. All it needs to know stands in the model's fields::
+some 130, and this less than ten. All it needs to know is in the model's fields::
 
     ImageResult.objects.running().update_from(
         [{"id": 1, "claim_no": 4, "state": "completed", "width": 640}, …],

@@ -9,7 +9,7 @@ from django.db.models.functions import Cast, Now
 
 from jobs.models.locks import LocksMixin
 
-# The first half of the advisory lock that a living worker's keeper holds; the second half is the worker's id.
+# The first half of the advisory lock that a living worker's heartbeat holds; the second half is the worker's id.
 WORKER_LOCK = 0x5250
 
 
@@ -23,7 +23,7 @@ class WorkerQuerySet(LocksMixin, models.QuerySet["Worker"]):
         return self.filter(beat_at__lt=Now() - timedelta(seconds=settings.LEASE_SECONDS))
 
     def dead(self) -> WorkerQuerySet:
-        """Workers whose keeper's lock is free, or whose heartbeat is older than the lease.
+        """Workers whose heartbeat's lock is free, or whose heartbeat is older than the lease.
 
         Under LEASE_ONLY the lock says nothing. To ask for a lock that is free is to hold it until the transaction ends.
         """

@@ -188,7 +188,7 @@ CHECKS = (
     ),
 )
 
-# Only with LEASE_ONLY does the lock say nothing; `holder` is the keeper of a living worker.
+# Only with LEASE_ONLY does the lock say nothing; `holder` is the heartbeat of a living worker.
 _DEAD_CLAIMS = """
     SELECT image.id, image.claim_no,
         'image ' || image.id || ' is held by worker ' || image.claimed_by || ', which is dead'

@@ -124,7 +124,7 @@ class _Column:
     only_ndjson: bool = False
 
 
-# In submission order, one row per image. An empty cell, or null, stands for a value that is not known (yet).
+# In submission order, one row per image. An empty cell, or null, is a value that is not known (yet).
 COLUMNS = (
     _Column("store_id", F("visit__store_id"), _TEXT),
     _Column("store_name", _of_store("name"), _TEXT),

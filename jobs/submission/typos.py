@@ -19,7 +19,7 @@ SIMILARITY = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Misspelling:
-    """`key` is ignored and probably stands for `meant`; it occurs in `count` places, the first of which is `path`."""
+    """`key` is ignored and is probably meant as `meant`; it occurs in `count` places, the first of which is `path`."""
 
     key: str
     meant: str
