@@ -76,12 +76,12 @@ class _UpdateFromCompiler(SQLUpdateCompiler):
         return column
 
     def _compile_where(self, conditions: Any) -> tuple[list[str], Sequence[Any]]:
-        """The queryset's own condition, where it has one; in parentheses, as it may be "this or that"."""
+        """The queryset's own condition, where it has one."""
         try:
             condition, params = self.compile(conditions)
         except FullResultSet:
             return [], ()
-        return ([f"({condition})"] if condition else []), params
+        return ([condition] if condition else []), params
 
 
 class UpdateFrom:

@@ -233,3 +233,29 @@ def test_no_column_is_left_behind_by_a_recorded_outcome():
     assert row.perimeter == row.rule
     assert row.finished_at is not None
     assert row.attempts == 1
+
+
+def test_the_job_is_locked_before_its_counters_are_read(django_assert_max_num_queries):
+    """In the UPDATE itself, several jobs would be locked in whatever order the planner reads them."""
+    submit_job(1)
+    worker = make_worker()
+    claims = queue.claim(worker, limit=1)
+    with django_assert_max_num_queries(10) as captured:
+        queue.record(worker, [success(claims[0])])
+    kinds = [each["sql"] for each in captured if '"jobs_job"' in each["sql"]]
+    locks = [place for place, sql in enumerate(kinds) if sql.startswith("SELECT") and sql.endswith("FOR NO KEY UPDATE")]
+    updates = [place for place, sql in enumerate(kinds) if sql.startswith("UPDATE")]
+    assert locks
+    assert updates
+    assert locks[0] < updates[0]
+
+
+def test_a_job_has_started_with_its_first_outcome_and_not_again_with_the_next(settings):
+    settings.BACKOFF_BASE_SECONDS = 0
+    job = submit_job(3)
+    assert job.started_at is None
+    run(job, errors.ReadTimeout())
+    started = job.started_at
+    assert started is not None
+    run(job, True)
+    assert job.started_at == started
