@@ -1,4 +1,4 @@
-"""How a poison pill, an image that kills its process, is told from those that happened to be in flight beside it."""
+"""How a poison pill, an image that kills its process, is distinguished from the images that were in flight with it."""
 
 import sys
 

@@ -6,45 +6,14 @@ import pytest
 from django.db import DatabaseError, connection
 
 from jobs import queue
-from jobs.errors import HTTPStatus
-from jobs.imaging.host import Pause
-from jobs.imaging.host_limits import HostLimits
-from jobs.models import ImageResult, PausedHost
+from jobs.models import ImageResult
 from jobs.queue import Lanes, lanes
 from jobs.queue import worker as queue_worker
 from jobs.queue.lanes import host_of_url
 from tests.factories import defer, make_worker, pause_host, submit_job
+from tests.jobs.queue.lane_world import HOST, OTHER, limits, paused, urls, waiting
 
 pytestmark = pytest.mark.django_db
-
-HOST, OTHER = "photos.example:443", "other.example:443"
-FOREVER = 1e9
-
-
-def urls(count, host="photos.example"):
-    return [f"https://{host}/{number}.jpg" for number in range(count)]
-
-
-def limits(*good, slots=16, **options):
-    """Limits of hosts, those of `good` with all they may have."""
-    made = HostLimits(slots, slots * 3 // 2, **options)
-    for host in good:
-        for image in range(-50, 0):
-            made.begin(host, image, 0, leftover=True)
-            made.fetched(host, image)
-            made.finished(host, image, None, fetch_seconds=0.01, model_seconds=0.1)
-    return made
-
-
-def paused(*hosts, good=()):
-    made = limits(*good)
-    until = made._clock() + 60
-    made.learn_pauses({host: Pause(until, until - 60, "http_503", "It refused.") for host in hosts})
-    return made
-
-
-def waiting(**lookup):
-    return list(ImageResult.objects.filter(**lookup).order_by("rank", "id").values_list("waits_for", flat=True))
 
 
 @pytest.fixture
@@ -153,7 +122,7 @@ def test_images_of_a_host_that_does_not_answer_get_out_of_the_way(worker, monkey
     assert waiting(state="pending") == [HOST] * 18
 
 
-def test_strangers_of_a_job_wait_together_and_each_job_apart(worker, monkeypatch):
+def test_strangers_of_a_job_wait_together_and_each_job_separately(worker, monkeypatch):
     monkeypatch.setattr("jobs.imaging.host_limits.STUCK_SECONDS", -1.0)
     job = submit_job([f"https://s{number}.example/a.jpg" for number in range(20)])
     other = submit_job([f"https://t{number}.example/a.jpg" for number in range(20)])
@@ -182,7 +151,7 @@ def test_a_claim_walks_past_a_bounded_number_of_images_that_cannot_begin(worker)
     assert ImageResult.objects.exclude(waits_for="").count() == 2 * 8 + lanes.MORE_WALKED
 
 
-def test_lanes_and_the_common_line_share_the_room(worker):
+def test_lanes_and_the_common_line_share_the_free_slots(worker):
     old = submit_job(urls(50))
     defer(old, HOST)
     new = submit_job(urls(50, "other.example"))
@@ -200,68 +169,6 @@ def test_what_the_common_line_leaves_goes_to_the_lanes(worker):
     assert len(queue.claim(worker, 8, lanes=mine)) == 8
 
 
-def test_a_probe_is_one_image_the_first_one_then_any_then_one_of_the_newest_job(worker):
-    defer(submit_job(urls(10)), HOST)
-    newest = submit_job(urls(3))
-    defer(newest, HOST)
-    ImageResult.objects.filter(job=newest).update(rank=1e12)
-    pause_host(HOST, seconds=-1)
-    ids = list(ImageResult.objects.order_by("id").values_list("id", flat=True))
-    mine = Lanes(limits())
-    mine.limits.learn_pauses(*queue.shared_pauses())
-    (claim,) = queue.claim(worker, 8, lanes=mine)
-    assert claim.image_id == ids[0]
-    assert PausedHost.objects.get().probed_by == worker
-    mine.limits.finished(HOST, claim.image_id, HTTPStatus(503), fetch_seconds=0, model_seconds=0)
-    queue.share_pauses(mine.limits.changed_pauses())
-    mine.limits.shared(mine.limits.changed_pauses())
-    host = PausedHost.objects.get()
-    assert (host.number, host.probed_by) == (2, None)
-    PausedHost.objects.update(until=host.since)
-    mine.limits.learn_pauses(*queue.shared_pauses())
-    (claim,) = queue.claim(worker, 8, lanes=mine)
-    assert claim.image_id in ids[1:]
-    mine.limits.released(HOST, claim.image_id)
-    PausedHost.objects.update(number=3)
-    mine.limits.learn_pauses(*queue.shared_pauses())
-    (claim,) = queue.claim(worker, 8, lanes=mine)
-    assert claim.job_id == newest.pk
-
-
-def test_an_image_that_is_locked_at_this_moment_still_waits_for_its_host(worker, monkeypatch):
-    defer(submit_job(urls(1)), HOST)
-    pause_host(HOST, seconds=-1)
-    mine = Lanes(limits())
-    mine.limits.learn_pauses(*queue.shared_pauses())
-    monkeypatch.setattr(lanes, "look_into", lambda *_, **__: [])  # as SKIP LOCKED has it
-    assert queue.claim(worker, 8, lanes=mine) == []
-    assert mine.limits.pause_number(HOST) == 1
-
-
-def test_no_other_worker_probes_while_the_first_one_lives(worker):
-    defer(submit_job(urls(10)), HOST)
-    pause_host(HOST, seconds=-1)
-    claims = []
-    for each in (worker, make_worker()):
-        mine = Lanes(limits())
-        mine.limits.learn_pauses(*queue.shared_pauses())
-        claims.append(len(queue.claim(each, 8, lanes=mine)))
-    assert claims == [1, 0]
-    PausedHost.objects.update(probed_by=10**9)  # a worker that is gone
-    mine = Lanes(limits())
-    mine.limits.learn_pauses(*queue.shared_pauses())
-    assert len(queue.claim(make_worker(), 8, lanes=mine)) == 1
-
-
-def test_a_pause_for_which_nothing_waits_ends(worker):
-    pause_host(HOST, seconds=-1)
-    mine = Lanes(limits())
-    mine.limits.learn_pauses(*queue.shared_pauses())
-    assert queue.claim(worker, 8, lanes=mine) == []
-    queue.share_pauses(mine.limits.changed_pauses())
-    assert not PausedHost.objects.exists()
-
-
 def test_a_claim_that_fails_keeps_no_place_at_a_host(worker, monkeypatch):
     submit_job(urls(5))
     mine = Lanes(limits())
@@ -276,7 +183,7 @@ def test_a_claim_that_fails_keeps_no_place_at_a_host(worker, monkeypatch):
     assert not mine.limits._hosts[HOST].flights
 
 
-def test_accused_images_are_tried_in_small_company_from_lanes_too(worker, settings):
+def test_suspect_images_are_tried_in_small_batches_from_lanes_too(worker, settings):
     settings.WORKER_THREADS = 16
     job = submit_job(urls(6))
     defer(job, HOST)
@@ -288,24 +195,24 @@ def test_accused_images_are_tried_in_small_company_from_lanes_too(worker, settin
     assert len(mine.limits._hosts[HOST].flights) == 1
 
 
-def test_an_accused_image_at_the_head_of_the_line_is_not_starved_by_lanes(worker, settings):
+def test_a_suspect_image_at_the_head_of_the_line_is_not_starved_by_lanes(worker, settings):
     settings.WORKER_THREADS = 16
     defer(submit_job(urls(60)), HOST)
-    accused = submit_job(urls(1, "other.example"))
-    ImageResult.objects.filter(job=accused).update(crashes=5, rank=0)
+    suspect = submit_job(urls(1, "other.example"))
+    ImageResult.objects.filter(job=suspect).update(crashes=5, rank=0)
     mine = Lanes(limits(HOST, OTHER))
     mine.look_around()
     hand: list = []
     for _ in range(10):
         claims = queue.claim(worker, 8, in_flight=hand, lanes=mine)
-        if accused.pk in {claim.job_id for claim in claims}:
+        if suspect.pk in {claim.job_id for claim in claims}:
             assert (hand, len(claims)) == ([], 1)
             return
         hand += claims
         for claim in hand[:4]:
             mine.limits.released(claim.host, claim.image_id)
         del hand[:4]
-    raise AssertionError("the accused image never began")
+    raise AssertionError("the suspect image never began")
 
 
 def test_images_of_a_host_that_has_answered_since_are_found_among_strangers(worker):

@@ -1,4 +1,4 @@
-"""A person's retry: the one door out of a final state."""
+"""A person's retry: the only way out of a final state."""
 
 import pytest
 

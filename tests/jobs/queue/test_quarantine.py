@@ -24,7 +24,7 @@ from tests.factories import make_worker, submit_job
         (2, 1, 1),
     ],
 )
-def test_the_company_shrinks_with_the_crashes(crashes, seats, together):
+def test_the_batch_shrinks_with_the_crashes(crashes, seats, together):
     assert batch_size(crashes, seats) == together
 
 
@@ -68,7 +68,7 @@ def test_after_three_each_is_claimed_alone():
     assert claim_positions(job, worker, 4) == [2, 3]
 
 
-def test_an_accused_image_waits_until_there_is_little_enough_in_hand():
+def test_a_suspect_image_waits_until_few_enough_are_in_flight():
     job = submit_job(5)
     crashed(job, 0, 0, 2)
     worker = make_worker()
@@ -77,16 +77,16 @@ def test_an_accused_image_waits_until_there_is_little_enough_in_hand():
     assert claim_positions(job, worker, 4, in_flight=first[:1]) == [2]
 
 
-def test_what_is_in_hand_admits_no_more_company_than_it_may_have():
+def test_a_suspect_image_in_flight_admits_no_more_than_its_batch():
     job = submit_job(4)
     crashed(job, 3)
     worker = make_worker()
-    accused = queue.claim(worker, limit=4)
-    assert [claim.crashes for claim in accused] == [3]
-    assert queue.claim(worker, 4, in_flight=accused) == []
+    suspects = queue.claim(worker, limit=4)
+    assert [claim.crashes for claim in suspects] == [3]
+    assert queue.claim(worker, 4, in_flight=suspects) == []
 
 
-def test_images_before_the_accused_one_are_taken_up_to_its_company():
+def test_images_before_a_suspect_one_are_taken_up_to_its_batch():
     job = submit_job(5)
     crashed(job, 0, 0, 0, 2)
     assert claim_positions(job, make_worker(), 5) == [0, 1, 2]
