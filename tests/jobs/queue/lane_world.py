@@ -5,7 +5,6 @@ from jobs.imaging.host_limits import HostLimits
 from jobs.models import ImageResult
 
 HOST, OTHER = "photos.example:443", "other.example:443"
-FOREVER = 1e9
 
 
 def urls(count, host="photos.example"):
