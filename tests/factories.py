@@ -50,7 +50,7 @@ def submit_visits(
 
 
 def make_worker() -> int:
-    """A worker's row without its keeper: alive by its lease, dead by its lock."""
+    """A worker's row without its heartbeat: alive by its lease, dead by its lock."""
     return Worker.objects.create(host="test", pid=os.getpid(), seats=4).pk
 
 

@@ -14,7 +14,7 @@ HEADER = ["AreaCode", "StoreName", "StoreID"]
 
 
 @pytest.fixture
-def keeper(anna, sign_in):
+def editor(anna, sign_in):
     """Anna, who may import; the store master holds one store."""
     make_stores("S-1")
     permissions = Permission.objects.filter(codename__in=["add_store", "change_store"])
@@ -41,7 +41,7 @@ def rows_of(page, name):
     return [row.locator("th, td").all_inner_texts() for row in rows.all()]
 
 
-def test_a_file_with_faults_is_checked_corrected_and_imported(page, keeper, tmp_path):
+def test_a_file_with_faults_is_checked_corrected_and_imported(page, editor, tmp_path):
     upload(
         page,
         "stores.csv",
@@ -91,7 +91,7 @@ def test_a_file_with_faults_is_checked_corrected_and_imported(page, keeper, tmp_
     ]  # fmt: skip
 
 
-def test_rejected_rows_are_left_out_where_that_is_asked(page, keeper):
+def test_rejected_rows_are_left_out_where_that_is_asked(page, editor):
     upload(page, "stores.csv", [["A-1", "GOOD", "S-2"], ["A-1", "", "S-3"]])
     expect(page.get_by_role("button", name="Import 1 store")).to_be_disabled()
     page.get_by_label("Leave rejected rows out").check()
@@ -101,7 +101,7 @@ def test_rejected_rows_are_left_out_where_that_is_asked(page, keeper):
     assert sorted(Store.objects.values_list("store_id", flat=True)) == ["S-1", "S-2"]
 
 
-def test_a_file_that_is_no_store_file_is_refused_with_its_reason(page, keeper):
+def test_a_file_that_is_no_store_file_is_refused_with_its_reason(page, editor):
     page.goto("/stores/import/")
     file = {"name": "photo.csv", "mimeType": "text/csv", "buffer": b"a;b\n1;2\n"}
     page.get_by_label("CSV file").set_input_files(file)

@@ -2,7 +2,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.jobs.queue.beside import PATIENCE
+from tests.jobs.queue.concurrently import PATIENCE
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from jobs import errors, queue
 from jobs.models import ImageResult, Job
 from jobs.states import OnError
 from tests.factories import failure, look, make_stores, make_worker, ready, states, submit_job, submit_visits, success
-from tests.jobs.queue.beside import Beside, blocked
+from tests.jobs.queue.concurrently import Concurrent, blocked
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
@@ -133,7 +133,7 @@ def test_a_cancel_waits_for_what_is_being_recorded():
     claims = queue.claim(worker, limit=1)
     with transaction.atomic():
         queue.record(worker, [failure(claims[0], errors.ReadTimeout())])
-        canceling = Beside(lambda: queue.cancel(job.pk))
+        canceling = Concurrent(lambda: queue.cancel(job.pk))
         wait_for(blocked)
     assert canceling.ended() == 1
     assert (look(job).outcome, states(job)) == ("canceled", ["failed"])
@@ -146,7 +146,7 @@ def test_what_is_recorded_during_a_cancel_stands_under_it():
     claims = queue.claim(worker, limit=1)
     with transaction.atomic():
         queue.cancel(job.pk)
-        recording = Beside(lambda: queue.record(worker, [failure(claims[0], errors.ReadTimeout())]))
+        recording = Concurrent(lambda: queue.record(worker, [failure(claims[0], errors.ReadTimeout())]))
         wait_for(blocked)
     assert recording.ended().finished_jobs == [job.pk]
     assert (look(job).outcome, look(job).canceled, states(job)) == ("canceled", 2, ["failed", "failed"])

@@ -6,7 +6,7 @@ from django.db import transaction
 from jobs import queue
 from jobs.models import ImageResult, Job
 from tests.factories import make_worker, submit_job, success
-from tests.jobs.queue.beside import Beside, blocked
+from tests.jobs.queue.concurrently import Concurrent, blocked
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -18,7 +18,7 @@ def test_nobody_rescues_what_is_being_recorded():
     claims = queue.claim(worker, limit=1)
     with transaction.atomic():
         recorded = queue.record(worker, [success(claims[0])])
-        rescued = Beside(queue.rescue).ended()
+        rescued = Concurrent(queue.rescue).ended()
     assert (recorded.written, rescued.released) == (1, 0)
     assert Job.objects.get(pk=job.pk).status == "completed"
 
@@ -29,7 +29,7 @@ def test_what_is_rescued_first_is_not_recorded(other):
     (claim,) = queue.claim(worker, limit=1)
     # As a rescue in the midst of its transaction has it.
     other.execute("UPDATE jobs_imageresult SET state = 'pending', claimed_by = NULL, crashes = 1")
-    recording = Beside(lambda: queue.record(worker, [success(claim)]))
+    recording = Concurrent(lambda: queue.record(worker, [success(claim)]))
     wait_for(blocked)
     other.commit()
     assert recording.ended().fenced == [claim]
@@ -42,7 +42,7 @@ def test_two_recorders_of_one_job_count_every_image():
     claims = [queue.claim(worker, limit=1)[0] for worker in workers]
     with transaction.atomic():
         queue.record(workers[0], [success(claims[0])])
-        second = Beside(lambda: queue.record(workers[1], [success(claims[1])]))
+        second = Concurrent(lambda: queue.record(workers[1], [success(claims[1])]))
         wait_for(blocked)
     assert second.ended().finished_jobs == [job.pk]
     job.refresh_from_db()
@@ -54,7 +54,7 @@ def test_a_claim_passes_over_what_another_one_is_claiming(other):
     first = ImageResult.objects.order_by("rank", "id").values_list("id", flat=True)[0]
     other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR UPDATE", [first])
     worker = make_worker()
-    claims = Beside(lambda: queue.claim(worker, limit=2)).ended()
+    claims = Concurrent(lambda: queue.claim(worker, limit=2)).ended()
     assert len(claims) == 2
     assert first not in [claim.image_id for claim in claims]
 
@@ -65,7 +65,7 @@ def test_images_are_locked_in_the_order_of_their_ids(other):
     claims = queue.claim(worker, limit=2)
     low, high = sorted(claim.image_id for claim in claims)
     other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR UPDATE", [low])
-    recording = Beside(lambda: queue.record(worker, [success(claim) for claim in reversed(claims)]))
+    recording = Concurrent(lambda: queue.record(worker, [success(claim) for claim in reversed(claims)]))
     wait_for(blocked)
     # It waits for the first and does not hold the second yet: so no two recorders wait for one another.
     other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR UPDATE NOWAIT", [high])
@@ -79,7 +79,7 @@ def test_jobs_are_locked_in_the_order_of_their_ids(other):
     claims = queue.claim(worker, limit=2)
     low, high = sorted(job.pk for job in jobs)
     other.execute("SELECT FROM jobs_job WHERE id = %s FOR UPDATE", [low])
-    recording = Beside(lambda: queue.record(worker, [success(claim) for claim in reversed(claims)]))
+    recording = Concurrent(lambda: queue.record(worker, [success(claim) for claim in reversed(claims)]))
     wait_for(blocked)
     other.execute("SELECT FROM jobs_job WHERE id = %s FOR UPDATE NOWAIT", [high])
     other.commit()

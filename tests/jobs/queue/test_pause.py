@@ -11,7 +11,7 @@ from jobs import errors, queue
 from jobs.models import ImageResult, Job
 from jobs.states import OnError
 from tests.factories import failure, look, make_worker, ready, submit_job, success
-from tests.jobs.queue.beside import Beside, blocked
+from tests.jobs.queue.concurrently import Concurrent, blocked
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ def test_the_time_of_a_pause_does_not_count_as_waiting():
     Job.objects.update(paused_at=F("paused_at") - timedelta(hours=1))
     queue.resume(job.pk)
     later = list(ImageResult.objects.order_by("id").values_list("rank", flat=True))
-    # Its own few milliseconds beside the hour.
+    # Its own few milliseconds on top of the hour.
     assert [round(rank - before, -1) for rank, before in zip(later, ranks, strict=True)] == [3600, 3600]
 
 
@@ -145,7 +145,7 @@ def test_what_is_recorded_at_the_same_moment_is_held(paused_first):
     first, second = (pause, record) if paused_first else (record, pause)
     with transaction.atomic():
         first()
-        beside = Beside(second)
+        concurrent = Concurrent(second)
         wait_for(blocked)
-    beside.ended()
+    concurrent.ended()
     assert ImageResult.objects.filter(job=job, held=True).count() == 2

@@ -17,10 +17,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def keeper():
-    keeper = Heartbeat(slots=4)
-    yield keeper
-    keeper.leave()
+def heartbeat():
+    heartbeat = Heartbeat(slots=4)
+    yield heartbeat
+    heartbeat.leave()
 
 
 def silence(worker_id):
@@ -39,37 +39,37 @@ def test_a_worker_whose_keeper_is_gone_is_dead_at_once():
     assert (row.state, row.crashes, row.attempts, row.claim_no) == ("pending", 1, 0, 1)
 
 
-def test_a_living_worker_keeps_its_claims(keeper):
+def test_a_living_worker_keeps_its_claims(heartbeat):
     job = submit_job(1)
-    queue.claim(keeper.worker_id, limit=1)
+    queue.claim(heartbeat.worker_id, limit=1)
     assert queue.rescue().workers == []
     assert states(job) == ["running"]
 
 
-def test_a_frozen_worker_is_dead_when_its_lease_is_over(keeper):
+def test_a_frozen_worker_is_dead_when_its_lease_is_over(heartbeat):
     queue_job = submit_job(1)
-    queue.claim(keeper.worker_id, limit=1)
-    silence(keeper.worker_id)
-    assert queue.rescue().workers == [keeper.worker_id]
+    queue.claim(heartbeat.worker_id, limit=1)
+    silence(heartbeat.worker_id)
+    assert queue.rescue().workers == [heartbeat.worker_id]
     assert states(queue_job) == ["pending"]
 
 
 def test_a_frozen_worker_learns_at_its_next_beat_that_it_was_declared_dead(settings):
     settings.LEASE_SECONDS = 0.06
-    keeper = Heartbeat(slots=1)
+    heartbeat = Heartbeat(slots=1)
     Worker.objects.all().delete()
     with pytest.raises(queue.WorkerGone):
-        keeper.wait(0.1)  # longer than the time between two beats
-    keeper.close()
+        heartbeat.wait(0.1)  # longer than the time between two beats
+    heartbeat.close()
 
 
 def test_a_heartbeat_renews_the_lease(settings):
     settings.LEASE_SECONDS = 0.6
-    keeper = Heartbeat(slots=1)
-    born = Worker.objects.get(pk=keeper.worker_id).beat_at
-    while Worker.objects.get(pk=keeper.worker_id).beat_at == born:
-        keeper.wait(0.01)
-    keeper.leave()
+    heartbeat = Heartbeat(slots=1)
+    born = Worker.objects.get(pk=heartbeat.worker_id).beat_at
+    while Worker.objects.get(pk=heartbeat.worker_id).beat_at == born:
+        heartbeat.wait(0.01)
+    heartbeat.leave()
     assert not Worker.objects.exists()
 
 
@@ -110,16 +110,16 @@ def test_a_rescue_in_the_midst_of_attempts_does_not_use_them_up(settings):
     assert ImageResult.objects.filter(state="pending", attempts=0, claim_no=F("crashes")).count() == 1
 
 
-def test_a_wake_up_is_heard(keeper):
+def test_a_wake_up_is_heard(heartbeat):
     from jobs.engine.heartbeat import notify
 
     notify()
-    assert keeper.wait(5)
+    assert heartbeat.wait(5)
 
 
-def test_silence_is_no_wake_up(keeper):
-    assert not keeper.wait(0.01)
+def test_silence_is_no_wake_up(heartbeat):
+    assert not heartbeat.wait(0.01)
 
 
-def test_the_keeper_does_not_wait_for_a_silent_database_for_ever(keeper):
-    assert isinstance(keeper._connection, TimeoutConnection)
+def test_the_heartbeat_does_not_wait_for_a_silent_database_for_ever(heartbeat):
+    assert isinstance(heartbeat._connection, TimeoutConnection)

@@ -25,10 +25,10 @@ def _patience(monkeypatch):
 
 
 @pytest.fixture
-def keeper():
-    keeper = Heartbeat(slots=8)
-    yield keeper
-    keeper.close()
+def heartbeat():
+    heartbeat = Heartbeat(slots=8)
+    yield heartbeat
+    heartbeat.close()
 
 
 def broken():
@@ -79,19 +79,19 @@ def test_an_empty_database_is_clean():
     assert broken() == {}
 
 
-def test_every_step_of_an_image_is_clean(keeper, settings):
+def test_every_step_of_an_image_is_clean(heartbeat, settings):
     settings.MAX_ATTEMPTS = 2
     submit_visits(("nowhere", ["http://images.test/x.jpg"]), ("T-1", ["http://images.test/1.jpg"] * 4))
     submit_job(3, on_error=OnError.STOP_STORE)
     assert broken() == {}
-    claims = queue.claim(keeper.worker_id, limit=4)
+    claims = queue.claim(heartbeat.worker_id, limit=4)
     assert broken() == {}
     queue.record(
-        keeper.worker_id,
+        heartbeat.worker_id,
         [success(claims[0]), failure(claims[1], NotAnImage()), failure(claims[2], HTTPStatus(503))],
     )
     assert broken() == {}
-    queue.release(keeper.worker_id, claims[3:])
+    queue.release(heartbeat.worker_id, claims[3:])
     assert broken() == {}
 
 
@@ -195,9 +195,9 @@ def test_a_broken_promise_is_found(forged, change, code):
         "UPDATE jobs_imageresult SET claimed_by = 7 WHERE state = 'pending'",
     ],
 )
-def test_a_claim_that_contradicts_itself_is_found(forged, keeper, change):
+def test_a_claim_that_contradicts_itself_is_found(forged, heartbeat, change):
     submit_job(2)
-    queue.claim(keeper.worker_id, limit=1)
+    queue.claim(heartbeat.worker_id, limit=1)
     forged(change)
     assert "running" in broken()
 
@@ -248,26 +248,26 @@ def test_under_lease_only_the_lock_says_nothing(settings):
     assert broken() == {}
 
 
-def test_a_claim_of_a_silent_worker_is_found(keeper, settings):
+def test_a_claim_of_a_silent_worker_is_found(heartbeat, settings):
     submit_job(1)
-    queue.claim(keeper.worker_id, limit=1)
+    queue.claim(heartbeat.worker_id, limit=1)
     assert broken() == {}
     with connection.cursor() as cursor:
         cursor.execute("UPDATE jobs_worker SET beat_at = beat_at - make_interval(secs => %s)", [settings.LEASE_SECONDS])
     assert broken() == {"dead_claims": 1}
 
 
-def test_a_claim_of_a_worker_without_a_row_is_found(keeper):
+def test_a_claim_of_a_worker_without_a_row_is_found(heartbeat):
     submit_job(1)
-    queue.claim(keeper.worker_id, limit=1)
+    queue.claim(heartbeat.worker_id, limit=1)
     Worker.objects.all().delete()
     assert broken() == {"dead_claims": 1}
 
 
-def test_without_a_row_a_worker_is_dead_under_lease_only_too(keeper, settings):
+def test_without_a_row_a_worker_is_dead_under_lease_only_too(heartbeat, settings):
     settings.LEASE_ONLY = True
     submit_job(1)
-    queue.claim(keeper.worker_id, limit=1)
+    queue.claim(heartbeat.worker_id, limit=1)
     Worker.objects.all().delete()
     assert broken() == {"dead_claims": 1}
 

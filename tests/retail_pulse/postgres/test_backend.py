@@ -51,15 +51,15 @@ for line in sys.stdin:
     print(*sorted(set(threads.map(ask, [statement] * int(times or 1)))), flush=True)
 """
 
-KEEPER = """
+HOLDER = """
 import sys
 import django
 django.setup()
 import psycopg
 from django.db import connection
 for _ in sys.stdin:
-    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as keeper:
-        answer = keeper.execute("SELECT current_database() || ' ' || pg_try_advisory_lock(7)").fetchone()[0]
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as holder:
+        answer = holder.execute("SELECT current_database() || ' ' || pg_try_advisory_lock(7)").fetchone()[0]
     print(answer, flush=True)
 """
 
@@ -135,7 +135,7 @@ def test_a_crash_of_one_connection_is_recovered_from(home, environment, table, u
 
 
 def test_a_plain_connection_takes_its_parameters_from_django(home, environment, use):
-    user = use(home, KEEPER, **environment)
+    user = use(home, HOLDER, **environment)
     assert user.ask("") == "retail_pulse true"
 
     os.kill(living_server(home), signal.SIGKILL)

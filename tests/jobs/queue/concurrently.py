@@ -9,7 +9,7 @@ from django.db import connection
 PATIENCE = "SET statement_timeout = '10s'"
 
 
-class Beside:
+class Concurrent:
     """Another engine's thread, with a connection of its own; `found` is what the call returned."""
 
     def __init__(self, call: Callable[[], object]) -> None:
