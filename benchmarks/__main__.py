@@ -1,4 +1,4 @@
-"""`./run bench [CASE ...]`: measure the service beside alternatives that do its work, in one run, round by round.
+"""`./run bench [CASE ...]`: measure the service against alternatives that do its work, in one run, round by round.
 
 Writes results.json and plots into --out, and prints tables with the targets; exit code 1 where one is missed, 3 where
 this machine lacks what the harness needs.

@@ -1,4 +1,4 @@
-"""One job from its submission to its end, beside loops without database, guard and retry."""
+"""One job from its submission to its end, compared with loops without database, guard and retry."""
 
 from dataclasses import asdict
 from statistics import median

@@ -1,4 +1,4 @@
-"""Plots as plain numbers, which a template draws as SVG with their table beside them.
+"""Plots as plain numbers, which a template draws as SVG next to its table.
 
 Across, everything is a percentage of the width, so that texts keep their size on a phone; down, it is pixels.
 """

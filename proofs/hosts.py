@@ -2,7 +2,7 @@
 
 One server of the service with 16 slots and otherwise default settings, a database and photo hosts of every kind run in
 a separate network (proofs/hosts_world.py), and jobs are submitted over the API. The time that healthy images take
-beside the others is compared with the time they take alone. Scenes with names that hang need Linux, and root or
+next to the others is compared with the time they take alone. Scenes with names that hang need Linux, and root or
 unprivileged user namespaces; without them only the others are played, and the exit code is 3.
 """
 
@@ -176,7 +176,7 @@ def judge_alone(report: Report, found: Found, by_itself: float) -> None:
 
 
 def judge_beside(what: str, slack: float = SLACK_SECONDS) -> Callable[[Report, Found, float], None]:
-    """The judge of a scene in which healthy jobs are submitted beside one of bad images."""
+    """The judge of a scene in which healthy jobs are submitted next to one of bad images."""
 
     def judge(report: Report, found: Found, by_itself: float) -> None:
         table = report.table(
@@ -232,7 +232,7 @@ def judge_fallen(report: Report, found: Found, by_itself: float) -> None:
     table.add(found["bad"]["completed"], found["bad"]["failed"], found["seen"]["most_open"], ok=True)
     shown = "never" if begun is None else f"{begun:.1f} s"
     is_soon = begun is not None and begun <= READ_SECONDS
-    report.bar("healthy ones begin beside it", shown, f"<= {READ_SECONDS:g} s", ok=is_soon)
+    report.bar("healthy ones begin meanwhile", shown, f"<= {READ_SECONDS:g} s", ok=is_soon)
     limit = 2 * by_itself + SLACK_SECONDS
     _bar_done(report, "healthy, sent as it fell silent", first, READ_SECONDS + limit)
     _bar_done(report, "healthy, sent once its downloads have timed out", second, limit)
@@ -247,7 +247,7 @@ def judge_three(report: Report, found: Found, by_itself: float) -> None:
     for run in found["runs"][1:]:
         share = run["rate"] / rate
         report.bar(
-            f"two good hosts beside one of {run['slow']:g} s an image, of what they do without it",
+            f"two good hosts next to one of {run['slow']:g} s an image, of what they do without it",
             f"{share:.2f}",
             f">= {GOOD_SHARE:g}",
             ok=share >= GOOD_SHARE,

@@ -146,7 +146,7 @@ def _hung(world: World, names: int) -> list[str]:
 def _beside(
     world: World, sizes: Sizes, bad_hosts: Callable[[], list[str]], *, is_named: bool = False, is_ahead: bool = False
 ) -> Found:
-    """Healthy jobs beside one of bad images: a second after it, and, for the largest, once timeouts have begun."""
+    """Healthy jobs next to one of bad images: a second after it, and, for the largest, once timeouts have begun."""
     jobs = []
     for number in sizes.bad:
         world.start_over()

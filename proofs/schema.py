@@ -54,7 +54,7 @@ def prove(options: argparse.Namespace) -> Report:
     """Raises CannotProve where schemathesis is not installed."""
     program = Path(sys.executable).with_name("schemathesis")
     if not program.exists():
-        raise CannotProve("schemathesis is not installed beside this Python; ./run makes an environment that has it.")
+        raise CannotProve("schemathesis is not installed for this Python; ./run makes an environment that has it.")
     report = Report()
     settings = {"ENGINE_AUTOSTART": "off", "API_RATE_PER_MINUTE": "0", "LOGIN_WINDOW_SECONDS": "86400"}
     with tempfile.TemporaryDirectory(prefix="proof-schema-") as folder, World(Path(folder), **settings) as world:

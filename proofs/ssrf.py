@@ -3,7 +3,7 @@
 The URLs are fetched by the service's own Fetcher, under its default settings, in a network namespace where every
 address answers (proofs/ssrf_world.py): by their text, by redirect, by DNS, with names whose answers change. A single
 TCP connection anywhere but to the good server's web ports breaks the promise. Needs Linux, and root or unprivileged
-user namespaces; without them only the addresses are judged, and the exit code is 3.
+user namespaces; without them only the addresses are checked, and the exit code is 3.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Random addresses, judged by the guard and by two independent oracles.
+"""Random addresses, checked by the guard and by two independent oracles.
 
 The oracles are `ipaddress.is_global` and the table of ssrfguard, which other people have transcribed from IANA's
 registries. The guard may be stricter where STRICTER says why; it must never be laxer than either.

@@ -160,7 +160,7 @@ CONFIGURATION.pop("name")
 
 @pytest.fixture
 def read_from_the_environment(tmp_path) -> dict[str, str]:
-    """Every name that settings.py reads, with the text that stands for it where it is unset."""
+    """Every name that settings.py reads, with the text shown for it where it is unset."""
     (tmp_path / "retail_pulse").mkdir()
     shutil.copy(ROOT / "retail_pulse" / "settings.py", tmp_path / "retail_pulse")
     defaults = {}

@@ -1,4 +1,4 @@
-"""Submit a job: paste JSON, upload a file, or fill a form; a dry run beside it shows the outcome first."""
+"""Submit a job: paste JSON, upload a file, or fill a form; a dry run next to it shows the outcome first."""
 
 import json
 import secrets

@@ -74,7 +74,7 @@ class _Refusal:
 
 @dataclass(slots=True, eq=False)
 class Host:
-    """`window` is how many images it may have in flight, judged by its answers."""
+    """`window` is how many images it may have in flight, derived from its answers."""
 
     name: str
     window: float

@@ -1,7 +1,7 @@
 """Querysets that are compiled once, for what every image passes through.
 
 Building and compiling a queryset takes the ORM some 300 microseconds, executing it the driver 50. Here only the values
-change from one execution to the next, and `Given` stands for them::
+change from one execution to the next, and `Given` is their placeholder::
 
     _jobs_of = Select(lambda: Job.objects.filter(owner=Given("owner")).values_list("pk")[:ANY_NUMBER])
     _jobs_of(owner=7, limit=10)

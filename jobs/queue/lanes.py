@@ -266,7 +266,7 @@ class Choice:
         """Let one image of each paused host begin; returns the hosts for which none waits.
 
         In rotation the first one that waits, one from anywhere among them, and one of the newest job: where some images
-        are at fault themselves, their host must not be judged by these forever.
+        are at fault themselves, these alone must not decide about their host forever.
         """
         empty = []
         for host in hosts:

@@ -92,7 +92,7 @@ def change_password(user: User) -> None:
     user.save()
 
 
-# What stands behind `Bearer`, and what the refusal's sentence says.
+# What follows `Bearer`, and what the refusal's sentence says.
 REFUSED: dict[str, tuple[Callable[[User], str], str]] = {
     "token, expired": (lambda user: encode(claims(user, timedelta(seconds=-1))), "token is not valid"),
     "token, payload changed": (lambda user: changed(tokens.issue(user).access, 90), "token is not valid"),

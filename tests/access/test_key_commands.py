@@ -13,20 +13,20 @@ pytestmark = pytest.mark.django_db
 
 
 def create(*arguments: str) -> tuple[str, str]:
-    """What the command printed, and what it said beside."""
-    out, beside = io.StringIO(), io.StringIO()
-    call_command("create_api_key", *arguments, stdout=out, stderr=beside)
-    return out.getvalue(), beside.getvalue()
+    """What the command printed on stdout and on stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    call_command("create_api_key", *arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
 
 
 def test_the_key_alone_is_on_standard_output_and_works():
-    out, beside = create("till", "--scope", "submit,read")
+    out, err = create("till", "--scope", "submit,read")
 
     assert out.endswith("\n")
     assert WithHeaders(**bearer(out.strip())).visits().status_code == 200
     key = ApiKey.objects.get()
-    assert key.prefix in beside
-    assert out.split("_")[2].strip() not in beside
+    assert key.prefix in err
+    assert out.split("_")[2].strip() not in err
     assert (key.name, key.scopes, key.expires_at) == ("till", ["read", "submit"], None)
 
 

@@ -35,10 +35,14 @@ def wrong(sign_in, times: int, name: str = "staff", address: str = HERE) -> list
     return [sign_in(name, f"guess {number}", address).status_code for number in range(times)]
 
 
-DOORS = [(by_token, 401, 200), (by_admin, 200, 302)]  # the sign-in; its answer to a wrong and to a right password
+# Each with its answers to a wrong and to a right password.
+ENTRY_POINTS = [
+    (by_token, 401, 200),
+    (by_admin, 200, 302),
+]
 
 
-@pytest.mark.parametrize(("sign_in", "no", "yes"), DOORS)
+@pytest.mark.parametrize(("sign_in", "no", "yes"), ENTRY_POINTS)
 def test_after_the_last_failure_allowed_even_the_right_password_waits(clock, sign_in, no, yes):
     assert wrong(sign_in, 3) == [no] * 3
     clock[0] += 40
@@ -55,7 +59,7 @@ def test_after_the_last_failure_allowed_even_the_right_password_waits(clock, sig
     assert sign_in("staff", "correct horse").status_code == yes
 
 
-@pytest.mark.parametrize(("sign_in", "no", "yes"), DOORS)
+@pytest.mark.parametrize(("sign_in", "no", "yes"), ENTRY_POINTS)
 def test_the_last_attempt_allowed_may_be_the_right_one_and_starts_anew(sign_in, no, yes):
     for _ in range(2):
         assert wrong(sign_in, 2) == [no] * 2

@@ -15,7 +15,7 @@ POINTS = {
     "after the download, before it is measured": "measure.before@claim_no=1,.*before_measure",
     "at the model step": "gpu.before@claim_no=1,.*before_gpu",
     "with the result written and not committed": "record.before_commit@claim_no=1,.*before_commit",
-    "with the result committed and nobody told": "record.after_commit@claim_no=1,.*after_commit",
+    "with the result committed and nobody notified": "record.after_commit@claim_no=1,.*after_commit",
 }
 MAX_CRASHES = 3
 

@@ -1,4 +1,4 @@
-"""Events over a real socket: told as they happen, by a server that holds nothing for them and can still be stopped."""
+"""Events over a real socket: sent as they happen, by a server that holds nothing for them and can still be stopped."""
 
 import json
 import os

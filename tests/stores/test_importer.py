@@ -191,11 +191,11 @@ def test_an_import_costs_the_same_few_statements_whatever_the_file(django_assert
 
 
 def test_progress_is_reported_in_bytes_and_ends_with_storing():
-    told = []
+    steps = []
     file = store_file(*[f"A,SHOP,X{number}" for number in range(12_000)])
-    import_stores(file, progress=lambda step, position: told.append((step, position)))
-    assert [step for step, _ in told] == ["reading", "reading", "storing"]
-    positions = [position for _, position in told]
+    import_stores(file, progress=lambda step, position: steps.append((step, position)))
+    assert [step for step, _ in steps] == ["reading", "reading", "storing"]
+    positions = [position for _, position in steps]
     assert positions == sorted(positions)
     assert positions[-1] == len(file.getvalue())
 

@@ -190,9 +190,9 @@ def test_what_is_being_applied_is_not_forgotten_meanwhile():
         imports.forget()
         connection.close()
 
-    with ThreadPoolExecutor(1) as beside, transaction.atomic():
+    with ThreadPoolExecutor(1) as executor, transaction.atomic():
         imports.apply(made, None)
-        beside.submit(forget).result(timeout=20)
+        executor.submit(forget).result(timeout=20)
     assert StoreImport.objects.get().state == "stored"
 
 

@@ -60,15 +60,15 @@ def names(server):
     return f"127.0.0.1:{server.port}"
 
 
-@pytest.mark.parametrize("beside", [400, 5_000])
-def test_images_of_a_silent_host_delay_nobody_else(start, images, server, settings, beside):
+@pytest.mark.parametrize("count", [400, 5_000])
+def test_images_of_a_silent_host_delay_nobody_else(start, images, server, settings, count):
     settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.1, 0.4
     start()
     alone = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(100)])
     assert finished(alone).status == "completed"
     server.at("/", silent())
-    submit_job([server.url(f"/?{number}") for number in range(beside)])
-    for number in range(beside):
+    submit_job([server.url(f"/?{number}") for number in range(count)])
+    for number in range(count):
         server.at(f"/?{number}", silent())
     wait_for(lambda: server.requests)
     job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(100)])

@@ -153,7 +153,7 @@ def test_what_a_lock_stands_against_is_done_again_by_the_same_worker(
 
 
 def plain_parameters():
-    """How to connect beside Django's pool."""
+    """How to connect outside Django's pool."""
     return {key: value for key, value in connection.get_connection_params().items() if key in CONNECT_PARAMETERS}
 
 

@@ -200,7 +200,7 @@ def test_without_a_worker_it_says_so_once_and_waits_and_a_canceled_job_ends_with
 
 @pytest.fixture
 def interruptible():
-    """SIGINT is Ctrl-C, which a job in a shell's background, and what it starts, has been told to ignore."""
+    """SIGINT is Ctrl-C, which a job in a shell's background, and what it starts, is set to ignore."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, previous)

@@ -118,7 +118,7 @@ def test_a_key_share_lets_updates_pass_and_no_delete(other):
 
 @pytest.mark.django_db(transaction=True)
 def test_all_rows_are_locked_and_none_is_fetched(other, django_assert_num_queries):
-    job, beside = submit_job(5), submit_job(1)
+    job, other_job = submit_job(5), submit_job(1)
     with transaction.atomic():
         with django_assert_num_queries(1):
             assert ImageResult.objects.filter(job=job).locked().lock_all() == 5
@@ -126,7 +126,7 @@ def test_all_rows_are_locked_and_none_is_fetched(other, django_assert_num_querie
             with pytest.raises(Exception, match="could not obtain lock"):
                 other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR NO KEY UPDATE NOWAIT", [image.pk])
             other.rollback()
-        other.execute("SELECT FROM jobs_imageresult WHERE job_id = %s FOR NO KEY UPDATE NOWAIT", [beside.pk])
+        other.execute("SELECT FROM jobs_imageresult WHERE job_id = %s FOR NO KEY UPDATE NOWAIT", [other_job.pk])
         other.rollback()
 
 

@@ -1,4 +1,4 @@
-"""A person ends a job early: what is found stays, what is in hand finishes, the rest is not fetched."""
+"""A person ends a job early: what is found stays, what is in flight finishes, the rest is not fetched."""
 
 import pytest
 from django.db import transaction

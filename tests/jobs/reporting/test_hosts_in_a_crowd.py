@@ -1,4 +1,4 @@
-"""What a crowd of paused hosts and waiting images costs, and how it is told."""
+"""What a crowd of paused hosts and waiting images costs, and how it is reported."""
 
 import pytest
 from django.db import connection, transaction
