@@ -61,30 +61,6 @@ class Columns:
     base: int = HEIGHT - BOTTOM
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """`width` in percent of the longest."""
-
-    label: str
-    text: str
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    key: str
-    title: str
-    bars: Sequence[Bar]
-
-
-@dataclass(frozen=True, slots=True)
-class Sparkline:
-    """`points` is a polyline's, within 100 by 20."""
-
-    label: str
-    points: str
-
-
 def columns(
     key: str, title: str, starts: Sequence[datetime], counts: Sequence[tuple[int, int]], seconds: int
 ) -> Columns:
@@ -132,29 +108,6 @@ def throughput(measured: Throughput, key: str = "throughput") -> Columns:
         [each.start for each in measured.intervals],
         [(each.completed, each.failed) for each in measured.intervals],
         measured.seconds,
-    )
-
-
-def bars(key: str, title: str, values: Sequence[tuple[str, float, str]]) -> Bars:
-    """Horizontal bars of (label, value, value as written); negative values are drawn as nothing."""
-    longest = max((value for _, value, _ in values), default=0)
-    return Bars(
-        key,
-        title,
-        [
-            Bar(label, text, round(100 * max(value, 0) / longest, 2) if longest > 0 else 0.0)
-            for label, value, text in values
-        ],
-    )
-
-
-def sparkline(label: str, values: Sequence[float]) -> Sparkline:
-    """The values from left to right, the highest at the top, 0 at the bottom; one value is a level line."""
-    highest = max(values, default=0) or 1
-    level = list(values) * 2 if len(values) == 1 else list(values)
-    step = 100 / max(len(level) - 1, 1)
-    return Sparkline(
-        label, " ".join(f"{number * step:.1f},{19 - 18 * value / highest:.1f}" for number, value in enumerate(level))
     )
 
 

@@ -54,8 +54,8 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
                 running = service.submit({"count": len(visits), "visits": visits})
                 total = sum(len(visit["image_url"]) for visit in visits)
                 console.print(f"Job {running}, {total:,} images: running, for a minute or two.")
-            _show_what_next(console, service, min(jobs), login, password)
             if stay:
+                _show_what_next(console, service, min(jobs), login, password)
                 console.print("\nServing until Ctrl-C.")
                 service.wait()
                 raise ServiceFailed("The server ended by itself; its log is serve.log in the state directory.")

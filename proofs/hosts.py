@@ -65,7 +65,7 @@ def prove(options: argparse.Namespace) -> Report:
         groups = [[scene for group in groups[:-1] for scene in group], groups[-1]]
     found = play(groups[:-1], options) | play(groups[-1:], options)
     report = Report()
-    judge(report, found)
+    check(report, found)
     for scene in sorted(wanted - found.keys()):
         report.bar(f"scene {scene}", "not played to its end in time", "", ok=False)
     cannot = [what["cannot"] for what in found.values() if "cannot" in what]
@@ -131,12 +131,12 @@ class WorldProcess:
         self._process.wait()
 
 
-def judge(report: Report, found: dict[str, Found]) -> None:
+def check(report: Report, found: dict[str, Found]) -> None:
     """Report the figures of every scene, and the bars."""
     by_itself = found["alone"]["seconds"]
     for scene, what in found.items():
         if "cannot" not in what:
-            JUDGES[scene](report, what, by_itself)
+            CHECKS[scene](report, what, by_itself)
     broken = [audit for what in found.values() for audit in _audits(what) if audit]
     for output in broken:
         report.table("manage.py audit", "found").add(output, ok=False)
@@ -176,9 +176,9 @@ def judge_alone(report: Report, found: Found, by_itself: float) -> None:
 
 
 def judge_beside(what: str, slack: float = SLACK_SECONDS) -> Callable[[Report, Found, float], None]:
-    """The judge of a scene in which healthy jobs are submitted next to one of bad images."""
+    """The check of a scene in which healthy jobs are submitted next to one of bad images."""
 
-    def judge(report: Report, found: Found, by_itself: float) -> None:
+    def check(report: Report, found: Found, by_itself: float) -> None:
         table = report.table(
             f"Beside {what}",
             "bad images",
@@ -198,7 +198,7 @@ def judge_beside(what: str, slack: float = SLACK_SECONDS) -> Callable[[Report, F
                 after = f"{each['after']:.0f} s after {job['number']:,} of {what}"
                 _bar_done(report, f"healthy, {after}", each, 2 * by_itself + slack)
 
-    return judge
+    return check
 
 
 def judge_bucket(report: Report, found: Found, by_itself: float) -> None:
@@ -214,14 +214,14 @@ def _counts(answers: dict[str, int]) -> str:
 
 
 def judge_healed(what: str) -> Callable[[Report, Found, float], None]:
-    """The judge of hosts that were bad for a while: no image may fail; the time until all are done is reported."""
+    """The check of hosts that were bad for a while: no image may fail; the time until all are done is reported."""
 
-    def judge(report: Report, found: Found, by_itself: float) -> None:
+    def check(report: Report, found: Found, by_itself: float) -> None:
         for each in found["hosts"]:
             name = f"{each['images']} images of a host that {what} for {found['bad_for']:g} s, since then"
             report.bar(name, _done(each), "none fails", ok=_is_done(each))
 
-    return judge
+    return check
 
 
 def judge_fallen(report: Report, found: Found, by_itself: float) -> None:
@@ -295,7 +295,7 @@ def judge_claims(report: Report, found: Found, by_itself: float) -> None:
     report.bar(f"a claim while {number} images wait", f"{factor:.2f}x", bar, ok=factor <= CLAIM_FACTOR)
 
 
-JUDGES: dict[str, Callable[[Report, Found, float], None]] = {
+CHECKS: dict[str, Callable[[Report, Found, float], None]] = {
     "alone": judge_alone,
     "silent": judge_beside("a silent host"),
     "dripping": judge_beside("a host that drips"),

@@ -39,7 +39,7 @@ SPAN = {"threads": 2, "descriptors": SLOTS, "connections": 4}
 GROWTH_MB = 5.0
 # How long a client may wait for an answer while every slot is taken, in seconds.
 STATUS_P99, SUBMIT_P99 = 0.1, 0.15
-# The web threads and the engine's two threads share a pool, the keeper has a dedicated connection.
+# The web threads and the engine's two threads share a pool, the heartbeat has a dedicated connection.
 MOST_CONNECTIONS = WEB_THREADS + 3
 
 

@@ -58,9 +58,9 @@ def prove(options: argparse.Namespace) -> Report:
 def judge_addresses(report: Report, count: int, seed: int) -> None:
     """Compare `count` addresses with the oracles: a row per kind and per exception, and the bars."""
     found = compare(count, seed)
-    kinds = report.table("Addresses judged", "kind", "count")
-    for kind, judged in found.judged.items():
-        kinds.add(kind, f"{judged:,}", ok=True)
+    kinds = report.table("Addresses checked", "kind", "count")
+    for kind, checked in found.checked.items():
+        kinds.add(kind, f"{checked:,}", ok=True)
     table = report.table("Stricter than an oracle, and why", "network", "ipaddress", "ssrfguard", "reason")
     for network, reason in STRICTER.items():
         counts = [f"{found.stricter[network, oracle]:,}" for oracle in ("ipaddress", "ssrfguard")]

@@ -60,9 +60,9 @@ _EMBEDDINGS = (
 
 @dataclass(slots=True)
 class Comparison:
-    """`judged` addresses by kind; disagreements by the exception that covers them, or one by one."""
+    """`checked` addresses by kind; disagreements by the exception that covers them, or one by one."""
 
-    judged: Counter[str] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
     opened: int = 0
     stricter: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By network of STRICTER and oracle."""
@@ -76,7 +76,7 @@ def compare(count: int, seed: int) -> Comparison:
     guard = Guard(is_own=lambda _: False)
     found = Comparison()
     for kind, address in islice(draw(seed), count):
-        found.judged[kind] += 1
+        found.checked[kind] += 1
         ours = _is_open(guard, address)
         found.opened += ours
         for oracle, is_public in (

@@ -62,7 +62,7 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.alive:
             # Not here: the interrupted main thread may hold the lock that the engine's event needs.
-            self.method_queue.defer(get_engine().stop_claiming)
+            self.method_queue.defer(lambda: get_engine().stop_claiming())
             self.method_queue.defer(listener.close)
         super().handle_exit(sig, frame)
 

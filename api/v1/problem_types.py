@@ -74,10 +74,11 @@ class Problem(Enum):
     )
     CONFLICT = ProblemType(
         "conflict",
-        "Not possible in the job's present state",
+        "Not possible in its present state",
         409,
-        "The job has moved on, or never was in a state for this: one that has ended cannot be paused, for example.",
-        "Read the job again, and decide by its state.",
+        "What the path names has moved on, or never was in a state for this: for example, a job that has ended cannot "
+        "be paused, nor can an import be carried out twice.",
+        "Read it again, and decide by its state.",
     )
     LENGTH_REQUIRED = ProblemType(
         "length-required",

@@ -10,7 +10,7 @@ from dashboard.pages.paused_hosts import resume
 from jobs.reporting import hosts
 from jobs.reporting.overview import MOST_COUNTED, overview
 
-# Characters of a host and its port in the page's address; nobody's are longer.
+# Characters of a host and its port in the page's address; none is longer.
 LONGEST_HOST = 300
 
 

@@ -106,17 +106,6 @@ def chart(data: Throughput | charts.Columns) -> dict[str, Any]:
     return {"chart": charts.throughput(data) if isinstance(data, Throughput) else data}
 
 
-@register.inclusion_tag("dashboard/parts/bars.html")
-def bar_chart(bars: charts.Bars) -> dict[str, Any]:
-    """A few values; each is labelled with its number, so no table is needed."""
-    return {"chart": bars}
-
-
-@register.inclusion_tag("dashboard/parts/sparkline.html")
-def sparkline(line: charts.Sparkline) -> dict[str, Any]:
-    return {"line": line}
-
-
 @register.simple_tag
 def ends(estimates: dict[int, Estimate], waits: dict[int, Waits], job: Job) -> SafeString:
     """When a job may end; where that cannot be known, why."""

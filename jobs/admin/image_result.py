@@ -108,13 +108,13 @@ class ImageResultAdmin(ReadOnlyAdmin):
             return f"perimeter {image.perimeter:,} ({image.width:,} \N{MULTIPLICATION SIGN} {image.height:,})"
         return image.error_code or self.turn(image)
 
-    @admin.display(description="turn")
+    @admin.display(description="in the queue")
     def turn(self, image: ImageResult) -> str:
         """What a pending image is waiting for."""
         if image.state != ImageState.PENDING:
             return "-"
         if image.held:
-            return "held, until the store's image before it has finished"
+            return "held, until its job is resumed or the store's image before it has finished"
         if image.run_after is not None:
             return "waiting for its next attempt"
         if not image.waits_for:

@@ -95,6 +95,9 @@ class JobAdmin(ReadOnlyAdmin):
         elif len(chosen) > MOST_CHOSEN:
             sentence = f"Choose at most {MOST_CHOSEN} jobs here; the dashboard acts on all jobs that match a filter."
             self.message_user(request, sentence, messages.WARNING)
+        elif len(chosen) == 1:
+            # The list would also match the jobs of a store or an owner that this number names.
+            return HttpResponseRedirect(f"{address}{chosen[0]}/")
         else:
             return HttpResponseRedirect(f"{address}?{urlencode({'q': ' '.join(map(str, chosen))})}")
         return None

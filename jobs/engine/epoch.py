@@ -164,7 +164,7 @@ class Epoch:
 
     def _claim_until(self, deadline: float) -> None:
         """Keep the slots filled until `deadline`, on the monotonic clock."""
-        # A wake-up may get lost with its connection; so the queue is asked at least once a round.
+        # A wake-up may get lost with its connection; so the queue is read at least once a round.
         self.wake.expect_work()
         while not self.wake.is_stopping:
             self.wake.raise_lost()

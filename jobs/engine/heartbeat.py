@@ -1,4 +1,4 @@
-"""A worker's sign of life: one plain connection that holds its lock, beats, and listens."""
+"""A worker's heartbeat: one plain connection that holds its lock, beats, and listens."""
 
 import logging
 import os

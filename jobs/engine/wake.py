@@ -4,9 +4,9 @@ import threading
 
 
 class Wake:
-    """What the claimer waits for, said by any thread; one thread waits.
+    """What the claimer waits for, signalled by any thread; one thread waits.
 
-    `stopping` is the engine's, and outlives the epoch. A wake-up that comes while the queue is asked is not lost: it
+    `stopping` is the engine's, and outlives the epoch. A wake-up that comes while the queue is read is not lost: it
     counts for the next look.
     """
 
@@ -27,7 +27,7 @@ class Wake:
         self._expects_work = True
 
     def looking(self) -> None:
-        """The queue is about to be asked: what is expected from here on came after this look."""
+        """The queue is about to be read: what is expected from here on came after this look."""
         self._expects_work = False
 
     def work_came(self) -> None:

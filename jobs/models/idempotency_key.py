@@ -8,8 +8,8 @@ from jobs.models.job import Job
 class IdempotencyKey(models.Model):
     """A client's own name for a submission, remembered for 24 hours.
 
-    Of concurrent twins the unique constraint lets one in. Nulls are not distinct in it: a plain one would
-    take two anonymous twins for different submissions.
+    Of concurrent duplicates the unique constraint lets one in. Nulls are not distinct in it: a plain one would
+    take two anonymous duplicates for different submissions.
     """
 
     owner = models.ForeignKey(

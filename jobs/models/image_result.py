@@ -32,7 +32,7 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
         return self.filter(state=ImageState.PENDING, run_after__isnull=False)
 
     def deferred(self) -> ImageResultQuerySet:
-        """Images whose turn it is, but for which their host has no room."""
+        """Images that are ready, but whose host is at its limit."""
         return self.filter(state=ImageState.PENDING, held=False).exclude(waits_for="")
 
     def in_lane(self, lane: Any) -> ImageResultQuerySet:

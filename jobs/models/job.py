@@ -29,7 +29,8 @@ class Counts:
 
 class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
-        """The jobs that `user` may see: staff see all, others their own; only nobody sees jobs without an owner."""
+        """The jobs that `user` may see: staff see all, others their own; jobs without an owner are for callers without
+        credentials."""
         if user is None or not user.is_authenticated:
             return self.filter(owner=None)
         return self if user.is_staff else self.filter(owner=user)

@@ -1,4 +1,4 @@
-"""What is asked of the database server itself, and of no table."""
+"""Queries of the database server that concern no table."""
 
 from datetime import datetime
 

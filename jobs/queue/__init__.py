@@ -13,7 +13,9 @@ they become SQL, and how what every image passes through is compiled only once, 
     rank.py          the order of the queue
     quarantine.py    how the suspects of a crash are tried in ever smaller batches
     backoff.py       when a failed image is tried again
-    lanes.py         which ready images begin, and where the others wait for their host
+    choice.py        which ready images begin
+    lanes.py         where the others wait for their host
+    ready_rows.py    the statements that find and lock them
     hosts.py         paused hosts, as all processes share them
 
 Locks are taken in the same order everywhere: worker row, images by id, jobs by id.

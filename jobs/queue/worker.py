@@ -19,11 +19,13 @@ from jobs.models import FailedAttempt, ImageResult, Job, Worker
 from jobs.models.compiled import Select, Update
 from jobs.models.expressions import ClockTimestamp, FromRow, Given, Seconds
 from jobs.models.update_from import UpdateFrom
+from jobs.queue.choice import Choice
 from jobs.queue.completion import Row, apply_pending, complete
 from jobs.queue.hosts import take_probes
-from jobs.queue.lanes import Choice, Lanes, Look, look_into
+from jobs.queue.lanes import Lanes
 from jobs.queue.quarantine import batch_size
 from jobs.queue.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
+from jobs.queue.ready_rows import Look, look_into
 from jobs.queue.transitions import failed_attempt, is_refused, lane_of, transition
 from jobs.states import ImageState
 

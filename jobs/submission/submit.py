@@ -79,7 +79,7 @@ def submit(
     try:
         with transaction.atomic():
             now = queue.database_now()
-            job = Job(owner=owner, on_error=on_error, priority=priority, total=total, failed=unknown)
+            job = Job(created_at=now, owner=owner, on_error=on_error, priority=priority, total=total, failed=unknown)
             if unknown == total:
                 job.status, job.finished_at = JobStatus.FAILED, now
             job.save()

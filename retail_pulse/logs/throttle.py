@@ -62,6 +62,7 @@ LOGGERS = (
     "access.throttles",
     "django.request",
     "api.problems",
+    "api.v1.problems",
     "jobs.engine.epoch",
     "jobs.engine.heartbeat",
     "jobs.engine.recorder",

@@ -42,7 +42,7 @@ class StoreImport(models.Model):
     """One uploaded store master, and its result; `stores/imports.py` writes every one of these rows.
 
                 dry run                     apply
-        file ──────────────► rehearsed ───────────────► stored
+        file ───────────────► dry run ────────────────► stored
                                  └── a day later ──► deleted
 
     `report` is an `importer.ImportReport` as JSON: of the dry run, and of the import itself once stored.
@@ -85,7 +85,7 @@ class StoreImport(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.state})"
+        return f"{self.name} ({'dry run' if self.stored_at is None else 'stored'})"
 
     @property
     def state(self) -> str:

@@ -15,7 +15,7 @@ from retail_pulse import admin as shared
 from stores import imports
 from stores.models import Store, StoreImport
 from tests.admin.conftest import list_page, row_page
-from tests.factories import failure, make_worker, pause_host, states, submit_job
+from tests.factories import failure, make_worker, pause_host, states, submit_job, submit_visits
 from tests.stores.files import store_file
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +49,13 @@ def test_a_job_leads_to_its_page_on_the_dashboard(admin_client):
     for page in (list_page(Job), row_page(job)):
         assert f'href="/jobs/{job.pk}/"' in admin_client.get(page).text
     assert admin_client.get(f"/jobs/{job.pk}/").status_code == 200
+
+
+def test_one_chosen_job_opens_its_own_page_although_a_store_has_its_number(admin_client):
+    job = submit_job(1)
+    submit_visits((str(job.pk), ["http://good.test/1.jpg"]))
+    response = choose(admin_client, "open_on_dashboard", job)
+    assert response.redirect_chain == [(f"/jobs/{job.pk}/", 302)]
 
 
 def test_chosen_jobs_and_no_others_are_opened_on_the_dashboard(admin_client):

@@ -76,13 +76,13 @@ def test_a_measured_image_shows_its_perimeter(admin_client, job):
 def test_a_pending_image_says_what_it_waits_for(admin_client, db):
     submit_visits((KNOWN_STORE, ["http://i.test/1", "http://i.test/2"]), on_error=OnError.STOP_STORE)
     first, held = ImageResult.objects.order_by("pk")
-    assert "Turn: ready" in words(admin_client.get(row_page(first)))
-    assert "Turn: held, until" in words(admin_client.get(row_page(held)))
+    assert "In the queue: ready" in words(admin_client.get(row_page(first)))
+    assert "In the queue: held, until" in words(admin_client.get(row_page(held)))
     worker = make_worker()
     (claim,) = queue.claim(worker, limit=1)
-    assert "Turn: - " in words(admin_client.get(row_page(first)))
+    assert "In the queue: - " in words(admin_client.get(row_page(first)))
     queue.record(worker, [failure(claim, errors.ReadTimeout())])
-    assert "Turn: waiting for its next attempt" in words(admin_client.get(row_page(first)))
+    assert "In the queue: waiting for its next attempt" in words(admin_client.get(row_page(first)))
 
 
 def alive(admin_client, worker_id):

@@ -39,7 +39,7 @@ def chromium() -> Iterator[Browser]:
     """One browser for the folder's tests.
 
     Playwright's loop runs in this thread for as long as the browser does, and Django would refuse to ask its database
-    beside one; nothing is awaited here. Not for the session: what comes after could run no loop of its own.
+    next to one; nothing is awaited here. Not for the session: what comes after could run no loop of its own.
     """
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

@@ -61,7 +61,7 @@ def test_a_canceled_job_keeps_its_results_and_ends_with_what_is_in_flight(page, 
 
 def test_going_back_cancels_nothing(page, job):
     press(page, "Cancel …")
-    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="Keep the job").click()
     expect(status(page)).to_have_text(["running"])
     assert states(job) == ["completed", "pending", "pending", "pending"]
 

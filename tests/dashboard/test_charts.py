@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from dashboard.charts import BOTTOM, HEIGHT, TOP, bars, columns, nice, sparkline
+from dashboard.charts import BOTTOM, HEIGHT, TOP, columns, nice
 
 START = datetime(2026, 1, 2, 23, 59, 30, tzinfo=UTC)
 ROOM = HEIGHT - TOP - BOTTOM
@@ -63,16 +63,3 @@ def test_the_highest_line_is_a_round_number_not_below_the_highest_column(most, t
 def test_no_line_is_drawn_for_half_an_image():
     assert [tick.label for tick in plot((5, 0)).down] == ["5"]
     assert [tick.label for tick in plot((10, 0)).down] == ["5", "10"]
-
-
-def test_bars_are_parts_of_the_longest():
-    assert [
-        bar.width for bar in bars("k", "t", [("p50", 50, "50 ms"), ("p95", 200, "200 ms"), ("x", -1, "")]).bars
-    ] == [25, 100, 0]
-    assert [bar.width for bar in bars("k", "t", [("p50", 0, "0 ms")]).bars] == [0]
-
-
-def test_a_sparkline_goes_from_left_to_right_with_its_highest_at_the_top():
-    assert sparkline("s", [0, 10, 5]).points == "0.0,19.0 50.0,1.0 100.0,10.0"
-    assert sparkline("s", [3]).points == "0.0,1.0 100.0,1.0"
-    assert sparkline("s", []).points == ""

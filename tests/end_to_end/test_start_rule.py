@@ -76,6 +76,14 @@ def test_autostart_off_starts_none(deployment, start_server):
     assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0
 
 
+def test_a_signal_while_the_engine_starts_ends_the_server_in_order(deployment):
+    server = deployment.start("serve", "--port", str(free_port()))
+    assert any(b"Booting worker" in line for line in server.stdout)
+    server.send_signal(signal.SIGTERM)
+    assert b"Traceback" not in server.stdout.read()
+    assert server.wait(30) == 0
+
+
 def test_serve_starts_its_engine_before_the_first_request(deployment):
     server = deployment.start("serve", "--port", str(free_port()))
     deployment.wait_for("SELECT count(*) = 1 FROM jobs_worker")

@@ -23,7 +23,7 @@ def test_beside_a_silent_host_and_after_an_outage_every_image_is_done():
 def missed(scene, found, by_itself=2.0) -> list[str]:
     """What the missed bars found."""
     report = Report()
-    hosts.JUDGES[scene](report, found, by_itself)
+    hosts.CHECKS[scene](report, found, by_itself)
     return [row.cells[1] for row in report.missed]
 
 
@@ -126,7 +126,7 @@ def test_a_claim_costs_at_most_twice_as_much_where_many_images_wait(waiting, bar
 def test_a_broken_promise_is_a_missed_bar_wherever_the_audit_was_asked():
     alone = {"images": 100, "runs": [2.0], "seconds": 2.0, "audit": ""}
     report = Report()
-    hosts.judge(report, {"alone": alone, "ailing": {"bad_for": 1.0, "hosts": [ended()], "audit": "broken  status"}})
+    hosts.check(report, {"alone": alone, "ailing": {"bad_for": 1.0, "hosts": [ended()], "audit": "broken  status"}})
 
     assert [row.cells for row in report.missed] == [
         ("broken  status",),
@@ -137,7 +137,7 @@ def test_a_broken_promise_is_a_missed_bar_wherever_the_audit_was_asked():
 def test_a_scene_that_needs_a_network_of_its_own_is_passed_over_without_one():
     alone = {"images": 100, "runs": [2.0], "seconds": 2.0, "audit": ""}
     report = Report()
-    hosts.judge(report, {"alone": alone, "few-names": {"cannot": "no namespace"}})
+    hosts.check(report, {"alone": alone, "few-names": {"cannot": "no namespace"}})
 
     assert report.missed == []
 

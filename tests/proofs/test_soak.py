@@ -15,7 +15,7 @@ def test_a_short_soak_ends_with_every_job_done_and_nothing_downloaded_twice(worl
 
     show_soak(report, world, seconds=3, seed=2)
 
-    # Three seconds, all warm-up and beside other tests, tell neither what is held nor how long answers take.
+    # Three seconds, all warm-up and next to other tests, show neither what is held nor how long answers take.
     held = ("N7", "N9", "threads", "descriptors", "connections over", "samples")
     assert [row.cells for row in report.missed if not row.cells[0].startswith(held)] == []
 

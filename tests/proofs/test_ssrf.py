@@ -72,7 +72,7 @@ def compared():
     return ssrf_addresses.compare(20_000, seed=20260101)
 
 
-def test_random_addresses_are_judged_as_two_oracles_do_or_are_on_the_list(compared):
+def test_random_addresses_are_decided_as_two_oracles_do_or_are_on_the_list(compared):
     assert compared.laxer == []
     assert compared.unexplained == []
     assert compared.opened > 6000

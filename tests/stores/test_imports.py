@@ -216,4 +216,4 @@ def test_the_sets_are_named():
     imports.apply(one, None)
     assert list(StoreImport.objects.stored()) == [one]
     assert list(StoreImport.objects.dry_runs()) == [two]
-    assert str(two) == "stores.csv (rehearsed)"
+    assert str(two) == "stores.csv (dry run)"

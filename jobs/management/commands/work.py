@@ -45,7 +45,7 @@ class Command(BaseCommand):
 
 
 def queue_is_empty() -> bool:
-    """Whether no image is pending; held ones count, since an image in flight will let them go."""
+    """Whether no image is pending; held ones count, since an image in flight will release them."""
     try:
         return not ImageResult.objects.pending().exists()
     except DatabaseError:

@@ -206,6 +206,12 @@ def test_the_list_is_narrowed_by_state_outcome_and_store(v1):
     assert ids(v1.get("jobs", {"store": ""})) == []
 
 
+def test_a_job_of_unknown_stores_does_not_end_before_it_was_created(v1):
+    job = submit_visits(("unknown", ["http://good.test/1.jpg"]))
+    answer = v1.get(f"jobs/{job.pk}").json()
+    assert answer["created_at"] == answer["finished_at"]
+
+
 def test_the_list_is_narrowed_by_time_inclusively(v1):
     job = submit_job()
     day = timezone.now() - timedelta(days=3)

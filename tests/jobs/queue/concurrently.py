@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.db import connection
 
 # A test that would wait for ever fails instead.
-PATIENCE = "SET statement_timeout = '10s'"
+STATEMENT_TIMEOUT = "SET statement_timeout = '10s'"
 
 
 class Concurrent:
@@ -21,7 +21,7 @@ class Concurrent:
     def _run(self) -> None:
         try:
             with connection.cursor() as cursor:
-                cursor.execute(PATIENCE)
+                cursor.execute(STATEMENT_TIMEOUT)
             self.found = self._call()
         finally:
             connection.close()

@@ -2,7 +2,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.jobs.queue.concurrently import PATIENCE
+from tests.jobs.queue.concurrently import STATEMENT_TIMEOUT
 
 
 @pytest.fixture
@@ -11,5 +11,5 @@ def other():
     names = {"host", "port", "user", "password", "dbname"}
     parameters = {key: value for key, value in connection.get_connection_params().items() if key in names}
     with psycopg.connect(**parameters) as made:
-        made.execute(PATIENCE)
+        made.execute(STATEMENT_TIMEOUT)
         yield made

@@ -7,9 +7,9 @@ from django.db import DatabaseError, connection
 
 from jobs import queue
 from jobs.models import ImageResult
-from jobs.queue import Lanes, lanes
+from jobs.queue import Lanes, choice, lanes, ready_rows
 from jobs.queue import worker as queue_worker
-from jobs.queue.lanes import host_of_url
+from jobs.queue.ready_rows import host_of_url
 from tests.factories import defer, make_worker, pause_host, submit_job
 from tests.jobs.queue.lane_world import HOST, OTHER, limits, paused, urls, waiting
 
@@ -148,7 +148,7 @@ def test_a_stranger_whose_host_is_busy_moves_into_the_lane_of_its_host(worker):
 def test_a_claim_walks_past_a_bounded_number_of_images_that_cannot_begin(worker):
     submit_job(urls(500))
     queue.claim(worker, 8, lanes=Lanes(paused(HOST)))
-    assert ImageResult.objects.exclude(waits_for="").count() == 2 * 8 + lanes.MORE_WALKED
+    assert ImageResult.objects.exclude(waits_for="").count() == 2 * 8 + choice.MORE_WALKED
 
 
 def test_lanes_and_the_common_line_share_the_free_slots(worker):
@@ -300,16 +300,16 @@ def test_queries_go_by_their_indexes_whatever_the_planner_believes(worker):
     look = json.dumps([{"lane": HOST, "rank": "-inf", "id": 0, "limit": 8}])
     with connection.cursor() as cursor:
         for move, given, index in (
-            (lanes._first_in_lanes, {"row": look, "without": []}, "image_deferred"),
-            (lanes._newest_in_lane, {"lane": HOST}, "image_deferred_by_job"),
-            (lanes._any_in_lane, {"lane": HOST, "part": 0.5}, "image_deferred"),
-            (lanes._is_in_lane, {"lane": HOST}, "image_deferred"),
-            (lanes._names_of_lanes, {"after": "", "limit": 256}, "image_deferred"),
-            (lanes._next_in_line, {"rank": float("-inf"), "id": 0, "limit": 8}, "image_ready"),
+            (ready_rows.first_in_lanes, {"row": look, "without": []}, "image_deferred"),
+            (ready_rows.newest_in_lane, {"lane": HOST}, "image_deferred_by_job"),
+            (ready_rows.any_in_lane, {"lane": HOST, "part": 0.5}, "image_deferred"),
+            (ready_rows.is_in_lane, {"lane": HOST}, "image_deferred"),
+            (ready_rows.names_of_lanes, {"after": "", "limit": 256}, "image_deferred"),
+            (ready_rows.next_in_line, {"rank": float("-inf"), "id": 0, "limit": 8}, "image_ready"),
         ):
             cursor.execute(f"EXPLAIN {move.statement.sql}", move.statement.bound(given))
             plan = "\n".join(row[0] for row in cursor.fetchall())
             # Two indexes begin with the name of the lane.
-            by_job = move == lanes._names_of_lanes and "using image_deferred_by_job " in plan
+            by_job = move == ready_rows.names_of_lanes and "using image_deferred_by_job " in plan
             assert f"using {index} " in plan or by_job, plan
             assert "Seq Scan on jobs_imageresult" not in plan

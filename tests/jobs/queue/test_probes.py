@@ -5,7 +5,7 @@ import pytest
 from jobs import queue
 from jobs.errors import HTTPStatus
 from jobs.models import ImageResult, PausedHost
-from jobs.queue import Lanes, lanes
+from jobs.queue import Lanes, choice
 from tests.factories import defer, make_worker, pause_host, submit_job
 from tests.jobs.queue.lane_world import HOST, limits, urls
 
@@ -50,7 +50,7 @@ def test_an_image_that_is_locked_at_this_moment_still_waits_for_its_host(worker,
     pause_host(HOST, seconds=-1)
     mine = Lanes(limits())
     mine.limits.learn_pauses(*queue.shared_pauses())
-    monkeypatch.setattr(lanes, "look_into", lambda *_, **__: [])  # as SKIP LOCKED has it
+    monkeypatch.setattr(choice, "look_into", lambda *_, **__: [])  # as SKIP LOCKED has it
     assert queue.claim(worker, 8, lanes=mine) == []
     assert mine.limits.pause_number(HOST) == 1
 

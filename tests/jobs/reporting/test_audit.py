@@ -11,7 +11,7 @@ from jobs import queue
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import FailedAttempt, ImageResult, Job, Worker
-from jobs.queue.lanes import host_of_url
+from jobs.queue.ready_rows import host_of_url
 from jobs.reporting import audit
 from jobs.states import OnError
 from tests.factories import defer, failure, make_stores, make_worker, submit_job, submit_visits, success

@@ -1,6 +1,7 @@
 """Does half an hour without a database stay readable in the log?"""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,14 @@ def test_every_logger_named_here_exists_in_the_code_and_is_throttled():
         if not name.startswith(("django", "psycopg")):
             __import__(name)
         assert any(isinstance(filter_, throttle.LogThrottle) for filter_ in logging.getLogger(name).filters), name
+
+
+def test_every_module_that_logs_a_condition_is_throttled():
+    logged = re.compile(rf"""logger\.\w+\(\s*"(?:{"|".join(map(re.escape, throttle.CONDITIONS))})\"""")
+    for app in ("access", "api", "dashboard", "jobs", "retail_pulse", "stores"):
+        for file in (ROOT / app).rglob("*.py"):
+            if logged.search(file.read_text()):
+                assert ".".join(file.relative_to(ROOT).with_suffix("").parts) in throttle.LOGGERS, file
 
 
 def test_every_condition_is_a_message_that_the_code_logs():
