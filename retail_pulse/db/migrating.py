@@ -1,0 +1,55 @@
+"""How a migration takes its locks while the service runs.
+
+To change a table, a statement first waits for everybody who reads or writes it, and all who come after wait behind it.
+So it waits for a short time, lets the others pass, and tries again.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.errors import LockNotAvailable
+
+# How long a migration waits for the lock of a table, and with it whoever comes after; and how often it tries.
+LOCK_SECONDS = 2.0
+TRIES = 15
+
+
+@contextmanager
+def short_lock_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Within it, each transaction of a schema editor has LOCK_SECONDS as its `lock_timeout`.
+
+    A migration that is no transaction builds or drops indexes concurrently: nobody waits behind it, and a timeout would
+    leave an invalid index.
+    """
+    plain: Any = connection.SchemaEditorClass
+
+    class Editor(plain):  # type: ignore[misc]
+        def __enter__(self) -> Any:
+            entered = super().__enter__()
+            if self.atomic_migration:
+                self.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
+            return entered
+
+    connection.SchemaEditorClass = Editor  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        connection.SchemaEditorClass = plain  # type: ignore[misc]
+
+
+def until_locked(migrate: Callable[[], None], tries: int = TRIES) -> None:
+    """Call it again where it came too late for a lock; what it has applied by then, it finds applied.
+
+    Raises OperationalError after as many tries.
+    """
+    for left in reversed(range(tries)):
+        try:
+            migrate()
+        except OperationalError as error:
+            if not left or not isinstance(error.__cause__, LockNotAvailable):
+                raise
+        else:
+            return
