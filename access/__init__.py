@@ -2,6 +2,7 @@
 
 ::
 
+    rights.py             who may do what: the rules that every entry point asks by name
     authentication.py     a request's credentials -> a user; Bearer (keys and tokens) before the browser's session
         models.py           ApiKey: a machine's credential, of which the database holds only a hash
         tokens.py           a person's signed tokens; the only module that knows their library

@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
+from access import rights
 from access.models import ApiKey
 
 
@@ -35,7 +36,7 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for th
         return ", ".join(key.scopes)
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("access.change_apikey")
+        return rights.may_revoke_keys(request.user)
 
     @admin.action(
         description="Revoke",

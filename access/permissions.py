@@ -1,8 +1,10 @@
 """What an endpoint requires of its caller."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -43,17 +45,23 @@ class SignedInOrOpen(BasePermission):
         return True
 
 
-class Staff(BasePermission):
-    """People who run the service, with any kind of credentials. Raises NotAuthenticated or PermissionDenied."""
+def only(rule: Callable[[User | AnonymousUser], bool], whom: str) -> type[BasePermission]:
+    """The permission that `rule`, one of `rights`, decides; `whom` completes "This is for".
 
-    def has_permission(self, request: Request, view: "APIView") -> bool:
-        if not request.user.is_authenticated:
-            raise NotAuthenticated(
-                "This is for staff; sign in, or send an API key or a token as Authorization: Bearer."
-            )
-        if not request.user.is_staff:
-            raise PermissionDenied("This is for staff.")
-        return True
+    It raises NotAuthenticated or PermissionDenied, even where the API is open.
+    """
+
+    class Only(BasePermission):
+        def has_permission(self, request: Request, view: "APIView") -> bool:
+            if not request.user.is_authenticated:
+                raise NotAuthenticated(
+                    f"This is for {whom}; sign in, or send an API key or a token as Authorization: Bearer."
+                )
+            if not rule(request.user):
+                raise PermissionDenied(f"This is for {whom}.")
+            return True
+
+    return Only
 
 
 class WithinScope(BasePermission):

@@ -17,7 +17,7 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(), name="sign_out"),
     path("appearance/", appearance.choose, name="appearance"),
     # Browsers ask for it on pages that name no icon, such as the admin's.
-    path("favicon.ico", RedirectView.as_view(url=static("dashboard/favicon.svg"))),
+    path("favicon.ico", RedirectView.as_view(url=static("dashboard/favicon.svg")), name="favicon"),
     path("jobs/", jobs.job_list, name="jobs"),
     path("jobs/act/", jobs.act_on_matching, name="act_on_matching"),
     path("jobs/<int:job_id>/", job.job_page, name="job"),

@@ -58,17 +58,6 @@ class ContradictingOptions(ImportRefused):
     code = "contradicting_options"
 
 
-def may_import(user: User | AnonymousUser, *, prune: bool = False) -> bool:
-    """An import adds and changes stores, and deletes some where it prunes: users who may do that by hand may import."""
-    needed = ["stores.add_store", "stores.change_store"]
-    return user.has_perms([*needed, "stores.delete_store"] if prune else needed)
-
-
-def may_see_imports(user: User | AnonymousUser) -> bool:
-    """Users who may import see the imports, and so do those with the permission to view them, who change nothing."""
-    return may_import(user) or user.has_perm("stores.view_storeimport")
-
-
 def dry_run(
     file: BinaryIO, name: str, user: Person, *, encoding: str = "", skip_rejected: bool = False, prune: bool = False
 ) -> StoreImport:

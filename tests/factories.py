@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db.models.functions import Now
 
 from jobs.errors import ImageError
@@ -22,6 +22,17 @@ def make_stores(*store_ids: str) -> None:
         (Store(store_id=store_id, name=f"Shop {store_id}", area_code="A-1") for store_id in store_ids),
         ignore_conflicts=True,
     )
+
+
+def allow(user: User, *codenames: str) -> User:
+    """The user, with these permissions of Django's; read again, because a user remembers what it was allowed."""
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+    return User.objects.get(pk=user.pk)
+
+
+def make_staff(*codenames: str, name: str = "chief") -> User:
+    """A member of the staff with these permissions and no others."""
+    return allow(User.objects.create_user(name, is_staff=True), *codenames)
 
 
 def submit_job(

@@ -4,12 +4,12 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access import rights
 from access.models import Scope
-from access.permissions import SignedInOrOpen, Staff, WithinScope
+from access.permissions import SignedInOrOpen, WithinScope, only
 from api.v1 import pages, parameters, problems, request_bodies
 from api.v1.describe import describe
 from api.v1.views import V1View
@@ -56,13 +56,13 @@ class ResumeResult(serializers.Serializer[Any]):
 
 
 class _HostView(V1View):
-    """Hosts concern the jobs of all users, so only staff may see them."""
+    """Hosts concern the jobs of all users, so they are for staff."""
 
     tag = "hosts"
-    permission_classes: tuple[type[BasePermission], ...] = (SignedInOrOpen, WithinScope, Staff)
 
 
 class Hosts(_HostView):
+    permission_classes = (SignedInOrOpen, WithinScope, only(rights.may_see_hosts, "staff who may view paused hosts"))
     parameters = {"GET": parameters.PAGE}
 
     @describe(summary="List paused hosts", responses=pages.page_of(Host))
@@ -74,6 +74,11 @@ class Hosts(_HostView):
 
 
 class ResumeHost(_HostView):
+    permission_classes = (
+        SignedInOrOpen,
+        WithinScope,
+        only(rights.may_resume_hosts, "staff who may change paused hosts"),
+    )
     http_method_names = ["post"]
     scopes = {"POST": Scope.MANAGE}
     path_parameters = (HOST,)

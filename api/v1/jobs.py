@@ -8,11 +8,13 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access import rights
 from access.models import Scope
 from api.idempotency import read_idempotency_token
-from api.v1 import pages, parameters, request_bodies, submission_schema
+from api.v1 import pages, parameters, problems, request_bodies, submission_schema
 from api.v1.describe import describe
 from api.v1.job_serializers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
+from api.v1.problem_types import Problem
 from api.v1.views import JobView, V1View
 from jobs import actions
 from jobs.models import Job, Visit
@@ -85,9 +87,10 @@ class Jobs(V1View):
         """The job and all its rows are stored durably before the answer.
 
         The body is the assignment's, with an optional `priority`. A store that is not in the store master is accepted:
-        its images fail as `unknown_store`.
+        its images fail as `unknown_store`. A priority above 0 needs the permission to prioritize jobs.
         """
         payload, priority = submission_schema.read(request.data)
+        _require_priority(request, priority)
         submitted = submit(
             payload.visits,
             owner=request.user if request.user.is_authenticated else None,
@@ -126,10 +129,21 @@ class OneJob(JobView):
         examples=[OpenApiExample("Sooner", {"priority": 3}, request_only=True)],
     )
     def patch(self, request: Request, job_id: str) -> Response:
-        """Moves its unfinished images in the queue, by an hour for each step; a higher priority is sooner."""
+        """Moves its unfinished images in the queue, by an hour for each step; a higher priority is sooner.
+
+        One above 0 needs the permission to prioritize jobs.
+        """
         values = request_bodies.read_object(request.data, {"priority": request_bodies.priority}, ("priority",))
-        actions.prioritize(self.find_job(job_id).pk, values["priority"], request.user)
+        job = self.find_job(job_id)
+        _require_priority(request, values["priority"])
+        actions.prioritize(job.pk, values["priority"], request.user)
         return Response(detail_of(self.find_job(job_id)))
+
+
+def _require_priority(request: Request, priority: int) -> None:
+    """Raises a Refusal."""
+    if not rights.may_prioritize(request.user, priority):
+        raise problems.Refusal(Problem.NOT_ALLOWED, rights.NEEDS_PRIORITIZE)
 
 
 def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:

@@ -12,9 +12,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated, ParseError
 from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access import rights
 from access.models import Scope
 from api.v1 import parameters, request_bodies
 from api.v1.describe import describe
@@ -112,7 +114,7 @@ def path_of(row: StoreImport) -> str:
 
 
 class ImportView(V1View):
-    """For signed-in users who may add and change stores, even where the API is open."""
+    """For signed-in users who may import stores, or read imports, even where the API is open."""
 
     tag = "stores"
     scopes = {"GET": Scope.STORES, "HEAD": Scope.STORES, "POST": Scope.STORES}
@@ -120,13 +122,16 @@ class ImportView(V1View):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.require_permission(prune=False)
+        if not isinstance(request.user, User):
+            raise NotAuthenticated("Sign in to import stores, or send an API key or a token as Authorization: Bearer.")
+        if request.method not in SAFE_METHODS:
+            self.require_permission(prune=False)
+        elif not rights.may_see_imports(request.user):
+            raise Refusal(Problem.NOT_ALLOWED, "Reading imports needs the permission to view or to make them.")
 
     def require_permission(self, *, prune: bool) -> None:
-        """Raises NotAuthenticated, or a Refusal without the permission."""
-        if not isinstance(self.request.user, User):
-            raise NotAuthenticated("Sign in to import stores, or send an API key or a token as Authorization: Bearer.")
-        if not imports.may_import(self.request.user, prune=prune):
+        """Raises a Refusal without the permission to import."""
+        if not rights.may_import_stores(self.request.user, prune=prune):
             verbs = "add, change and delete" if prune else "add and change"
             raise Refusal(Problem.NOT_ALLOWED, f"Importing needs the permission to {verbs} stores.")
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
 from drf_spectacular.utils import OpenApiExample, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access import rights
 from access.models import Scope
 from api.v1 import request_bodies, submission_schema
 from api.v1.describe import describe
@@ -94,15 +96,16 @@ class Validate(V1View):
         data = request.data
         found: dict[str, Any] = DryRunRow(dry_run(data, request.user if request.user.is_authenticated else None)).data
         if isinstance(data, dict) and "priority" in data:
-            found = {**found, **_with_priority(found, data["priority"])}
+            found = {**found, **_with_priority(found, data["priority"], request.user)}
         return Response(found)
 
 
-def _with_priority(found: Any, priority: Any) -> dict[str, Any]:
+def _with_priority(found: Any, priority: Any, user: User | AnonymousUser) -> dict[str, Any]:
     """What the priority, which the assignment's bodies do not have, changes in the findings."""
     try:
-        request_bodies.priority(priority)
+        if rights.may_prioritize(user, request_bodies.priority(priority)):
+            return {}
+        finding = Finding("not_allowed", rights.NEEDS_PRIORITIZE, ("priority",))
     except request_bodies.Unacceptable as fault:
-        finding = FindingRow(Finding("invalid", f"priority {fault}.", ("priority",))).data
-        return {"accepted": False, "errors": [*found["errors"], finding]}
-    return {}
+        finding = Finding("invalid", f"priority {fault}.", ("priority",))
+    return {"accepted": False, "errors": [*found["errors"], FindingRow(finding).data]}

@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from access import rights
 from access.models import Scope
 from api.v1 import problems
 from api.v1.parameters import Parameter, read_all
+from api.v1.problem_types import Problem
 from jobs.models import Job
 
 # As this service writes them; for a number beyond every id the ORM finds nothing.
@@ -60,11 +63,19 @@ class JobView(V1View):
     path_parameters: ClassVar[Sequence[OpenApiParameter]] = (JOB_ID,)
 
     def find_job(self, job_id: str) -> Job:
-        """The job, `with_running`. Raises the same Refusal for a missing job and for somebody else's."""
+        """The job, `with_running`, which a request other than GET must be allowed to change.
+
+        Raises the same Refusal for a missing job and for one that the caller may not read.
+        """
         jobs = Job.objects.with_running().visible_to(self.request.user).select_related("owner")
         job = jobs.filter(pk=job_id).first() if _ID.fullmatch(job_id) else None
         if job is None:
             raise problems.not_found(f"job {job_id[:20]}")
+        if self.request.method not in SAFE_METHODS and not rights.may_change_job(self.request.user, job):
+            raise problems.Refusal(
+                Problem.NOT_ALLOWED,
+                f"You may read job {job.pk}, but it takes the permission to change jobs to do this.",
+            )
         return job
 
 

@@ -5,6 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from access import rights
 from dashboard.pages.job import find_job
 from jobs.models import ImageFilter, ImageResult, PausedHost
 from stores.models import Store
@@ -19,6 +20,7 @@ def image_page(request: HttpRequest, job_id: int, image_id: int) -> HttpResponse
         raise Http404(f"Job {job_id} has no image {image_id}.")
     context = {
         "job": job,
+        "may_change": rights.may_change_job(request.user, job),
         "image": image,
         "store": Store.objects.filter(store_id=image.visit.store_id).first(),
         "attempts": image.failed_attempts.order_by("claim_no"),

@@ -4,12 +4,14 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from access import rights
 from dashboard.filters import read_image_filter
 from dashboard.pages import paused_hosts
 from jobs import actions
@@ -36,15 +38,23 @@ def find_job(request: HttpRequest, job_id: int) -> Job:
     return job
 
 
+def find_job_to_change(request: HttpRequest, job_id: int) -> Job:
+    job = find_job(request, job_id)
+    if not rights.may_change_job(request.user, job):
+        raise PermissionDenied(f"You may read job {job_id}, but it takes the permission to change jobs to do this.")
+    return job
+
+
 @require_safe
 @login_required
 def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     """The whole page; with `part`, one of its live parts alone."""
     job = find_job(request, job_id)
     part = request.GET.get("part")
-    context: dict[str, Any] = {"job": job}
+    may_change = rights.may_change_job(request.user, job)
+    context: dict[str, Any] = {"job": job, "may_change": may_change}
     if part in (None, "status"):
-        context |= _status(job)
+        context |= _status(job, may_change=may_change)
     if part in (None, "failures"):
         context |= {"failures": failures(job.pk)}
     if part in (None, "images"):
@@ -54,18 +64,23 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     context |= {
         "store_errors": job.store_errors[:MOST_STORE_ERRORS],
         "history": job.actions.order_by("-pk")[:MOST_ACTIONS],
-        "priorities": range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1),
+        "priorities": [
+            priority
+            for priority in range(HIGHEST_PRIORITY, LOWEST_PRIORITY - 1, -1)
+            if priority == job.priority or rights.may_prioritize(request.user, priority)
+        ],
     }
     return render(request, "dashboard/job/page.html", context)
 
 
-def _status(job: Job) -> dict[str, Any]:
-    may = {
+def _status(job: Job, *, may_change: bool) -> dict[str, Any]:
+    possible = {
         "pause": job.state in (JobState.QUEUED, JobState.RUNNING),
         "resume": job.state == JobState.PAUSED,
         "cancel": job.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
         "prioritize": job.state in (JobState.QUEUED, JobState.RUNNING, JobState.PAUSED),
     }
+    may = {verb: may_change and is_possible for verb, is_possible in possible.items()}
     waiting = waits([job])
     return {
         "waits": waiting.get(job.pk, NONE),
@@ -97,7 +112,7 @@ def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
 @login_required
 def act(request: HttpRequest, job_id: int) -> HttpResponse:
     """Pause, resume, cancel or prioritize one job. A cancel asks for confirmation."""
-    job = find_job(request, job_id)
+    job = find_job_to_change(request, job_id)
     page = reverse("dashboard:job", args=[job.pk])
     verb = request.POST.get("act", "")
     if verb == "cancel" and "confirmed" not in request.POST:
@@ -119,7 +134,7 @@ def act(request: HttpRequest, job_id: int) -> HttpResponse:
 @login_required
 def resume_host(request: HttpRequest, job_id: int) -> HttpResponse:
     """Try a host again that images of this job wait for. Other jobs that wait for it benefit, and none is harmed."""
-    job = find_job(request, job_id)
+    job = find_job_to_change(request, job_id)
     host = request.POST.get("host", "")
     if "\0" not in host and ImageResult.objects.deferred().filter(job=job, waits_for=host).exists():
         paused_hosts.resume(request)
@@ -133,6 +148,8 @@ def _prioritize(job: Job, request: HttpRequest) -> str:
     allowed = [str(priority) for priority in range(LOWEST_PRIORITY, HIGHEST_PRIORITY + 1)]
     if text not in allowed:
         raise NotPossible(f"A priority is a whole number from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.")
+    if not rights.may_prioritize(request.user, int(text)):
+        raise PermissionDenied(rights.NEEDS_PRIORITIZE)
     images = actions.prioritize(job.pk, int(text), request.user)
     return f"Priority {text}: {images:,} image{pluralize(images)} moved in the queue."
 
@@ -141,7 +158,7 @@ def _prioritize(job: Job, request: HttpRequest) -> str:
 @login_required
 def retry(request: HttpRequest, job_id: int) -> HttpResponse:
     """By GET, a preview of the retry with this filter; by POST from there, the retry."""
-    job = find_job(request, job_id)
+    job = find_job_to_change(request, job_id)
     asked = request.POST if request.method == "POST" else request.GET
     image_filter = read_image_filter(asked.dict())
     page = reverse("dashboard:job", args=[job.pk])

@@ -1,5 +1,7 @@
 """The list of jobs, and actions on all that match its filter."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +10,7 @@ from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
+from access import rights
 from dashboard.filters import LONGEST_SEARCH, JobFilter
 from jobs import actions
 from jobs.actions import ACTIONS, RETRY
@@ -34,7 +37,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     found = list(jobs[: ROWS + 1])
     rows = found[:ROWS]
     waiting = waits(rows)
-    context = {
+    context: dict[str, Any] = {
         "asked": asked,
         "longest_search": LONGEST_SEARCH,
         "stages": [*JobState.choices[:-1], *JobOutcome.choices],
@@ -43,9 +46,12 @@ def job_list(request: HttpRequest) -> HttpResponse:
         "estimates": estimates(rows, waiting),
         "before": before,
         "next": rows[-1].pk if len(found) > len(rows) else None,
-        "actions": ACTIONS.values(),
     }
     fragment = request.headers.get("HX-Request") == "true"
+    if not fragment:
+        may_act = any(rights.may_change_job(request.user, job) for job in rows)
+        may_act = may_act or asked.of(request.user).changeable_by(request.user).exists()
+        context |= {"actions": ACTIONS.values() if may_act else ()}
     return render(request, "dashboard/jobs/rows.html" if fragment else "dashboard/jobs/list.html", context)
 
 
@@ -59,7 +65,7 @@ def act_on_matching(request: HttpRequest) -> HttpResponse:
     if action is None:
         messages.warning(request, "Choose what to do with the jobs.")
         return redirect(page)
-    jobs = asked.of(request.user)
+    jobs = asked.of(request.user).changeable_by(request.user)
     if "confirmed" not in request.POST:
         count = jobs.count()
         context = {

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from access import rights
 from dashboard.pages.paused_hosts import resume
 from jobs.reporting import hosts
 from jobs.reporting.overview import MOST_COUNTED, overview
@@ -17,13 +18,18 @@ LONGEST_HOST = 300
 @require_safe
 @login_required
 def operations_page(request: HttpRequest) -> HttpResponse:
-    """It covers everybody's jobs, so it is for staff only; only a fragment where the page refreshes itself.
+    """It covers everybody's jobs, so it is for staff; only a fragment where the page refreshes itself.
 
     With `host`, that paused host comes first: the list below shows only some.
     """
-    if not request.user.is_staff:
-        raise PermissionDenied("Only staff may see how the whole service is doing.")
-    context = {"now": overview(), "most": MOST_COUNTED, "most_of_host": hosts.MOST_COUNTED}
+    if not rights.may_see_operations(request.user):
+        raise PermissionDenied("Only staff who may view all jobs and paused hosts see how the whole service is doing.")
+    context = {
+        "now": overview(),
+        "most": MOST_COUNTED,
+        "most_of_host": hosts.MOST_COUNTED,
+        "may_resume": rights.may_resume_hosts(request.user),
+    }
     fragment = request.headers.get("HX-Request") == "true"
     asked = request.GET.get("host", "").replace("\0", "")[:LONGEST_HOST]
     if asked and not fragment:
@@ -35,7 +41,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def resume_host(request: HttpRequest) -> HttpResponse:
     """Try a paused host again at once."""
-    if not request.user.is_staff:
-        raise PermissionDenied("Only staff may have a host tried again for everybody.")
+    if not rights.may_resume_hosts(request.user):
+        raise PermissionDenied("Only staff who may change paused hosts have one tried again for everybody.")
     resume(request)
     return redirect("dashboard:operations")

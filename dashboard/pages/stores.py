@@ -11,9 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from access import rights
 from jobs.models import ImageResult, Job, Visit
 from stores import imports
-from stores.imports import ImportRefused, may_import, may_see_imports
+from stores.imports import ImportRefused
 from stores.models import Store, StoreImport
 from stores.reader import UnreadableFileError
 
@@ -47,8 +48,8 @@ def store_list(request: HttpRequest) -> HttpResponse:
         "stores": found[:ROWS],
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),
-        "may_import": may_import(request.user),
-        "may_see_imports": may_see_imports(request.user),
+        "may_import": rights.may_import_stores(request.user),
+        "may_see_imports": rights.may_see_imports(request.user),
     }
     return render(request, "dashboard/stores/list.html", context)
 
@@ -75,8 +76,8 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 def import_stores(request: HttpRequest) -> HttpResponse:
     """The upload, which is a dry run at first, and the recent imports."""
-    may = may_import(request.user)
-    if not (may if request.method == "POST" else may_see_imports(request.user)):
+    may = rights.may_import_stores(request.user)
+    if not (may if request.method == "POST" else rights.may_see_imports(request.user)):
         raise PermissionDenied("Your account may not import stores.")
     if request.method == "POST":
         uploaded = request.FILES.get("file")
@@ -87,7 +88,7 @@ def import_stores(request: HttpRequest) -> HttpResponse:
     context = {
         "imports": StoreImport.objects.with_summary().order_by("-pk")[:ROWS],
         "may_import": may,
-        "may_prune": may_import(request.user, prune=True),
+        "may_prune": rights.may_import_stores(request.user, prune=True),
     }
     return render(request, "dashboard/stores/import.html", context)
 
@@ -105,9 +106,9 @@ def import_page(request: HttpRequest, pk: int) -> HttpResponse:
         "columns_slice": f":{MOST_COLUMNS}",
         "why_not": imports.why_not(store_import) if store_import.stored_at is None else None,
         "is_open": store_import.stored_at is None and bool(store_import.kept_bytes),
-        "may_import": may_import(request.user),
-        "may_apply": may_import(request.user, prune=store_import.prune),
-        "may_prune": may_import(request.user, prune=True),
+        "may_import": rights.may_import_stores(request.user),
+        "may_apply": rights.may_import_stores(request.user, prune=store_import.prune),
+        "may_prune": rights.may_import_stores(request.user, prune=True),
     }
     return render(request, "dashboard/stores/import_page.html", context)
 
@@ -129,7 +130,7 @@ def dry_run_again(request: HttpRequest, pk: int) -> HttpResponse:
 @login_required
 def apply_import(request: HttpRequest, pk: int) -> HttpResponse:
     store_import = _find_to_import(request, pk)
-    if not may_import(request.user, prune=store_import.prune):
+    if not rights.may_import_stores(request.user, prune=store_import.prune):
         raise PermissionDenied("Your account may not delete stores.")
     try:
         stored = imports.apply(store_import, request.user)
@@ -160,7 +161,7 @@ def rejects(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespon
 def _dry_run(request: HttpRequest, content: bytes, name: str, back: int | None = None) -> HttpResponse:
     rest = request.POST.get("rest", "")
     prune = rest == "prune"
-    if prune and not may_import(request.user, prune=True):
+    if prune and not rights.may_import_stores(request.user, prune=True):
         raise PermissionDenied("Your account may not delete stores.")
     try:
         made = imports.dry_run(
@@ -181,13 +182,13 @@ def _dry_run(request: HttpRequest, content: bytes, name: str, back: int | None =
 
 
 def _find_to_import(request: HttpRequest, pk: int) -> StoreImport:
-    if not may_import(request.user):
+    if not rights.may_import_stores(request.user):
         raise PermissionDenied("Your account may not import stores.")
     return _find(request, pk)
 
 
 def _find(request: HttpRequest, pk: int) -> StoreImport:
-    if not may_see_imports(request.user):
+    if not rights.may_see_imports(request.user):
         raise PermissionDenied("Your account may not see imports of stores.")
     store_import = StoreImport.objects.filter(pk=pk).first()
     if store_import is None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from access import rights
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
 from jobs.error_help import explain
@@ -27,14 +28,19 @@ for _filter in (
 ):  # fmt: skip
     register.filter(_filter.__name__, _filter)
 
-# Name of the path, label, whether it is for staff only.
+
+def _everybody(user: Any) -> bool:
+    return True
+
+
+# Name of the path, label, for whom it is.
 _SECTIONS = (
-    ("dashboard:jobs", "Jobs", False),
-    ("dashboard:submit", "Submit", False),
-    ("dashboard:stores", "Stores", False),
-    ("dashboard:operations", "Operations", True),
-    ("api-docs", "API docs", False),
-    ("admin:index", "Admin", True),
+    ("dashboard:jobs", "Jobs", _everybody),
+    ("dashboard:submit", "Submit", _everybody),
+    ("dashboard:stores", "Stores", _everybody),
+    ("dashboard:operations", "Operations", rights.may_see_operations),
+    ("api-docs", "API docs", _everybody),
+    ("admin:index", "Admin", rights.may_use_admin),
 )
 
 
@@ -50,8 +56,8 @@ def sections(context: Context) -> list[Section]:
     """The links of the frame that this user may follow, and which of them leads here."""
     request = context["request"]
     links = []
-    for name, label, for_staff in _SECTIONS:
-        if for_staff and not request.user.is_staff:
+    for name, label, is_for in _SECTIONS:
+        if not is_for(request.user):
             continue
         try:
             url = reverse(name)

@@ -8,6 +8,7 @@ from django.utils.text import Truncator
 
 from jobs.admin.filters import AreaOfImageFilter, ErrorCodeFilter
 from jobs.admin.links import to_page, to_store_list, to_store_page
+from jobs.admin.rules import PartOfJobs
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
 from jobs.states import ImageState
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
@@ -16,7 +17,7 @@ from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
 SHOWN_URL = 48
 
 
-class FailedAttempts(admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
+class FailedAttempts(PartOfJobs, admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
     model = FailedAttempt
     verbose_name_plural = "failed attempts"
     fields = [
@@ -51,7 +52,7 @@ class FailedAttempts(admin.TabularInline):  # type: ignore[type-arg]  # generic 
 
 
 @admin.register(ImageResult)
-class ImageResultAdmin(ReadOnlyAdmin):
+class ImageResultAdmin(PartOfJobs, ReadOnlyAdmin):
     list_display = ["id", "state", "job_page", "store", "short_url", "result", "attempts", "finished_at"]
     list_filter = ["state", ErrorCodeFilter, AreaOfImageFilter]
     ordering = ["-id"]

@@ -10,6 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from jobs.admin.links import to_dashboard, to_list
+from jobs.admin.rules import PartOfJobs
 from jobs.errors import retryable_codes
 from jobs.models import ImageResult, Job, JobAction, Visit
 from jobs.models.job import JobQuerySet
@@ -22,7 +23,7 @@ MOST_STORE_ERRORS = 100
 MOST_CHOSEN = 100
 
 
-class History(admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
+class History(PartOfJobs, admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
     model = JobAction
     verbose_name_plural = "history"
     fields = ["done_at", "verb", "user_name", "images", "parameters"]
@@ -41,7 +42,7 @@ class History(admin.TabularInline):  # type: ignore[type-arg]  # generic for the
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(PartOfJobs, ReadOnlyAdmin):
     """Jobs are browsed here; people act on them on the dashboard, to which the pages lead."""
 
     list_display = [

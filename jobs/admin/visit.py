@@ -8,12 +8,13 @@ from django.utils.safestring import SafeString
 
 from jobs.admin.filters import AreaOfVisitFilter
 from jobs.admin.links import to_list, to_page, to_store_list, to_store_page
+from jobs.admin.rules import PartOfJobs
 from jobs.models import ImageResult, Job, Visit
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
 
 
 @admin.register(Visit)
-class VisitAdmin(ReadOnlyAdmin):
+class VisitAdmin(PartOfJobs, ReadOnlyAdmin):
     list_display = ["id", "job_page", "store", "visit_time", "visited_at", "images"]
     list_filter = ["job__status", AreaOfVisitFilter]
     ordering = ["-id"]

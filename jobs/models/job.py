@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Now
 
+from access import rights
 from jobs.models.update_from import UpdateFromMixin
 from jobs.states import ImageState, JobOutcome, JobState, JobStatus, OnError
 
@@ -29,11 +30,12 @@ class Counts:
 
 class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
-        """The jobs that `user` may see: staff see all, others their own; jobs without an owner are for callers without
-        credentials."""
-        if user is None or not user.is_authenticated:
-            return self.filter(owner=None)
-        return self if user.is_staff else self.filter(owner=user)
+        """The jobs that `user` may read, see `access/rights.py`."""
+        return self if rights.may_read_all_jobs(user) else self.filter(owner=rights.owner_of(user))
+
+    def changeable_by(self, user: User | AnonymousUser | None) -> JobQuerySet:
+        """The jobs for which `rights.may_change_job` holds."""
+        return self if rights.may_change_all_jobs(user) else self.filter(owner=rights.owner_of(user))
 
     def ongoing(self) -> JobQuerySet:
         return self.filter(status=JobStatus.ONGOING)
@@ -109,6 +111,7 @@ class Job(models.Model):
     objects = JobQuerySet.as_manager()
 
     class Meta:
+        permissions = [("prioritize_job", "Can give jobs a priority above the default")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(completed__lte=F("total") - F("failed")), name="job_counts_within_total"

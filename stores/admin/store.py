@@ -10,8 +10,8 @@ from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.views.generic import RedirectView
 
+from access import rights
 from retail_pulse.admin import LONGEST_LIST, CappedPaginator, dashboard_address
-from stores import imports
 from stores.admin.areas import AreaFilter
 from stores.models import Store
 
@@ -71,7 +71,7 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         context = {
-            "may_see_imports": imports.may_see_imports(request.user),
-            "import_address": dashboard_address("import_stores") if imports.may_import(request.user) else None,
+            "may_see_imports": rights.may_see_imports(request.user),
+            "import_address": dashboard_address("import_stores") if rights.may_import_stores(request.user) else None,
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})

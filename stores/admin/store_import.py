@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.views.generic import RedirectView
 
+from access import rights
 from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
-from stores import imports
 from stores.models import StoreImport
 from stores.models.store_import import StoreImportQuerySet
 
@@ -27,7 +27,7 @@ class StoreImportAdmin(ReadOnlyAdmin):
     fields = ["name", "uploaded_by_name", "uploaded_at", "stored_by_name", "stored_at"]
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return imports.may_see_imports(request.user)
+        return rights.may_see_imports(request.user)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -51,7 +51,7 @@ class StoreImportAdmin(ReadOnlyAdmin):
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        may_import = imports.may_import(request.user)
+        may_import = rights.may_import_stores(request.user)
         context = {"import_address": dashboard_address("import_stores") if may_import else None}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from jobs.models import Job
 from tests.access.conftest import WithHeaders, bearer, make_key
 from tests.api.payloads import submission, visit, work_off
-from tests.factories import KNOWN_STORE, make_stores
+from tests.factories import KNOWN_STORE, allow, make_stores
 
 pytestmark = pytest.mark.django_db
 
@@ -69,9 +69,11 @@ def test_everybody_finds_their_own(settings, by_key, by_token, browser):
             assert reader.visits().json()["results"]
 
 
-def test_staff_sees_every_job_with_a_key_too(foreign, person):
+@pytest.mark.parametrize(("permission", "status"), [("view_job", 200), ("change_job", 200), ("view_visit", 400)])
+def test_staff_who_may_view_jobs_see_every_one_with_a_key_too(foreign, person, permission, status):
     User.objects.filter(pk=person.pk).update(is_staff=True)
-    assert WithHeaders(**bearer(make_key(person)[1])).status(foreign).status_code == 200
+    allow(person, permission)
+    assert WithHeaders(**bearer(make_key(person)[1])).status(foreign).status_code == status
 
 
 def test_a_key_used_by_another_does_not_find_what_was_submitted_under_the_same_idempotency_key(by_key, foreign):

@@ -16,7 +16,17 @@ from stores import imports
 from stores.models import Store, StoreImport
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK
-from tests.factories import KNOWN_STORE, defer, failure, make_worker, pause_host, submit_job, submit_visits, success
+from tests.factories import (
+    KNOWN_STORE,
+    allow,
+    defer,
+    failure,
+    make_worker,
+    pause_host,
+    submit_job,
+    submit_visits,
+    success,
+)
 from tests.stores.files import store_file
 
 LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
@@ -119,6 +129,7 @@ def test_every_page_is_well_made(page, shown, troubles, subtests, addresses):
 
 def test_there_is_something_to_see_before_the_first_job_and_store(page, anna, sign_in):
     User.objects.filter(pk=anna.pk).update(is_staff=True)
+    allow(anna, "view_job", "change_pausedhost")
     sign_in(anna)
     for address in ("/jobs/", "/stores/", "/operations/"):
         page.goto(address)

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from jobs import queue
 from jobs.errors import HTTPStatus, Truncated
 from jobs.models import Job, PausedHost
-from tests.factories import defer, failure, make_worker, pause_host, states, submit_job, success
+from tests.factories import allow, defer, failure, make_worker, pause_host, states, submit_job, success
 
 
 @pytest.fixture
@@ -82,6 +82,7 @@ def test_a_paused_host_is_tried_again_from_the_job_and_from_the_overview(page, a
     assert not PausedHost.objects.exists()
     pause_host("photos.test:443")
     User.objects.filter(pk=anna.pk).update(is_staff=True)
+    allow(anna, "view_job", "change_pausedhost")
     page.goto("/operations/")
     page.get_by_role("button", name="Try again now for photos.test").click()
     expect(page.get_by_role("status").first).to_contain_text("photos.test is tried again now.")

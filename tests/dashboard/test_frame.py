@@ -6,6 +6,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from tests.factories import allow
+
 ELSEWHERE = [
     "https://evil.test/",
     "//evil.test/",
@@ -63,12 +65,21 @@ def test_signing_out_is_asked_by_post_alone(client, anna):
     assert "_auth_user_id" not in client.session
 
 
-@pytest.mark.parametrize("is_staff", [False, True])
-def test_staff_alone_are_shown_what_is_for_staff(client, anna, is_staff):
+@pytest.mark.parametrize(
+    ("is_staff", "permissions", "operations"),
+    [
+        (False, ["view_job", "view_pausedhost"], False),
+        (True, ["view_job", "view_pausedhost"], True),
+        (True, ["view_job"], False),
+        (True, [], False),
+    ],
+)
+def test_staff_alone_are_shown_what_is_for_staff(client, anna, is_staff, permissions, operations):
     User.objects.update(is_staff=is_staff)
+    allow(anna, *permissions)
     client.force_login(anna)
     shown = client.get("/stores/").text
-    assert ('href="/operations/"' in shown, 'href="/admin/"' in shown) == (is_staff, is_staff)
+    assert ('href="/operations/"' in shown, 'href="/admin/"' in shown) == (operations, is_staff)
     assert '<a href="/stores/" aria-current="page">' in shown
 
 
@@ -116,7 +127,10 @@ def test_an_error_is_shown_in_the_same_look_without_the_database(monkeypatch, as
 
 def test_a_refusal_with_a_reason_shows_it(client, anna):
     client.force_login(anna)
-    assert "Only staff may see how the whole service is doing." in client.get(reverse("dashboard:operations")).text
+    assert (
+        "Only staff who may view all jobs and paused hosts see how the whole service is doing."
+        in client.get(reverse("dashboard:operations")).text
+    )
     assert "There is no job 9 that you may see." in client.get("/jobs/9/").text
 
 

@@ -95,7 +95,7 @@ def test_a_job_that_has_ended_is_not(page, job):
 
 @pytest.mark.parametrize(("act", "state"), [("pause", "paused"), ("prioritize", "running")])
 def test_what_can_be_undone_is_done_at_once(page, running, act, state):
-    answer = page.post(f"/jobs/{running.pk}/act/", {"act": act, "priority": "3"}, follow=True)
+    answer = page.post(f"/jobs/{running.pk}/act/", {"act": act, "priority": "-3"}, follow=True)
     assert len(said(answer)) == 1
     assert look(running).state == state
     assert JobAction.objects.get().verb == act

@@ -9,7 +9,7 @@ from jobs.models import Job, JobAction
 from jobs.states import ImageState
 from tests.api.payloads import work_off
 from tests.api.v1.conftest import assert_problem
-from tests.factories import look, make_stores, states, submit_job, submit_visits
+from tests.factories import allow, look, make_stores, states, submit_job, submit_visits
 
 pytestmark = pytest.mark.django_db
 
@@ -160,7 +160,7 @@ def test_the_filters_of_a_retry_are_not_read_from_the_query(v1, failed):
 
 
 def test_every_action_is_in_the_history_with_its_user(as_user):
-    user = User.objects.create_user("person")
+    user = allow(User.objects.create_user("person"), "prioritize_job")
     job = submit_job()
     Job.objects.update(owner=user)
     api = as_user(user)
@@ -185,7 +185,7 @@ def test_a_key_acts_only_within_its_scope(with_key, person, action):
 
     def ask(api):
         if action is None:
-            return api.patch(f"jobs/{job.pk}", {"priority": 1})
+            return api.patch(f"jobs/{job.pk}", {"priority": -1})
         return api.post(f"jobs/{job.pk}/{action}", {})
 
     problem = assert_problem(ask(with_key(person, Scope.READ, Scope.SUBMIT, Scope.STORES)), 403, "not-allowed")

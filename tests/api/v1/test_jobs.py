@@ -11,7 +11,7 @@ from jobs.models import Job
 from jobs.states import OnError
 from tests.api.payloads import submission, visit, work_off
 from tests.api.v1.conftest import V1, assert_problem
-from tests.factories import make_stores, make_worker, submit_job, submit_visits, success
+from tests.factories import make_staff, make_stores, make_worker, submit_job, submit_visits, success
 
 pytestmark = pytest.mark.django_db
 
@@ -177,7 +177,7 @@ def test_the_list_has_the_newest_first_and_pages_by_key(v1):
 def test_the_list_shows_what_one_may_see(v1, as_user, person):
     nobodys, persons = submit_job().pk, submit_job().pk
     Job.objects.filter(pk=persons).update(owner=person)
-    staff = User.objects.create_user("boss", is_staff=True)
+    staff = make_staff("view_job")
 
     assert ids(v1.get("jobs")) == [nobodys]
     assert ids(as_user(person).get("jobs")) == [persons]

@@ -4,7 +4,6 @@ import json
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from jsonschema import Draft202012Validator
 
@@ -12,7 +11,7 @@ from api.v1 import urls
 from api.v1.openapi import TAGS
 from jobs.errors import HTTPStatus
 from tests.api.payloads import submission, visit, work_off
-from tests.factories import make_stores, pause_host, submit_job
+from tests.factories import make_staff, make_stores, pause_host, submit_job
 
 pytestmark = pytest.mark.django_db
 
@@ -94,7 +93,7 @@ def test_every_example_runs(v1, document, settings):
 def test_what_the_service_answers_is_what_the_document_says(as_user, document, settings):
     settings.MAX_ATTEMPTS = 1
     # Staff may see everything.
-    v1 = as_user(User.objects.create_user("chief", is_staff=True))
+    v1 = as_user(make_staff("change_pausedhost", "view_job"))
     pause_host("a.test:443")
     make_stores("T-1")
     job = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), visit("gone"))).json()["id"]

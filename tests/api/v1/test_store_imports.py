@@ -8,16 +8,12 @@ from django.test import Client
 from access.models import Scope
 from stores.models import Store
 from tests.api.v1.conftest import V1, assert_problem
+from tests.factories import allow
 
 pytestmark = pytest.mark.django_db
 
 GOOD = b"AreaCode,StoreName,StoreID\nA,Corner,S1\nA,Market,S2\n"
 BAD = GOOD + b"A,,S3\n"
-
-
-def allow(user, *names):
-    user.user_permissions.add(*Permission.objects.filter(codename__in=names))
-    return User.objects.get(pk=user.pk)
 
 
 @pytest.fixture

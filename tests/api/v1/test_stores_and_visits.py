@@ -10,7 +10,7 @@ from jobs.models import Job, Visit
 from stores.models import Store
 from tests.api.payloads import submission, visit, work_off
 from tests.api.v1.conftest import assert_problem
-from tests.factories import make_stores, submit_job, submit_visits
+from tests.factories import make_staff, make_stores, submit_job, submit_visits
 
 pytestmark = pytest.mark.django_db
 
@@ -146,7 +146,7 @@ def test_visits_of_other_peoples_jobs_are_not_shown(v1, as_user):
     Job.objects.update(owner=User.objects.create_user("other"))
     assert visits_of(v1.get("visits")) == []
     assert visits_of(v1.get("stores/T-1/visits")) == []
-    assert len(visits_of(as_user(User.objects.create_user("boss", is_staff=True)).get("visits"))) == 1
+    assert len(visits_of(as_user(make_staff("view_job")).get("visits"))) == 1
 
 
 @pytest.mark.parametrize("count", [2, 30])

@@ -3,13 +3,12 @@
 import threading
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from jobs.models import FailedAttempt, ImageResult
 from proofs.world.fault_server import FaultServer, response
 from tests.conftest import FIXTURES
-from tests.factories import submit_job
+from tests.factories import make_staff, submit_job
 from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
 from tests.jobs.engine.test_contract import finished
 from tests.waiting import wait_for
@@ -26,7 +25,7 @@ def test_a_job_says_that_all_waits_and_goes_on_at_once_when_staff_resume_the_hos
     # Much longer than this test: the button ends the pause.
     monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (50.0, 50.0))
     staff = Client()
-    staff.force_login(User.objects.create_user("chief", is_staff=True))
+    staff.force_login(make_staff("change_job", "change_pausedhost"))
     opened = threading.Event()
 
     def answer(stage):

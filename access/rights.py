@@ -1,0 +1,102 @@
+"""Who may do what: the rules that every entry point asks by name. docs/access.md has them as a table.
+
+A job belongs to the user who submitted it, and to nobody where the API is open; its owner reads and changes it. What
+concerns other users' jobs is for staff whom Django's own model permissions allow it, the same that the admin asks for;
+superusers have all of them. The store master has no owners: the permissions alone decide.
+
+Scopes of API keys narrow all of this, see `permissions.WithinScope`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+    type Caller = User | AnonymousUser | None
+
+
+class Owned(Protocol):
+    """A job: the number of its owner, None where it is nobody's."""
+
+    owner_id: int | None
+
+
+# Of a new job. Whatever would let a job pass those of others needs a permission.
+DEFAULT_PRIORITY = 0
+NEEDS_PRIORITIZE = (
+    f"A priority above {DEFAULT_PRIORITY} takes the permission to prioritize jobs, which an administrator gives; "
+    f"from {DEFAULT_PRIORITY} down it takes none."
+)
+
+
+def owner_of(caller: Caller) -> User | None:
+    """Whose jobs this caller submits: their own, or nobody's without credentials."""
+    return caller if caller is not None and caller.is_authenticated else None
+
+
+def may_read_all_jobs(caller: Caller) -> bool:
+    """Other users' jobs, their visits, images, exports and history."""
+    return _staff_may(caller, "jobs.view_job", "jobs.change_job")
+
+
+def may_change_all_jobs(caller: Caller) -> bool:
+    """Cancel, pause, resume, retry and prioritize other users' jobs."""
+    return _staff_may(caller, "jobs.change_job")
+
+
+def may_change_job(caller: Caller, job: Owned) -> bool:
+    owner = owner_of(caller)
+    return job.owner_id == (owner.pk if owner else None) or may_change_all_jobs(caller)
+
+
+def may_prioritize(caller: Caller, priority: int) -> bool:
+    """Give a job, which the caller may submit or change, this priority.
+
+    Without credentials there is nobody to permit it to: an open API leaves it to all who reach it.
+    """
+    owner = owner_of(caller)
+    return priority <= DEFAULT_PRIORITY or owner is None or owner.has_perm("jobs.prioritize_job")
+
+
+def may_see_hosts(caller: Caller) -> bool:
+    """The paused hosts, which concern the jobs of all users."""
+    return _staff_may(caller, "jobs.view_pausedhost", "jobs.change_pausedhost")
+
+
+def may_resume_hosts(caller: Caller) -> bool:
+    """Have any paused host tried again. The owner of a job may do so for the hosts that its images wait for."""
+    return _staff_may(caller, "jobs.change_pausedhost")
+
+
+def may_see_operations(caller: Caller) -> bool:
+    """The overview of the whole service, which covers everybody's jobs and the paused hosts."""
+    return may_read_all_jobs(caller) and may_see_hosts(caller)
+
+
+def may_import_stores(caller: Caller, *, prune: bool = False) -> bool:
+    """An import adds and changes stores, and deletes some where it prunes: users who may do that by hand may import."""
+    needed = ["stores.add_store", "stores.change_store"]
+    return caller is not None and caller.has_perms([*needed, "stores.delete_store"] if prune else needed)
+
+
+def may_see_imports(caller: Caller) -> bool:
+    """Users who may import see the imports, and so do those with the permission to view them, who change nothing."""
+    return may_import_stores(caller) or (caller is not None and caller.has_perm("stores.view_storeimport"))
+
+
+def may_use_admin(caller: Caller) -> bool:
+    """Sign in to the admin, which then asks for the permission of each of its pages."""
+    return caller is not None and caller.is_active and caller.is_staff
+
+
+def may_revoke_keys(caller: Caller) -> bool:
+    return _staff_may(caller, "access.change_apikey")
+
+
+def _staff_may(caller: Caller, *permissions: str) -> bool:
+    """Whether the caller is staff with one of these permissions, or a superuser."""
+    if caller is None or not (caller.is_staff or caller.is_superuser):
+        return False
+    return any(caller.has_perm(permission) for permission in permissions)

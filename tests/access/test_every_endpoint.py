@@ -1,0 +1,279 @@
+"""Does every path of the service ask the rule that docs/access.md names, whoever comes, with whatever credentials?
+
+The walk takes the paths from the URL configuration: one without a line here fails, and so does a method.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.contrib.admin import site
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLResolver, get_resolver, reverse
+
+from jobs.models import ImageResult, Job, JobAction
+from stores import imports
+from stores.models import Store
+from tests import ROOT
+from tests.access.conftest import bearer, make_key
+from tests.api.payloads import submission
+from tests.factories import KNOWN_STORE, defer, make_staff, pause_host, submit_visits
+
+pytestmark = pytest.mark.django_db
+
+HOST = "photos.test:443"
+CSV = b"AreaCode,StoreName,StoreID\nA,Corner,S1\n"
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+PUBLIC = "read documentation, sign in"
+USE = "submit, list one's own, read stores"
+READ = "read a user's job, its visits, images, exports, events, history"
+CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
+SEE_HOSTS = "see paused hosts"
+RESUME_HOSTS = "have a paused host tried again"
+OPERATIONS = "see the operations"
+SEE_IMPORTS = "see imports of stores"
+IMPORT = "import stores"
+
+# Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
+ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
+    "token": {"POST": (PUBLIC, JSON, {})},
+    "token-refresh": {"POST": (PUBLIC, JSON, {})},
+    "submit": {"POST": (USE, JSON, submission())},
+    "status": {"GET": READ},
+    "visits": {"GET": USE},
+    "api-docs": {"GET": PUBLIC},
+    "v1:jobs": {"GET": USE, "POST": (USE, JSON, submission())},
+    "v1:validate": {"POST": (USE, JSON, submission())},
+    "v1:jobs-events": {"GET": USE},
+    "v1:job": {"GET": READ, "PATCH": (CHANGE, JSON, {"priority": -1})},
+    "v1:cancel": {"POST": (CHANGE, JSON, {})},
+    "v1:pause": {"POST": (CHANGE, JSON, {})},
+    "v1:resume": {"POST": (CHANGE, JSON, {})},
+    "v1:retry": {"GET": READ, "POST": (CHANGE, JSON, {})},
+    "v1:actions": {"GET": READ},
+    "v1:events": {"GET": READ},
+    "v1:export": {"GET": READ},
+    "v1:failures": {"GET": READ},
+    "v1:throughput": {"GET": READ},
+    "v1:images": {"GET": READ},
+    "v1:image": {"GET": READ},
+    "v1:hosts": {"GET": SEE_HOSTS},
+    "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},
+    "v1:stores": {"GET": USE},
+    "v1:store-visits": {"GET": USE},
+    "v1:store": {"GET": USE},
+    "v1:store-imports": {"POST": (IMPORT, "text/csv", CSV)},
+    "v1:store-import": {"GET": SEE_IMPORTS},
+    "v1:apply-store-import": {"POST": (IMPORT, JSON, {})},
+    "v1:rejects": {"GET": SEE_IMPORTS},
+    "v1:visits": {"GET": USE},
+    "v1:submission-schema": {"GET": PUBLIC},
+    "v1:openapi": {"GET": PUBLIC},
+    "dashboard:home": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
+    "dashboard:sign_in": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
+    "dashboard:sign_out": {"POST": (PUBLIC, FORM, "")},
+    "dashboard:appearance": {"POST": (PUBLIC, FORM, "theme=dark")},
+    "dashboard:favicon": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
+    "dashboard:jobs": {"GET": USE},
+    "dashboard:act_on_matching": {"POST": (USE, FORM, "act=pause&confirmed=yes")},
+    "dashboard:job": {"GET": READ},
+    "dashboard:job_act": {"POST": (CHANGE, FORM, "act=pause")},
+    "dashboard:job_resume_host": {"POST": (CHANGE, FORM, f"host={HOST}")},
+    "dashboard:job_retry": {"GET": CHANGE, "POST": (CHANGE, FORM, "what=all")},
+    "dashboard:image": {"GET": READ},
+    "dashboard:submit": {"GET": USE, "POST": (USE, FORM, "way=json&act=check")},
+    "dashboard:stores": {"GET": USE},
+    "dashboard:store": {"GET": USE},
+    "dashboard:import_stores": {"GET": SEE_IMPORTS, "POST": (IMPORT, FORM, "")},
+    "dashboard:import_page": {"GET": SEE_IMPORTS},
+    "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
+    "dashboard:apply_import": {"POST": (IMPORT, FORM, "")},
+    "dashboard:import_rejects": {"GET": SEE_IMPORTS},
+    "dashboard:operations": {"GET": OPERATIONS},
+    "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
+    "dashboard:errors_docs": {"GET": PUBLIC},
+    "dashboard:problems_docs": {"GET": PUBLIC},
+}  # fmt: skip
+# The admin's lists; what may be done there besides is Django's own permission, or nothing (tests/admin/).
+ADMIN_LISTS = {
+    "jobs_job": READ,
+    "jobs_visit": READ,
+    "jobs_imageresult": READ,
+    "jobs_pausedhost": SEE_HOSTS,
+    "stores_storeimport": SEE_IMPORTS,
+    # By Django's permission to view them, which of the people here only those who import and superusers have.
+    "stores_store": IMPORT,
+    "jobs_worker": None,
+    "access_apikey": None,
+    "auth_user": None,
+    "auth_group": None,
+}
+
+
+def table() -> dict[str, dict[str, bool]]:
+    """docs/access.md's table: whether a person may, by rule and person."""
+    text = (ROOT / "docs" / "access.md").read_text()
+    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|yes) \|$", line)]
+    head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: dict(zip(head[2:], (cell == "yes" for cell in row[2:]), strict=True)) for row in rows}
+
+
+MAY = table()
+CLOSED, OPEN = "no credentials, closed", "no credentials, open"
+PEOPLE = {
+    "owner of the job": lambda: User.objects.create_user("owner"),
+    "another user": lambda: User.objects.create_user("other"),
+    "staff without permissions": make_staff,
+    "staff who may view": lambda: make_staff("view_job", "view_pausedhost", "view_storeimport"),
+    "staff who may change": lambda: make_staff("change_job", "change_pausedhost", "add_store", "change_store"),
+    "superuser": lambda: User.objects.create_superuser("root"),
+}
+
+
+@dataclass
+class World:
+    """A job of somebody's with an image that waits for a paused host, one that failed, and an import's dry run."""
+
+    owner: User
+    arguments: dict[str, Any]
+
+    def path(self, name: str, parameters: dict[str, Any]) -> str:
+        arguments = {each: self.arguments[each] for each in parameters}
+        if "pk" in arguments:
+            arguments["pk"] = self.arguments["store_pk" if name == "dashboard:store" else "import_id"]
+        path = reverse(name, kwargs=arguments)
+        job = self.arguments["job_id"]
+        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv"}.get(name, "")
+
+
+def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name of every path that is not the admin's, and its parameters."""
+
+    def walk(resolver: URLResolver, namespace: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLResolver):
+                if pattern.namespace != "admin":
+                    yield from walk(pattern, f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace)
+            else:
+                named = pattern.pattern.regex.groupindex
+                yield f"{namespace}{pattern.name}", dict(named)
+
+    return walk(get_resolver(), "")
+
+
+@pytest.fixture
+def world(monkeypatch):
+    # A stream would take a thread, and a database connection of its own.
+    monkeypatch.setattr("api.v1.events.stream", lambda *_: HttpResponse())
+    owner = PEOPLE["owner of the job"]()
+    job = submit_visits((KNOWN_STORE, [f"https://{HOST}/1.jpg"]), ("unknown", ["http://a.test/1"]), owner=owner)
+    defer(job, HOST)
+    pause_host(HOST)
+    dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
+    return World(
+        owner,
+        {
+            "job_id": job.pk,
+            "image_id": ImageResult.objects.filter(job=job).first().pk,
+            "host": HOST,
+            "store_id": KNOWN_STORE,
+            "store_pk": Store.objects.get().pk,
+            "import_id": dry_run.pk,
+            "pk": None,
+        },
+    )
+
+
+def credentials_of(person: str, kind: str, world: World) -> tuple[dict[str, str], dict[str, str]]:
+    """The cookies and the headers with which somebody comes."""
+    if person in (CLOSED, OPEN):
+        return {}, {}
+    user = world.owner if person == "owner of the job" else PEOPLE[person]()
+    if kind == "key":
+        return {}, bearer(make_key(user)[1])
+    client = Client()
+    client.force_login(user)
+    return {name: cookie.value for name, cookie in client.cookies.items()}, {}
+
+
+def send(client: Client, method: str, path: str, rule: Any, cookies: dict[str, str], headers: Any) -> Any:
+    _, kind, body = rule if isinstance(rule, tuple) else (None, JSON, b"")
+    data = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    # A page may have signed the person out.
+    client.cookies.load(cookies)
+    response = client.generic(method, path, b"" if method == "GET" else data, content_type=kind, headers=headers)
+    return response.getvalue() and response if response.streaming else response
+
+
+def was_let_in(name: str, response: Any) -> bool:
+    assert response.status_code < 500, (name, response.status_code)
+    # The assignment's way to say that there is no such job.
+    if name == "status" and response.status_code == 400:
+        return False
+    if response.status_code == 302 and re.match(r"/(sign-in|admin/login)/\?next=", response["Location"]):
+        return False
+    return response.status_code not in (401, 403, 404)
+
+
+def state() -> Any:
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count()
+
+
+def test_every_path_has_a_rule_of_the_table():
+    assert {name for name, _ in endpoints()} == set(ENDPOINTS)
+    rules = [rule for methods in ENDPOINTS.values() for rule in methods.values()]
+    assert {rule if isinstance(rule, str) else rule[0] for rule in rules} == set(MAY)
+
+
+@pytest.mark.parametrize("kind", ["session", "key"])
+@pytest.mark.parametrize("person", [CLOSED, OPEN, *PEOPLE])
+def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, settings, person, kind):
+    if person in (CLOSED, OPEN) and kind == "key":
+        pytest.skip("that would be nobody's key")
+    settings.API_OPEN = person == OPEN
+    client = Client(raise_request_exception=False)
+    cookies, headers = credentials_of(person, kind, world)
+    # A page knows no keys, and is never open.
+    on_pages = CLOSED if kind == "key" or person == OPEN else person
+    wrong = []
+    for name, parameters in endpoints():
+        path = world.path(name, parameters)
+        who = on_pages if name.startswith("dashboard:") else person
+        for method in METHODS:
+            rule = ENDPOINTS[name].get(method)
+            with transaction.atomic():
+                before = state()
+                response = send(client, method, path, rule, cookies, headers)
+                is_unchanged = state() == before
+                transaction.set_rollback(True)
+            let_in = was_let_in(name, response)
+            if rule is None:
+                # A method that the path does not have, for whomever.
+                right = is_unchanged and (response.status_code == 405 or not let_in)
+            else:
+                expected = MAY[rule if isinstance(rule, str) else rule[0]][who]
+                right = let_in == expected and (expected or is_unchanged)
+            if not right:
+                wrong.append((method, path, response.status_code))
+    assert not wrong
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_the_admin_shows_everybody_what_the_table_says_and_nothing_else(world, client, person):
+    cookies, _ = credentials_of(person, "session", world)
+    client.cookies.load(cookies)
+    for model in site._registry:
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        rule = ADMIN_LISTS[name]
+        expected = person == "superuser" or bool(rule and MAY[rule][person] and person.startswith("staff"))
+        assert was_let_in(name, client.get(reverse(f"admin:{name}_changelist"))) == expected, name
