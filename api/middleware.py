@@ -1,17 +1,21 @@
 """Checks before every view, headers after it, and the answer where no view gives one."""
 
+import re
 import sys
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework.renderers import JSONRenderer
 
+from access.cross_site import is_cross_site
 from access.throttles import TooOften
 from api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
 from api.v1 import problems
+from api.v1.problem_types import Problem
 
 
 class APIAnswers:
@@ -23,7 +27,7 @@ class APIAnswers:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if _is_api(request):
-            is_v1 = f"{request.path_info}/".startswith("/api/v1/")
+            is_v1 = _is_v1(request)
             kind = problems.MEDIA_TYPE if is_v1 else "application/json"
             if response.status_code >= 400 and response["Content-Type"] != kind:
                 _turn_into_json(response, kind, is_v1)
@@ -62,6 +66,40 @@ def _refusal(status: int, sentence: str) -> HttpResponse:
     # With a Content-Length, so that the client need not wait for the connection to close.
     headers = {"Content-Length": str(len(sentence))}
     return HttpResponse(sentence, status=status, content_type="text/plain", headers=headers)
+
+
+class OwnPages:
+    """Refuses what another website's page has sent to a view that Django's CSRF check leaves out: see `cross_site`.
+
+    Those are the API's views. Where a session authenticates a request to them, they check its CSRF token besides.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
+        if not getattr(view, "csrf_exempt", False) or not is_cross_site(request):
+            return None
+        sentence = (
+            f"A page of {_sender(request)} sent this request, and other websites may not act here: send it from a "
+            "program, or with an API key or a token, or have this service's operator name the website's origin in "
+            "CSRF_TRUSTED_ORIGINS."
+        )
+        is_v1 = _is_v1(request)
+        return JsonResponse(
+            problems.body(Problem.CROSS_SITE, sentence) if is_v1 else {"error": sentence},
+            status=403,
+            content_type=problems.MEDIA_TYPE if is_v1 else "application/json",
+        )
+
+
+def _sender(request: HttpRequest) -> str:
+    origin = request.headers.get("Origin", "another website")
+    # Short, and without what could be taken for markup or for another line of a log.
+    return re.sub(r"[^\w.:/\[\] -]", "?", origin, flags=re.ASCII)[:100]
 
 
 def _content_length(request: HttpRequest) -> int:
@@ -103,6 +141,10 @@ class NULs:
         if "%00" in request.META.get("QUERY_STRING", "") and not _is_api(request):
             return _refusal(400, "The address holds a NUL character.")
         return self.get_response(request)
+
+
+def _is_v1(request: HttpRequest) -> bool:
+    return f"{request.path_info}/".startswith("/api/v1/")
 
 
 def _is_api(request: HttpRequest) -> bool:

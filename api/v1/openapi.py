@@ -125,7 +125,7 @@ class Operation(AutoSchema):
             statuses.add(404)
         if self.method in ("POST", "PATCH"):
             statuses.update(_WITH_BODY)
-        if not self.view.get_authenticators():
+        if not self.view.get_authenticators() and self.method not in ("POST", "PATCH"):
             statuses -= {403}
         return statuses
 

@@ -57,6 +57,15 @@ class Problem(Enum):
         "permission, or a session without its CSRF token.",
         "Use a key with the scope that the answer names, or ask an administrator for the permission.",
     )
+    CROSS_SITE = ProblemType(
+        "cross-site",
+        "Sent by another website's page",
+        403,
+        "A browser says, by Sec-Fetch-Site or Origin, that a page of another website sent this request, which carries "
+        "no API key and no token. Nothing was done.",
+        "Send it from this service's own pages or from a program, or with an API key or a token. Where the website is "
+        "to be trusted, or a proxy changes the Host header, the operator adds its origin to CSRF_TRUSTED_ORIGINS.",
+    )
     NOT_FOUND = ProblemType(
         "not-found",
         "There is nothing here",

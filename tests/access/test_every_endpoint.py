@@ -268,6 +268,23 @@ def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, set
     assert not wrong
 
 
+@pytest.mark.parametrize("person", [OPEN, "owner of the job", "superuser"])
+@pytest.mark.parametrize("sender", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
+def test_no_other_website_acts_on_any_path_whoever_its_visitor_is(world, settings, person, sender):
+    settings.API_OPEN = True
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    cookies, _ = credentials_of(person, "session", world)
+    before = state()
+    for name, parameters in endpoints():
+        for method, rule in ENDPOINTS[name].items():
+            # Only a sign-in lies behind the pages that redirect.
+            if method != "GET" and name not in ("dashboard:home", "dashboard:favicon"):
+                answer = send(client, method, world.path(name, parameters), rule, cookies, sender)
+                is_page_without_csrf = person != OPEN and name == "dashboard:sign_in" and answer.status_code == 302
+                assert answer.status_code in (403, 405) or is_page_without_csrf, (method, name, answer.status_code)
+    assert state() == before
+
+
 @pytest.mark.parametrize("person", PEOPLE)
 def test_the_admin_shows_everybody_what_the_table_says_and_nothing_else(world, client, person):
     cookies, _ = credentials_of(person, "session", world)

@@ -13,6 +13,7 @@ def test_the_slugs_and_their_statuses_are_stable():
         "invalid-submission": 400,
         "not-signed-in": 401,
         "not-allowed": 403,
+        "cross-site": 403,
         "not-found": 404,
         "method-not-allowed": 405,
         "conflict": 409,
