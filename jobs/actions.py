@@ -16,6 +16,7 @@ from jobs import queue
 from jobs.engine.base import wake_up
 from jobs.models import ImageFilter, ImageResult, Job, JobAction
 from jobs.models.image_result import ImageResultQuerySet
+from jobs.pending_limit import TooManyPending, too_many_pending
 from jobs.queue import NotPossible, Retried
 
 logger = logging.getLogger(__name__)
@@ -73,8 +74,12 @@ def prioritize(job_id: int, priority: int, by: Person) -> int:
 
 
 def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
-    """See `queue.retry`, whose errors are raised. A retry that reopens nothing adds no line to the history."""
+    """See `queue.retry`, whose errors are raised, and TooManyPending where the owner would exceed the limit.
+
+    A retry that reopens nothing adds no line to the history.
+    """
     image_filter = image_filter or ImageFilter()
+    _refuse_too_many(job_id, image_filter, only_retryable=only_retryable)
     with transaction.atomic():
         retried = queue.retry(job_id, image_filter, only_retryable=only_retryable)
         if retried.reopened:
@@ -82,6 +87,16 @@ def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, o
             parameters = {**image_filter.parts, **({"only_promising": True} if only_retryable else {})}
             _note(job_id, Verb.RETRY, by, retried.reopened, parameters)
     return retried
+
+
+def _refuse_too_many(job_id: int, image_filter: ImageFilter, *, only_retryable: bool) -> None:
+    job = Job.objects.select_related("owner").defer("store_errors").filter(pk=job_id).first()
+    if job is None:
+        return
+    preview = preview_retry(job_id, image_filter)
+    more = preview.retryable if only_retryable else preview.retryable + preview.permanent
+    if refusal := too_many_pending(job.owner, more, "this retry adds"):
+        raise refusal
 
 
 def resume_host(name: str, by: Person) -> bool:
@@ -115,7 +130,8 @@ def _preview(images: ImageResultQuerySet) -> RetryPreview:
 def act_on_all(jobs: QuerySet[Job], perform: Callable[[int], int], seconds: float = MOST_SECONDS) -> BulkResult:
     """Do the same to every one of `jobs`, each in its own transaction, the oldest first, for at most `seconds`.
 
-    `perform` takes a job's id and returns how many images it moved; what a job's state does not allow is collected.
+    `perform` takes a job's id and returns how many images it moved; what a job's state, or a limit, does not allow is
+    collected.
     """
     result = BulkResult()
     end = monotonic() + seconds
@@ -126,7 +142,7 @@ def act_on_all(jobs: QuerySet[Job], perform: Callable[[int], int], seconds: floa
             break
         try:
             images = perform(job_id)
-        except NotPossible as error:
+        except (NotPossible, TooManyPending) as error:
             result.refused[job_id] = str(error)
         except Job.DoesNotExist:
             continue  # deleted meanwhile

@@ -14,8 +14,9 @@ from api.assignment import answers, visits
 from api.idempotency import read_idempotency_token
 from api.pagination import PageRequest
 from jobs.models import Job
+from jobs.pending_limit import TooManyPending
 from jobs.submission.payload import parse_submission
-from jobs.submission.submit import KeyReused, TooManyPending, submit
+from jobs.submission.submit import KeyReused, submit
 
 # As this service writes them; for a number beyond every id the ORM finds nothing.
 _JOB_ID = re.compile(r"[1-9][0-9]{0,18}")

@@ -128,8 +128,9 @@ class Problem(Enum):
         "too-many-pending",
         "Too many images are still pending",
         429,
-        "The user would have more unfinished images than allowed (MAX_PENDING_IMAGES). Nothing was stored.",
-        "Wait until some are finished, for the seconds of Retry-After at least, and submit again.",
+        "The submission or retry would give the job's owner more unfinished images than allowed (MAX_PENDING_IMAGES). "
+        "Nothing was stored.",
+        "Wait until some are finished, for the seconds of Retry-After at least, and send the request again.",
     )
     INTERNAL = ProblemType(
         "internal",

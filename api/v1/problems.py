@@ -20,9 +20,10 @@ from rest_framework.views import exception_handler
 from api.problems import DISK_FULL, PENDING_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS, SENTENCES, is_database_away
 from api.problems import sqlstate as sqlstate_of
 from api.v1.problem_types import Problem
+from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
-from jobs.submission.submit import KeyReused, TooManyPending
+from jobs.submission.submit import KeyReused
 
 logger = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from dashboard.pages import paused_hosts
 from jobs import actions
 from jobs.actions import ACTIONS
 from jobs.models import ImageResult, Job
+from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.failures import failures
@@ -171,7 +172,11 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
         }
         return render(request, "dashboard/job/retry.html", context)
     only_retryable = asked.get("what") != "all"
-    retried = actions.retry(job.pk, request.user, image_filter, only_retryable=only_retryable)
+    try:
+        retried = actions.retry(job.pk, request.user, image_filter, only_retryable=only_retryable)
+    except TooManyPending as error:
+        messages.warning(request, str(error))
+        return redirect(page)
     said = f"{retried.reopened:,} image{pluralize(retried.reopened)} will be tried again."
     if retried.still_unknown:
         said += f" Left failed, because their store is still unknown: {retried.still_unknown:,}."

@@ -14,10 +14,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ParseError
 
+from jobs.pending_limit import TooManyPending
 from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import InvalidPayload, StrictJSONParser, parse_submission
-from jobs.submission.submit import IdempotencyToken, KeyReused, TooManyPending, submit
+from jobs.submission.submit import IdempotencyToken, KeyReused, submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
 
 WAYS = {"form": "Fill a form", "file": "Upload a file", "json": "Paste JSON"}

@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 
 from jobs.errors import Blocked, FetchError
 from jobs.imaging.guard import Guard
+from jobs.pending_limit import too_many_pending
 from jobs.reporting.throughput import seconds_for
 from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
-from jobs.submission.submit import VisitPayload, too_many_pending
+from jobs.submission.submit import VisitPayload
 from jobs.submission.typos import Misspelling, find_misspellings
 from stores.models import Store
 

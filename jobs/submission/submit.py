@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import F, Sum
 from django.db.models.functions import Now
 
 from jobs import failpoints, queue
@@ -17,6 +15,7 @@ from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
 from jobs.models.store_errors import store_errors
+from jobs.pending_limit import too_many_pending
 from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 from stores.models import Store
@@ -26,10 +25,6 @@ IDEMPOTENCY_HOURS = 24
 
 class KeyReused(Exception):
     """The Idempotency-Key was used before with another body."""
-
-
-class TooManyPending(Exception):
-    """The owner has as many images in the queue as allowed; the text is for the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +94,6 @@ def submit(
         return first
     failpoints.hit("submit.after_commit", job.pk)
     return Submitted(job.pk, replayed=False)
-
-
-def too_many_pending(owner: User | None, more: int) -> TooManyPending | None:
-    """The refusal if `more` images of this owner would exceed the limit together with the unfinished ones; else None.
-
-    Checked before storing, without a lock: concurrent submissions may together exceed the limit by their images.
-    """
-    unfinished = F("total") - F("completed") - F("failed")
-    jobs = Job.objects.ongoing().filter(owner=owner)
-    pending = jobs.aggregate(images=Sum(unfinished))["images"] or 0
-    if not more or pending + more <= settings.MAX_PENDING_IMAGES:
-        return None
-    return TooManyPending(
-        f"{pending:,} of your images are still pending and this job has {more:,}, but at most "
-        f"{settings.MAX_PENDING_IMAGES:,} may be pending at once; submit it again when there is room."
-    )
 
 
 def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], now: datetime) -> None:

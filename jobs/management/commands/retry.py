@@ -1,9 +1,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from jobs import actions
 from jobs.models import ImageFilter, Job
+from jobs.pending_limit import TooManyPending
 
 
 class Command(BaseCommand):
@@ -18,6 +20,8 @@ class Command(BaseCommand):
             retried = actions.retry(job, None, ImageFilter(code=code))
         except Job.DoesNotExist:
             raise CommandError(f"There is no job {job}.") from None
-        self.stdout.write(f"Job {job}: {retried.reopened:,} image(s) will be tried again.")
+        except TooManyPending as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Job {job}: {retried.reopened:,} image{pluralize(retried.reopened)} will be tried again.")
         if retried.still_unknown:
             self.stdout.write(f"{retried.still_unknown:,} stay failed, because their store is still unknown.")

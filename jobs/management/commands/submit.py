@@ -11,12 +11,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from jobs.management.watching import in_words, watch
 from jobs.models import Job
+from jobs.pending_limit import TooManyPending
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.failures import Failures, failures
 from jobs.states import JobOutcome, OnError
 from jobs.submission.dry_run import DryRun, Groups, dry_run
 from jobs.submission.payload import parse_submission
-from jobs.submission.submit import TooManyPending, submit
+from jobs.submission.submit import submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
 from retail_pulse.logs.formatters import escape
 
