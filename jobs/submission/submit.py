@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models.functions import Now
 
 from jobs import failpoints, queue
 from jobs.engine.base import wake_up
@@ -19,8 +18,6 @@ from jobs.pending_limit import too_many_pending
 from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 from stores.models import Store
-
-IDEMPOTENCY_HOURS = 24
 
 
 class KeyReused(Exception):
@@ -145,9 +142,9 @@ def _copy(cursor: CursorWrapper, statement: str, rows: Iterable[tuple[Any, ...]]
 
 
 def _remember(idempotency: IdempotencyToken, job: Job) -> None:
-    """Bind the key to the job. Raises IntegrityError if it is bound to another one."""
-    expired = Now() - timedelta(hours=IDEMPOTENCY_HOURS)
-    IdempotencyKey.objects.filter(owner=job.owner, key=idempotency.key, created_at__lt=expired).delete()
+    """Bind the key to the job, and forget old ones. Raises IntegrityError if it is bound to another job."""
+    IdempotencyKey.objects.expired().filter(owner=job.owner, key=idempotency.key).delete()
+    IdempotencyKey.objects.prune()
     IdempotencyKey.objects.create(owner=job.owner, key=idempotency.key, body_sha256=idempotency.body_sha256, job=job)
 
 

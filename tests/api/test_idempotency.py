@@ -7,11 +7,11 @@ from threading import Barrier
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.models import F
 from django.test import Client
 
-from jobs.models import IdempotencyKey, ImageResult, Job
+from jobs.models import IdempotencyKey, ImageResult, Job, idempotency_key
 from tests.api.conftest import API
 from tests.api.payloads import assert_refused, submission, visit
 
@@ -77,6 +77,25 @@ class TestOneAfterTheOther:
         age(0, 1)
         assert api.submit(submission(), idempotency_key="k").json() != first
 
+    def test_each_submission_deletes_some_expired_keys_whoever_had_them(self, api, monkeypatch):
+        monkeypatch.setattr(idempotency_key, "MOST_PRUNED", 3)
+        for number in range(5):
+            api.submit(submission(), idempotency_key=f"old-{number}")
+        IdempotencyKey.objects.update(created_at=F("created_at") - timedelta(hours=24))
+        api.submit(submission(), idempotency_key="kept")
+
+        def keys():
+            return sorted(IdempotencyKey.objects.values_list("key", flat=True))
+
+        assert keys() == ["kept", "old-3", "old-4"]
+        api.submit(submission())
+        assert len(keys()) == 3
+        api.submit(submission(), idempotency_key="kept")
+        assert len(keys()) == 3, "a replay stores nothing, and deletes nothing"
+        api.submit(submission(), idempotency_key="next")
+        assert keys() == ["kept", "next"]
+        assert Job.objects.count() == 8, "the jobs themselves stay"
+
     def test_a_key_belongs_to_its_owner(self, api, admin_client):
         person = Client()
         person.force_login(User.objects.create_user("person"))
@@ -89,7 +108,23 @@ class TestOneAfterTheOther:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_hundred_duplicates_at_once_make_one_job(monkeypatch):
+def test_a_submission_does_not_wait_for_expired_keys_that_another_one_is_deleting(api):
+    api.submit(submission(), idempotency_key="old")
+    IdempotencyKey.objects.update(created_at=F("created_at") - timedelta(hours=24))
+
+    def submit():
+        try:
+            return API(Client()).submit(submission(), idempotency_key="new").status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as threads, transaction.atomic():
+        IdempotencyKey.objects.prune()
+        assert threads.submit(submit).result(timeout=20) == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_hundred_twins_at_once_make_one_job(monkeypatch):
     # A web server has as many threads as connections; here, most of the two hundred wait for one.
     monkeypatch.setattr(connection.pool, "timeout", 60)
     start = Barrier(TWINS)
