@@ -6,8 +6,10 @@ the limit passes within a minute that spans two windows.
 """
 
 import logging
+import re
 import time
 from hashlib import sha256
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -61,7 +63,7 @@ class SignInAttempts:
     """
 
     def __init__(self, request: HttpRequest, name: str) -> None:
-        self._address = _digest(client_address(request))
+        self._address = _digest(client_network(request))
         self._name = _digest(name)
         self._known = f"known:{self._name}:{self._address}"
 
@@ -99,6 +101,27 @@ class SignInAttempts:
         return TooOften(f"Too many attempts to sign in {whose} have failed; try again in {wait} s.", wait)
 
 
+def client_network(request: HttpRequest) -> str:
+    """As what a client without an account is counted: its IPv4 address, or the /64 network of its IPv6 address.
+
+    A single customer has a whole /64 (RFC 6177), and so more addresses than any limit. An IPv4 address is the same one
+    where it is written as IPv6 (`::ffff:192.0.2.1`).
+    """
+    text = client_address(request)
+    # As some proxies write it: [2001:db8::1]:443, 192.0.2.1:443.
+    bracketed = re.fullmatch(r"\[([^\]]*)\](?::[0-9]+)?", text) or re.fullmatch(r"([0-9.]+):[0-9]+", text)
+    try:
+        address = ip_address(bracketed[1] if bracketed else text)
+    except ValueError:
+        return text
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    # The number alone: a link-local address also names an interface.
+    return str(IPv6Network((int(address), 64), strict=False))
+
+
 def client_address(request: HttpRequest) -> str:
     """The address that opened the connection, or, behind PROXIES proxies of ours, the one that the outermost saw.
 
@@ -113,7 +136,7 @@ def client_address(request: HttpRequest) -> str:
 def _principal(request: Request) -> str:
     if request.user.is_authenticated:
         return f"user:{request.user.pk}"
-    return f"address:{_digest(client_address(request))}"
+    return f"address:{_digest(client_network(request))}"
 
 
 def _digest(text: str) -> str:

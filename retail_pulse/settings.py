@@ -293,7 +293,6 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.Bearer", "access.authentication.Session"],
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.SignedInOrOpen", "access.permissions.WithinScope"],
     "DEFAULT_THROTTLE_CLASSES": ["access.throttles.RequestRate"],
-    "NUM_PROXIES": PROXIES,
     "DEFAULT_PARSER_CLASSES": ["jobs.submission.payload.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.AlwaysJSON",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

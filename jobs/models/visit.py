@@ -37,8 +37,3 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"Visit {self.pk} of store {self.store_id}"
-
-    @property
-    def date(self) -> str:
-        """The instant in RFC 3339 where the time could be read, else the text as sent."""
-        return self.visited_at.isoformat() if self.visited_at else self.visit_time

@@ -55,7 +55,14 @@ def strangers(address: str, **headers: str) -> int:
 def test_strangers_count_by_their_address(settings):
     settings.API_OPEN = True
     assert [strangers("192.0.2.1") for _ in range(4)] == [200, 200, 200, 429]
+    assert strangers("::ffff:192.0.2.1") == 429
     assert strangers("192.0.2.2") == 200
+
+
+def test_strangers_with_ipv6_count_by_their_network(settings):
+    settings.API_OPEN = True
+    assert [strangers(f"2001:db8::{host}") for host in range(4)] == [200, 200, 200, 429]
+    assert strangers("2001:db8:0:1::1") == 200
 
 
 def test_no_header_gives_a_stranger_another_address(settings):

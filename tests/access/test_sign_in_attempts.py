@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from access.throttles import client_address
+from access.throttles import client_address, client_network
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +157,35 @@ def test_no_name_breaks_the_admins_login(name):
         "POST", "/admin/login/", b"username=" + data + b"&password=x", "application/x-www-form-urlencoded"
     )
     assert response.status_code in (200, 400, 429)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:201", "192.0.2.1"),
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("[2001:db8:1:2::9]:443", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+        ("unknown", "unknown"),
+        ("", ""),
+        ("[", "["),
+    ],
+)
+def test_a_client_counts_by_its_network_where_it_has_one_to_itself(rf, settings, address, network):
+    assert client_network(rf.get("/", REMOTE_ADDR=address)) == network
+    settings.PROXIES = 1
+    heard = {"X-Forwarded-For": f"203.0.113.9, {address}"}
+    assert client_network(rf.get("/", REMOTE_ADDR=HERE, headers=heard)) == network
+
+
+def test_a_guesser_gains_nothing_from_all_the_addresses_of_a_network(staff):
+    statuses = [by_token(f"name-{host}", "wrong", f"2001:db8::{host:x}").status_code for host in range(16)]
+    assert statuses == [401] * 15 + [429]
+    assert by_token("another", "wrong", "2001:db8:0:1::1").status_code == 401
