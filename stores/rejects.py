@@ -65,7 +65,8 @@ def _note_doubled(file: BinaryIO, encoding: str | None) -> IO[str]:
 
 def _blocks(file: BinaryIO, encoding: str | None, notes: IO[str]) -> Iterator[bytes]:
     block = io.StringIO()
-    writer = csv.writer(block)
+    # Else a cell with `;` would be two where spreadsheets separate by it.
+    writer = csv.writer(block, quoting=csv.QUOTE_ALL)
     with notes, open_stores(file, encoding) as stores:
         own = stores.header
         # The rejects of a rejects file: its two columns give way to ours.

@@ -4,8 +4,9 @@ One COPY reads everything, so a file is one consistent snapshot however long it 
 a few rows in memory. COLUMNS defines the content.
 
 CSV follows RFC 4180, in UTF-8 with a byte order mark: without it, spreadsheets assume an old code page and garble every
-name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`). NDJSON
-holds every value as it is stored, one object per line.
+name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`), and every
+cell is quoted: where a spreadsheet separates by `;`, an unquoted `X;=1+1` would be two cells, one of them a formula.
+NDJSON holds every value as it is stored, one object per line.
 
 A truncated file must not be mistaken for a complete one, and neither format marks its end. Over HTTP the chunked
 encoding does: a stream that fails is closed without its last chunk, which clients report (`curl` by exit code 18).
@@ -249,9 +250,9 @@ def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) ->
 
 
 def _csv_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
-    yield "\ufeff" + ",".join(column.name for column in columns) + "\r\n"
+    yield "\ufeff" + ",".join(f'"{column.name}"' for column in columns) + "\r\n"
     line = io.StringIO()
-    writer = csv.writer(line)
+    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     cells = [column.kind.cell for column in columns]
     for row in rows:
         writer.writerow(["" if value is None else cell(value) for cell, value in zip(cells, row, strict=True)])

@@ -100,9 +100,9 @@ def test_a_file_with_rejects_offers_them_and_no_import(admin_client):
     assert download["Content-Type"] == "text/csv; charset=utf-8"
     assert download["Content-Disposition"] == 'attachment; filename="north-rejects.csv"'
     rejects = download.getvalue().decode("utf-8-sig")
-    assert rejects.splitlines()[1:] == ["A,,X2,3,StoreName: is blank"]
+    assert rejects.splitlines()[1:] == ['"A","","X2","3","StoreName: is blank"']
 
-    file = SimpleUploadedFile("corrected.csv", rejects.replace("A,,", "A,TWO,").encode())
+    file = SimpleUploadedFile("corrected.csv", rejects.replace('"A","",', '"A","TWO",').encode())
     response = admin_client.post(UPLOAD, {"file": file}, follow=True)
     assert "ignored columns: “Line” , “Reason” ." in words(response).replace("”,", "” ,").replace("”.", "” .")
     admin_client.post(apply_page(StoreImport.objects.latest("pk")))

@@ -214,9 +214,9 @@ def test_rejected_rows_are_written_to_a_file(write, tmp_path, options):
     out = tmp_path / "rejects.csv"
     run(write("A,ONE,X1", "A,,X2", "A,CAFÉ,X3,"), "--rejects", str(out), *options)
     assert out.read_text("utf-8-sig").splitlines() == [
-        "AreaCode,StoreName,StoreID,Line,Reason",
-        "A,,X2,3,StoreName: is blank",
-        "A,CAFÉ,X3,,4,has 4 cells where the header has 3; a name with a comma must be quoted",
+        '"AreaCode","StoreName","StoreID","Line","Reason"',
+        '"A","","X2","3","StoreName: is blank"',
+        '"A","CAFÉ","X3","","4","has 4 cells where the header has 3; a name with a comma must be quoted"',
     ]
 
 

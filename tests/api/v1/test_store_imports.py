@@ -64,7 +64,7 @@ def test_a_file_with_rejects_is_not_stored_unless_they_are_left_out(api):
     assert api.post(f"store-imports/{number}/apply").status_code == 200
     rejects = api.get(f"store-imports/{number}/rejects.csv")
     assert rejects["Content-Type"] == "text/csv; charset=utf-8"
-    assert b"A,,S3,4," in b"".join(rejects.streaming_content)
+    assert b'"A","","S3","4",' in b"".join(rejects.streaming_content)
 
 
 def test_a_deleted_file_has_no_rejects(api):

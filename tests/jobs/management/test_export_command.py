@@ -33,7 +33,7 @@ def urls(path):
 
 def test_a_file_is_written_in_the_format_of_its_extension(job, tmp_path):
     assert export(job.pk, tmp_path / "a.csv") == f"{tmp_path / 'a.csv'}: {(tmp_path / 'a.csv').stat().st_size} bytes\n"
-    assert (tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfstore_id,")
+    assert (tmp_path / "a.csv").read_bytes().startswith(b'\xef\xbb\xbf"store_id",')
     export(job.pk, tmp_path / "a.ndjson")
     assert len(urls(tmp_path / "a.ndjson")) == 3
     export(job.pk, tmp_path / "b.csv", "--format", "ndjson")

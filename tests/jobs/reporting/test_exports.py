@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import threading
 from datetime import UTC, datetime
 
@@ -101,7 +102,7 @@ def test_csv_holds_the_same_except_the_models_result(job):
 
 def test_csv_is_utf_8_with_a_mark_and_ends_its_lines_by_crlf(job):
     exported = b"".join(Export(job.pk, EVERYTHING, ExportFormat.CSV))
-    assert exported.startswith(b"\xef\xbb\xbfstore_id,store_name,")
+    assert exported.startswith(b'\xef\xbb\xbf"store_id","store_name",')
     assert exported.count(b"\r\n") == exported.count(b"\n") == 5
     assert b'"Caf\xc3\xa9, ""North"""' in exported
     assert exported.endswith(b"\r\n")
@@ -192,8 +193,18 @@ def test_any_text_comes_back_from_csv_and_no_cell_of_it_is_a_formula(db, drawn):
     assert [row["visit_time"] for row in read(job)] == texts
 
 
-def test_numbers_are_never_quoted(job):
+def test_numbers_get_no_apostrophe(job):
     assert read(job, "csv")[0]["perimeter"] == "2240"
+
+
+@pytest.mark.parametrize("separated", ["X;=1+1", "X\t=1+1", "X|=1+1", "X =1+1", 'X";=1+1', "X,=1+1", ";"])
+def test_every_cell_is_quoted_so_that_no_other_separator_makes_two_of_it(db, separated):
+    job = Job.objects.get(pk=submit([VisitPayload(separated, separated, None, [separated])]).job_id)
+    head, row = b"".join(Export(job.pk, EVERYTHING, ExportFormat.CSV)).decode("utf-8-sig").splitlines()
+    for line in (head, row):
+        assert re.fullmatch(r'("(?:[^"]|"")*"(,|$))+', line), line
+    quoted = separated.replace('"', '""')
+    assert row.startswith(f'"{quoted}","","","{quoted}","","{quoted}",')
 
 
 def test_a_file_comes_in_chunks(db, monkeypatch):
