@@ -22,7 +22,7 @@ MAX_DIFF = 200
 MAX_DUPLICATES = 20
 ROWS_BETWEEN_REPORTS = 5_000
 
-# Called with what is being done ("reading" or "storing") and the bytes read so far.
+# Called with what is being done ("reading", then "storing", or "comparing" in a dry run) and the bytes read so far.
 Progress = Callable[[str, int], None]
 
 
@@ -139,7 +139,8 @@ def import_stores(
     """Make the stored stores those of `file`, a seekable CSV; stores it does not name stay unless `prune`.
 
     Nothing is stored where the same id is in the file twice, or where a row is rejected and `skip_rejected` is not
-    set; the report says so. A second import at the same time waits for the first one's commit.
+    set; the report says so. A second import at the same time waits for the first one's commit; a dry run only reads,
+    and neither waits nor keeps anybody waiting.
     Raises UnreadableFileError, and ValueError where both `prune` and `skip_rejected` are set: the store of
     a rejected row would be deleted because of the row's fault.
     """
@@ -150,19 +151,20 @@ def import_stores(
         _stage(cursor, stores, file, progress)
         if prune and not stores.rows:
             raise UnreadableFileError("names no store; pruning by it would delete every store.")
-        progress("storing", file.tell())
+        progress("comparing" if dry_run else "storing", file.tell())
+        if not dry_run:
+            # Until the commit: another import waits here, and nobody edits a store between comparing and writing.
+            # Reading goes on.
+            cursor.execute("LOCK TABLE stores_store IN SHARE ROW EXCLUSIVE MODE")
         duplicate_ids, duplicates = _find_duplicates(cursor)
         new, changed, unchanged, missing = _compare(cursor)
         new_stores = _new_stores(cursor) if new else []
         changed_stores = _changed_stores(cursor) if changed else []
         missing_stores = _missing_stores(cursor) if missing else []
         acceptable = not duplicates and (skip_rejected or not stores.rejected_rows)
-        if acceptable:
+        if acceptable and not dry_run:
             _store(cursor, prune)
-        if dry_run:
-            transaction.set_rollback(True)
-        else:
-            cursor.execute("DROP TABLE staged_store")
+        cursor.execute("DROP TABLE staged_store")
     return ImportReport(
         stored=acceptable and not dry_run,
         dry_run=dry_run,
@@ -216,9 +218,6 @@ def _find_duplicates(cursor: CursorWrapper) -> tuple[int, list[Duplicate]]:
 
 def _compare(cursor: CursorWrapper) -> tuple[int, int, int, int]:
     """The rows that are new, changed and unchanged, and the stores that no row names."""
-    # Held until the commit: another import waits here, and nobody edits a store between comparing and writing.
-    # Reading goes on.
-    cursor.execute("LOCK TABLE stores_store IN SHARE ROW EXCLUSIVE MODE")
     cursor.execute(
         """
         SELECT count(*) FILTER (WHERE store.store_id IS NULL),

@@ -4,7 +4,7 @@ One COPY reads everything, so a file is one consistent snapshot however long it 
 a few rows in memory. COLUMNS defines the content.
 
 CSV follows RFC 4180, in UTF-8 with a byte order mark: without it, spreadsheets assume an old code page and garble every
-name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`), and every
+name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`). Every
 cell is quoted: where a spreadsheet separates by `;`, an unquoted `X;=1+1` would be two cells, one of them a formula.
 NDJSON holds every value as it is stored, one object per line.
 

@@ -1,4 +1,4 @@
-"""Two imports at the same moment: the second waits and then finds what the first one stored."""
+"""Two imports at the same moment: the second waits and then finds what the first one stored; a dry run only reads."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -48,3 +48,58 @@ def test_many_imports_at_once_in_any_order_of_rows_all_succeed():
         reports = list(pool.map(import_here, [ROWS, ROWS[::-1]] * 4, timeout=40))
     assert sorted(report.new for report in reports) == [0] * 7 + [300]
     assert sorted(report.unchanged for report in reports) == [0] + [300] * 7
+
+
+def locks_on_stores():
+    """The kinds of locks that this transaction holds on the store master."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT mode FROM pg_locks WHERE relation = 'stores_store'::regclass AND pid = pg_backend_pid() AND granted"
+        )
+        return {mode for (mode,) in cursor.fetchall()}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("prune", [False, True])
+def test_while_a_dry_run_goes_on_another_import_is_done_and_neither_waits(prune):
+    import_stores(store_file("A,OLD,X0"))
+    with ThreadPoolExecutor(1) as beside, transaction.atomic():
+        report = import_stores(store_file(*ROWS), dry_run=True, prune=prune)
+        assert locks_on_stores() == {"AccessShareLock"}
+        assert beside.submit(import_here, ROWS).result(timeout=20).new == 299
+    assert (report.new, report.changed, report.missing, report.stored) == (299, 1, 0, False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dry_run_does_not_wait_for_an_import():
+    with ThreadPoolExecutor(1) as beside, transaction.atomic():
+        import_stores(store_file(*ROWS))
+        dry_run = beside.submit(import_dry, ROWS)
+        assert dry_run.result(timeout=20).new == 300, "what is not committed is not there yet"
+
+
+def import_dry(rows):
+    try:
+        return import_stores(store_file(*rows), dry_run=True)
+    finally:
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_dry_run_writes_no_row_of_the_store_master():
+    import_stores(store_file("A,OLD,X0"))
+
+    def written():
+        with connection.cursor() as cursor:
+            # Of this transaction, also what is rolled back at its end.
+            cursor.execute(
+                "SELECT n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables WHERE relname = 'stores_store'"
+            )
+            return cursor.fetchone()[0]
+
+    with transaction.atomic():
+        before = written()
+        import_stores(store_file(*ROWS), dry_run=True, prune=True)
+        assert written() == before
+        import_stores(store_file(*ROWS))
+        assert written() == before + 300
