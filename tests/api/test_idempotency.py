@@ -124,7 +124,7 @@ def test_a_submission_does_not_wait_for_expired_keys_that_another_one_is_deletin
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_hundred_twins_at_once_make_one_job(monkeypatch):
+def test_two_hundred_duplicates_at_once_make_one_job(monkeypatch):
     # A web server has as many threads as connections; here, most of the two hundred wait for one.
     monkeypatch.setattr(connection.pool, "timeout", 60)
     start = Barrier(TWINS)
