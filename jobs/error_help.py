@@ -75,8 +75,9 @@ ADVICE: dict[type[ImageError], str] = {
         "service. Retry later; if a browser can open the URL, ask the host's operator to let this service in."
     ),
     errors.TLSFailed: (
-        "The photo host's certificate has expired, is for another name, or is signed by an unknown authority. Its "
-        "operator has to renew it; retry then."
+        "The sentence of the failed image says what is wrong. The photo host's operator has to renew or complete the "
+        "certificate: retry then. A browser may show the photo all the same, because it knows how to find the missing "
+        "part of an incomplete chain."
     ),
     errors.ReadTimeout: (
         "The photo host is overloaded, or its connection is bad. This service slowed down automatically and waited for "

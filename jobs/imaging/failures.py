@@ -11,6 +11,7 @@ import requests
 import urllib3
 
 from jobs import errors
+from jobs.imaging import tls_failures
 
 # Everything that the libraries raise about a server; anything else is a bug in this service.
 LIBRARY_ERRORS = (
@@ -21,6 +22,8 @@ LIBRARY_ERRORS = (
     ValueError,
 )
 
+type _Kinds = type[BaseException] | tuple[type[BaseException], ...]
+
 _TLS = (ssl.SSLError, ssl.CertificateError, urllib3.exceptions.SSLError, requests.exceptions.SSLError)
 _SILENCE = (TimeoutError, urllib3.exceptions.ReadTimeoutError, requests.exceptions.Timeout)
 _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader, ValueError)
@@ -29,8 +32,8 @@ _NOT_HTTP = (http.client.HTTPException, urllib3.exceptions.InvalidHeader, ValueE
 def before_the_body(error: Exception) -> errors.FetchError:
     """The meaning of a failure up to the end of the response's header."""
     chain = tuple(_chain(error))
-    if _has(chain, _TLS):
-        return errors.TLSFailed()
+    if found := _innermost(chain, _TLS):
+        return tls_failures.before_the_body(found)
     if _has(chain, _SILENCE):
         return errors.ReadTimeout()
     # http.client treats a closed connection as a bad status line, which it is not.
@@ -42,8 +45,8 @@ def before_the_body(error: Exception) -> errors.FetchError:
 def in_the_body(error: Exception) -> errors.FetchError:
     """The meaning of a failure while the body was read."""
     chain = tuple(_chain(error))
-    if _has(chain, _TLS):
-        return errors.TLSFailed()
+    if found := _innermost(chain, _TLS):
+        return tls_failures.in_the_body(found)
     if _has(chain, _SILENCE):
         return errors.ReadTimeout()
     if _has(chain, _NOT_HTTP) and not _has(chain, http.client.IncompleteRead):
@@ -59,5 +62,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield from _chain(inner)
 
 
-def _has(chain: tuple[BaseException, ...], kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:
-    return any(isinstance(link, kinds) for link in chain)
+def _has(chain: tuple[BaseException, ...], kinds: _Kinds) -> bool:
+    return _innermost(chain, kinds) is not None
+
+
+def _innermost(chain: tuple[BaseException, ...], kinds: _Kinds) -> BaseException | None:
+    """The last link of these kinds, which knows most: those before it only wrap it."""
+    return next((link for link in reversed(chain) if isinstance(link, kinds)), None)
