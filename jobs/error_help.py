@@ -58,9 +58,9 @@ ADVICE: dict[type[ImageError], str] = {
         "retry would request the same URL."
     ),
     errors.Blocked: (
-        "The host is inside a network that is not public, or the URL names an unusual scheme or port. Submit the "
-        "photo's public address; if this service is meant to reach such hosts, its operator can allow it "
-        "(FETCH_ALLOW_CIDRS, FETCH_ALLOW_PORTS)."
+        "The URL, or one that it redirects to, leads into a network that is not public, or names an unusual scheme or "
+        "port. Submit the photo's public address; if this service is meant to reach such hosts, its operator can allow "
+        "it (FETCH_ALLOW_CIDRS, FETCH_ALLOW_PORTS)."
     ),
     errors.DNSNotFound: (
         "The host name is misspelled, or the photo host has moved or lost its domain. Open the URL in a browser: "
@@ -108,8 +108,9 @@ ADVICE: dict[type[ImageError], str] = {
         "the address at which the photo itself appears."
     ),
     errors.BadRedirect: (
-        "The photo host redirects to a URL that is broken, or that is unencrypted while the first one was https. "
-        "Submit the address at which the photo itself appears, or ask the host's operator to correct the redirect."
+        "The photo host redirects to a URL that is broken, or unencrypted while the first one was https; the image's "
+        "page shows it. Submit the address at which the photo itself appears, or ask the host's operator to correct "
+        "the redirect."
     ),
     errors.HTTPStatus: (
         "The photo host answered with something other than the photo. The code names its status, which says why."

@@ -42,6 +42,8 @@ FINAL, ONCE_MORE, AGAIN = 1, 2, 3
 HEADER = response(length=False)  # of a body that ends with the connection
 CHUNKS = chunked(end=b"")  # the header of a body in chunks
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
+EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 5\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +149,15 @@ def cases() -> Iterator[Case]:
     })  # fmt: skip
 
     yield from _answers("C9", "deadline", AGAIN, {"endless 100 Continue": endless(b"", CONTINUE)}, "deadline")
-    yield from _answers("C9", "http_103", FINAL, {
-        "103, then 200": closing(b"HTTP/1.1 103 Early Hints\r\n\r\n" + response(JPEG)),
+    yield from _answers("C9", "connection", AGAIN, {"103 and nothing more": closing(EARLY_HINTS)})
+    yield from _answers("C9", "http_101", FINAL, {
+        "101, another protocol": closing(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n" + JPEG),
     })  # fmt: skip
-    yield from _answers("C9", None, FINAL, {"100, then 200": CONTINUE + response(JPEG)})
+    yield from _answers("C9", None, FINAL, {
+        "100, then 200": CONTINUE + response(JPEG),
+        "103, then 200": EARLY_HINTS + response(JPEG),
+        "100, 102 and 103 twice, then 200": CONTINUE + PROCESSING + EARLY_HINTS * 2 + response(JPEG),
+    })  # fmt: skip
 
     yield from _redirects()
 
@@ -184,32 +191,44 @@ def cases() -> Iterator[Case]:
     })  # fmt: skip
     yield from _answers("C14", "corrupt_image", FINAL, {"half a JPEG, declared as all": response(JPEG[:-2000])})
 
-    for encoding in ("gzip", "br", "zstd", "deflate", "GZIP", "gzip, gzip", ", ".join(["gzip"] * 50), "x-odd", "gzip,"):
+    for encoding in ("gzip", "br", "zstd", "deflate", "GZIP ", "gzip, gzip", ", ".join(["gzip"] * 50), "utf-8, gzip,"):
         header = response(length=False).replace(b"\r\n\r\n", f"\r\nContent-Encoding: {encoding}\r\n\r\n".encode())
         yield from _answers("C15", "content_encoding", FINAL, {
             f"{encoding[:12]}, endless": endless(header, b"\x1f\x8b\x08" + bytes(9000)),
         })  # fmt: skip
     yield from _answers("C15", None, FINAL, {
-        "identity": response(JPEG, "200 OK", "Content-Encoding: identity"),
-        "an empty encoding": response(JPEG, "200 OK", "Content-Encoding: "),
+        f"no coding: {value!r}": response(JPEG, "200 OK", f"Content-Encoding: {value}")
+        for value in (
+            "identity", "", "UTF-8", "iso-8859-1", "none", "binary", "image/jpeg", "identity, UTF-8", "x-odd",
+            "identity\r\nContent-Encoding: utf8",
+        )
     })  # fmt: skip
 
-    for stated in ("-5", "+5", "five", "NaN", "1_0", "", "5, 5", "5\r\nContent-Length: 6", "0x5", "5.0", "\u0665"):
+    for stated in ("-5", "+5", "five", "NaN", "1_0", "", "5, 6", "5\r\nContent-Length: 6", "0x5", "5.0", "\u0665"):
         yield from _answers("C16", "protocol", ONCE_MORE, {f"a length of {stated!r}": closing(_length(stated))})
-    for stated in (
-        "gzip, chunked",
-        "identity",
-        "chunked, chunked",
-        "chunked ",
-        "chunked\r\nTransfer-Encoding: chunked",
-    ):
+    for stated in ("gzip, chunked", "gzip", "chunked\r\nTransfer-Encoding: gzip"):
         odd = response(JPEG, "200 OK", f"Transfer-Encoding: {stated}")
         yield from _answers("C16", "protocol", ONCE_MORE, {f"an encoding of {stated!r}": closing(odd)})
+    for stated in ("chunked ", "Chunked", "chunked, chunked", "chunked\r\nTransfer-Encoding: chunked"):
+        good = chunked(JPEG).replace(b"chunked", stated.encode(), 1)
+        yield from _answers("C16", None, FINAL, {f"an encoding of {stated!r}": good})
+        yield from _answers("C16", "truncated", AGAIN, {f"an encoding of {stated!r}, cut short": closing(good[:-2000])})
     yield from _answers("C16", "too_large", FINAL, {
         "a length of 100 GB": silent(_length("99999999999")),
         "a length of 400 digits": silent(_length("9" * 400)),
     })  # fmt: skip
-    yield from _answers("C16", None, FINAL, {"one length, twice": _length(*[str(len(JPEG))] * 2) + JPEG})
+    yield from _answers("C16", "truncated", AGAIN, {"a length of '5, 5', and nothing": closing(_length("5, 5"))})
+    length = str(len(JPEG))
+    yield from _answers("C16", None, FINAL, {
+        "one length, twice": _length(*[length] * 2) + JPEG,
+        "one length, twice in a line": _length(f"{length}, {length}") + JPEG,
+        "a length behind a blank": response(JPEG).replace(b"Content-Length:", b"Content-Length :"),
+        "a folded length": response(JPEG).replace(b"Content-Length:", b"Content-Length:\r\n\t"),
+        "an encoding of identity": response(JPEG, "200 OK", "Transfer-Encoding: identity"),
+        "no reason phrase": response(JPEG, "200"),
+        "HTTP/1.0, kept": response(JPEG, "200 OK", "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0"),
+        "trailers": chunked(JPEG, end=b"0\r\nexpires: never\r\n\r\n"),
+    })  # fmt: skip
 
     yield from _ways("C17", "tls", ONCE_MORE, {
         **{
@@ -262,15 +281,32 @@ def _redirects() -> Iterator[Case]:
         "no Location": response(b"", "302 Found"),
         **{
             f"Location: {location}": _redirect(location)
-            for location in ("", "http://[::1", "http://a b/", "http://a\\b/", "//x:99999999/", "//a:b@x.example/")
+            for location in (
+                "", " ", "http://[::1", "http://a b/", "http://a\\b/", "\\\\a\\b", "//x:99999999/", "//a:b@x.example/",
+                "/here\r\nLocation: /there",
+            )
         },
     })  # fmt: skip
     yield from _answers("C10", "blocked", FINAL, {
         f"Location: {location}": _redirect(location)
-        for location in ("file:///etc/passwd", "ftp://127.0.0.1/", "javascript:x", "http://10.0.0.1/", "http://169.254.169.254/latest/")
+        for location in (
+            "file:///etc/passwd", "ftp://127.0.0.1/", "javascript:x", "http://10.0.0.1/", "http://169.254.169.254/latest/",
+            "http://10.0.0.1/ ", "\thttp://10.0.0.1/a b", "/\t/10.0.0.1/", f"http://10.0.0.1/{'a' * 5000}",
+            "http://10.0.0.1/\r\nLocation: http://10.0.0.1/",
+        )
     })  # fmt: skip
     yield from _answers("C10", "http_404", FINAL, {
         "Location in UTF-8": response(b"", "302 Found", "Location: /gr\u00fcn/\u65e5\u672c.jpg"),
+        "Location with blanks": _redirect("/a good photo.jpg?of=store 1"),
+        "Location with control characters": _redirect("/\x00\x07\x1b?\x01"),
+        "Location with backslashes": _redirect("\\photos\\1.jpg"),
+        "Location of 60,000 characters": _redirect(f"/{'a' * 60_000}"),
+    })  # fmt: skip
+    yield from _ways("C10", None, FINAL, {
+        f"Location written as {written[:24]!r}": _moved(written)
+        for written in (
+            "{} ", "\t{}\t", "{}#part of it", "{}\r\nLocation: {}", "{}\r\n "
+        )
     })  # fmt: skip
     yield from _ways("C10", None, FINAL, {"a redirect with an endless body": _endless_redirect})
     yield from _ways("C10", "deadline", AGAIN, {"to a drip": _to_a_drip}, "deadline")
@@ -318,6 +354,15 @@ def _length(*lengths: str) -> bytes:
 
 def _redirect(location: str) -> bytes:
     return response(b"", "302 Found", f"Location: {location}")
+
+
+def _moved(written: str) -> Way:
+    """A redirect to the good image, whose URL stands where `written` has braces."""
+
+    def lay(world: FaultWorld) -> str:
+        return world.at(_redirect(written.replace("{}", world.good_url)))
+
+    return lay
 
 
 def _chain(hops: int) -> Way:

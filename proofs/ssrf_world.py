@@ -31,6 +31,7 @@ from jobs.imaging.fetch import Fetcher
 from jobs.imaging.guard import Guard, is_own
 from jobs.imaging.resolver import Resolver
 from jobs.imaging.types import Evidence
+from proofs import ssrf_redirects as redirects
 from proofs import ssrf_urls as urls
 from proofs.report import CannotProve
 from proofs.ssrf_urls import Case
@@ -136,8 +137,9 @@ def play(world: World, flips: int, every: int) -> None:
     world.run(urls.controls(), fetcher)
     world.run(plain, fetcher)
     world.run(named, world.fetcher())
-    world.run(urls.by_redirect(plain, base), fetcher)
-    world.run(urls.by_redirect(named, base), fetcher)
+    world.run(redirects.by_redirect(plain, base), fetcher)
+    world.run(redirects.by_redirect(named, base), fetcher)
+    world.run(redirects.by_location(base), fetcher)
     world.run(urls.tls(), fetcher)
     world.run(urls.by_rebinding(flips), fetcher)
     world.figures["look-ups per kept connection"] = _keep_alive(world)

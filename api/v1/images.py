@@ -85,7 +85,11 @@ class Attempt(serializers.Serializer[FailedAttempt]):
         help_text="False where it cost no attempt, because its host refused other images as well."
     )
     http_status = serializers.IntegerField(allow_null=True)
-    redirects = serializers.ListField(child=serializers.CharField(), help_text="The URLs it was redirected to.")
+    redirects = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Where it was redirected to, in order, as far as a redirect that was refused. Cut after 2,048 "
+        "characters each, escaped, without user names and passwords.",
+    )
     address_class = serializers.CharField(help_text="What network the last address belongs to; empty without one.")
     content_type = serializers.CharField(help_text="As the server declared it.")
     bytes = serializers.IntegerField()

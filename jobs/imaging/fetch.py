@@ -3,26 +3,27 @@
 The format is decided by the bytes of the body; the Content-Type is only kept as evidence.
 """
 
+import math
 import re
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import IO, Self, cast
-from urllib.parse import urljoin
 
 import requests
 from django.conf import settings
 
 from jobs import errors
-from jobs.imaging import failures
+from jobs.imaging import failures, redirects
 from jobs.imaging.body import Body, MemoryBudget
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
 from jobs.imaging.host_cap import HostCap
+from jobs.imaging.printable import printable
 from jobs.imaging.resolver import Resolver
 from jobs.imaging.sockets import CONNECT_SECONDS, READ_SECONDS, Connector
 from jobs.imaging.transport import GuardedResponse, GuardedSession, tls_context
@@ -33,7 +34,15 @@ MEMORY_BYTES = 64 * 2**20
 # Large, so that one read takes all that has arrived: with 128 KiB, a photo takes twice the processor time at 256 slots.
 READ_BYTES = 2**19
 
+# The codings of content that IANA registers (RFC 9110, section 8.4.1), and others that servers have used. Whatever else
+# stands in Content-Encoding, such as UTF-8, none or image/jpeg, is a mistake: the bytes are as they are.
+CODINGS = frozenset({
+    "aes128gcm", "br", "bzip2", "compress", "dcb", "dcz", "deflate", "exi", "gzip", "lz4", "lzma", "pack200-gzip",
+    "sdch", "snappy", "x-bzip2", "x-compress", "x-deflate", "x-gzip", "x-xz", "xz", "zstd",
+})  # fmt: skip
+
 MAX_CONTENT_TYPE = 100
+MAX_HEADER_SHOWN = 100
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -129,8 +138,7 @@ class Fetcher:
                         retry_after = _retry_after(response.headers.get("Retry-After"))
                         raise errors.HTTPStatus(response.status_code, retry_after=retry_after)
                     # The body of a redirect is not read: it may be endless.
-                    target = self._redirected(target, response)
-                    evidence.redirects.append(target.url)
+                    target = self._redirected(target, response, evidence)
         raise errors.TooManyRedirects
 
     def _open(self, url: str, deadline: Deadline, evidence: Evidence) -> requests.Response:
@@ -149,25 +157,28 @@ class Fetcher:
             self._sessions.add(session)
         return session
 
-    def _redirected(self, target: Target, response: requests.Response) -> Target:
-        """The next target: a redirect passes the same checks as the first URL."""
-        location = response.headers.get("Location", "")
-        if not location:
+    def _redirected(self, target: Target, response: requests.Response, evidence: Evidence) -> Target:
+        """The next target: a redirect passes the same checks as the first URL, but may be longer."""
+        locations = redirects.locations(_raw(response).fields.get("location", ()))
+        if not locations:
             raise errors.BadRedirect("The URL redirects without saying where.")
-        with suppress(UnicodeDecodeError):
-            # Header bytes are decoded as Latin-1, but servers mean UTF-8.
-            location = location.encode("latin-1").decode("utf-8")
+        if len(locations) > 1:
+            evidence.redirects += map(redirects.shown, locations[:2])
+            raise errors.BadRedirect("The URL redirects to different addresses at once.")
         try:
-            following = self._guard.admit(urljoin(target.url, location))
-        except (errors.InvalidURL, ValueError):
-            raise errors.BadRedirect from None
+            following = self._guard.admit(redirects.resolve(target.url, locations[0]), longest=math.inf)
+        except (errors.InvalidURL, errors.Blocked) as error:
+            evidence.redirects.append(redirects.shown(locations[0]))
+            code = errors.BadRedirect if isinstance(error, errors.InvalidURL) else errors.Blocked
+            raise code(_with_reason(errors.BadRedirect, error)) from None
+        evidence.redirects.append(redirects.shown(following.url))
         if (target.scheme, following.scheme) == ("https", "http"):
             raise errors.BadRedirect("The URL redirects from https to unencrypted http.")
         return following
 
     def _download(self, response: requests.Response, deadline: Deadline, evidence: Evidence) -> Download:
         framed = self._check_header(response)
-        body = Body(self._budget, cast(GuardedResponse, response.raw).length)
+        body = Body(self._budget, _raw(response).length)
         try:
             evidence.bytes = 0
             for piece in _pieces(response, deadline):
@@ -183,18 +194,19 @@ class Fetcher:
 
     def _check_header(self, response: requests.Response) -> bool:
         """Whether the body is framed; raises ContentEncoding, ProtocolViolation, TooLarge (RFC 9112, section 6)."""
-        if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
-            raise errors.ContentEncoding
-        if (transfer := response.headers.get("Transfer-Encoding")) is not None:
-            if transfer.lower() != "chunked":  # http.client takes exactly this for chunked
-                raise errors.ProtocolViolation
+        raw = _raw(response)
+        if CODINGS.intersection(member.partition(";")[0].rstrip() for member in raw.members("content-encoding")):
+            raise errors.ContentEncoding(_naming(errors.ContentEncoding, response, "Content-Encoding"))
+        if raw.transfer_codings:
+            if not raw.chunked:
+                raise errors.ProtocolViolation(_naming(errors.ProtocolViolation, response, "Transfer-Encoding"))
             return True
-        lengths = set(cast(GuardedResponse, response.raw).content_lengths)
+        lengths = raw.members("content-length")
         if not lengths:
             return False
         length = lengths.pop()
         if lengths or not (length.isascii() and length.isdecimal()):
-            raise errors.ProtocolViolation
+            raise errors.ProtocolViolation(_naming(errors.ProtocolViolation, response, "Content-Length"))
         # float, because int refuses thousands of digits.
         if float(length) > self._max_bytes:
             raise self._too_large()
@@ -204,13 +216,29 @@ class Fetcher:
         return errors.TooLarge(f"The image is larger than {self._max_bytes:,} bytes.")
 
 
+def _raw(response: requests.Response) -> GuardedResponse:
+    return cast(GuardedResponse, response.raw)
+
+
+def _with_reason(error: type[errors.FetchError], reason: errors.FetchError) -> str:
+    """The sentence of `error`, with that of `reason` as its end."""
+    text = str(reason)
+    return f"{error.sentence.removesuffix('.')}: {text[0].lower()}{text[1:]}"
+
+
+def _naming(error: type[errors.FetchError], response: requests.Response, header: str) -> str:
+    """The sentence of `error`, with the header that it is about, as the server sent it."""
+    value = printable(response.headers[header], MAX_HEADER_SHOWN)
+    return f"{error.sentence.removesuffix('.')} ({header}: {value or 'empty'})."
+
+
 def _declared(content_type: str) -> str:
     return _CONTROLS.sub("", content_type)[:MAX_CONTENT_TYPE].strip()
 
 
 def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
     """The body as it arrives. `iter_content` would wait for full pieces from a slow server."""
-    raw = cast(GuardedResponse, response.raw)
+    raw = _raw(response)
     while True:
         try:
             piece = raw.read1(READ_BYTES)

@@ -188,17 +188,20 @@ class Guard:
     def from_settings(cls) -> Self:
         return cls(settings.FETCH_ALLOW_CIDRS, settings.FETCH_ALLOW_PORTS)
 
-    def admit(self, url: str) -> Target:
-        """The URL in the form in which it is sent; raises InvalidURL, or Blocked for a forbidden scheme or port."""
-        if len(url) > MAX_URL_LENGTH:
-            raise errors.InvalidURL(f"The URL is longer than {MAX_URL_LENGTH:,} characters.")
+    def admit(self, url: str, longest: float = MAX_URL_LENGTH) -> Target:
+        """The URL in the form in which it is sent; raises InvalidURL, or Blocked for a forbidden scheme or port.
+
+        `longest` is in characters, and for URLs that clients submit.
+        """
+        if len(url) > longest:
+            raise errors.InvalidURL(f"The URL is longer than {longest:,} characters.")
         if _FORBIDDEN.search(url):
             raise errors.InvalidURL("The URL contains a space, a backslash or a control character.")
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise errors.InvalidURL from None
+            raise errors.InvalidURL("The URL's host or port is not valid.") from None
         if not parts.scheme:
             raise errors.InvalidURL("The URL does not begin with http:// or https://.")
         if parts.scheme not in DEFAULT_PORTS:

@@ -37,6 +37,7 @@ IDLE_HOSTS = 4
 MAX_HEADER_LINES = 100
 MAX_HEADER_BYTES = 2**17
 _MAX_LINE = 2**16
+_OWS = " \t"  # the white space that may surround a value
 
 HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
     {
@@ -63,15 +64,17 @@ class GuardedResponse(http.client.HTTPResponse):
     length: int | None
     will_close: bool
     headers: CaseInsensitiveDict[str]  # type: ignore[assignment]  # the library parses them like an e-mail's
-    content_lengths: set[str]
-    """Every value of Content-Length, as sent."""
+    fields: dict[str, list[str]]
+    """The values of each field, one a line, by the field's name in lower case; without white space around them."""
+    transfer_codings: set[str]
+    """What Transfer-Encoding names, in lower case; `identity`, which changes nothing, is left out."""
 
     def __init__(self, sock: socket.socket, release: Callable[[bool], None]) -> None:
         super().__init__(sock, method="GET")
         self._release: Callable[[bool], None] | None = release
 
     def begin(self) -> None:
-        """Read up to the end of the header; interim responses (100 Continue) are skipped.
+        """Read up to the end of the header; interim responses (1xx) are skipped (RFC 9110, section 15.2).
 
         Raises HTTPException if the answer is not HTTP/1, OSError if the connection fails.
         """
@@ -82,36 +85,40 @@ class GuardedResponse(http.client.HTTPResponse):
                 raise http.client.BadStatusLine(line[:80].decode("latin-1"))
             self.status = int(found[2])
             self._read_header(len(line))
-            if self.status != http.client.CONTINUE:
+            # Behind 101 follows another protocol, and no answer.
+            if self.status >= http.client.OK or self.status == http.client.SWITCHING_PROTOCOLS:
                 break
-        self.chunked = self.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self.transfer_codings = self.members("transfer-encoding") - {"", "identity"}
+        self.chunked = self.transfer_codings == {"chunked"}
         self.chunk_left = None
-        self.length = None if self.chunked else _length(self.content_lengths)
+        self.length = None if self.chunked else _length(self.members("content-length"))
         kept = self.headers.get("Connection", "close" if found[1] == b"0" else "keep-alive")
         self.will_close = "close" in kept.lower() or not (self.chunked or self.length is not None)
 
+    def members(self, name: str) -> set[str]:
+        """The members of the comma-separated field `name`, in lower case (RFC 9110, section 5.6.1)."""
+        return {member.strip(_OWS).lower() for value in self.fields.get(name, ()) for member in value.split(",")}
+
     def _read_header(self, size: int) -> None:
         """Read the fields after a status line of `size` bytes (RFC 9112, section 5)."""
-        fields: dict[str, str] = {}
-        self.content_lengths = set()
+        fields: dict[str, list[str]] = {}
         name = ""
         for _ in range(MAX_HEADER_LINES + 1):
             line = self._read_line()
             if line in (b"\r\n", b"\n"):
-                self.headers = CaseInsensitiveDict(fields)
+                self.fields = fields
+                self.headers = CaseInsensitiveDict({name: ", ".join(values) for name, values in fields.items()})
                 return
             size += len(line)
             if size > MAX_HEADER_BYTES:
                 raise http.client.LineTooLong("header")
             text = line.decode("latin-1").rstrip("\r\n")
-            if name and text[:1] in (" ", "\t"):  # the field continues
-                fields[name] += f" {text.strip()}"
+            if name and text[:1] in _OWS:  # the field continues
+                fields[name][-1] = f"{fields[name][-1]} {text.strip(_OWS)}".strip(_OWS)
                 continue
             name, _, value = text.partition(":")
-            name, value = name.lower(), value.lstrip(" \t")
-            fields[name] = f"{fields[name]}, {value}" if name in fields else value
-            if name == "content-length":
-                self.content_lengths.add(value.strip())
+            name = name.strip(_OWS).lower()
+            fields.setdefault(name, []).append(value.strip(_OWS))
         raise http.client.HTTPException(f"more than {MAX_HEADER_LINES} header lines")
 
     def _read_line(self, beginning: bytes = b"") -> bytes:

@@ -50,7 +50,10 @@ class Evidence:
     address_class: str = ""
     """The class of the last server's address, as `imaging/guard.py` defines it; empty if none was found."""
     redirects: list[str] = field(default_factory=list)
-    """The URLs that were redirected to, in order."""
+    """Where redirects led, in order: one a hop, at most 2,048 printable characters each, without passwords.
+
+    Where the last hop was refused it is the last; two of them if it named several places at once.
+    """
     bytes: int = 0
     fetch_ms: int = 0
     measure_ms: int = 0

@@ -1,7 +1,8 @@
 """One server for a whole Internet: it listens at every address, serves images at a few and records calls to others.
 
-Good addresses serve an image at every path, hang up after `/close`, and redirect from `/to-…` to the bytes that
-follow in base64. At every other address, and at every other port, it is a canary.
+Good addresses serve an image at every path, hang up after `/close`, and redirect from `/to-0-…` to the bytes that
+follow in base64, from `/to-9-…` to the same with nine letters behind. At every other address, and at every other port,
+it is a canary.
 """
 
 import base64
@@ -95,11 +96,12 @@ class Everywhere:
                     return
 
 
-def redirecting_to(location: str) -> str:
-    """The path of a good address that redirects to `location`, unchanged."""
-    return f"/to-{base64.urlsafe_b64encode(location.encode()).decode()}"
+def redirecting_to(location: str, padding: int = 0) -> str:
+    """The path of a good address that redirects to `location`, with so many letters behind it."""
+    return f"/to-{padding}-{base64.urlsafe_b64encode(location.encode()).decode()}"
 
 
 def location_of(path: str) -> str:
     """The location that such a path redirects to."""
-    return base64.urlsafe_b64decode(path.removeprefix("/to-")).decode()
+    padding, location = path.removeprefix("/to-").split("-", 1)
+    return base64.urlsafe_b64decode(location).decode() + "a" * int(padding)

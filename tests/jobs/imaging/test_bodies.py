@@ -68,19 +68,6 @@ def test_a_length_may_be_padded_or_repeated(fetch, server, header):
     assert fetch(server.at("/", response(b"12345", "200 OK", header, length=False))) == b"12345"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "GZIP", "gzip, gzip", ", ".join(["gzip"] * 50), "bogus"])
-def test_an_encoded_body_is_refused_unread(fetch, server, evidence, encoding):
-    answer = silent(response(b"", "200 OK", f"Content-Encoding: {encoding}", length=False))
-    with pytest.raises(errors.ContentEncoding):
-        fetch(server.at("/", answer))
-    assert evidence.bytes == 0
-
-
-@pytest.mark.parametrize("encoding", ["identity", "Identity ", ""])
-def test_a_body_that_says_it_is_not_encoded_is_accepted(fetch, server, encoding):
-    assert fetch(server.at("/", response(BODY, "200 OK", f"Content-Encoding: {encoding}"))) == BODY
-
-
 def test_downloads_share_the_memory_and_what_exceeds_it_goes_to_disk(make_fetcher, server, evidence):
     fetcher = make_fetcher(memory_bytes=1000)
     url = server.at("/", response(b"x" * 600))

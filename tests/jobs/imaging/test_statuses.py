@@ -20,7 +20,7 @@ def test_a_status_that_may_pass_is_retried(fetch, server, evidence, status):
 
 
 @pytest.mark.parametrize(
-    "status", [103, 204, 206, 300, 304, 305, 306, 400, 401, 403, 404, 410, 418, 451, 501, 505, 599, 999]
+    "status", [101, 204, 206, 300, 304, 305, 306, 400, 401, 403, 404, 410, 418, 451, 501, 505, 599, 999]
 )
 def test_any_other_status_is_final(fetch, server, evidence, status):
     with pytest.raises(errors.HTTPStatus) as caught:
