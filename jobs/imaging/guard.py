@@ -31,7 +31,7 @@ _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z
 # urlsplit looks for brackets anywhere, and reads `[::1]x` as `::1`. A `%` would name an interface of this machine.
 _IPV6_LITERAL = re.compile(r"\[([0-9A-Fa-f:.]+)\](:[0-9]*)?")
 # What browsers leave unchanged in a path or a query; everything else is percent-encoded.
-_URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
+URL_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
 def _networks(*texts: str) -> tuple[Network, ...]:
@@ -216,8 +216,8 @@ class Guard:
         netloc = f"[{host}]" if ":" in host else host
         if port != default:
             netloc += f":{port}"
-        path = quote(parts.path, safe=_URL_SAFE) or "/"
-        query = f"?{quote(parts.query, safe=_URL_SAFE)}" if parts.query else ""
+        path = quote(parts.path, safe=URL_SAFE) or "/"
+        query = f"?{quote(parts.query, safe=URL_SAFE)}" if parts.query else ""
         return Target(f"{parts.scheme}://{netloc}{path}{query}", parts.scheme, host, port)
 
     def check(self, host: str, address: str) -> None:

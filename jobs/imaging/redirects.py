@@ -9,14 +9,12 @@ from contextlib import suppress
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from jobs import errors
-from jobs.imaging.guard import MAX_URL_LENGTH
+from jobs.imaging.guard import MAX_URL_LENGTH, URL_SAFE
 from jobs.imaging.printable import printable
 
 # No part of a URL: control characters and spaces around it, tabs and line breaks anywhere.
 _AROUND = "".join(map(chr, range(0x21)))
 _ANYWHERE = str.maketrans("", "", "\t\r\n")
-# What stands in a path or a query only by mistake.
-_UNSENDABLE = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 # A user name and a password, wherever any program may see them: as far as the last @ before the path.
 _CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*:[/\\]*|[/\\]{2,})[^/\\?#]*@", re.IGNORECASE)
 _MASKED = r"\1…@"
@@ -33,15 +31,16 @@ def resolve(base: str, location: str) -> str:
     A path may be written with backslashes. Where one would decide which host is meant, programs disagree, and the
     location is refused.
     """
-    path = location.partition("?")[0].partition("#")[0]
-    slashed = path.replace("\\", "/") + location[len(path) :]
+    before_query = location.partition("?")[0].partition("#")[0]
+    slashed = before_query.replace("\\", "/") + location[len(before_query) :]
     try:
         literal, parts = urlsplit(urljoin(base, location)), urlsplit(urljoin(base, slashed))
     except ValueError:
         raise errors.InvalidURL("The URL's host or port is not valid.") from None
     if literal[:2] != parts[:2]:
         raise errors.InvalidURL("A backslash leaves open which host the URL means.")
-    return urlunsplit((parts.scheme, parts.netloc, _sendable(parts.path), _sendable(parts.query), ""))
+    path, query = quote(parts.path, safe=URL_SAFE), quote(parts.query, safe=URL_SAFE)
+    return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
 
 
 def shown(location: str) -> str:
@@ -54,7 +53,3 @@ def _read(value: str) -> str:
         # Header bytes are decoded as Latin-1, but servers mean UTF-8.
         value = value.encode("latin-1").decode("utf-8")
     return value.strip(_AROUND).translate(_ANYWHERE)
-
-
-def _sendable(text: str) -> str:
-    return _UNSENDABLE.sub(lambda found: quote(found[0]), text)
