@@ -81,7 +81,8 @@ NOT_UTF_8 = {
     "utf-16": VALID.encode("utf-16"),
     "utf-16 without mark": VALID.encode("utf-16-le"),
     "utf-32": VALID.encode("utf-32"),
-    "byte order mark": VALID.encode("utf-8-sig"),
+    "utf-16 backwards": b"\xfe\xff" + VALID.encode("utf-16-be"),
+    "two byte order marks": b"\xef\xbb\xbf" * 2 + VALID.encode(),
     "a lone continuation byte": VALID.replace(STORE, "X").encode().replace(b"X", b"\x80"),
     "an overlong slash": VALID.replace(STORE, "X").encode().replace(b"X", b"\xc0\xaf"),
     "a surrogate in bytes": VALID.replace(STORE, "X").encode().replace(b"X", b"\xed\xa0\x80"),
@@ -138,6 +139,12 @@ TOO_MUCH = {
     "a long time": json.dumps(submission(visit(visit_time="2" * 1_000_000))).encode(),
     "a million blanks": VALID.encode() + b" " * 1_000_000 + b"x",
     "a million escapes": with_store_id(r"\u0041" * 160_000),
+    "two million strings": b"[" + b'"ab",' * 2_000_000 + b"1]",
+    "two million strings of an escape": b"[" + rb'"\\",' * 2_000_000 + b"1]",
+    "two million numbers": b"[" + b"1234," * 2_000_000 + b"1]",
+    "two million literals": b"[" + b"true," * 2_000_000 + b"1]",
+    "a million members": b"{" + b",".join(b'"%x":"%x"' % (n, n) for n in range(1_000_000)) + b"}",
+    "lists before a string without an end": b"[" * 500_000 + b'"' + rb"\"" * 1_000_000,
 }
 WRONG_SHAPE = _encoded(
     {
@@ -204,7 +211,7 @@ STRANGE = {
         "stop_store": submission(visit(STORE, "a", "b"), on_error="stop_store"),
         "the same twice": submission(visit(), visit()),
     }.items()
-}  # fmt: skip
+} | {"a byte order mark": VALID.encode("utf-8-sig")}  # fmt: skip
 BODIES = {
     f"{kind}: {name}": body
     for kind, bodies in {

