@@ -1,21 +1,27 @@
 """Checks before every view, headers after it, and the answer where no view gives one."""
 
+import codecs
 import re
 import sys
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import render
-from rest_framework.renderers import JSONRenderer
 
 from access.cross_site import is_cross_site
 from access.throttles import TooOften
-from api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
-from api.v1 import problems
+from api.problems import RETRY_AFTER_SECONDS, SENTENCES, came_too_slowly, incomplete, is_database_away
+from api.refusals import Refused, as_json, is_api, media_type_of
 from api.v1.problem_types import Problem
+
+_COMPRESSED = (
+    "The body has a Content-Encoding, which this service does not undo: send it as it is, without that header."
+)
+# What clients write where there is no content coding.
+_NO_CODINGS = {"", "identity", "none", "binary", "7bit", "8bit"}
+_FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
 class APIAnswers:
@@ -26,20 +32,18 @@ class APIAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if _is_api(request):
-            is_v1 = _is_v1(request)
-            kind = problems.MEDIA_TYPE if is_v1 else "application/json"
+        if is_api(request.path_info):
+            kind = media_type_of(request.path_info)
             if response.status_code >= 400 and response["Content-Type"] != kind:
-                _turn_into_json(response, kind, is_v1)
+                _turn_into_json(response, kind, request.path_info)
             response["Cache-Control"] = "no-store"
         return response
 
 
-def _turn_into_json(response: HttpResponse, kind: str, is_v1: bool) -> None:
+def _turn_into_json(response: HttpResponse, kind: str, path: str) -> None:
     """In place, to keep the headers that other middleware has set."""
-    status = response.status_code
-    error = SENTENCES.get(status, f"{HTTPStatus(status).phrase}.")
-    response.content = JSONRenderer().render(problems.body_for_status(status) if is_v1 else {"error": error})
+    own = (response.sentence, response.problem) if isinstance(response, Refused) else ()
+    response.content = as_json(path, response.status_code, *own)
     response["Content-Type"] = kind
     response["Content-Length"] = str(len(response.content))
 
@@ -56,16 +60,41 @@ class BodyLimits:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "Transfer-Encoding" in request.headers:
             # Django would read it as an empty body.
-            return _refusal(411, SENTENCES[411])
-        if _content_length(request) > settings.MAX_BODY_BYTES:
-            return _refusal(413, SENTENCES[413])
+            return Refused(411, SENTENCES[411])
+        length = _content_length(request)
+        if length > settings.MAX_BODY_BYTES:
+            return Refused(413, SENTENCES[413])
+        if length and _is_encoded(request):
+            # RFC 9110, section 15.5.16, asks for this header.
+            headers = {"Accept-Encoding": "identity"}
+            return Refused(415, _COMPRESSED, Problem.COMPRESSED_BODY, headers=headers)
+        if length and _is_form_of_other_charset(request):
+            return Refused(415, "A form must be UTF-8; the Content-Type of this one names another charset.")
         return self.get_response(request)
 
 
-def _refusal(status: int, sentence: str) -> HttpResponse:
-    # With a Content-Length, so that the client need not wait for the connection to close.
-    headers = {"Content-Length": str(len(sentence))}
-    return HttpResponse(sentence, status=status, content_type="text/plain", headers=headers)
+def _is_encoded(request: HttpRequest) -> bool:
+    """Whether the body has a content coding, such as gzip. Some clients name its charset there: that is none."""
+    codings = request.headers.get("Content-Encoding", "").lower().split(",")
+    return any(coding.strip() not in _NO_CODINGS and not _is_charset(coding.strip()) for coding in codings)
+
+
+def _is_charset(name: str) -> bool:
+    try:
+        return codecs.lookup(name)._is_text_encoding
+    except (LookupError, ValueError):
+        return False
+
+
+def _is_form_of_other_charset(request: HttpRequest) -> bool:
+    """Django would read it as UTF-8, and put U+FFFD for what is not."""
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if request.content_type not in _FORMS:
+        return False
+    try:
+        return codecs.lookup(charset).name not in {"utf-8", "ascii"}
+    except (LookupError, ValueError):
+        return True
 
 
 class OwnPages:
@@ -88,12 +117,7 @@ class OwnPages:
             "program, or with an API key or a token, or have this service's operator name the website's origin in "
             "CSRF_TRUSTED_ORIGINS."
         )
-        is_v1 = _is_v1(request)
-        return JsonResponse(
-            problems.body(Problem.CROSS_SITE, sentence) if is_v1 else {"error": sentence},
-            status=403,
-            content_type=problems.MEDIA_TYPE if is_v1 else "application/json",
-        )
+        return Refused(403, sentence, Problem.CROSS_SITE)
 
 
 def _sender(request: HttpRequest) -> str:
@@ -111,7 +135,10 @@ def _content_length(request: HttpRequest) -> int:
 
 
 class TooOftenAnswers:
-    """429 where a page or the admin throttles a request; the API's views answer for themselves."""
+    """429 where a page or the admin throttles a request, and 408 or 400 where its body does not arrive.
+
+    The API's views answer for themselves.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -120,9 +147,12 @@ class TooOftenAnswers:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, TooOften):
-            return None
-        return HttpResponse(str(error), status=429, content_type="text/plain", headers={"Retry-After": str(error.wait)})
+        match error:
+            case TooOften():
+                return Refused(429, str(error), headers={"Retry-After": str(error.wait)})
+            case UnreadablePostError():
+                return Refused(408 if came_too_slowly(error) else 400, incomplete(error))
+        return None
 
 
 class NULs:
@@ -138,26 +168,13 @@ class NULs:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.COOKIES.get(settings.SESSION_COOKIE_NAME, "0").isalnum():
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
-        if "%00" in request.META.get("QUERY_STRING", "") and not _is_api(request):
-            return _refusal(400, "The address holds a NUL character.")
+        if "%00" in request.META.get("QUERY_STRING", "") and not is_api(request.path_info):
+            return Refused(400, "The address holds a NUL character.")
         return self.get_response(request)
-
-
-def _is_v1(request: HttpRequest) -> bool:
-    return f"{request.path_info}/".startswith("/api/v1/")
-
-
-def _is_api(request: HttpRequest) -> bool:
-    return f"{request.path_info}/".startswith("/api/")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: 503 where the database is away, in a view or in any middleware."""
     if is_database_away(sys.exc_info()[1]):
-        return HttpResponse(
-            SENTENCES[503],
-            status=503,
-            content_type="text/plain",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-        )
+        return Refused(503, SENTENCES[503], headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     return render(request, "500.html", status=500)

@@ -18,6 +18,7 @@ SENTENCES = {
     403: "This request is not allowed.",
     404: "There is nothing at this path.",
     405: "This path does not answer to this method.",
+    408: "The body came too slowly: it was given up before its end. Send the request again, over a faster connection.",
     411: "The body's length is unknown: send it with Content-Length, not in chunks.",
     413: "The body is larger than this service accepts.",
     415: "The body must be JSON, declared as Content-Type: application/json.",
@@ -51,6 +52,11 @@ class _BodyTooLarge(APIException):
     default_detail = SENTENCES[413]
 
 
+class _TooSlow(APIException):
+    status_code = 408
+    default_detail = SENTENCES[408]
+
+
 class _DatabaseAway(APIException):
     status_code = 503
     default_detail = SENTENCES[503]
@@ -78,13 +84,39 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, RequestDataTooBig):
         error = _BodyTooLarge()
     elif isinstance(error, UnreadablePostError):
-        error = ParseError("The body ended before its Content-Length.")
+        error = _TooSlow() if came_too_slowly(error) else ParseError(incomplete(error))
     elif is_database_away(error):
         logger.warning("database not available", extra={"error": str(error).strip()})
         error = _DiskFull() if sqlstate(error) == DISK_FULL else _DatabaseAway()
     response = exception_handler(error, context)
     if response is not None:
-        # The framework's own sentences for these two repeat what the client sent.
-        repeats_input = isinstance(error, (MethodNotAllowed, UnsupportedMediaType))
-        response.data = {"error": SENTENCES[response.status_code] if repeats_input else response.data["detail"]}
+        # The framework's own sentences for the first two repeat what the client sent.
+        match error:
+            case MethodNotAllowed():
+                sentence = SENTENCES[405]
+            case UnsupportedMediaType():
+                sentence = add_media_types(response, context)
+            case _:
+                sentence = response.data["detail"]
+        response.data = {"error": sentence}
     return response
+
+
+def add_media_types(response: Response, context: dict[str, Any]) -> str:
+    """What a path's body may be, as the sentence of its 415 and in its header Accept (RFC 9110, section 15.5.16)."""
+    types = [parser.media_type for parser in context["view"].get_parsers()]
+    response["Accept"] = ", ".join(types)
+    if types == ["application/json"]:
+        return SENTENCES[415]
+    *others, last = types
+    listed = f"{', '.join(others)} or {last}" if others else last
+    return f"The body must be {listed}, declared in the header Content-Type."
+
+
+def came_too_slowly(error: UnreadablePostError) -> bool:
+    """Whether the web server gave a body up, see `retail_pulse.web.connections`; otherwise the client did."""
+    return isinstance(error.__cause__, TimeoutError)
+
+
+def incomplete(error: UnreadablePostError) -> str:
+    return SENTENCES[408] if came_too_slowly(error) else "The body ended before its Content-Length."

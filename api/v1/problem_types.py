@@ -42,6 +42,14 @@ class Problem(Enum):
         "JSON Pointer (RFC 6901) to its place. Nothing was stored.",
         "Correct every place that is listed, and send the whole body again.",
     )
+    MALFORMED_REQUEST = ProblemType(
+        "malformed-request",
+        "The request is not valid HTTP",
+        400,
+        "The request line or a header breaks the rules of HTTP (RFC 9112), so that nobody can be sure where the "
+        "request ends. It was refused, and the connection closed.",
+        "Use an HTTP library, and percent-encode what is put into an address.",
+    )
     NOT_SIGNED_IN = ProblemType(
         "not-signed-in",
         "No valid credentials",
@@ -81,6 +89,14 @@ class Problem(Enum):
         "The path exists, but not for this HTTP method.",
         "Use one of the methods that the header Allow names.",
     )
+    TOO_SLOW = ProblemType(
+        "too-slow",
+        "The request came too slowly",
+        408,
+        "The headers did not arrive within WEB_HEAD_SECONDS, or the body was more than WEB_BODY_SECONDS behind "
+        "WEB_BODY_BYTES_PER_SECOND. Nothing was stored, and the connection was closed.",
+        "Send the request again, over a faster connection or in smaller parts.",
+    )
     CONFLICT = ProblemType(
         "conflict",
         "Not possible in its present state",
@@ -103,12 +119,27 @@ class Problem(Enum):
         "The body is above the limit of this service (MAX_BODY_BYTES), and was refused unread.",
         "Send it in several parts, each a job or a file of its own.",
     )
+    ADDRESS_TOO_LONG = ProblemType(
+        "address-too-long",
+        "The address is too long",
+        414,
+        "The request line is longer than the web server reads.",
+        "Shorten the address: ask for fewer things at once, and send long values in a body.",
+    )
     WRONG_MEDIA_TYPE = ProblemType(
         "wrong-media-type",
         "The body is of another type",
         415,
         "The body is not declared as what this path reads.",
-        "Send the header Content-Type: application/json, or the type that the path's documentation names.",
+        "Send the header Content-Type: application/json, or one of the types that the answer lists, also in its header "
+        "Accept.",
+    )
+    COMPRESSED_BODY = ProblemType(
+        "compressed-body",
+        "The body is compressed",
+        415,
+        "The header Content-Encoding names a coding such as gzip. Bodies are read as they are sent.",
+        "Send the body uncompressed, without the header Content-Encoding.",
     )
     IDEMPOTENCY_KEY_REUSED = ProblemType(
         "idempotency-key-reused",
@@ -124,6 +155,13 @@ class Problem(Enum):
         "More requests came from this user or address, or more sign-ins failed, than are allowed in that time.",
         "Wait for the seconds of Retry-After, and ask less often.",
     )
+    TOO_MANY_STREAMS = ProblemType(
+        "too-many-streams",
+        "Too many streams of events at once",
+        429,
+        "This user or address already has as many streams of live events as one client may (LIVE_STREAMS_PER_CLIENT).",
+        "Close one, or ask for the job every few seconds instead, as Retry-After says.",
+    )
     TOO_MANY_PENDING = ProblemType(
         "too-many-pending",
         "Too many images are still pending",
@@ -131,6 +169,13 @@ class Problem(Enum):
         "The submission or retry would give the job's owner more unfinished images than allowed (MAX_PENDING_IMAGES). "
         "Nothing was stored.",
         "Wait until some are finished, for the seconds of Retry-After at least, and send the request again.",
+    )
+    HEADERS_TOO_LARGE = ProblemType(
+        "headers-too-large",
+        "The headers are too large",
+        431,
+        "There are more headers than the web server reads, or one of them is longer.",
+        "Send fewer or shorter headers. In a browser, delete this site's cookies.",
     )
     INTERNAL = ProblemType(
         "internal",

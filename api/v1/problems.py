@@ -13,11 +13,27 @@ from urllib.parse import quote
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, UnreadablePostError
-from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated, ParseError, PermissionDenied
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    ParseError,
+    PermissionDenied,
+    UnsupportedMediaType,
+)
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from api.problems import DISK_FULL, PENDING_RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS, SENTENCES, is_database_away
+from api.problems import (
+    DISK_FULL,
+    PENDING_RETRY_AFTER_SECONDS,
+    RETRY_AFTER_SECONDS,
+    SENTENCES,
+    add_media_types,
+    came_too_slowly,
+    incomplete,
+    is_database_away,
+)
 from api.problems import sqlstate as sqlstate_of
 from api.v1.problem_types import Problem
 from jobs.pending_limit import TooManyPending
@@ -84,12 +100,22 @@ def body(problem: Problem, detail: str, errors: Sequence[dict[str, str]] = ()) -
     return {**found, "errors": list(errors)} if errors else found
 
 
-def body_for_status(status: int) -> dict[str, Any]:
-    """For answers not made by a view; a status without its own type gets `about:blank`, as RFC 9457 provides."""
-    if status in _BY_STATUS:
-        return body(_BY_STATUS[status], SENTENCES.get(status, _BY_STATUS[status].value.explanation))
-    phrase = HTTPStatus(status).phrase
-    return {"type": "about:blank", "title": phrase, "status": status, "detail": f"{phrase}."}
+def body_for_status(status: int, sentence: str = "", problem: Problem | None = None) -> dict[str, Any]:
+    """For answers not made by a view; a status without its own type gets `about:blank`, as RFC 9457 provides.
+
+    Without a sentence, the usual one of the status.
+    """
+    detail = sentence or sentence_of(status)
+    if (problem := problem or _BY_STATUS.get(status)) is not None:
+        return body(problem, detail)
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+
+
+def sentence_of(status: int) -> str:
+    """What there is to say of a status alone."""
+    if status in SENTENCES:
+        return SENTENCES[status]
+    return _BY_STATUS[status].value.explanation if status in _BY_STATUS else f"{HTTPStatus(status).phrase}."
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -99,7 +125,10 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     response = exception_handler(refusal, context)
     assert response is not None  # the framework answers every APIException
-    response.data = body(refusal.problem, str(refusal.detail), refusal.errors)
+    detail = str(refusal.detail)
+    if isinstance(error, UnsupportedMediaType):
+        detail = add_media_types(response, context)
+    response.data = body(refusal.problem, detail, refusal.errors)
     response.content_type = MEDIA_TYPE
     return response
 
@@ -112,7 +141,9 @@ def _refusal(error: Exception) -> Refusal | None:
             errors = [{"pointer": pointer(each.path), "detail": f"{each.sentence}."} for each in error.problems]
             return Refusal(Problem.INVALID_SUBMISSION, str(error.detail), errors=errors)
         case UnreadablePostError():
-            return Refusal(Problem.INVALID_SUBMISSION, "The body ended before its Content-Length.")
+            return Refusal(
+                Problem.TOO_SLOW if came_too_slowly(error) else Problem.INVALID_SUBMISSION, incomplete(error)
+            )
         case RequestDataTooBig():
             return Refusal(Problem.TOO_LARGE, SENTENCES[413])
         case ParseError():

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from access import rights
 from jobs.models import ImageResult, Job, Visit
 from stores import imports
+from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ImportRefused
 from stores.models import Store, StoreImport
 from stores.reader import UnreadableFileError
@@ -84,7 +85,7 @@ def import_stores(request: HttpRequest) -> HttpResponse:
         if uploaded is None:
             messages.error(request, "Choose a CSV file to upload.")
             return redirect("dashboard:import_stores")
-        return _dry_run(request, uploaded.read(), uploaded.name or "unnamed")
+        return _dry_run(request, uploaded.read(), uploaded.name or "unnamed", charset=charset_of(uploaded))
     context = {
         "imports": StoreImport.objects.with_summary().order_by("-pk")[:ROWS],
         "may_import": may,
@@ -158,7 +159,9 @@ def rejects(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespon
     )
 
 
-def _dry_run(request: HttpRequest, content: bytes, name: str, back: int | None = None) -> HttpResponse:
+def _dry_run(
+    request: HttpRequest, content: bytes, name: str, *, charset: str = "", back: int | None = None
+) -> HttpResponse:
     rest = request.POST.get("rest", "")
     prune = rest == "prune"
     if prune and not rights.may_import_stores(request.user, prune=True):
@@ -168,7 +171,7 @@ def _dry_run(request: HttpRequest, content: bytes, name: str, back: int | None =
             BytesIO(content),
             name,
             request.user,
-            encoding=request.POST.get("encoding", "").replace("\0", "")[:40],
+            encoding=agreed_encoding(charset, request.POST.get("encoding", "").replace("\0", "")[:40]),
             skip_rejected=rest == "skip_rejected",
             prune=prune,
         )

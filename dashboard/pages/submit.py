@@ -20,6 +20,7 @@ from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import InvalidPayload, StrictJSONParser, parse_submission
 from jobs.submission.submit import IdempotencyToken, KeyReused, submit
 from jobs.submission.visits_csv import UnreadableVisits, read_visits
+from stores.charsets import charset_of
 
 WAYS = {"form": "Fill a form", "file": "Upload a file", "json": "Paste JSON"}
 # Visits in the form at first, and at most: more of them come as a file.
@@ -57,7 +58,7 @@ def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: st
         return _body_of(visits, request), text
     uploaded = request.FILES.get("file") if way == "file" else None
     if uploaded is not None:
-        data = read_visits(uploaded)
+        data = read_visits(uploaded, encoding=charset_of(uploaded))
         shown = json.dumps(data, ensure_ascii=False, indent=2)
         return data, shown if len(shown) <= MOST_SHOWN else ""
     if not text.strip():

@@ -27,7 +27,8 @@ from jobs.submission.payload import (
     load_json,
     text_rule,
 )
-from stores.reader import explain, missing_columns
+from stores.charsets import agreed_encoding
+from stores.reader import UnreadableFileError, explain, missing_columns
 
 # Header names, ignoring case, spaces, hyphens and underscores, and the columns that they name.
 _COLUMNS = {"storeid": "store_id", "visittime": "visit_time", "imageurl": "image_url"}
@@ -63,22 +64,26 @@ class UnreadableVisits(Exception):
         super().__init__(f"{file}{problems[0].sentence}{rest}.")
 
 
-def read_visits(file: IO[bytes], name: str = "") -> Any:
+def read_visits(file: IO[bytes], name: str = "", encoding: str = "") -> Any:
     """The decoded body of a submission: a file that begins with `{` or `[` is JSON, any other is CSV.
+
+    `encoding` is the charset that was declared with it, if any.
 
     Of JSON only the syntax is checked; `parse_submission` checks the rest. Raises UnreadableVisits, whose text begins
     with the file's `name`, also for a file of more than MAX_BODY_BYTES; and OSError.
     """
     try:
-        return _read(file)
+        return _read(file, encoding)
     except UnreadableVisits as unreadable:
         raise UnreadableVisits(unreadable.problems, name) from None
 
 
-def _read(file: IO[bytes]) -> Any:
+def _read(file: IO[bytes], encoding: str) -> Any:
     content = file.read(settings.MAX_BODY_BYTES + 1)
     if len(content) > settings.MAX_BODY_BYTES:
         raise _unreadable(f"is larger than {settings.MAX_BODY_BYTES:,} bytes")
+    if encoding:
+        content = _as_utf_8(content, encoding)
     content = content.removeprefix(codecs.BOM_UTF8)
     if not content.lstrip().startswith((b"{", b"[")):
         return parse_visits_csv(content)
@@ -86,6 +91,15 @@ def _read(file: IO[bytes]) -> Any:
         return load_json(content)
     except ParseError as error:
         raise _unreadable(f"cannot be read: {str(error.detail).removesuffix('.')}") from None
+
+
+def _as_utf_8(content: bytes, declared: str) -> bytes:
+    try:
+        return content.decode(agreed_encoding(declared)).encode()
+    except UnreadableFileError as unknown:
+        raise _unreadable(str(unknown).removesuffix(".")) from None
+    except UnicodeError:
+        raise _unreadable(f"is not {declared}, which is declared as its charset") from None
 
 
 def parse_visits_csv(content: bytes) -> dict[str, Any]:
