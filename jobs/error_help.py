@@ -120,20 +120,21 @@ ADVICE: dict[type[ImageError], str] = {
         "URL in a private browser window, and submit a link that leads to the photo itself."
     ),
     errors.UnsupportedFormat: (
-        "Usually HEIC from a phone, a PDF or a drawing. Have the photo saved as JPEG, PNG or WebP and uploaded, and "
-        "submit the visit again."
+        "Usually HEIC or a video from a phone, a raw file from a camera, a PDF or a drawing. Have the photo saved as "
+        "JPEG, PNG or WebP and uploaded, and submit the visit again."
     ),
     errors.CorruptImage: (
-        "The file was damaged before this service fetched it, usually by an interrupted upload. Have the photo "
-        "uploaded again; then retry."
+        "The file was damaged before this service fetched it, usually by an interrupted upload, or it is not what its "
+        "first bytes say. Have the photo uploaded again; then retry."
     ),
     errors.TooManyPixels: (
         "A panorama or a scan, or a file made to exhaust the program that opens it. Have a smaller photo uploaded, "
         "or have this service's operator raise the limit (IMAGE_MAX_PIXELS); then retry."
     ),
     errors.HeaderTooComplex: (
-        "No camera writes such a file: it is broken or malicious. Have the photo saved again by an image program and "
-        "uploaded; then retry."
+        "The file is cut into so many pieces that reading them would hold up other photos: some programs add pieces "
+        "whenever they save, and a broken or a hostile file may look the same. Have the photo exported anew by an "
+        "image program, without its metadata, and uploaded; then retry."
     ),
     errors.GPUFailed: (
         "The model could not process this photo, or failed itself. Retry; if it fails again, the model's "

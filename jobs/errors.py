@@ -37,7 +37,9 @@ address, a response body or an object's address.
 """
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Self
+
+CAMERA_RAW = "a camera raw file"
 
 
 class ImageError(Exception):
@@ -209,6 +211,11 @@ class UnsupportedFormat(MeasureError):
     code = "unsupported_format"
     sentence = "The file is in a format that this service does not read."
 
+    @classmethod
+    def named(cls, what: str) -> Self:
+        """`what` completes "The file is ...": "HEIC", "a camera raw file"."""
+        return cls(f"The file is {what}, which this service does not read.")
+
 
 class CorruptImage(MeasureError):
     code = "corrupt_image"
@@ -222,7 +229,7 @@ class TooManyPixels(MeasureError):
 
 class HeaderTooComplex(MeasureError):
     code = "header_too_complex"
-    sentence = "The image's header is absurdly large or has an absurd number of segments."
+    sentence = "The image's header has more parts than this service reads."
 
 
 class GPUFailed(ImageError):

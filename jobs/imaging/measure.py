@@ -5,13 +5,16 @@ The setting IMAGE_CHECK chooses one of three levels:
 header
     Pillow reads the header. A truncated file passes.
 complete
-    The file must also reach the end that its format defines, and a PNG's checksums must match. Costs little more.
+    The file must also reach the end that its format defines, and the checksums of a PNG's picture must match. Costs
+    little more.
 decode
     Every pixel is decoded as well: about 100 ms of processor time for a large photo, so only a few at a time.
 
-No level notices corrupted bytes inside a JPEG's pixel data, and a header that lies about the size is believed.
+No level notices corrupted bytes inside a JPEG's pixel data, and a header that lies about the size is believed. Text,
+Exif, colour profiles and whatever else a picture can be shown without is not read.
 """
 
+import io
 import os
 import threading
 import warnings
@@ -27,48 +30,24 @@ from PIL import (  # the plugins are loaded now, because the first image would o
     ImageFile,
     JpegImagePlugin,  # noqa: F401
     MpoImagePlugin,  # noqa: F401
-    PngImagePlugin,
+    PngImagePlugin,  # noqa: F401
     TiffImagePlugin,  # noqa: F401
     WebPImagePlugin,  # noqa: F401
 )
 
 from jobs import errors
-from jobs.imaging import completeness
+from jobs.imaging.formats import strangers
+from jobs.imaging.formats.picture import Ending
+from jobs.imaging.formats.structure import Structure, walk
 from jobs.imaging.types import Measurement
 
-# Without MPO: as a name in this list it makes Pillow raise KeyError. JPEG's plugin opens MPO files itself.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF")
 # Decoded pixels take three or four bytes each; checking an image is not worth more than a quarter of a gigabyte.
 MAX_DECODE_PIXELS = 89_478_485
 # Decoders release the GIL but keep the processor busy: unbounded, they starve the threads that answer requests.
 _decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) - 1))
 
-# Compressed comments may expand to this much in one file; Pillow's own limit is four times as high.
-PngImagePlugin.MAX_TEXT_MEMORY = 16 * 2**20
 # Pillow warns of damaged metadata, once for each message, and remembers every message for ever.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-
-# Formats that people send by mistake, by their first bytes; only for the wording of the error.
-_OTHER_FORMATS = (
-    (b"%PDF", "PDF"),
-    (b"%!PS", "PostScript"),
-    (b"\xc5\xd0\xd3\xc6", "PostScript"),
-    (b"\0\0\1\0", "ICO"),
-    (b"icns", "ICNS"),
-    (b"8BPS", "Photoshop"),
-    (b"DDS ", "DDS"),
-    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-    (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
-    (b"P1\n", "PBM"),
-    (b"P2\n", "PGM"),
-    (b"P3\n", "PPM"),
-    (b"P4\n", "PBM"),
-    (b"P5\n", "PGM"),
-    (b"P6\n", "PPM"),
-)
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Measurement:
@@ -80,10 +59,11 @@ def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Me
     """
     # Global in Pillow, which refuses twice its value: so the limit applies before memory is allocated.
     Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
-    whole = completeness.is_whole(file)
-    with _reading(lambda: _not_an_image(file) if whole or framed else errors.Truncated()):
+    structure = _structure(file, framed)
+    whole = structure.ending is Ending.WHOLE or (framed and structure.ending is Ending.UNMARKED)
+    with _reading(lambda: _refused(structure, whole, framed)):
         try:
-            image = Image.open(file, formats=FORMATS)
+            image = Image.open(structure.picture.open(file), formats=(structure.format,))
         except Image.DecompressionBombError:
             raise _too_many_pixels(max_pixels) from None
     with image:
@@ -95,8 +75,21 @@ def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Me
                 raise _incomplete(framed)
             _verify(image)
         if check == "decode":
-            _decode(file, width * height, framed)
+            _decode(file, structure, width * height, framed)
         return Measurement(width, height, str(image.format))
+
+
+def _structure(file: IO[bytes], framed: bool) -> Structure:
+    """Which parts the file has; refuses files of other formats by their names, and what is no image at all."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if name := strangers.name(file.read(strangers.HEAD_BYTES), size):
+        raise errors.UnsupportedFormat.named(name)
+    if found := walk(file):
+        return found
+    if not size and not framed:
+        raise errors.Truncated
+    raise errors.NotAnImage
 
 
 @contextmanager
@@ -117,12 +110,22 @@ def _verify(image: ImageFile.ImageFile) -> None:
             image.verify()
 
 
-def _decode(file: IO[bytes], pixels: int, framed: bool) -> None:
+def _decode(file: IO[bytes], structure: Structure, pixels: int, framed: bool) -> None:
     if pixels > MAX_DECODE_PIXELS:
         raise _too_many_pixels(MAX_DECODE_PIXELS)
     # Opened again, because verify() leaves an image that cannot be used.
-    with _decoders, _reading(lambda: _incomplete(framed)), Image.open(file, formats=FORMATS) as image:
+    picture = structure.picture.open(file)
+    with _decoders, _reading(lambda: _incomplete(framed)), Image.open(picture, formats=(structure.format,)) as image:
         image.load()
+
+
+def _refused(structure: Structure, whole: bool, framed: bool) -> errors.ImageError:
+    """Why Pillow does not open a file that begins like a picture."""
+    if not whole and not framed:
+        return errors.Truncated()
+    if whole and structure.format == "TIFF":
+        return errors.UnsupportedFormat.named("a TIFF whose pixels are stored in an unusual way")
+    return errors.CorruptImage("The image is damaged: its header cannot be read.")
 
 
 def _incomplete(framed: bool) -> errors.ImageError:
@@ -133,21 +136,3 @@ def _incomplete(framed: bool) -> errors.ImageError:
 
 def _too_many_pixels(limit: int) -> errors.TooManyPixels:
     return errors.TooManyPixels(f"The image has more than {limit:,} pixels.")
-
-
-def _not_an_image(file: IO[bytes]) -> errors.MeasureError:
-    file.seek(0)
-    head = file.read(1024)
-    for prefix, name in _OTHER_FORMATS:
-        if head.startswith(prefix):
-            return _unsupported(name)
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return _unsupported("HEIC")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text.startswith(b"<svg") or (text.startswith(b"<?xml") and b"<svg" in text):
-        return _unsupported("SVG")
-    return errors.NotAnImage()
-
-
-def _unsupported(name: str) -> errors.UnsupportedFormat:
-    return errors.UnsupportedFormat(f"The file is {name}, which this service does not read.")
