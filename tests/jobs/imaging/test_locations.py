@@ -81,7 +81,14 @@ def test_an_absolute_location_leads_to_another_server(fetch, server, form, schem
 
 
 @pytest.mark.parametrize(
-    "lines", [[b" /good", b" /good"], [b" /good", b"/good \t"], [b" /good"] * 9, [b"", b" /good", b" "]]
+    "lines",
+    [
+        [b" /good", b" /good"],
+        [b" /good", b"/good \t"],
+        [b" /good"] * 9,
+        [b"", b" /good", b" "],
+        [b" /good", b" /go\tod"],
+    ],
 )
 def test_the_same_location_twice_is_one(fetch, server, lines):
     server.at("/good", response(b"good"))

@@ -4,9 +4,11 @@ import socket
 import ssl
 
 import pytest
+import requests
+import urllib3
 
 from jobs import errors
-from jobs.imaging import tls_failures
+from jobs.imaging import failures, tls_failures
 from jobs.imaging.resolver import Resolver
 from proofs.world.authority import DAY, Authority
 from proofs.world.fault_server import CloseConnection, FaultServer, breaking_tls, response
@@ -192,3 +194,12 @@ def test_what_no_server_here_can_show(error, said):
 def test_every_sentence_is_short_enough_to_show():
     for text in [*tls_failures._CERTIFICATES.values(), *tls_failures._HANDSHAKES.values()]:
         assert len(text) <= 200
+
+
+def test_what_a_library_wraps_is_told_all_the_same():
+    inner = verification(10, "certificate has expired")
+    for wrapped in (
+        urllib3.exceptions.SSLError(inner),
+        requests.exceptions.SSLError(urllib3.exceptions.SSLError(inner)),
+    ):
+        assert "has expired" in str(failures.before_the_body(wrapped))
