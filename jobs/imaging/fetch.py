@@ -135,7 +135,7 @@ class Fetcher:
                     if response.status_code == 200:
                         return self._download(response, deadline, evidence)
                     if response.status_code not in REDIRECTS:
-                        retry_after = _retry_after(response.headers.get("Retry-After"))
+                        retry_after = _retry_after(_raw(response).fields.get("retry-after", []))
                         raise errors.HTTPStatus(response.status_code, retry_after=retry_after)
                     # The body of a redirect is not read: it may be endless.
                     target = self._redirected(target, response, evidence)
@@ -254,10 +254,11 @@ def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
         yield piece
 
 
-def _retry_after(text: str | None) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3)."""
-    if text is None:
+def _retry_after(values: list[str]) -> float | None:
+    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3); the first counts."""
+    if not values:
         return None
+    text = values[0]
     try:
         seconds = float(int(text))
     except (ValueError, OverflowError):

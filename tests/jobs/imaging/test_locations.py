@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs import errors
 from jobs.imaging import redirects
-from jobs.imaging.guard import MAX_URL_LENGTH, Guard
+from jobs.imaging.guard import MAX_URL_LENGTH, Guard, host_of
 from jobs.imaging.transport import MAX_HEADER_BYTES
 from proofs.world.fault_server import FaultServer, response
 
@@ -111,6 +111,8 @@ def test_a_location_may_be_longer_than_a_submitted_url(fetch, server, evidence, 
     server.at(path, response(b"good"))
     assert fetch(server.at("/", moved(path.encode()))) == b"good"
     assert evidence.redirects == [server.url(path)[: MAX_URL_LENGTH - 1] + "…"]
+    # By its host an engine tells whom to blame, see engine/epoch.py.
+    assert host_of(evidence.redirects[0]) == f"127.0.0.1:{server.port}"
 
 
 def test_a_location_is_as_long_as_a_header_may_be(fetch, server):

@@ -42,6 +42,8 @@ def http_date(seconds: float) -> str:
         ("0", 0),
         ("-5", 0),
         (" 7 ", 7),
+        ("8\r\nRetry-After: 8", 8),
+        ("8\r\nRetry-After: 9", 8),
         (lambda: http_date(90), 90),
         (lambda: http_date(-90), 0),
         (lambda: http_date(90).replace("GMT", "-0000"), 90),
