@@ -47,7 +47,7 @@ class RequestRate(BaseThrottle):
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """True, or raises TooOften."""
         limit = settings.API_RATE_PER_MINUTE
-        if limit and _count(f"requests:{_principal(request)}", 60) > limit:
+        if limit and _count(f"requests:{principal(request)}", 60) > limit:
             wait = _left(60)
             raise TooOften(f"At most {limit:,} requests a minute are answered; send the next in {wait} s.", wait)
         return True
@@ -133,7 +133,11 @@ def client_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _principal(request: Request) -> str:
+def principal(request: Request) -> str:
+    """For whom a request counts: its user, or, without one, the address that it came from.
+
+    Of an IPv6 address the first half, since a single customer has all of the second (RFC 6177).
+    """
     if request.user.is_authenticated:
         return f"user:{request.user.pk}"
     return f"address:{_digest(client_network(request))}"

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from access.cross_site import is_cross_site
 from access.throttles import TooOften
-from api.problems import RETRY_AFTER_SECONDS, SENTENCES, came_too_slowly, incomplete, is_database_away
+from api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
 from api.refusals import Refused, as_json, is_api, media_type_of
 from api.v1.problem_types import Problem
 
@@ -135,10 +135,7 @@ def _content_length(request: HttpRequest) -> int:
 
 
 class TooOftenAnswers:
-    """429 where a page or the admin throttles a request, and 408 or 400 where its body does not arrive.
-
-    The API's views answer for themselves.
-    """
+    """429 where a page or the admin throttles a request; the API's views answer for themselves."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -147,12 +144,9 @@ class TooOftenAnswers:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        match error:
-            case TooOften():
-                return Refused(429, str(error), headers={"Retry-After": str(error.wait)})
-            case UnreadablePostError():
-                return Refused(408 if came_too_slowly(error) else 400, incomplete(error))
-        return None
+        if not isinstance(error, TooOften):
+            return None
+        return Refused(429, str(error), headers={"Retry-After": str(error.wait)})
 
 
 class NULs:

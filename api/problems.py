@@ -114,8 +114,11 @@ def add_media_types(response: Response, context: dict[str, Any]) -> str:
 
 
 def came_too_slowly(error: UnreadablePostError) -> bool:
-    """Whether the web server gave a body up, see `retail_pulse.web.connections`; otherwise the client did."""
-    return isinstance(error.__cause__, TimeoutError)
+    """Whether the web server gave a body up, see `retail_pulse.web.connection`; otherwise the client did."""
+    cause = error.__cause__
+    while isinstance(cause, UnreadablePostError):  # Django wraps it twice
+        cause = cause.__cause__
+    return isinstance(cause, TimeoutError)
 
 
 def incomplete(error: UnreadablePostError) -> str:

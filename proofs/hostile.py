@@ -167,10 +167,12 @@ def _ask_all(port: int, requests: Iterator[Request], tally: Tally) -> None:
 
 def _stream(port: int, kind: str, data: bytes, tally: Tally) -> None:
     try:
-        statuses, seconds = send_stream(port, data)
+        statuses, is_gunicorns, seconds = send_stream(port, data)
     except NoAnswer as error:
         tally.complaints.append((data, f"no end: {error}"))
         return
+    if is_gunicorns:
+        tally.complaints.append((data, "a page of gunicorn's"))
     tally.kinds[kind] += 1
     tally.seconds.append(seconds)
     for status in statuses or [0]:

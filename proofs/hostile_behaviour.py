@@ -34,7 +34,8 @@ def play_all(port: int, threads: int, request_seconds: float) -> Iterator[Scene]
     yield _beside(port, f"{few} clients stop in the body", [_HALF_BODY] * few)
     yield _beside(port, f"{many} clients connect and say nothing", [b""] * many)
     yield _slow_loris(port)
-    yield _recovery(port, f"{many} clients stop in the header", [_HALF_HEADER] * many, request_seconds)
+    yield _beside(port, f"{many} clients stop in the header", [_HALF_HEADER] * many)
+    yield _beside(port, f"{many} clients stop in the body, probes", [_HALF_BODY] * many, "/livez")
     yield _recovery(port, f"{many} clients stop in the body", [_HALF_BODY] * many, request_seconds)
     yield _gone(port)
     yield _pipelining(port)
@@ -42,21 +43,21 @@ def play_all(port: int, threads: int, request_seconds: float) -> Iterator[Scene]
     yield _expect(port, b"a miracle", [b"417"])
 
 
-def others_wait(port: int) -> float:
+def others_wait(port: int, path: str = "/api/status") -> float:
     """Seconds until another client is answered, ANSWER_SECONDS where it is not."""
     begun = time.monotonic()
     with Connection(port) as other, suppress(NoAnswer):
-        other.ask(Request("other", "GET", "/livez"))
+        other.ask(Request("other", "GET", path))
     return time.monotonic() - begun
 
 
-def _beside(port: int, what: str, openings: list[bytes]) -> Scene:
+def _beside(port: int, what: str, openings: list[bytes], path: str = "/api/status") -> Scene:
     """Whether others are served while these connections stay open."""
     with ExitStack() as stack:
         for opening in openings:
             stack.enter_context(_opened(port, opening))
         _let_arrive()
-        seconds = max(others_wait(port) for _ in range(3))
+        seconds = max(others_wait(port, path) for _ in range(3))
     return Scene(what, f"others wait {seconds:.2f} s", f"≤ {BAR_SECONDS:g} s", seconds <= BAR_SECONDS)
 
 

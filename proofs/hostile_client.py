@@ -142,8 +142,10 @@ class Connection:
         self._received += data
 
 
-def send_stream(port: int, data: bytes) -> tuple[list[int], float]:
-    """Send `data` over a new connection and close it for writing; the statuses that came back, and the seconds.
+def send_stream(port: int, data: bytes) -> tuple[list[int], bool, float]:
+    """Send `data` over a new connection and close it for writing.
+
+    Returns the statuses that came back, whether one of the answers is gunicorn's own page, and the seconds.
 
     Raises NoAnswer where the server keeps the connection open although nothing more can arrive.
     """
@@ -159,7 +161,7 @@ def send_stream(port: int, data: bytes) -> tuple[list[int], float]:
             raise NoAnswer("the connection stays open") from error
         except OSError:
             pass  # a reset ends it as well
-    return [int(status) for status in _STATUS.findall(received)], time.monotonic() - begun
+    return [int(status) for status in _STATUS.findall(received)], b"<h1><p>" in received, time.monotonic() - begun
 
 
 def complaint(request: Request, answer: Answer) -> str:
@@ -167,8 +169,6 @@ def complaint(request: Request, answer: Answer) -> str:
     if answer.status >= 500:
         return f"status {answer.status}"
     if not f"{request.path}/".startswith("/api/") or answer.status in (301, 302) or request.method == "HEAD":
-        return ""
-    if is_web_servers_own(answer):
         return ""
     if request.path.startswith("/api/v1/") or request.path == "/api/v1":
         return _complaint_of_v1(answer)
@@ -206,9 +206,5 @@ def _complaint_of_v1(answer: Answer) -> str:
 
 
 def is_web_servers_own(answer: Answer) -> bool:
-    """Whether gunicorn refused the request before the service saw it: it answers in HTML and closes the connection."""
-    return (
-        answer.status in (400, 403, 414, 417, 431)
-        and answer.headers.get("connection") == "close"
-        and answer.headers.get("content-type") == "text/html"
-    )
+    """Whether the request was refused before the service saw it; the answers of the service name gunicorn."""
+    return answer.status >= 400 and "server" not in answer.headers

@@ -15,12 +15,12 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 
 from jobs.engine.base import get_engine
-from jobs.imaging.deadline import Watchdog
 from jobs.reporting.notifications import listener
 from retail_pulse.db.timeouts import set_statement_timeout
+from retail_pulse.web.refusals import MAX_HEADER_BYTES, MAX_HEADERS, MAX_REQUEST_LINE
+from retail_pulse.web.worker import PatientWorker
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +29,8 @@ logger = logging.getLogger(__name__)
 FIRST_LOOK_SECONDS = 0.5
 
 
-class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """gunicorn's threaded worker, which cuts off stalled clients; on a signal to end, its engine stops claiming."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._watchdog = Watchdog(settings.WEB_REQUEST_SECONDS)
+class EngineWorker(PatientWorker):
+    """The web server's worker with an engine inside, which stops claiming on a signal to end."""
 
     def load_wsgi(self) -> None:
         """The engine first: unfinished work resumes at boot, while requests wait in the socket for the web side."""
@@ -44,15 +40,6 @@ class EngineWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no typ
             # Imports would keep the engine's threads from running.
             get_engine().wait_for_first_look(FIRST_LOOK_SECONDS)
         super().load_wsgi()
-
-    def handle(self, conn: TConn) -> Any:
-        """One request in a thread; gunicorn itself would wait for a stalled client for ever."""
-        if not conn.initialized and not conn.wait_for_data(0):
-            # Until its first byte arrives, a connection takes no thread.
-            return _DEFER
-        with self._watchdog.deadline() as deadline:
-            deadline.watch(conn.sock)
-            return super().handle(conn)
 
     def init_signals(self) -> None:
         super().init_signals()
@@ -103,6 +90,9 @@ graceful_timeout = math.ceil(settings.SHUTDOWN_SECONDS) + 5
 # Never restarted because of its age: a restart in the middle of work only costs time.
 max_requests = 0
 keepalive = 5
+limit_request_line = MAX_REQUEST_LINE
+limit_request_fields = MAX_HEADERS
+limit_request_field_size = MAX_HEADER_BYTES
 control_socket_disable = True
 
 

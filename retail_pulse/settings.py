@@ -199,10 +199,17 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Threads of the web server; each may hold one database connection.
 WEB_THREADS = _integer("WEB_THREADS", 8, 1, 256)
-# From a request's first byte to its answer's last; a client that takes longer is cut off, and its thread is freed.
+# For the head of a request, from its first byte; until it is there, it takes no thread.
+WEB_HEAD_SECONDS = _seconds("WEB_HEAD_SECONDS", 10, 0.1, 3600)
+# How long a body may be waited for in all, and how fast it must come beyond that.
+WEB_BODY_SECONDS = _seconds("WEB_BODY_SECONDS", 10, 0.1, 3600)
+WEB_BODY_BYTES_PER_SECOND = _integer("WEB_BODY_BYTES_PER_SECOND", 1_000, 1, 1_000_000)
+# From the end of a request's head to its answer's last byte; then the client is cut off, and its thread is freed.
 WEB_REQUEST_SECONDS = _seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 # Threads that may be busy with live event streams; a client that finds none free polls every few seconds instead.
 LIVE_STREAMS = _integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
+# Those of one user, or of one address without a user.
+LIVE_STREAMS_PER_CLIENT = _integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
 # The claimer and the recorder are the engine's two users of the pool.
 DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
 # The statement timeout of a serving process: it closes a connection on which one has gone unanswered for this long.

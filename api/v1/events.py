@@ -1,13 +1,15 @@
 """Server-sent events of one job, and of all jobs; `sse.py` describes a stream."""
 
+from django.conf import settings
 from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework.request import Request
 
+from access.throttles import principal
 from api.v1 import problems
 from api.v1.describe import describe
 from api.v1.problem_types import Problem
-from api.v1.sse import NoStreamFree, stream
+from api.v1.sse import NoStreamFree, TooManyStreams, stream
 from api.v1.views import JobView, V1View
 from jobs.models import Job
 
@@ -35,7 +37,7 @@ class JobEvents(JobView):
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Server-sent events. A stream ends after a while: reconnect with `Last-Event-ID`, as browsers do.
 
-        503 where every stream is taken: then poll the job every few seconds.
+        503 where every stream is taken, 429 where you have too many: then poll the job every few seconds.
         """
         return _open(self.find_job(job_id), request)
 
@@ -59,7 +61,14 @@ class JobsEvents(V1View):
 
 def _open(job: Job | None, request: Request) -> HttpResponseBase:
     try:
-        return stream(job, request.headers.get("Last-Event-ID", ""))
+        return stream(job, request.headers.get("Last-Event-ID", ""), principal(request))
+    except TooManyStreams:
+        raise problems.Refusal(
+            Problem.TOO_MANY_STREAMS,
+            f"At most {settings.LIVE_STREAMS_PER_CLIENT:,} streams of events are open at once for you or your address; "
+            f"ask for the job every {POLL_SECONDS} s instead.",
+            wait=POLL_SECONDS,
+        ) from None
     except NoStreamFree:
         raise problems.Refusal(
             Problem.UNAVAILABLE,

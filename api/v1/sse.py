@@ -1,14 +1,17 @@
 """Server-sent events: a job's changes as they happen.
 
-A stream takes one of the web server's threads, so there are only LIVE_STREAMS of them, and each ends after a while:
-the browser reconnects by itself, with the id of the last event it has received. No database connection is held while
+A stream takes one of the web server's threads, so there are only LIVE_STREAMS of them, LIVE_STREAMS_PER_CLIENT for
+each client, and each ends after a while: the browser reconnects by itself, with the id of the last event it has
+received. No database connection is held while
 a stream waits.
 """
 
 import json
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic
 from typing import Any, Self
 
@@ -34,21 +37,48 @@ STREAM_SECONDS = 50.0
 # How long a browser waits before it reconnects.
 RECONNECT_MILLISECONDS = 1000
 
-_free = threading.BoundedSemaphore(settings.LIVE_STREAMS or 1)
-
 
 class NoStreamFree(Exception):
     """All LIVE_STREAMS are taken; the client polls the job instead."""
 
 
-class _Stream:
-    """The events of one response. Not a generator: one that is never started would never release its semaphore."""
+class TooManyStreams(Exception):
+    """The client has LIVE_STREAMS_PER_CLIENT already; others shall find one free."""
 
-    def __init__(self, job_id: int | None, seen: str) -> None:
-        if not settings.LIVE_STREAMS or not _free.acquire(blocking=False):
-            raise NoStreamFree
+
+class _Places:
+    """How many streams each client has."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: Counter[str] = Counter()
+
+    def take(self, client: str) -> Callable[[], None]:
+        """Returns what gives the place back. Raises TooManyStreams, NoStreamFree."""
+        with self._lock:
+            # In this order: who has many is not told to wait for others.
+            if self._taken[client] >= settings.LIVE_STREAMS_PER_CLIENT:
+                raise TooManyStreams
+            if self._taken.total() >= settings.LIVE_STREAMS:
+                raise NoStreamFree
+            self._taken[client] += 1
+        return partial(self._give_back, client)
+
+    def _give_back(self, client: str) -> None:
+        with self._lock:
+            self._taken[client] -= 1
+            self._taken += Counter()  # keeps only those that have any
+
+
+_places = _Places()
+
+
+class _Stream:
+    """The events of one response. Not a generator: one that is never started would never give its place back."""
+
+    def __init__(self, job_id: int | None, seen: str, client: str) -> None:
         with ExitStack() as resources:
-            resources.callback(_free.release)
+            resources.callback(_places.take(client))
             self._watcher: Watcher = resources.enter_context(listener.watch(job_id))
             self._resources = resources.pop_all()
         self._job_id = job_id
@@ -125,14 +155,15 @@ def status(job: Job) -> dict[str, Any]:
     }
 
 
-def stream(job: Job | None, last_event_id: str) -> HttpResponseBase:
+def stream(job: Job | None, last_event_id: str, client: str) -> HttpResponseBase:
     """The events of a job `with_running`, or of all jobs for None, that the client has not received yet.
 
-    204 for a job whose end the client has received: that tells a browser not to reconnect. Raises NoStreamFree.
+    204 for a job whose end the client has received: that tells a browser not to reconnect. `client` is for whom the
+    stream counts. Raises NoStreamFree and TooManyStreams.
     """
     if job is not None and job.state == JobState.ENDED and last_event_id == job.revision:
         return HttpResponse(status=204)
-    events = _Stream(job.pk if job else None, last_event_id)
+    events = _Stream(job.pk if job else None, last_event_id, client)
     # The request has used a connection so far.
     connection.close()
     # The second header is for proxies that would buffer the events.

@@ -1,7 +1,6 @@
 """The pages in a real browser, on the service over a real socket; both share the test's database."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +9,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
-from api.v1 import sse
 from jobs.engine import base
 from jobs.engine.base import Engine
 from jobs.reporting.notifications import listener
@@ -54,13 +52,13 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(live_server, monkeypatch) -> Iterator[str]:
+def site(live_server, settings) -> Iterator[str]:
     """The service's address. Its streams of events are ended with the test.
 
     There are more of them than in the service: tests leave pages faster than people do, and that a page has been left
     is noticed only seconds later.
     """
-    monkeypatch.setattr(sse, "_free", threading.BoundedSemaphore(STREAMS))
+    settings.LIVE_STREAMS = settings.LIVE_STREAMS_PER_CLIENT = STREAMS
     yield live_server.url
     listener.close()
     wait_for(lambda: not listener.watchers and listener._thread is None)

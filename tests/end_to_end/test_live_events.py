@@ -23,7 +23,11 @@ def deployment(migrated_database, tmp_path_factory) -> Deployment:
 def service(deployment: Deployment):
     """A server with room for two streams; shared by this file's tests, of which the last one stops it."""
     with deployment.service(
-        WEB_THREADS="4", DATABASE_POOL_SIZE="6", GPU_MIN_SECONDS="0.3", GPU_MAX_SECONDS="0.3"
+        WEB_THREADS="4",
+        DATABASE_POOL_SIZE="6",
+        LIVE_STREAMS_PER_CLIENT="2",
+        GPU_MIN_SECONDS="0.3",
+        GPU_MAX_SECONDS="0.3",
     ) as service:
         yield service
 

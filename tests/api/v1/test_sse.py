@@ -2,16 +2,20 @@
 
 import json
 import threading
+from contextlib import closing
 
 import pytest
 from django.conf import settings as project
+from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 
 from api.v1 import sse
-from api.v1.sse import NoStreamFree, stream
+from api.v1.sse import NoStreamFree, TooManyStreams, stream
 from jobs import queue
 from jobs.models import PausedHost
 from jobs.reporting import notifications
+from tests.api.v1.conftest import assert_problem
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
 from tests.waiting import wait_for
 
@@ -32,7 +36,7 @@ class Opened:
     """A response's events, one by one."""
 
     def __init__(self, job, last_event_id=""):
-        self.response = stream(job, last_event_id)
+        self.response = stream(job, last_event_id, "somebody")
         self._chunks = iter(self.response.streaming_content)
         assert next(self._chunks) == b"retry: 1000\n\n"
 
@@ -114,7 +118,7 @@ def test_a_browser_that_has_received_the_end_does_not_reconnect():
     job = submit_job(1)
     finish(job, 1)
     job = look(job)
-    assert stream(job, job.revision).status_code == 204
+    assert stream(job, job.revision, "somebody").status_code == 204
     with Opened(job) as opened:
         assert opened.event()["event"] == "end"
 
@@ -128,9 +132,9 @@ def test_a_stream_of_all_jobs_says_that_something_changed_but_not_what():
 
 def test_the_number_of_streams_is_limited_and_each_is_released(settings):
     job = look(submit_job(1))
-    opened = [stream(job, "") for _ in range(project.LIVE_STREAMS)]
+    opened = [stream(job, "", f"client {number}") for number in range(project.LIVE_STREAMS)]
     with pytest.raises(NoStreamFree):
-        stream(job, "")
+        stream(job, "", "somebody")
     # Never started, as when the client has gone before the first byte.
     opened[0].close()
     with Opened(job) as another:
@@ -142,7 +146,53 @@ def test_the_number_of_streams_is_limited_and_each_is_released(settings):
 def test_there_is_no_stream_where_none_is_allowed(settings):
     settings.LIVE_STREAMS = 0
     with pytest.raises(NoStreamFree):
-        stream(look(submit_job(1)), "")
+        stream(look(submit_job(1)), "", "somebody")
+
+
+def test_no_client_has_more_than_its_share_and_gets_each_back(settings):
+    settings.LIVE_STREAMS_PER_CLIENT = 2
+    job = look(submit_job(1))
+    opened = [stream(job, "", "somebody") for _ in range(2)]
+    with pytest.raises(TooManyStreams):
+        stream(job, "", "somebody")
+    opened.append(stream(job, "", "another"))
+    opened.pop(0).close()
+    opened.append(stream(job, "", "somebody"))
+    for each in opened:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "are_one"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+    ],
+)
+def test_without_a_user_a_client_is_its_address_or_half_of_an_ipv6_one(settings, first, second, are_one):
+    settings.API_OPEN, settings.LIVE_STREAMS_PER_CLIENT = True, 1
+    with closing(Client().get("/api/v1/jobs/events", REMOTE_ADDR=first)):
+        answer = Client().get("/api/v1/jobs/events", REMOTE_ADDR=second)
+        answer.close()
+    if are_one:
+        assert_problem(answer, 429, "too-many-streams")
+        assert answer["Retry-After"] == "5"
+    else:
+        assert answer.status_code == 200
+
+
+def test_a_user_is_one_client_from_any_address_and_others_are_not(settings):
+    settings.LIVE_STREAMS_PER_CLIENT = 1
+    clients = [Client(), Client(), Client()]
+    for client, name in zip(clients, ["ann", "ann", "bob"], strict=True):
+        client.force_login(User.objects.get_or_create(username=name)[0])
+    ann, ann_elsewhere, bob = clients
+    with closing(ann.get("/api/v1/jobs/events")):
+        assert_problem(ann_elsewhere.get("/api/v1/jobs/events", REMOTE_ADDR="192.0.2.7"), 429, "too-many-streams")
+        with closing(bob.get("/api/v1/jobs/events")) as answer:
+            assert answer.status_code == 200
 
 
 def test_a_stream_ends_before_the_server_would_cut_it_off(settings):

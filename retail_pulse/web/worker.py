@@ -1,0 +1,202 @@
+"""gunicorn's threaded worker, which no slow client can bring to a standstill.
+
+A thread takes a connection once the head of a request is there: the main loop reads heads as they arrive, each within
+WEB_HEAD_SECONDS. A body is read by the thread, which gives it up where it falls behind its pace; WEB_REQUEST_SECONDS
+bound the whole. The probes have threads of their own, so that they are answered while all others are
+busy. Connections beyond the number that a worker may hold push out those that have waited longest for a head.
+"""
+
+import errno
+import logging
+import resource
+import selectors
+import socket
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
+from gunicorn.workers.gthread import ThreadWorker
+
+from jobs.imaging.deadline import Watchdog
+from retail_pulse.web.connection import PROBES, PROBES_ON_A_CONNECTION, Connection, Head, Waiting
+from retail_pulse.web.refusals import MAX_REQUEST_LINE, HeadTooSlow, answer, refusal_of
+
+logger = logging.getLogger(__name__)
+
+# How long a connection may stay open for the client to read its last answer (RFC 9112, section 9.6).
+LINGER_SECONDS = 2.0
+# Connections that are always left for others to be accepted.
+SPARE = 16
+# Each connection takes a file, and so do downloads and the database; many systems allow 1,024.
+OPEN_FILES = 16_384
+
+
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # Those that are kept for another request, which nobody pushes out.
+        self.max_keepalived = self.worker_connections // 2
+        self._watchdog = Watchdog(settings.WEB_REQUEST_SECONDS)
+        self._heads = Waiting(settings.WEB_HEAD_SECONDS)
+        self._leaving = Waiting(LINGER_SECONDS)
+        self._handled = threading.local()
+
+    def init_process(self) -> None:
+        _allow_open_files()
+        self._probes = {path: ThreadPoolExecutor(1, thread_name_prefix=path[1:]) for path in PROBES}
+        super().init_process()
+
+    # The main loop
+
+    def accept(self, listener: socket.socket) -> None:
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                if not self._push_out():
+                    time.sleep(0.01)  # the listener stays readable until somebody leaves
+            elif error.errno not in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED):
+                raise
+            return
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, sock, client, listener.getsockname()))
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """A request begins, or may begin: on a new connection, or on a kept one on which something has arrived."""
+        conn.begin()
+        head = conn.read_head()
+        if head is Head.PART:
+            self._heads.add(conn)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read_on, conn))
+        else:
+            self._go_on(conn, head)
+
+    def _read_on(self, conn: Connection, _: socket.socket) -> None:
+        # Another event of the same moment may have ended it.
+        if conn in self._heads and (head := conn.read_head()) is not Head.PART:
+            self._forget(conn, self._heads)
+            self._go_on(conn, head)
+
+    def _go_on(self, conn: Connection, head: Head) -> None:
+        match head:
+            case Head.WHOLE:
+                pool: Any = self._probes[conn.probe] if conn.probe else self.tpool
+                future = pool.submit(self.handle, conn)
+                future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
+            case Head.TOO_LARGE if b"\r\n" in conn.head[: MAX_REQUEST_LINE + 2]:
+                self._refuse(conn, LimitRequestHeaders("the whole head"))
+            case Head.TOO_LARGE:
+                self._refuse(conn, LimitRequestLine(len(conn.head), MAX_REQUEST_LINE))
+            case _:
+                self._close(conn)
+
+    def _refuse(self, conn: Connection, error: Exception) -> None:
+        self.handle_error(None, conn.sock, conn.client, error, conn)
+        self._hang_up(conn)
+
+    def finish_request(self, conn: Connection, future: Future[Any]) -> None:
+        if not future.cancelled() and future.exception() is None and future.result():
+            super().finish_request(conn, future)
+        else:
+            self._hang_up(conn)
+
+    def _hang_up(self, conn: Connection) -> None:
+        """Close for writing now, and for good once the client has, or LINGER_SECONDS later."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._see_off, conn))
+        except (OSError, ValueError):
+            self._close(conn)  # it is closed already
+        else:
+            self._leaving.add(conn)
+
+    def _see_off(self, conn: Connection, _: socket.socket) -> None:
+        if conn in self._leaving and not conn.discard():
+            self._forget(conn, self._leaving)
+            self._close(conn)
+
+    def _forget(self, conn: Connection, waiting: Waiting) -> None:
+        waiting.remove(conn)
+        self.poller.unregister(conn.sock)
+
+    def _close(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        first = min(self._heads.next_end, self._leaving.next_end)
+        super().wait_for_and_dispatch_events(max(0.0, min(timeout, first - time.monotonic())))
+
+    def murder_pending(self) -> None:
+        """gunicorn calls it after every round of events."""
+        for conn in self._heads.expired():
+            self._forget(conn, self._heads)
+            if conn.head:
+                self._refuse(conn, HeadTooSlow())
+            else:
+                self._close(conn)
+        for conn in self._leaving.expired():
+            self._forget(conn, self._leaving)
+            self._close(conn)
+        while self.nr_conns > self.worker_connections - SPARE and self._push_out():
+            pass
+
+    def _push_out(self) -> bool:
+        """Close the connection that has waited longest; False where none only waits."""
+        for waiting in (self._leaving, self._heads):
+            if (conn := waiting.first()) is not None:
+                self._forget(conn, waiting)
+                self._close(conn)
+                return True
+        return False
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """When a worker stops, nobody may wait beyond this moment."""
+        super()._cap_keepalive(deadline)
+        self._heads.end_by(deadline)
+
+    # The threads
+
+    def handle(self, conn: Connection) -> Any:
+        self._handled.conn = conn
+        with self._watchdog.deadline() as deadline:
+            deadline.watch(conn.sock)
+            return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        conn.body.begin()
+        if conn.probe and conn.parser.req_count >= PROBES_ON_A_CONNECTION:
+            req.force_close()
+        is_kept = super().handle_request(req, conn)
+        conn.answered = True
+        conn.head.clear()
+        return is_kept
+
+    def handle_error(
+        self, req: Any, client: socket.socket, addr: Any, exc: Exception, conn: Connection | None = None
+    ) -> None:
+        """Answers a request that never became one, or that failed outside the application."""
+        conn = conn or self._handled.conn
+        if conn.answered:
+            return  # what is wrong lies behind the request, and the connection is closed
+        refusal = refusal_of(exc)
+        if refusal.status == 500:
+            logger.error("request failed", exc_info=exc)
+        else:
+            # Not its text, which repeats what the client sent.
+            extra = {"status": refusal.status, "client": str(addr and addr[0]), "error": type(exc).__name__}
+            logger.warning("request refused", extra=extra)
+        with suppress(OSError):  # the client has gone, or takes nothing
+            client.sendall(answer(bytes(conn.head), refusal))
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
