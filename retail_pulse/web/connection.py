@@ -23,7 +23,7 @@ PROBES_ON_A_CONNECTION = 16
 # A line that ends otherwise is malformed, and the parser says so: nobody need wait for the rest.
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")
 _PROBE = re.compile(rb"(?:\r\n)?(?:GET|HEAD) (%s)/?(?:\?\S*)? HTTP/" % "|".join(PROBES).encode())
-_HAS_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding)[ \t]*:", re.IGNORECASE)
+_HAS_BODY = re.compile(rb"\r\n(?:transfer-encoding:|content-length:[ \t]*+(?!0[ \t]*\r\n))", re.IGNORECASE)
 
 
 class Head(Enum):

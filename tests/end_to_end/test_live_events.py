@@ -25,7 +25,7 @@ def service(deployment: Deployment):
     with deployment.service(
         WEB_THREADS="4",
         DATABASE_POOL_SIZE="6",
-        LIVE_STREAMS_PER_CLIENT="2",
+        LIVE_STREAMS_PER_CLIENT="3",
         GPU_MIN_SECONDS="0.3",
         GPU_MAX_SECONDS="0.3",
     ) as service:
