@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
 from jobs import queue
 from jobs.engine.base import wake_up
+from jobs.engine.faults import is_conflict
 from jobs.models import ImageFilter, ImageResult, Job, JobAction
 from jobs.models.image_result import ImageResultQuerySet
 from jobs.pending_limit import TooManyPending, too_many_pending
@@ -24,6 +25,8 @@ logger = logging.getLogger(__name__)
 Verb = JobAction.Verb
 # An action on many jobs stops after this time and reports how many jobs are left: a browser waits no longer.
 MOST_SECONDS = 20.0
+# How often an action is tried that meets a deadlock. The queue's own moves make none, see `queue/__init__.py`.
+TRIES = 3
 type Person = User | AnonymousUser | None
 
 
@@ -80,13 +83,16 @@ def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, o
     """
     image_filter = image_filter or ImageFilter()
     _refuse_too_many(job_id, image_filter, only_retryable=only_retryable)
-    with transaction.atomic():
+
+    def move() -> Retried:
         retried = queue.retry(job_id, image_filter, only_retryable=only_retryable)
         if retried.reopened:
             # The key is stored and shown by the API: it stays what the rows of earlier releases have.
             parameters = {**image_filter.parts, **({"only_promising": True} if only_retryable else {})}
             _note(job_id, Verb.RETRY, by, retried.reopened, parameters)
-    return retried
+        return retried
+
+    return _in_transaction(move)
 
 
 def _refuse_too_many(job_id: int, image_filter: ImageFilter, *, only_retryable: bool) -> None:
@@ -190,10 +196,25 @@ ACTIONS = {action.verb.value: action for action in (PAUSE, RESUME, CANCEL, RETRY
 
 
 def _perform(job_id: int, verb: JobAction.Verb, by: Person, move: Callable[[], int], **parameters: object) -> int:
-    with transaction.atomic():
+    def act() -> int:
         images = move()
         _note(job_id, verb, by, images, parameters)
-    return images
+        return images
+
+    return _in_transaction(act)
+
+
+def _in_transaction[Result](act: Callable[[], Result]) -> Result:
+    """Act in a transaction; again where the database has broken it off for another's sake."""
+    for left in reversed(range(TRIES)):
+        try:
+            with transaction.atomic():
+                return act()
+        except DatabaseError as error:
+            # Within another transaction, that one is broken as well.
+            if not left or not is_conflict(error) or connection.in_atomic_block:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _note(job_id: int, verb: JobAction.Verb, by: Person, images: int, parameters: dict[str, object]) -> None:

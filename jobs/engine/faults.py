@@ -7,6 +7,15 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 TRANSIENT_SQLSTATES = frozenset({"40001", "40P01", "53100", "53200", "55P03", "57014"})
 
 
+# The first two: one of two transactions was broken off for the other's sake, and has done nothing.
+CONFLICT_SQLSTATES = frozenset({"40001", "40P01"})
+
+
+def is_conflict(error: DatabaseError) -> bool:
+    """Whether the same transaction, begun anew, meets no obstacle any more."""
+    return getattr(error.__cause__, "sqlstate", None) in CONFLICT_SQLSTATES
+
+
 def is_transient(error: DatabaseError) -> bool:
     """Whether the same batch may succeed on the same connection a moment later."""
     return getattr(error.__cause__, "sqlstate", None) in TRANSIENT_SQLSTATES

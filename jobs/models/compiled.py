@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connections, models, transaction
 from django.db.models import sql
 
-from jobs.models.expressions import ROW, FromRow, Given
+from jobs.models.expressions import FOUND, ROW, Found, FromRow, Given
 from jobs.models.given_rows import AnyField, AnyRow, GivenRows
 
 # Slices a queryset whose limit comes with every execution: as `limit=`, or from the row of a `SelectForEach`.
@@ -33,8 +33,8 @@ class Statement:
         self.using = using
         # The limit comes last among the parameters: nothing that is written behind it takes any.
         self.sql = text.replace(_LIMIT, "LIMIT %s")
-        self._params = [*params, *[Given("limit")] * text.count(_LIMIT)]
-        self._names = [each.name if isinstance(each, Given) else None for each in self._params]
+        self.params = [*params, *[Given("limit")] * text.count(_LIMIT)]
+        self._names = [each.name if isinstance(each, Given) else None for each in self.params]
         self._converters = converters
 
     @classmethod
@@ -47,7 +47,7 @@ class Statement:
 
     def bound(self, given: Mapping[str, Any]) -> list[Any]:
         """The parameters with the values given."""
-        return [each if name is None else given[name] for each, name in zip(self._params, self._names, strict=True)]
+        return [each if name is None else given[name] for each, name in zip(self.params, self._names, strict=True)]
 
     def execute(self, given: Mapping[str, Any]) -> tuple[int, list[tuple[Any, ...]]]:
         """How many rows it met, and those that it answers with."""
@@ -109,11 +109,15 @@ class SelectForEach:
         self._rows = GivenRows(holds)
 
     def __call__(self, rows: Iterable[AnyRow], **given: Any) -> list[tuple[Any, ...]]:
-        holding = self._rows.as_parameter(rows, connections[self.statement.using])
+        holding = self.holding(rows)
         if holding is None:
             return []
         _, found = self.statement.execute({**given, ROW: holding})
         return found
+
+    def holding(self, rows: Iterable[AnyRow]) -> str | None:
+        """The rows in one parameter; None where there are none."""
+        return self._rows.as_parameter(rows, connections[self.statement.using])
 
     @cached_property
     def statement(self) -> Statement:
@@ -128,6 +132,40 @@ class SelectForEach:
             [Given(ROW), *params],
             queryset.db,
             compiler.get_converters([column for column, *_ in compiler.select]),
+        )
+
+
+class UpdateForEach:
+    """Updates alike what a `SelectForEach` of primary keys finds, and returns a field of each row updated.
+
+    It is looked for once, and before anything is updated: within an UPDATE, the planner may look for "the next one"
+    again and again, and so update all.
+    """
+
+    def __init__(self, select: SelectForEach, model: type[models.Model], returning: str, **values: Any) -> None:
+        self._select = select
+        self._model = model
+        self._returning = returning
+        self._values = values
+
+    def __call__(self, rows: Iterable[AnyRow], **given: Any) -> list[Any]:
+        holding = self._select.holding(rows)
+        if holding is None:
+            return []
+        _, found = self.statement.execute({**given, ROW: holding})
+        return [value for (value,) in found]
+
+    @cached_property
+    def statement(self) -> Statement:
+        select = self._select.statement
+        update = Update(lambda: self._model._default_manager.filter(pk__any=Found()), **self._values).statement
+        column: Any = self._model._meta.get_field(self._returning)
+        quote = connections[select.using].ops.quote_name
+        return Statement(
+            f"WITH {quote(FOUND)} AS MATERIALIZED ({select.sql}) {update.sql} RETURNING {quote(column.column)}",
+            [*select.params, *update.params],
+            select.using,
+            {},
         )
 
 

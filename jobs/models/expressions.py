@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models import BooleanField, DateTimeField, DurationField, Expression, Field, Func, Lookup
+from django.db.models import Aggregate, BooleanField, DateTimeField, DurationField, Expression, Field, Func, Lookup
 
 # The name under which a statement knows the rows that were given to it.
 ROW = "row"
+# The name of what a statement has looked for first.
+FOUND = "found"
 
 
 @Field.register_lookup
@@ -35,6 +37,14 @@ class Given(Expression):
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         return "%s", (self,)
+
+
+class Found(Expression):
+    """The primary keys that a statement has looked for first, see `UpdateForEach`."""
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        # As an array, so that each is looked up by its index, however many rows the planner expects here.
+        return f"ARRAY(SELECT * FROM {connection.ops.quote_name(FOUND)})", ()  # noqa: S608 - a constant
 
 
 class FromRow(Expression):
@@ -72,6 +82,23 @@ class Behind(Func):
         sides = parts[: len(parts) // 2], parts[len(parts) // 2 :]
         left, right = (", ".join(sql for sql, _ in side) for side in sides)
         return f"({left}) > ({right})", tuple(value for _, params in parts for value in params)
+
+
+class First(Aggregate):
+    """The value of the first row of a group, in the order of `order_by`."""
+
+    function = "array_agg"
+    template = "(%(function)s(%(expressions)s %(order_by)s))[1]"
+    allow_order_by = True
+
+
+class Notify(Func):
+    """Sends a value to everybody who listens on a channel; heard after the commit."""
+
+    function = "pg_notify"
+    template = "%(function)s('%(channel)s', %(expressions)s::text)"
+    arity = 1
+    output_field = BooleanField()
 
 
 class ClockTimestamp(Func):

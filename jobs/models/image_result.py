@@ -225,6 +225,9 @@ class ImageResult(models.Model):
             ),
             models.Index(fields=["claimed_by", "id"], condition=Q(state=ImageState.RUNNING), name="image_running"),
             models.Index(fields=["job"], condition=Q(state=ImageState.RUNNING), name="image_running_of_job"),
+            # What a store goes on with under `stop_store`. Its condition has no column that the others lack, so that no
+            # update is dearer by it but that of a held image.
+            models.Index(fields=["visit", "id"], condition=Q(state=ImageState.PENDING, held=True), name="image_held"),
             # The recent throughput of the service, and of a job.
             models.Index(
                 fields=["finished_at"],

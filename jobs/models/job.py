@@ -49,9 +49,9 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
         annotation = {"running": Coalesce(Subquery(counted), 0)}
         return self.annotate(**annotation)
 
-    def locked(self) -> JobQuerySet:
-        """These jobs, locked in the order of their ids, after whatever images of theirs are locked."""
-        return self.order_by("pk").select_for_update(no_key=True)
+    def locked(self, *, skip_locked: bool = False) -> JobQuerySet:
+        """These jobs, locked in the order of their ids, before any image of theirs is."""
+        return self.order_by("pk").select_for_update(no_key=True, skip_locked=skip_locked)
 
     def in_state(self, state: JobState) -> JobQuerySet:
         """Jobs whose `Job.state` is this; only for jobs `with_running`."""

@@ -19,15 +19,6 @@ class LocksMixin:
         locking.query = locking.query.chain(_KeyShareQuery)
         return locking  # type: ignore[no-any-return]
 
-    def lock_all(self) -> int:
-        """Lock the rows of this `select_for_update`, in its order, without fetching any; returns how many."""
-        queryset: Any = self
-        text, params = queryset.values("pk").query.get_compiler(queryset.db).as_sql()
-        with connections[queryset.db].cursor() as cursor:
-            cursor.execute(f"WITH locked AS ({text}) SELECT count(*) FROM locked", params)  # noqa: S608 - from the ORM
-            count: int = cursor.fetchone()[0]
-        return count
-
 
 class _KeyShareQuery(sql.Query):
     def get_compiler(self, using: Any = None, connection: Any = None, elide_empty: bool = True) -> Any:

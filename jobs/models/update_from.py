@@ -23,7 +23,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist, FieldError, FullResultSet
 from django.db import connections, models
-from django.db.models import sql
+from django.db.models import Func, sql
 from django.db.models.options import Options
 from django.db.models.sql.compiler import SQLUpdateCompiler
 from django.db.models.sql.where import WhereNode
@@ -34,11 +34,11 @@ from jobs.models.given_rows import AnyField, AnyRow, GivenRows
 
 
 class UpdateFromQuery(sql.UpdateQuery):
-    """An UPDATE from rows, which hold `row_fields`; `match` and `returning` are names of the model's fields."""
+    """An UPDATE from rows, which hold `row_fields`; `match` are names of the model's fields."""
 
     row_fields: dict[str, AnyField]
     match: Sequence[str]
-    returning: Sequence[str]
+    returning: Sequence[Any]
 
     def get_compiler(self, using: Any = None, connection: Any = None, elide_empty: bool = True) -> Any:
         return _UpdateFromCompiler(self, connection or connections[using], using, elide_empty)
@@ -61,14 +61,15 @@ class _UpdateFromCompiler(SQLUpdateCompiler):
         where = [f"{self.quote_name(ROW)}.{self.quote_name(name)} = {self._column(name)}" for name in self.query.match]
         condition, condition_params = self._compile_where(conditions)
         statement = f"{update} FROM {rows} WHERE {' AND '.join([*where, *condition])}"
-        if self.query.returning:
-            statement += f" RETURNING {', '.join(map(self._column, self.query.returning))}"
-        return statement, (*params, Given(ROW), *condition_params)
+        returned = [self.compile(each) for each in self.query.returning]
+        if returned:
+            statement += f" RETURNING {', '.join(text for text, _ in returned)}"
+        returned_params = [param for _, params_of_one in returned for param in params_of_one]
+        return statement, (*params, Given(ROW), *condition_params, *returned_params)
 
     @property
-    def returned_columns(self) -> list[Any]:
-        meta = self.query.get_meta()
-        return [_field(meta, name).get_col(meta.db_table) for name in self.query.returning]
+    def returned_columns(self) -> Sequence[Any]:
+        return self.query.returning
 
     def _column(self, name: str) -> str:
         meta = self.query.get_meta()
@@ -94,7 +95,7 @@ class UpdateFrom:
         fields: Sequence[str],
         match: Sequence[str] = ("id",),
         also: Mapping[str, AnyField] | None = None,
-        returning: Sequence[str] = (),
+        returning: Sequence[str | Func] = (),
         **expressions: Any,
     ) -> None:
         self._build = build
@@ -110,7 +111,7 @@ class UpdateFrom:
         return count
 
     def returned(self, rows: Iterable[AnyRow], **given: Any) -> list[tuple[Any, ...]]:
-        """The fields `returning` of every row that was updated, in no order."""
+        """The fields and expressions `returning` of every row that was updated, in no order."""
         _, found = self._execute(rows, given)
         return found
 
@@ -132,9 +133,13 @@ class UpdateFrom:
             raise FieldError("Rows must name a field that they are matched by.")
         held = {name: _field(meta, name) for name in (*self._match, *self._fields)} | dict(self._also)
         query: Any = queryset.query.chain(UpdateFromQuery)
-        query.row_fields, query.match, query.returning = held, self._match, self._returning
-        for name in (*self._expressions, *self._returning):
+        query.row_fields, query.match = held, self._match
+        for name in self._expressions:
             _field(meta, name)
+        query.returning = [
+            _field(meta, each).get_col(meta.db_table) if isinstance(each, str) else each.resolve_expression(query)
+            for each in self._returning
+        ]
         query.add_update_values({name: FromRow(name) for name in self._fields} | self._expressions)
         query.clear_select_clause()
         query.clear_ordering(force=True)

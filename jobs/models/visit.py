@@ -33,6 +33,7 @@ class Visit(models.Model):
         indexes = [
             models.Index(fields=["store_id", "visited_at"], name="visit_store_time"),
             models.Index(fields=["visited_at"], name="visit_time"),
+            models.Index(fields=["job", "store_id", "id"], name="visit_of_job_by_store"),
         ]
 
     def __str__(self) -> str:

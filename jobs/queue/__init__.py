@@ -18,7 +18,10 @@ they become SQL, and how what every image passes through is compiled only once, 
     ready_rows.py    the statements that find and lock them
     hosts.py         paused hosts, as all processes share them
 
-Locks are taken in the same order everywhere: worker row, images by id, jobs by id.
+Locks are taken in one order, so that no two of these wait for one another in a circle: the worker's row, then jobs by
+id, then images by id. Whoever moves an image out of running, held or final locks its job first, and so has all images
+of the job that are not ready or waiting to itself. Only what makes ready images running (claim) or waiting ones ready
+(promote) goes without the job: it skips what is locked, and once it holds an image it waits for nothing.
 """
 
 from jobs.models.server import database_now

@@ -1,28 +1,33 @@
 """What a move leads to: the counters and the status of its job, and the images that depend on it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Case, F, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact, GreaterThan, LessThan
 
 from jobs.errors import Canceled, ImageError, Skipped
 from jobs.models import ImageResult, Job, Visit
-from jobs.models.compiled import Select
-from jobs.models.expressions import ClockTimestamp, FromRow, Given
+from jobs.models.compiled import Select, SelectForEach, UpdateForEach
+from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given, Notify
 from jobs.models.server import notify
-from jobs.models.store_errors import store_errors
+from jobs.models.store_errors import write_store_errors
 from jobs.models.update_from import UpdateFrom
 from jobs.states import ImageState, JobStatus, OnError
 
 # The channel on which the ids of jobs are announced whose counters or state have moved; a hint, like every NOTIFY here.
 JOBS_CHANNEL = "retail_pulse_jobs"
-# A notification holds 8,000 bytes; an id has 19 digits at most.
-_IDS_AT_A_TIME = 390
 
-_lock_jobs = Select(lambda: Job.objects.filter(pk__any=Given("ids")).locked().values_list("pk"))
+
+def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
+    jobs = Job.objects.filter(pk__any=Given("ids")).locked(skip_locked=skip_locked)
+    return jobs.values_list("pk", "on_error", "priority", "paused_at", "canceled_at")
+
+
+_lock_jobs = Select(lambda: _locked(skip_locked=False))
+_lock_free_jobs = Select(lambda: _locked(skip_locked=True))
 _failed = F("failed") + FromRow("failed")
 _finished = F("completed") + FromRow("completed") + _failed
 # Counts on; a job whose images are all final gets its final status.
@@ -39,41 +44,57 @@ _count = UpdateFrom(
         default=Value(JobStatus.COMPLETED),
     ),
     finished_at=Case(When(Exact(_finished, F("total")), then=ClockTimestamp())),
-    returning=["id", "status"],
+    returning=["id", "status", Notify("id", channel=JOBS_CHANNEL)],
 )
 
 
-class Row(NamedTuple):
-    """A locked row of a running image, as far as its move needs it."""
+class JobRow(NamedTuple):
+    """A locked row of a job, as far as the moves of its images need it."""
+
+    id: int
+    on_error: str
+    priority: int
+    is_paused: bool
+    is_canceled: bool
+
+
+class Moved(NamedTuple):
+    """An image of a locked job, and what has become of it; `is_canceled` where that is why it failed."""
 
     id: int
     job_id: int
-    claim_no: int
-    crashes: int
-    on_error: str
+    visit_id: int
+    state: ImageState
+    is_canceled: bool = False
 
 
-def announce(job_ids: Sequence[int]) -> None:
-    """Notify those who watch that these jobs have moved; heard after the commit."""
-    for start in range(0, len(job_ids), _IDS_AT_A_TIME):
-        ids = ",".join(str(job_id) for job_id in job_ids[start : start + _IDS_AT_A_TIME])
-        notify(JOBS_CHANNEL, ids)
+def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int, JobRow]:
+    """The jobs by id, locked in the order of their ids: before any of their images is, see the package's docstring."""
+    lock = _lock_free_jobs if skip_locked else _lock_jobs
+    rows = lock(ids=sorted(set(job_ids)))
+    return {
+        job_id: JobRow(job_id, on_error, priority, paused_at is not None, canceled_at is not None)
+        for job_id, on_error, priority, paused_at, canceled_at in rows
+    }
 
 
-def complete(rows: Sequence[Row], states: Sequence[ImageState], canceled: Iterable[Row] = ()) -> list[int]:
-    """Move the counters of the jobs by what became of these rows, and finish jobs whose images are all final.
+def announce(job_id: int) -> None:
+    """Notify those who watch that this job has moved; heard after the commit."""
+    notify(JOBS_CHANNEL, str(job_id))
 
-    `canceled` are those of them that became pending, and final by `apply_pending`. Returns the ids of the jobs
-    finished. The caller holds the rows' locks and has written the states.
+
+def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> list[int]:
+    """Move the counters of the jobs by what became of these images, and finish jobs whose images are all final.
+
+    Returns the ids of the jobs finished. The caller holds the jobs' locks and has written the states.
     """
-    completed = [row for row, state in zip(rows, states, strict=True) if state == ImageState.COMPLETED]
-    failed = [row for row, state in zip(rows, states, strict=True) if state == ImageState.FAILED]
-    completed_of = Counter(row.job_id for row in completed)
-    failed_of = Counter(row.job_id for row in failed)
-    failed_of.update(_advance_stores(completed, failed))
-    canceled_of = Counter(row.job_id for row in canceled)
-    failed_of.update(canceled_of)
-    counts = [
+    if not moved:
+        return []
+    completed_of = Counter(each.job_id for each in moved if each.state == ImageState.COMPLETED)
+    failed_of = Counter(each.job_id for each in moved if each.state == ImageState.FAILED)
+    failed_of.update(_advance_stores(jobs, moved))
+    canceled_of = Counter(each.job_id for each in moved if each.is_canceled)
+    counted = _count.returned(
         {
             "id": job_id,
             "completed": completed_of[job_id],
@@ -81,57 +102,52 @@ def complete(rows: Sequence[Row], states: Sequence[ImageState], canceled: Iterab
             "canceled": canceled_of[job_id],
         }
         # Those whose images wait for another attempt have started, too.
-        for job_id in {row.job_id for row in rows}
-    ]
-    if not counts:
-        return []
-    # In the order of their ids, as all do who lock several jobs.
-    _lock_jobs(ids=[count["id"] for count in counts])
-    moved = _count.returned(counts)
-    finished = [(job_id, status) for job_id, status in moved if status != JobStatus.ONGOING]
-    for job_id, status in finished:
-        if status == JobStatus.FAILED:
-            Job.objects.filter(pk=job_id).update(store_errors=store_errors(job_id))
-    announce([job_id for job_id, _ in moved])
-    return [job_id for job_id, _ in finished]
+        for job_id in {each.job_id for each in moved}
+    )
+    write_store_errors([job_id for job_id, status, _ in counted if status == JobStatus.FAILED])
+    return [job_id for job_id, status, _ in counted if status != JobStatus.ONGOING]
 
 
-def apply_pending(rows: Sequence[Row]) -> list[Row]:
-    """Apply a pause or cancel that came meanwhile to rows that have just become pending again.
+def apply_pending(jobs: Mapping[int, JobRow], again: Sequence[Moved]) -> list[Moved]:
+    """Apply the pauses and cancels of these locked jobs to images that have just become pending again.
 
     Those of paused jobs are held. Those of canceled jobs are final and returned, for the caller to `complete`.
-    The jobs are read only now that the rows are locked: a pause or cancel locks the job's images first, so it has
-    either committed, or waits for us and will find these rows pending.
     """
-    if not rows:
-        return []
-    jobs = Job.objects.filter(Q(paused_at__isnull=False) | Q(canceled_at__isnull=False))
-    pending = dict(jobs.filter(pk__in={row.job_id for row in rows}).values_list("pk", "canceled_at"))
-    paused = [row.id for row in rows if row.job_id in pending and pending[row.job_id] is None]
-    canceled = [row for row in rows if pending.get(row.job_id) is not None]
-    if paused:
-        ImageResult.objects.filter(id__any=paused).update(held=True)
+    canceled = [
+        each._replace(state=ImageState.FAILED, is_canceled=True) for each in again if jobs[each.job_id].is_canceled
+    ]
+    held = [each.id for each in again if jobs[each.job_id].is_paused and not jobs[each.job_id].is_canceled]
+    if held:
+        ImageResult.objects.filter(id__any=held).update(held=True)
     if canceled:
-        fail_unfetched(ImageResult.objects.filter(id__any=[row.id for row in canceled]), Canceled)
+        fail_unfetched(ImageResult.objects.filter(id__any=[each.id for each in canceled]), Canceled)
     return canceled
 
 
+def unfetched(error: type[ImageError]) -> dict[str, Any]:
+    """The fields of pending images from now on that are final without having been fetched."""
+    return {
+        "state": ImageState.FAILED,
+        "held": False,
+        "run_after": None,
+        "waits_for": "",
+        "error_code": error.code,
+        "error_message": error.sentence,
+        "finished_at": Now(),
+    }
+
+
 def fail_unfetched(pending: QuerySet[ImageResult], error: type[ImageError]) -> int:
-    """Make pending images final that will not be fetched; returns how many. The caller holds their locks and counts."""
-    return pending.update(
-        state=ImageState.FAILED,
-        held=False,
-        run_after=None,
-        waits_for="",
-        error_code=error.code,
-        error_message=error.sentence,
-        finished_at=Now(),
-    )
+    """Make pending images final that will not be fetched; returns how many. The caller holds their jobs, and counts."""
+    return pending.update(**unfetched(error))
 
 
-def hold_all_but_first(rows: Iterable[tuple[int, Any]]) -> None:
-    """Hold every image of a store but its first; `rows` are (image id, store id) in id order."""
-    seen: set[str] = set()
+def hold_all_but_first(rows: Iterable[tuple[int, Any]], begun: Collection[Any] = ()) -> None:
+    """Hold every image of a store but its first, and that one too where the store is among `begun`.
+
+    `rows` are (image id, store id) in the order in which they are to go.
+    """
+    seen = set(begun)
     later = []
     for image_id, store_id in rows:
         if store_id in seen:
@@ -140,24 +156,52 @@ def hold_all_but_first(rows: Iterable[tuple[int, Any]]) -> None:
     ImageResult.objects.pending().filter(id__any=later).update(held=True)
 
 
-def _advance_stores(completed: Iterable[Row], failed: Iterable[Row]) -> Counter[int]:
+def _next_of_store(row: Mapping[str, FromRow]) -> QuerySet[Any, Any]:
+    """The store's next image that is held: from the visit of the row's image on, else (after a retry) the first one.
+
+    Each visit is asked for its first one, and the first visit that has one ends the search. Written so that only
+    the two indexes made for it give these orders: for `visit = 7 ORDER BY id` the planner likes to go through the ids.
+    """
+    of_visit = ImageResult.objects.held().filter(visit_id__gte=OuterRef("pk"), visit_id__lte=OuterRef("pk"))
+    first_held = of_visit.order_by("visit_id", "id").values("pk")[:1]
+
+    def from_visit(visit_id: Any) -> Subquery:
+        visits = Visit.objects.filter(
+            Behind("store_id", "pk", OuterRef("store_id"), visit_id - 1),
+            job_id=OuterRef("job_id"),
+            store_id__lte=OuterRef("store_id"),
+        )
+        having = visits.annotate(held=Subquery(first_held)).filter(held__isnull=False)
+        return Subquery(having.order_by("store_id", "pk").values("held")[:1])
+
+    found = Coalesce(from_visit(OuterRef("pk")), from_visit(Value(1)))
+    return Visit.objects.filter(pk=row["visit_id"]).values_list(found)[:1]
+
+
+def _rest_of_store(row: Mapping[str, FromRow]) -> QuerySet[Any, Any]:
+    """The store's images in the job that are held."""
+    store = Visit.objects.filter(pk=row["visit_id"]).values("store_id")[:1]
+    visits = Visit.objects.filter(job_id=row["job_id"], store_id=Subquery(store))
+    return ImageResult.objects.held().filter(visit__in=visits).values_list("pk")
+
+
+_OF_STORE = {"visit_id": Visit._meta.pk, "job_id": Job._meta.pk}
+_release_next = UpdateForEach(SelectForEach(_next_of_store, **_OF_STORE), ImageResult, returning="job", held=False)
+_skip_rest = UpdateForEach(
+    SelectForEach(_rest_of_store, **_OF_STORE), ImageResult, returning="job", **unfetched(Skipped)
+)
+
+
+def _advance_stores(jobs: Mapping[int, JobRow], moved: Iterable[Moved]) -> Counter[int]:
     """Under `stop_store`: release a store's next image, or skip the rest of them. Returns skips by job."""
-    skipped: Counter[int] = Counter()
-    for row in completed:
-        if row.on_error == OnError.STOP_STORE:
-            rest = _rest_of_store(row).filter(job__paused_at=None).select_for_update(of=("self",), no_key=True)
-            # Read first: within the UPDATE the planner may look for "the next one" again and again, and release all.
-            ImageResult.objects.filter(pk__in=list(rest.values_list("pk", flat=True)[:1])).update(held=False)
-    for row in failed:
-        if row.on_error == OnError.STOP_STORE:
-            left = list(_rest_of_store(row).select_for_update(no_key=True).values_list("pk", flat=True))
-            fail_unfetched(ImageResult.objects.filter(pk__any=left), Skipped)
-            skipped[row.job_id] += len(left)
-    return skipped
+    one_by_one = [each for each in moved if jobs[each.job_id].on_error == OnError.STOP_STORE]
 
+    def rows(state: ImageState) -> Iterator[dict[str, int]]:
+        return (
+            {"visit_id": each.visit_id, "job_id": each.job_id}
+            for each in one_by_one
+            if each.state == state and not each.is_canceled
+        )
 
-def _rest_of_store(row: Row) -> QuerySet[ImageResult]:
-    """The store's images in the job that are still held, in their order."""
-    store = Visit.objects.filter(images=row.id).values("store_id")[:1]
-    visits = Visit.objects.filter(job_id=row.job_id, store_id=Subquery(store))
-    return ImageResult.objects.held().filter(visit__in=visits).order_by("id")
+    _release_next(row for row in rows(ImageState.COMPLETED) if not jobs[row["job_id"]].is_paused)
+    return Counter(_skip_rest(rows(ImageState.FAILED)))

@@ -1,18 +1,19 @@
 """What people do to a job after its submission: retry, cancel, pause, resume, prioritize.
 
-Each locks the job's unfinished images first, then the job; so what an engine does to one of them meanwhile either has
-been written before, or is written afterwards with the pause or cancel applied, see `completion.apply_pending`.
+Each locks the job first, and so do engines for all but a claim; so what an engine does to one of its images meanwhile
+either has been written before, or is written afterwards with the pause or cancel applied. An image that is claimed at
+this moment counts as in flight.
 """
 
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F, Min, OuterRef, QuerySet, Subquery, Value
+from django.db.models import F, Min, QuerySet, Value
 from django.db.models.functions import Extract, Now
 
 from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
-from jobs.models.store_errors import store_errors
+from jobs.models.store_errors import write_store_errors
 from jobs.queue.completion import announce, fail_unfetched, hold_all_but_first
 from jobs.queue.rank import SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
@@ -38,8 +39,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
     their old order; in a paused job they are held. Raises Job.DoesNotExist.
     """
     with transaction.atomic():
-        if not Job.objects.filter(pk=job_id).exists():
-            raise Job.DoesNotExist
+        job = Job.objects.locked().get(pk=job_id)
         failed = ImageResult.objects.failed().filter(job_id=job_id).matching(image_filter or ImageFilter())
         wanted = failed.retryable() if only_retryable else failed
         rows = list(
@@ -49,12 +49,13 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
         )
         reopened = ImageResult.objects.filter(id__any=[pk for pk, _, _ in rows])
         first_rank = reopened.aggregate(first=Min("rank"))["first"]
-        # The job is not locked yet; a priority that changes at this moment is the next retry's.
-        priority = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("priority"))
+        # Under `stop_store`: those that have an image on its way, which ends before another one begins.
+        unfinished = ImageResult.objects.filter(job_id=job_id).unfinished().filter(held=False)
+        begun = set(unfinished.values_list("visit__store_id", flat=True)) if job.on_error == OnError.STOP_STORE else ()
         reopened.update(
             state=ImageState.PENDING,
             generation=F("generation") + 1,
-            rank=Extract(Now(), "epoch") + F("rank") - Value(first_rank) - priority * Value(SECONDS_PER_PRIORITY),
+            rank=Extract(Now(), "epoch") + F("rank") - Value((first_rank or 0) + job.priority * SECONDS_PER_PRIORITY),
             attempts=0,
             crashes=0,
             run_after=None,
@@ -69,12 +70,11 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             gpu_ms=None,
             finished_at=None,
         )
-        job = Job.objects.locked().get(pk=job_id)
         if rows:
             if job.paused_at is not None:
                 reopened.update(held=True)
             elif job.on_error == OnError.STOP_STORE:
-                hold_all_but_first((pk, store_id) for pk, store_id, _ in rows)
+                hold_all_but_first(((pk, store_id) for pk, store_id, _ in rows), begun)
             job.failed -= len(rows)
             job.canceled -= sum(code == Canceled.code for _, _, code in rows)
             job.status = JobStatus.ONGOING
@@ -82,7 +82,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             job.finished_at = None
             job.store_errors = []
             job.save(update_fields=["failed", "canceled", "status", "canceled_at", "finished_at", "store_errors"])
-            announce([job_id])
+            announce(job_id)
         still_unknown = failed.of_unknown_stores().count()
     return Retried(len(rows), still_unknown)
 
@@ -103,8 +103,8 @@ def cancel(job_id: int) -> int:
             job.status, job.finished_at = JobStatus.FAILED, Now()
         job.save(update_fields=["failed", "canceled", "canceled_at", "paused_at", "status", "finished_at"])
         if job.status == JobStatus.FAILED:
-            Job.objects.filter(pk=job_id).update(store_errors=store_errors(job_id))
-        announce([job_id])
+            write_store_errors([job_id])
+        announce(job_id)
     return canceled
 
 
@@ -119,7 +119,7 @@ def pause(job_id: int) -> int:
         if job.paused_at is None:
             job.paused_at = Now()
             job.save(update_fields=["paused_at"])
-            announce([job_id])
+            announce(job_id)
     return held
 
 
@@ -141,11 +141,12 @@ def resume(job_id: int) -> int:
             waits_since=F("waits_since") + paused_for,
         )
         if job.on_error == OnError.STOP_STORE:
-            images = ImageResult.objects.filter(job_id=job_id)
-            hold_all_but_first(images.unfinished().order_by("id").values_list("id", "visit__store_id"))
+            # The one in flight first ("running" comes after "pending"): after a retry it need not be the store's first.
+            images = ImageResult.objects.filter(job_id=job_id).unfinished().order_by("-state", "id")
+            hold_all_but_first(images.values_list("id", "visit__store_id"))
         job.paused_at = None
         job.save(update_fields=["paused_at"])
-        announce([job_id])
+        announce(job_id)
         return pending.filter(held=False).count()
 
 
@@ -161,15 +162,12 @@ def prioritize(job_id: int, priority: int) -> int:
         moved = unfinished.update(rank=F("rank") + Value(hours * SECONDS_PER_PRIORITY)) if hours else 0
         job.priority = priority
         job.save(update_fields=["priority"])
-        announce([job_id])
+        announce(job_id)
     return moved
 
 
 def _lock(job_id: int, verb: str) -> tuple[QuerySet[ImageResult], Job]:
-    """The job's pending images and the job, both locked, and its images in flight as well."""
-    if not Job.objects.filter(pk=job_id).exists():
-        raise Job.DoesNotExist
-    ImageResult.objects.filter(job_id=job_id).unfinished().locked().lock_all()
+    """The job's pending images, and the job, locked."""
     job = Job.objects.locked().get(pk=job_id)
     if job.status != JobStatus.ONGOING:
         raise NotPossible(f"Job {job_id} has ended; there is nothing to {verb}.")

@@ -5,18 +5,36 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.errors import ImageError
+from jobs.errors import Canceled, ImageError
 from jobs.imaging.types import Outcome
 from jobs.models import FailedAttempt
 from jobs.queue.backoff import full_jitter
+from jobs.queue.completion import JobRow
 from jobs.states import ImageState
 
 # How long an image waits whose host was busy.
 HOST_BUSY_SECONDS = 0.5, 1.5
 
 
-def transition(outcome: Outcome) -> dict[str, Any]:
-    """The image's fields from now on, and `wait`, the seconds until another attempt; None where none has to pass."""
+def transition(outcome: Outcome, job: JobRow) -> dict[str, Any]:
+    """The image's fields from now on, and besides:
+
+    `wait`, the seconds until another attempt; None where none has to pass.
+    `refused_at`, its job's priority where its host refused it at no cost; else None.
+    A pause or cancel that came meanwhile is applied to what would be pending again.
+    """
+    columns = _by_outcome(outcome)
+    if columns["state"] != ImageState.PENDING:
+        return columns
+    if job.is_canceled:
+        gone = {"state": ImageState.FAILED, "error_code": Canceled.code, "error_message": Canceled.sentence}
+        return {**columns, **gone, "wait": None}
+    if is_refused(outcome):
+        columns |= {"waits_for": lane_of(outcome), "refused_at": job.priority}
+    return {**columns, "held": job.is_paused}
+
+
+def _by_outcome(outcome: Outcome) -> dict[str, Any]:
     seen, error, measurement = outcome.evidence, outcome.error, outcome.measurement
     columns: dict[str, Any] = {
         "id": outcome.claim.image_id,
@@ -28,6 +46,9 @@ def transition(outcome: Outcome) -> dict[str, Any]:
         "perimeter": None,
         "gpu_result": None,
         "wait": None,
+        "held": False,
+        "waits_for": "",
+        "refused_at": None,
         "bytes": seen.bytes,
         "fetch_ms": seen.fetch_ms,
         "measure_ms": seen.measure_ms,

@@ -1,32 +1,32 @@
 """What engines do with image rows: claim them, and write, hand back, rescue or promote what was claimed."""
 
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Exists, F, FloatField, OuterRef, Subquery, Value, When
+from django.db.models import Case, Exists, F, FloatField, OuterRef, SmallIntegerField, Value, When
 from django.db.models.functions import Coalesce, Extract, Greatest, Now
-from django.db.models.lookups import Exact
+from django.db.models.lookups import Exact, IsNull
 
 from jobs import failpoints
-from jobs.errors import CrashLoop
+from jobs.errors import Canceled, CrashLoop
 from jobs.imaging.host_limits import NoLimits
 from jobs.imaging.types import Claim, Outcome
-from jobs.models import FailedAttempt, ImageResult, Job, Worker
+from jobs.models import FailedAttempt, ImageResult, Worker
 from jobs.models.compiled import Select, Update
 from jobs.models.expressions import ClockTimestamp, FromRow, Given, Seconds
 from jobs.models.update_from import UpdateFrom
 from jobs.queue.choice import Choice
-from jobs.queue.completion import Row, apply_pending, complete
+from jobs.queue.completion import Moved, apply_pending, complete, lock_jobs
 from jobs.queue.hosts import take_probes
 from jobs.queue.lanes import Lanes
 from jobs.queue.quarantine import batch_size
 from jobs.queue.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
 from jobs.queue.ready_rows import Look, look_into
-from jobs.queue.transitions import failed_attempt, is_refused, lane_of, transition
+from jobs.queue.transitions import failed_attempt, transition
 from jobs.states import ImageState
 
 # The row that a rescue deletes; the heartbeat updates it meanwhile.
@@ -44,35 +44,40 @@ _lock_held = Select(
         ImageResult.objects.held_by(Given("worker_id"))
         .filter(id__any=Given("ids"))
         .locked()
-        .values_list("id", "job_id", "claim_no", "crashes", "job__on_error")
+        .values_list("id", "job_id", "visit_id", "claim_no")
     )
 )
 _is_pending_again = Exact(FromRow("state"), Value(ImageState.PENDING))
-# What images become that are locked and ours, see `transitions.py`. Matched by what only the primary key can find:
-# given the worker as well, the planner would rather read through all that the worker holds.
+_is_refused = IsNull(FromRow("refused_at"), False)
+# What images become that are ours, see `transitions.py`. "Running" is said in a way that only the primary key can find:
+# else the planner would rather read through all that the worker holds.
 _record = UpdateFrom(
-    ImageResult.objects.all,
+    lambda: ImageResult.objects.exclude(state__in=set(ImageState) - {ImageState.RUNNING}).filter(
+        claimed_by=Given("worker_id")
+    ),
     match=["id", "claim_no"],
     fields=[
         *["state", "attempts", "bytes", "width", "height", "perimeter", "format", "gpu_result"],
-        *["error_code", "error_message", "fetch_ms", "measure_ms", "gpu_ms"],
+        *["error_code", "error_message", "fetch_ms", "measure_ms", "gpu_ms", "held", "waits_for"],
     ],
-    also={"wait": FloatField()},
+    also={"wait": FloatField(), "refused_at": SmallIntegerField()},
     claimed_by=Case(When(_is_pending_again, then=None), default=F("claimed_by")),
     run_after=Case(When(_is_pending_again, then=ClockTimestamp() + Seconds(FromRow("wait")))),
     finished_at=Case(When(_is_pending_again, then=None), default=ClockTimestamp()),
-)
-# What refused images become besides: where their host is paused they wait in its lane, `waits_for`.
-_refuse = UpdateFrom(
-    ImageResult.objects.all,
-    fields=["waits_for"],
-    waits_since=Coalesce("waits_since", ClockTimestamp()),
-    rank=Value(BEHIND_SECONDS)
-    + Greatest(
-        F("rank"),
-        Extract(ClockTimestamp(), "epoch", tzinfo=UTC, output_field=FloatField())
-        - Value(SECONDS_PER_PRIORITY) * Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("priority")),
+    waits_since=Case(When(_is_refused, then=Coalesce("waits_since", ClockTimestamp())), default=F("waits_since")),
+    rank=Case(
+        When(
+            _is_refused,
+            then=Value(BEHIND_SECONDS)
+            + Greatest(
+                F("rank"),
+                Extract(ClockTimestamp(), "epoch", tzinfo=UTC, output_field=FloatField())
+                - Value(SECONDS_PER_PRIORITY) * FromRow("refused_at"),
+            ),
+        ),
+        default=F("rank"),
     ),
+    returning=["id", "claim_no", "visit_id"],
 )
 
 
@@ -144,64 +149,76 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
     """
     by_fence = {(outcome.claim.image_id, outcome.claim.claim_no): outcome for outcome in outcomes}
     with transaction.atomic():
-        rows = _lock(worker_id, [outcome.claim for outcome in outcomes])
-        ours = [by_fence.pop((row.id, row.claim_no)) for row in rows]
-        transitions = [transition(outcome) for outcome in ours]
-        _record(transitions)
-        _refuse(
-            {"id": outcome.claim.image_id, "waits_for": lane_of(outcome)} for outcome in ours if is_refused(outcome)
-        )
-        states = [each["state"] for each in transitions]
-        again = [row for row, state in zip(rows, states, strict=True) if state == ImageState.PENDING]
-        finished_jobs = complete(rows, states, apply_pending(again))
+        jobs = lock_jobs(outcome.claim.job_id for outcome in outcomes)
+        # A job that is not there was deleted, and its images with it.
+        become = {
+            fence: transition(outcome, jobs[outcome.claim.job_id])
+            for fence, outcome in by_fence.items()
+            if outcome.claim.job_id in jobs
+        }
+        written = _record.returned(become.values(), worker_id=worker_id)
+        ours, moved = [], []
+        for image_id, claim_no, visit_id in written:
+            outcome, columns = by_fence.pop((image_id, claim_no)), become[image_id, claim_no]
+            is_canceled = columns["error_code"] == Canceled.code
+            ours.append(outcome)
+            moved.append(Moved(image_id, outcome.claim.job_id, visit_id, columns["state"], is_canceled))
+        finished_jobs = complete(jobs, moved)
         FailedAttempt.objects.bulk_create(
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
         failpoints.hit("record.before_commit", outcomes)
-    return Recorded(len(rows), [outcome.claim for outcome in by_fence.values()], finished_jobs)
+    return Recorded(len(written), [outcome.claim for outcome in by_fence.values()], finished_jobs)
 
 
 def release(worker_id: int, claims: Sequence[Claim]) -> int:
     """Hand unfinished claims back; counts as neither an attempt nor a crash. Returns how many were still ours."""
     with transaction.atomic():
-        rows = _lock(worker_id, claims)
-        ImageResult.objects.filter(id__any=[row.id for row in rows]).update(state=ImageState.PENDING, claimed_by=None)
-        canceled = apply_pending(rows)
-        complete(canceled, [ImageState.PENDING] * len(canceled), canceled)
-    return len(rows)
+        jobs = lock_jobs(claim.job_id for claim in claims)
+        fences = {claim.image_id: claim.claim_no for claim in claims}
+        held = _lock_held(worker_id=worker_id, ids=list(fences))
+        again = [
+            Moved(image_id, job_id, visit_id, ImageState.PENDING)
+            for image_id, job_id, visit_id, claim_no in held
+            if claim_no == fences[image_id]
+        ]
+        ImageResult.objects.filter(id__any=[each.id for each in again]).update(
+            state=ImageState.PENDING, claimed_by=None
+        )
+        complete(jobs, apply_pending(jobs, again))
+    return len(again)
 
 
 def rescue() -> Rescued:
     """Take the claims of dead workers back, and delete the workers, see `WorkerQuerySet.dead`.
 
-    A worker that is claiming at this moment is skipped: the next round finds it.
+    A worker that is claiming at this moment is skipped, and so are jobs that others are at: the next round finds them.
     """
     with transaction.atomic():
         dead = Worker.objects.dead().order_by("id").select_for_update(skip_locked=True)
         workers = list(dead.values_list("id", flat=True))
         Worker.objects.filter(id__in=workers).delete()
         orphans = ImageResult.objects.running().filter(~Exists(Worker.objects.filter(id=OuterRef("claimed_by"))))
-        rows = [
-            Row(*row)
-            for row in orphans.order_by("id")
-            .select_for_update(of=("self",), no_key=True, skip_locked=True)
-            .values_list("id", "job_id", "claim_no", "crashes", "job__on_error")
-        ]
-        again = [row for row in rows if row.crashes + 1 < settings.MAX_CRASHES]
-        crash_loops = [row for row in rows if row.crashes + 1 >= settings.MAX_CRASHES]
-        ImageResult.objects.filter(id__any=[row.id for row in again]).update(
+        jobs = lock_jobs(orphans.values_list("job_id", flat=True).distinct(), skip_locked=True)
+        again, crash_loops = [], []
+        if jobs:
+            rows = orphans.filter(job_id__in=jobs).locked()
+            for image_id, job_id, visit_id, crashes in rows.values_list("id", "job_id", "visit_id", "crashes"):
+                if crashes + 1 < settings.MAX_CRASHES:
+                    again.append(Moved(image_id, job_id, visit_id, ImageState.PENDING))
+                else:
+                    crash_loops.append(Moved(image_id, job_id, visit_id, ImageState.FAILED))
+        ImageResult.objects.filter(id__any=[each.id for each in again]).update(
             state=ImageState.PENDING, claimed_by=None, crashes=F("crashes") + 1
         )
-        ImageResult.objects.filter(id__any=[row.id for row in crash_loops]).update(
+        ImageResult.objects.filter(id__any=[each.id for each in crash_loops]).update(
             state=ImageState.FAILED,
             crashes=F("crashes") + 1,
             error_code=CrashLoop.code,
             error_message=CrashLoop.sentence,
             finished_at=Now(),
         )
-        canceled = apply_pending(again)
-        final = [ImageState.FAILED] * len(crash_loops) + [ImageState.PENDING] * len(canceled)
-        complete([*crash_loops, *canceled], final, canceled)
+        complete(jobs, [*crash_loops, *apply_pending(jobs, again)])
     return Rescued(workers, len(again), len(crash_loops))
 
 
@@ -232,10 +249,3 @@ def _fit_together(crashes: Sequence[int], in_flight: Collection[Claim]) -> int:
         if len(in_flight) + count >= most:
             return count
     return len(crashes)
-
-
-def _lock(worker_id: int, claims: Iterable[Claim]) -> list[Row]:
-    """The claims' rows that are still ours, locked, in id order."""
-    fences = {claim.image_id: claim.claim_no for claim in claims}
-    rows = [Row(*row) for row in _lock_held(worker_id=worker_id, ids=list(fences))]
-    return [row for row in rows if row.claim_no == fences[row.id]]

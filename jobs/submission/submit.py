@@ -81,7 +81,7 @@ def submit(
             if unknown == total:
                 job.store_errors = store_errors(job.pk)
                 job.save(update_fields=["store_errors"])
-            queue.announce([job.pk])
+            queue.announce(job.pk)
             transaction.on_commit(wake_up, robust=True)
             failpoints.hit("submit.before_commit", job.pk)
     except IntegrityError:

@@ -33,14 +33,14 @@ def short_lock_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
                 self.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
             return entered
 
-    connection.SchemaEditorClass = Editor  # type: ignore[misc]
+    connection.SchemaEditorClass = Editor
     try:
         yield
     finally:
-        connection.SchemaEditorClass = plain  # type: ignore[misc]
+        connection.SchemaEditorClass = plain
 
 
-def until_locked(migrate: Callable[[], None], tries: int = TRIES) -> None:
+def until_locked(migrate: Callable[[], object], tries: int = TRIES) -> None:
     """Call it again where it came too late for a lock; what it has applied by then, it finds applied.
 
     Raises OperationalError after as many tries.

@@ -2,6 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db import OperationalError
+from psycopg.errors import DeadlockDetected, SerializationFailure
 
 from jobs import actions, errors, queue
 from jobs.models import ImageFilter, Job, JobAction
@@ -101,3 +103,27 @@ def test_the_engine_is_woken(anna, monkeypatch):
     actions.pause(job.pk, anna)
     actions.resume(job.pk, anna)
     assert woken
+
+
+def broken_off(times, sqlstate_class):
+    """A move that the database breaks off so many times."""
+    left = [sqlstate_class] * times
+
+    def move(job_id):
+        if left:
+            raise OperationalError from left.pop()()
+        return 7
+
+    return move
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("error", [DeadlockDetected, SerializationFailure])
+def test_an_action_that_was_broken_off_for_anothers_sake_is_done_again(monkeypatch, error):
+    job = submit_job(1)
+    monkeypatch.setattr(queue, "pause", broken_off(2, error))
+    assert actions.pause(job.pk, None) == 7
+    assert JobAction.objects.get().images == 7
+    monkeypatch.setattr(queue, "pause", broken_off(3, error))
+    with pytest.raises(OperationalError):
+        actions.pause(job.pk, None)

@@ -138,7 +138,7 @@ def lint(**options):
     return linter
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_no_migration_alters_a_table_in_a_way_that_the_linter_knows_to_be_slow():
     options = {key: value for key, value in MIGRATION_LINTER_OPTIONS.items() if key != "warnings_as_errors"}
     assert not lint(**options, all_warnings_as_errors=True).has_errors
@@ -146,13 +146,13 @@ def test_no_migration_alters_a_table_in_a_way_that_the_linter_knows_to_be_slow()
     assert lint(**{**options, "ignore_name": []}, all_warnings_as_errors=True).nb_erroneous == 2
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("app", "name"), migrations(), ids=lambda part: part)
 def test_no_migration_holds_a_lock_for_as_long_as_its_table_has_rows(app, name):
     assert slow(sql_of(app, name)) == []
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_what_reads_or_writes_every_row_is_found():
     assert len(slow(sql_of("jobs", "0005_what_people_do_to_jobs"))) == 2
     for safe in (

@@ -5,7 +5,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, IntegerField, Value
 
 from jobs.models import ImageResult, Job, Visit, Worker
-from jobs.models.compiled import ANY_NUMBER, Select, SelectForEach, SelectValues, Update
+from jobs.models.compiled import ANY_NUMBER, Select, SelectForEach, SelectValues, Update, UpdateForEach
 from jobs.models.expressions import Given
 from tests.factories import defer, make_worker, submit_job
 
@@ -116,18 +116,24 @@ def test_a_key_share_lets_updates_pass_and_no_delete(other):
     other.commit()
 
 
-@pytest.mark.django_db(transaction=True)
-def test_all_rows_are_locked_and_none_is_fetched(other, django_assert_num_queries):
-    job, other_job = submit_job(5), submit_job(1)
-    with transaction.atomic():
-        with django_assert_num_queries(1):
-            assert ImageResult.objects.filter(job=job).locked().lock_all() == 5
-        for image in job.images.all():
-            with pytest.raises(Exception, match="could not obtain lock"):
-                other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR NO KEY UPDATE NOWAIT", [image.pk])
-            other.rollback()
-        other.execute("SELECT FROM jobs_imageresult WHERE job_id = %s FOR NO KEY UPDATE NOWAIT", [other_job.pk])
-        other.rollback()
+def test_an_update_for_each_row_updates_what_was_found_for_it_once():
+    jobs = [submit_job(3), submit_job(3), submit_job(3)]
+    hold_first = UpdateForEach(
+        SelectForEach(
+            lambda row: ImageResult.objects.filter(job_id=row["job"], held=False).order_by("id").values_list("id")[:1],
+            job=Visit._meta.get_field("job"),
+        ),
+        ImageResult,
+        returning="job",
+        held=True,
+    )
+    assert sorted(hold_first([{"job": jobs[0].pk}, {"job": jobs[1].pk}, {"job": 0}])) == [jobs[0].pk, jobs[1].pk]
+    assert [list(job.images.order_by("id").values_list("held", flat=True)) for job in jobs] == [
+        [True, False, False],
+        [True, False, False],
+        [False, False, False],
+    ]
+    assert hold_first([]) == []
 
 
 def test_an_error_spoils_the_transaction_as_one_of_an_update_does():

@@ -59,16 +59,15 @@ def test_a_claim_passes_over_what_another_one_is_claiming(other):
     assert first not in [claim.image_id for claim in claims]
 
 
-def test_images_are_locked_in_the_order_of_their_ids(other):
-    submit_job(2)
+def test_a_recorder_that_waits_for_its_job_holds_no_image(other):
+    job = submit_job(2)
     worker = make_worker()
     claims = queue.claim(worker, limit=2)
-    low, high = sorted(claim.image_id for claim in claims)
-    other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR UPDATE", [low])
+    other.execute("SELECT FROM jobs_job WHERE id = %s FOR UPDATE", [job.pk])
     recording = Concurrent(lambda: queue.record(worker, [success(claim) for claim in reversed(claims)]))
     wait_for(blocked)
-    # It waits for the first and does not hold the second yet: so no two recorders wait for one another.
-    other.execute("SELECT FROM jobs_imageresult WHERE id = %s FOR UPDATE NOWAIT", [high])
+    # So nobody who has the job waits for the recorder.
+    other.execute("SELECT FROM jobs_imageresult WHERE job_id = %s FOR UPDATE NOWAIT", [job.pk])
     other.commit()
     assert recording.ended().written == 2
 

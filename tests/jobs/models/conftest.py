@@ -1,3 +1,0 @@
-from tests.jobs.queue.conftest import other
-
-__all__ = ["other"]
