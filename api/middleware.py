@@ -12,7 +12,15 @@ from django.shortcuts import render
 
 from access.cross_site import is_cross_site
 from access.throttles import TooOften
-from api.problems import RETRY_AFTER_SECONDS, SENTENCES, is_database_away
+from api.problems import (
+    QUERY_CANCELED,
+    RETRY_AFTER_SECONDS,
+    SENTENCES,
+    TOO_SLOW,
+    TOO_SLOW_RETRY_AFTER_SECONDS,
+    is_database_away,
+    sqlstate,
+)
 from api.refusals import Refused, as_json, is_api, media_type_of
 from api.v1.problem_types import Problem
 
@@ -169,6 +177,9 @@ class NULs:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: 503 where the database is away, in a view or in any middleware."""
-    if is_database_away(sys.exc_info()[1]):
-        return Refused(503, SENTENCES[503], headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+    error = sys.exc_info()[1]
+    if error is not None and is_database_away(error):
+        too_slow = sqlstate(error) == QUERY_CANCELED
+        wait = TOO_SLOW_RETRY_AFTER_SECONDS if too_slow else RETRY_AFTER_SECONDS
+        return Refused(503, TOO_SLOW if too_slow else SENTENCES[503], headers={"Retry-After": str(wait)})
     return render(request, "500.html", status=500)

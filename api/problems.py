@@ -34,6 +34,10 @@ PENDING_RETRY_AFTER_SECONDS = 60
 # connections, deadlocks, timeouts, full disks, too many clients) are OperationalErrors.
 _READ_ONLY_TRANSACTION = "25006"
 DISK_FULL = "53100"
+# The server broke off a statement that took too long.
+QUERY_CANCELED = "57014"
+TOO_SLOW = "This took the database too long and was broken off: ask for less at once, or try again in a minute."
+TOO_SLOW_RETRY_AFTER_SECONDS = 60
 
 
 class KeyTaken(APIException):
@@ -68,6 +72,14 @@ class _DiskFull(_DatabaseAway):
     wait = PENDING_RETRY_AFTER_SECONDS
 
 
+class _TooSlow(_DatabaseAway):
+    default_detail = TOO_SLOW
+    wait = TOO_SLOW_RETRY_AFTER_SECONDS
+
+
+_BY_SQLSTATE = {DISK_FULL: _DiskFull, QUERY_CANCELED: _TooSlow}
+
+
 def is_database_away(error: BaseException | None) -> bool:
     """Whether a request failed because of the database, so that the same request may soon succeed."""
     if isinstance(error, (OperationalError, InterfaceError)):
@@ -87,7 +99,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
         error = _TooSlow() if came_too_slowly(error) else ParseError(incomplete(error))
     elif is_database_away(error):
         logger.warning("database not available", extra={"error": str(error).strip()})
-        error = _DiskFull() if sqlstate(error) == DISK_FULL else _DatabaseAway()
+        error = _BY_SQLSTATE.get(sqlstate(error) or "", _DatabaseAway)()
     response = exception_handler(error, context)
     if response is not None:
         # The framework's own sentences for the first two repeat what the client sent.

@@ -212,8 +212,17 @@ LIVE_STREAMS = _integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 LIVE_STREAMS_PER_CLIENT = _integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
 # The claimer and the recorder are the engine's two users of the pool.
 DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
-# The statement timeout of a serving process: it closes a connection on which one has gone unanswered for this long.
+# The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
+# one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = _seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
+# What may take longer, by name, in commands as well. Those that write let others wait for as long.
+LONG_STATEMENT_SECONDS = {
+    "store import": 300.0,
+    "export": 3_600.0,
+    "audit": 3_600.0,
+    "prune": 600.0,
+    "migration": 3_600.0,
+}
 DATABASE_URL = env.str("DATABASE_URL", default="")
 # For dedicated connections, which bypass a transaction pooler: an advisory lock would mean nothing there.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
@@ -239,9 +248,9 @@ except ProgrammingError:
     raise ImproperlyConfigured(f"DATABASE_DIRECT_URL: allowed is {_POSTGRES_URL}.") from None
 # A process frozen within a transaction keeps its rows locked, and nobody can rescue them; this ends it with its lease.
 # A transaction pooler would refuse the option.
-_has_pooler = LEASE_ONLY or DATABASE_DIRECT_URL
+DATABASE_HAS_POOLER = bool(LEASE_ONLY or DATABASE_DIRECT_URL)
 _lock_limit = (
-    {} if _has_pooler else {"options": f"-c idle_in_transaction_session_timeout={round(LEASE_SECONDS * 1000)}"}
+    {} if DATABASE_HAS_POOLER else {"options": f"-c idle_in_transaction_session_timeout={round(LEASE_SECONDS * 1000)}"}
 )
 _database["OPTIONS"] = {
     # A thread waits this long for a free connection before its request is answered 503.

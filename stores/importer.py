@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from retail_pulse.db.timeouts import longer
 from stores.reader import Rejection, Repair, StoreFile, UnreadableFileError, open_stores
 
 # Stores listed in the report as new, as changed and as missing: at most this many of each.
@@ -147,7 +148,7 @@ def import_stores(
     if prune and skip_rejected:
         raise ValueError("prune and skip_rejected exclude each other: see the docstring.")
     progress = progress or (lambda step, position: None)
-    with open_stores(file, encoding) as stores, transaction.atomic(), connection.cursor() as cursor:
+    with open_stores(file, encoding) as stores, longer("store import"), connection.cursor() as cursor:
         _stage(cursor, stores, file, progress)
         if prune and not stores.rows:
             raise UnreadableFileError("names no store; pruning by it would delete every store.")

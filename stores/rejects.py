@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO
 
-from django.db import connection, transaction
+from django.db import connection
 
+from retail_pulse.db.timeouts import longer
 from stores.reader import Rejection, StoreFile, open_stores
 
 COLUMNS = ["Line", "Reason"]
@@ -40,7 +41,7 @@ def rejects_csv(file: BinaryIO, encoding: str | None = None) -> Iterator[bytes]:
 def _note_doubled(file: BinaryIO, encoding: str | None) -> IO[str]:
     """A temporary file of the lines whose id is in others too, each with those lines, in the file's order."""
     notes = TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - closed by its reader
-    with open_stores(file, encoding) as stores, transaction.atomic(), connection.cursor() as cursor:
+    with open_stores(file, encoding) as stores, longer("store import"), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_id (line bigint, store_id text)")
         with connection.wrap_database_errors, cursor.copy("COPY staged_id FROM STDIN") as copy:
             for row in stores:

@@ -193,3 +193,11 @@ class Problem(Enum):
         "Wait for the seconds of Retry-After and send the request again, with the same Idempotency-Key where it is "
         "a submission.",
     )
+    QUERY_TOO_SLOW = ProblemType(
+        "query-too-slow",
+        "Broken off, because it took too long",
+        503,
+        "The database worked on it for as long as one may take (DATABASE_PATIENCE_SECONDS). Nothing was stored.",
+        "Ask for less at once: a narrower filter, a smaller page, a smaller job. Else wait for the seconds of "
+        "Retry-After; the database may have had too much to do.",
+    )

@@ -27,8 +27,11 @@ from rest_framework.views import exception_handler
 from api.problems import (
     DISK_FULL,
     PENDING_RETRY_AFTER_SECONDS,
+    QUERY_CANCELED,
     RETRY_AFTER_SECONDS,
     SENTENCES,
+    TOO_SLOW,
+    TOO_SLOW_RETRY_AFTER_SECONDS,
     add_media_types,
     came_too_slowly,
     incomplete,
@@ -166,6 +169,8 @@ def _refusal(error: Exception) -> Refusal | None:
     if sqlstate_of(error) == DISK_FULL:
         sentence = "The database's disk is full: nothing was stored; try again once its operator has made room."
         return Refusal(Problem.UNAVAILABLE, sentence, wait=PENDING_RETRY_AFTER_SECONDS)
+    if sqlstate_of(error) == QUERY_CANCELED:
+        return Refusal(Problem.QUERY_TOO_SLOW, TOO_SLOW, wait=TOO_SLOW_RETRY_AFTER_SECONDS)
     return Refusal(Problem.UNAVAILABLE, SENTENCES[503], wait=RETRY_AFTER_SECONDS)
 
 

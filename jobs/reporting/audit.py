@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from jobs.queue import WORKER_LOCK
+from retail_pulse.db.timeouts import longer
 
 # A living engine rescues within half a second; what a dead worker holds for longer will not be rescued.
 RESCUE_SECONDS = 3.0
@@ -230,7 +231,8 @@ def _snapshot() -> Iterator[CursorWrapper]:
     """One snapshot of the database, read only."""
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield cursor
+        with longer("audit"):
+            yield cursor
 
 
 def _run_check(cursor: CursorWrapper, check: Check) -> Finding:

@@ -32,6 +32,7 @@ from django.db.models.expressions import Combinable
 
 from jobs.errors import HTTPStatus, all_errors
 from jobs.models import ImageFilter, ImageResult
+from retail_pulse.db.timeouts import longer
 from stores.models import Store
 
 CHUNK_BYTES = 64 * 2**10
@@ -224,25 +225,29 @@ def _umask() -> int:
 def _chunks(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> Generator[bytes]:
     columns = [column for column in COLUMNS if form is ExportFormat.NDJSON or not column.only_ndjson]
     lines = _csv_lines if form is ExportFormat.CSV else _ndjson_lines
+    is_within = connection.in_atomic_block
+    rows = _rows(job_id, image_filter, columns)
     try:
         pending = io.StringIO()
-        for line in lines(columns, _rows(job_id, image_filter, columns)):
+        for line in lines(columns, rows):
             pending.write(line)
             if pending.tell() >= CHUNK_BYTES:
                 yield pending.getvalue().encode()
                 pending = io.StringIO()
         yield pending.getvalue().encode()
     finally:
+        # First, because an export that is given up is still in the midst of them.
+        rows.close()
         # Within a transaction the connection belongs to the code that began it.
-        if not connection.in_atomic_block:
+        if not is_within:
             connection.close()
 
 
-def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Iterator[Sequence[str | None]]:
+def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Generator[Sequence[str | None]]:
     """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.filter(job_id=job_id).matching(image_filter).order_by("pk")
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
-    with connection.cursor() as cursor, connection.wrap_database_errors:
+    with longer("export"), connection.cursor() as cursor, connection.wrap_database_errors:
         # COPY takes no parameters: the driver inserts them into the statement.
         statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
         with cursor.copy(statement) as copy:

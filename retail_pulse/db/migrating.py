@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import LockNotAvailable
@@ -19,7 +20,7 @@ TRIES = 15
 
 @contextmanager
 def short_lock_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Within it, each transaction of a schema editor has LOCK_SECONDS as its `lock_timeout`.
+    """Within it, each transaction of a schema editor has LOCK_SECONDS as its `lock_timeout`, and all its time.
 
     A migration that is no transaction builds or drops indexes concurrently: nobody waits behind it, and a timeout would
     leave an invalid index.
@@ -29,9 +30,17 @@ def short_lock_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
     class Editor(plain):  # type: ignore[misc]
         def __enter__(self) -> Any:
             entered = super().__enter__()
+            of = "LOCAL" if self.atomic_migration else "SESSION"
+            self.execute(f"SET {of} statement_timeout = {round(settings.LONG_STATEMENT_SECONDS['migration'] * 1000)}")
             if self.atomic_migration:
                 self.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
             return entered
+
+        def __exit__(self, *error: Any) -> None:
+            super().__exit__(*error)
+            if not self.atomic_migration:
+                with self.connection.cursor() as cursor:
+                    cursor.execute("RESET statement_timeout")
 
     connection.SchemaEditorClass = Editor
     try:

@@ -138,6 +138,35 @@ def test_a_statement_that_takes_too_long_causes_no_crash(api):
         assert_away(api.submit(submission()))
 
 
+@contextmanager
+def slow_jobs():
+    """Whoever reads jobs waits until the server breaks the statement off."""
+    with another_connection() as other, session_setting("statement_timeout = 50"):
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE jobs_job")
+        yield
+
+
+def test_a_statement_that_takes_too_long_has_a_code_and_a_line_in_the_log(client, caplog):
+    job = submit_job()
+    client.force_login(User.objects.create_superuser("root"))
+    with slow_jobs():
+        response = client.get(f"/api/v1/jobs/{job.pk}")
+    assert (response.status_code, response.json()["type"]) == (503, "/docs/problems/#query-too-slow")
+    assert int(response["Retry-After"]) > 0
+    assert "statement timeout" in caplog.text or "database not available" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs/", "/admin/jobs/job/"])
+def test_a_page_that_takes_too_long_says_so(client, path):
+    client.force_login(User.objects.create_superuser("root"))
+    client.raise_request_exception = False
+    with slow_jobs():
+        response = client.get(path, follow=True)
+    assert_away_in_plain_text(response)
+    assert "took the database too long" in response.text
+
+
 def test_the_pages_come_back_with_the_database(api):
     with databases.refusing():
         assert_away(api.visits())

@@ -141,7 +141,9 @@ def test_an_unreadable_file_is_reported_at_the_call():
 
 
 def test_the_database_is_asked_before_the_first_block_and_left_without_a_trace(django_assert_num_queries):
-    with django_assert_num_queries(6):  # a savepoint and its release, a temporary table, in and out, and its end
+    with django_assert_num_queries(
+        7
+    ):  # a savepoint and its release, a limit, a temporary table, in and out, and its end
         blocks = rejects_csv(store_file("A,ONE,X1", "A,ONE,X1"))
     with django_assert_num_queries(0):
         assert len(b"".join(blocks).splitlines()) == 3

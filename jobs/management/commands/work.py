@@ -26,11 +26,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, drain: bool, **options: Any) -> None:
+        set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
         refuse_missing_migrations()
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self.stop)
-        set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
         engine = get_engine()
         engine.start()
         try:

@@ -31,6 +31,7 @@ def test_the_slugs_and_their_statuses_are_stable():
         "headers-too-large": 431,
         "internal": 500,
         "unavailable": 503,
+        "query-too-slow": 503,
     }
 
 
