@@ -56,6 +56,8 @@ class Columns:
     columns: Sequence[Column]
     across: Sequence[Tick]
     down: Sequence[Tick]
+    # The number of images at the last of `down`.
+    highest: int
     rows: Sequence[Row]
     height: int = HEIGHT
     base: int = HEIGHT - BOTTOM
@@ -95,7 +97,8 @@ def columns(
         f"the most were {sum(counts[most]):,} from {_time(starts[most], days)}.",
         drawn,
         _times([*starts, end], days),
-        [Tick(round(HEIGHT - BOTTOM - inner * part, 2), f"{highest * part:,g}") for part in _lines(highest)],
+        [Tick(round(HEIGHT - BOTTOM - inner * part, 2), f"{highest * part:,.0f}") for part in _lines(highest)],
+        highest,
         [Row(_time(start, days), *count) for start, count in zip(starts, counts, strict=True) if any(count)],
     )
 

@@ -55,9 +55,10 @@ def _largest(seconds: float) -> tuple[int, str]:
 
 
 def clock(moment: datetime) -> SafeString:
-    """`<time>` with the time of day, and the date where it is not today's; UTC."""
-    pattern = "%H:%M" if moment.date() == timezone.now().date() else "%Y-%m-%d %H:%M"
-    return _time(moment, f"{moment:{pattern}}")
+    """`<time>` with the time of day, and the date where it is not today's; UTC. A date is not broken at its hyphens."""
+    if moment.date() == timezone.now().date():
+        return _time(moment, f"{moment:%H:%M}")
+    return _time(moment, format_html('<span class="nowrap">{}</span> {}', f"{moment:%Y-%m-%d}", f"{moment:%H:%M}"))
 
 
 def soon(moment: datetime) -> SafeString:

@@ -96,5 +96,7 @@ def act_on_matching(request: HttpRequest) -> HttpResponse:
     if len(acted.refused) > MOST_REFUSALS:
         messages.warning(request, f"… and {len(acted.refused) - MOST_REFUSALS:,} more were left as they are.")
     if acted.left:
-        messages.warning(request, f"{acted.left:,} jobs were not reached in time; do the same again for them.")
+        messages.warning(
+            request, f"Not reached in time: {acted.left:,} job{pluralize(acted.left)}; do the same again for the rest."
+        )
     return redirect(page)

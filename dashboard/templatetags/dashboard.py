@@ -9,6 +9,7 @@ from typing import Any
 
 from django import template
 from django.template import Context
+from django.template.defaultfilters import pluralize
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -103,7 +104,10 @@ def progress(job: Job) -> dict[str, Any]:
             parts.append({"name": name, "x": f"{at:.3f}", "width": f"{width:.3f}"})
         at += width
     said = [f"{images:,} {'in flight' if name == 'running' else name}" for name, images in counts.items() if images]
-    return {"parts": parts, "said": f"{', '.join(said) or 'None finished'} of {job.total:,} images"}
+    return {
+        "parts": parts,
+        "said": f"{', '.join(said) or 'None finished'} of {job.total:,} image{pluralize(job.total)}",
+    }
 
 
 @register.inclusion_tag("dashboard/parts/columns.html")

@@ -8,6 +8,7 @@ from django.core.checks import Tags
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.template.defaultfilters import pluralize
 
 # Those of settings, which may differ at each start. The others examine the code: `./run lint` runs them, and they load
 # every page and endpoint.
@@ -24,7 +25,7 @@ def refuse_missing_migrations() -> None:
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if missing:
-        raise CommandError(f"The database lacks {missing} migrations; run: ./run manage migrate")
+        raise CommandError(f"The database lacks {missing} migration{pluralize(missing)}; run: ./run manage migrate")
 
 
 def _files() -> set[tuple[str, str]]:

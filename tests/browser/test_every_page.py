@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +13,7 @@ from jobs import actions, queue
 from jobs.errors import HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
+from jobs.reporting.throughput import Estimate
 from stores import imports
 from stores.models import Store, StoreImport
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
@@ -125,6 +127,25 @@ def test_every_page_is_well_made(page, shown, troubles, subtests, addresses):
             assert page.goto(address.format(**vars(shown))).status == 200
             assert_well_made(page)
             assert not troubles
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_date_of_the_tiles_is_broken_or_too_wide(page, shown, monkeypatch, width):
+    first = datetime(2031, 12, 28, 23, 58, tzinfo=UTC)
+    monkeypatch.setattr(
+        "dashboard.pages.job.estimates",
+        lambda *_: {shown.running.pk: Estimate(1234.5, first, first + timedelta(days=5))},
+    )
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/jobs/{shown.running.pk}/")
+    ends = page.locator(".tiles dd", has_text="2031-12-28")
+    expect(ends).to_have_text("2031-12-28 23:58 to 2032-01-02 23:58")
+    # How many lines each date is on, and by how much it is wider than its tile.
+    assert ends.evaluate(
+        """(tile) => [...tile.querySelectorAll(".nowrap")].map((date) => date.getClientRects().length)"""
+    ) == [1, 1]
+    assert ends.evaluate("(tile) => tile.scrollWidth - tile.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_there_is_something_to_see_before_the_first_job_and_store(page, anna, sign_in):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from django.template.loader import render_to_string
 
 from dashboard.charts import BOTTOM, HEIGHT, TOP, columns, nice
 
@@ -63,3 +64,12 @@ def test_the_highest_line_is_a_round_number_not_below_the_highest_column(most, t
 def test_no_line_is_drawn_for_half_an_image():
     assert [tick.label for tick in plot((5, 0)).down] == ["5"]
     assert [tick.label for tick in plot((10, 0)).down] == ["5", "10"]
+
+
+@pytest.mark.parametrize(
+    ("images", "label"),
+    [(1, "1 image"), (2, "2 images"), (1_000, "1,000 images"), (2_000_000, "2,000,000 images")],
+)
+def test_the_highest_line_says_how_many_images_it_is(images, label):
+    drawn = render_to_string("dashboard/parts/columns.html", {"chart": plot((images, 0))})
+    assert f">{label}</text>" in drawn

@@ -2,6 +2,7 @@ import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from jobs.reporting.audit import audit
 
@@ -11,7 +12,9 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         found = audit()
-        self.stdout.write(f"{found.jobs:,} jobs with {found.images:,} images")
+        self.stdout.write(
+            f"{found.jobs:,} job{pluralize(found.jobs)} with {found.images:,} image{pluralize(found.images)}"
+        )
         for finding in found.findings:
             mark = "broken" if finding.count else "kept  "
             self.stdout.write(f"{mark}  {finding.check.code:<12}  {finding.check.promise}.")

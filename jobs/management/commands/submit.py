@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from jobs.management.watching import in_words, watch
 from jobs.models import Job
@@ -185,7 +186,7 @@ def dry_run_lines(found: DryRun) -> Iterator[str]:
 
 def summary_lines(job: Job, failed: Failures) -> Iterator[str]:
     """The result of a job that has ended, in lines."""
-    yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} images completed, {job.failed:,} failed"
+    yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} image{pluralize(job.total)} completed, {job.failed:,} failed"
     for group in failed.groups[:MOST_LINES]:
         place = ", ".join(part for part in (group.host, group.area and f"area {group.area}") if part)
         yield f"  {group.images:,} x {group.code}{f' ({place})' if place else ''}: {group.message}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 from rich import progress as bars
 from rich.console import Console
 
@@ -95,15 +96,15 @@ def details(report: ImportReport) -> Iterator[str]:
         yield f"columns ignored: {', '.join(repr(title) for title in report.ignored_columns)}"
     for repair in report.mended:
         yield f"line {repair.line:,}: name {repair.before!r} repaired to {repair.after!r}"
-    yield from _more(report.mended_names - len(report.mended), "names repaired")
+    yield from _more(report.mended_names - len(report.mended), "name{s} repaired")
     for rejection in report.rejected:
         column = f", {rejection.column!r}" if rejection.column is not None else ""
         yield f"line {rejection.line:,}{column}: {rejection.reason}"
-    yield from _more(report.rejected_rows - len(report.rejected), "rows rejected")
+    yield from _more(report.rejected_rows - len(report.rejected), "row{s} rejected")
     for duplicate in report.duplicates:
         lines = ", ".join(f"{line:,}" for line in duplicate.lines)
         yield f"store id {duplicate.store_id!r} is in lines {lines}"
-    yield from _more(report.duplicate_ids - len(report.duplicates), "duplicate ids")
+    yield from _more(report.duplicate_ids - len(report.duplicates), "duplicate id{s}")
     if report.dry_run:
         yield from difference(report)
 
@@ -129,8 +130,9 @@ def _changes(store: ChangedStore) -> Iterator[str]:
 
 
 def _more(number: int, what: str) -> Iterator[str]:
+    """`{s}` in `what` stands for the plural's s."""
     if number:
-        yield f"… and {number:,} more {what}"
+        yield f"… and {number:,} more {what.format(s=pluralize(number))}"
 
 
 @contextmanager

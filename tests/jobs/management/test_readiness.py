@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 def test_a_migration_that_was_not_applied_is_counted():
     last = MigrationRecorder.Migration.objects.filter(app="jobs").order_by("-name").first()
     last.delete()
-    with pytest.raises(CommandError, match=r"lacks 1 migrations; run: \./run manage migrate"):
+    with pytest.raises(CommandError, match=r"lacks 1 migration; run: \./run manage migrate"):
         refuse_missing_migrations()
 
 

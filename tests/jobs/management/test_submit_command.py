@@ -194,7 +194,7 @@ def test_without_a_worker_it_says_so_once_and_waits_and_a_canceled_job_ends_with
     out, code, _ = run(write(body()), "--watch")
     thread.join()
     assert code == 3
-    assert "canceled: 0 of 1 images completed, 1 failed" in out
+    assert "canceled: 0 of 1 image completed, 1 failed" in out
     assert capsys.readouterr().err.count("No worker is alive") == 1
 
 
