@@ -134,10 +134,11 @@ def test_no_date_of_the_tiles_is_broken_or_too_wide(page, shown, monkeypatch, wi
     first = datetime(2031, 12, 28, 23, 58, tzinfo=UTC)
     monkeypatch.setattr(
         "dashboard.pages.job.estimates",
-        lambda *_: {shown.running.pk: Estimate(1234.5, first, first + timedelta(days=5))},
+        lambda *_: {shown.ended.pk: Estimate(1234.5, first, first + timedelta(days=5))},
     )
+    # Of a job that has ended, whose page stands still.
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(f"/jobs/{shown.running.pk}/")
+    page.goto(f"/jobs/{shown.ended.pk}/")
     ends = page.locator(".tiles dd", has_text="2031-12-28")
     expect(ends).to_have_text("2031-12-28 23:58 to 2032-01-02 23:58")
     # How many lines each date is on, and by how much it is wider than its tile.

@@ -186,7 +186,8 @@ def dry_run_lines(found: DryRun) -> Iterator[str]:
 
 def summary_lines(job: Job, failed: Failures) -> Iterator[str]:
     """The result of a job that has ended, in lines."""
-    yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} image{pluralize(job.total)} completed, {job.failed:,} failed"
+    images = f"image{pluralize(job.total)}"
+    yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} {images} completed, {job.failed:,} failed"
     for group in failed.groups[:MOST_LINES]:
         place = ", ".join(part for part in (group.host, group.area and f"area {group.area}") if part)
         yield f"  {group.images:,} x {group.code}{f' ({place})' if place else ''}: {group.message}"
