@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 from django.core.management import get_commands
 
 from tests import ROOT
@@ -179,6 +180,23 @@ def test_the_services_write_to_their_state_and_nothing_else(services, name):
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "state:/var/lib/retail-pulse" in service["volumes"]
+
+
+@pytest.mark.parametrize("name", ["setup", "web"])
+def test_temporary_files_are_on_disk(services, name):
+    service = services[name]
+    directory = service["environment"]["TMPDIR"]
+    assert f"temporary:{directory}" in service["volumes"]
+    assert directory not in service["tmpfs"]
+    # A new volume takes over the mode of the image's directory: everyone may write to this one.
+    assert directory == "/var/tmp"
+    # Nothing says otherwise for uploads: Python's own choice, TMPDIR, is the directory of both.
+    assert settings.FILE_UPLOAD_TEMP_DIR is None
+
+
+def test_the_samples_are_only_imported_into_an_empty_store_master(services):
+    words = shlex.split(services["setup"]["command"][2])
+    assert words[words.index("import_stores") :] == ["import_stores", "fixtures/stores.csv", "--if-empty"]
 
 
 def test_every_volume_is_declared(compose, services):

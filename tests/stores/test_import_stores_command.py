@@ -230,3 +230,12 @@ def test_rejects_never_overwrite_the_file_itself(write):
 def test_a_place_for_rejects_that_cannot_be_written_is_reported_before_anything_is_stored(write, tmp_path):
     out = tmp_path / "absent" / "rejects.csv"
     assert run(write("A,ONE,X1"), "--rejects", str(out))[1:] == (2, f"{out}: No such file or directory")
+
+
+@pytest.mark.django_db
+def test_samples_go_into_an_empty_store_master_alone(write):
+    assert run(write("A,ONE,X1"), "--if-empty")[0][-1].startswith("1 row: 1 new")
+    assert run(write("A,TWO,X2", "A,OTHER,X1"), "--if-empty")[0] == [
+        "There are stores in the store master already, so nothing was imported."
+    ]
+    assert list(Store.objects.values_list("store_id", "name")) == [("X1", "ONE")]

@@ -14,6 +14,7 @@ from rich import progress as bars
 from rich.console import Console
 
 from stores.importer import ChangedStore, ImportReport, Progress, import_stores
+from stores.models import Store
 from stores.reader import UnreadableFileError
 from stores.rejects import rejects_csv
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, store nothing")
+        parser.add_argument("--if-empty", action="store_true", help="do nothing where there are stores already")
         parser.add_argument("--encoding", help="of the file; without it UTF-8, or cp1252 where the file is not UTF-8")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="of the report")
         parser.add_argument(
@@ -46,6 +48,7 @@ class Command(BaseCommand):
         *,
         file: Path,
         dry_run: bool,
+        if_empty: bool,
         encoding: str | None,
         format: str,  # noqa: A002 - named as the option is
         rejects: Path | None,
@@ -53,6 +56,9 @@ class Command(BaseCommand):
         skip_rejected: bool,
         **options: Any,
     ) -> None:
+        if if_empty and Store.objects.exists():
+            self.stdout.write("There are stores in the store master already, so nothing was imported.")
+            return
         try:
             if rejects is not None and rejects.exists() and rejects.samefile(file):
                 raise CommandError("--rejects would overwrite the file itself.", returncode=UNREADABLE)
