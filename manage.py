@@ -8,18 +8,7 @@ import sys
 # Importing makes hundreds of thousands of objects and no garbage: looking for it takes a tenth of the start.
 gc.disable()
 
-from django.core.management import ManagementUtility  # noqa: E402
-from django.core.management.base import BaseCommand  # noqa: E402
-
-
-class CommandLine(ManagementUtility):
-    def fetch_command(self, subcommand: str) -> BaseCommand:
-        """The command to run, once every app is loaded; from here on garbage is collected."""
-        command = super().fetch_command(subcommand)
-        # What is loaded stays: no collection looks at it again, and a forked child shares it.
-        gc.freeze()
-        gc.enable()
-        return command
+from retail_pulse.command_line import CommandLine  # noqa: E402
 
 
 def main() -> None:

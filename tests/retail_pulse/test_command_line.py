@@ -1,0 +1,98 @@
+"""What does a command say where the database is away, or lacks what this version needs?"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+from django.core.management import get_commands
+from django.db import OperationalError, ProgrammingError, connection
+
+from retail_pulse.command_line import DATABASE_FAILED, CommandLine
+from tests import ROOT
+from tests.api.databases import refusing
+from tests.stores.test_import_stores_command import database_url
+
+STORES = str(ROOT / "fixtures" / "stores.csv")
+# One command line for each of our commands that uses the database, and some of Django's.
+COMMANDS = [
+    ("import_stores", STORES),
+    ("import_stores", STORES, "--if-empty"),
+    ("audit",),
+    ("retry", "1"),
+    ("export", "1", "--format", "csv"),
+    ("submit", str(ROOT / "fixtures" / "example-request.json")),
+    ("create_api_key", "till", "--scope", "read"),
+    ("revoke_api_key", "0"),
+    ("work", "--drain"),
+    ("serve",),
+    ("migrate",),
+    ("showmigrations",),
+    ("createsuperuser", "--noinput", "--username", "x", "--email", "x@example.org"),
+]
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        CommandLine(["manage.py", *arguments]).execute()
+    return int(end.value.code or 0)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+def test_where_the_database_is_away_every_command_says_so_in_a_sentence(capsys, arguments):
+    with refusing():
+        assert run(*arguments) == DATABASE_FAILED
+    # The pool may have written of its threads since.
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("CommandError: ")]
+    assert said.startswith("CommandError: The database cannot be reached (")
+    assert said.endswith(": is it running, and is DATABASE_URL right?")
+
+
+def test_each_of_our_commands_is_among_them():
+    ours = {"access", "jobs", "stores"}
+    assert {name for name, app in get_commands().items() if app in ours} <= {each[0] for each in COMMANDS}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("arguments", [COMMANDS[0], COMMANDS[-1]], ids=lambda arguments: arguments[0])
+def test_before_migrate_a_command_says_to_migrate(arguments):
+    process = subprocess.run(
+        [sys.executable, settings.BASE_DIR / "manage.py", *arguments],
+        env={
+            **os.environ,
+            "DATABASE_URL": f"{database_url()}&options=-c%20search_path%3Dnowhere",
+            "DJANGO_SUPERUSER_PASSWORD": "correct horse",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == DATABASE_FAILED
+    assert "Traceback" not in process.stderr
+    assert "migrations; run: ./run manage migrate" in process.stderr.splitlines()[-1]
+
+
+@pytest.mark.django_db
+def test_the_traceback_is_shown_to_those_who_ask(monkeypatch):
+    def fail(*_, **__):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("stores.management.commands.import_stores.import_stores", fail)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    with pytest.raises(OperationalError):
+        CommandLine(["manage.py", "import_stores", STORES, "--traceback"]).execute()
+
+
+@pytest.mark.django_db
+def test_a_fault_of_our_own_stays_one(monkeypatch):
+    def fail(*_, **__):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM there_is_no_such_table")
+
+    monkeypatch.setattr("stores.management.commands.import_stores.import_stores", fail)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    monkeypatch.setattr("jobs.management.readiness.refuse_missing_migrations", lambda: None)
+    with pytest.raises(ProgrammingError):
+        CommandLine(["manage.py", "import_stores", STORES]).execute()
