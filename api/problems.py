@@ -72,12 +72,12 @@ class _DiskFull(_DatabaseAway):
     wait = PENDING_RETRY_AFTER_SECONDS
 
 
-class _TooSlow(_DatabaseAway):
+class _QueryTooSlow(_DatabaseAway):
     default_detail = TOO_SLOW
     wait = TOO_SLOW_RETRY_AFTER_SECONDS
 
 
-_BY_SQLSTATE = {DISK_FULL: _DiskFull, QUERY_CANCELED: _TooSlow}
+_BY_SQLSTATE = {DISK_FULL: _DiskFull, QUERY_CANCELED: _QueryTooSlow}
 
 
 def is_database_away(error: BaseException | None) -> bool:
