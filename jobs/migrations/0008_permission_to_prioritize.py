@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0006_what_waits_for_a_host'),
+        ('jobs', '0007_what_a_store_goes_on_with'),
     ]
 
     operations = [
