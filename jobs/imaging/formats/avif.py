@@ -17,7 +17,7 @@ _METADATA = frozenset({b"Exif", b"mime", b"uri "})
 _UNUSED = b"skip"
 # What Pillow recognizes as an AVIF by its first brand.
 _PILLOW_BRANDS = frozenset({b"avif", b"avis", b"mif1", b"msf1"})
-_IN_FILE, _IN_IDAT = 0, 1
+_IN_FILE = 0
 
 type _Box = tuple[bytes, int, int]
 """Its type, and its content's first place and the place behind it."""
@@ -30,9 +30,8 @@ class _Items:
         self._file = file
         self.types: dict[int, tuple[bytes, int]] = {}
         """By item: the type, and where in the file it is written."""
-        self.extents: list[tuple[int, int, int]] = []
-        """Item, construction method, and the place behind the last byte."""
-        self.idat = (0, 0)
+        self.ends: list[tuple[int, int]] = []
+        """Item, and the place in the file behind the last byte of a piece of it."""
         for kind, first, stop in _boxes(file, start + 4, end):
             if stop > end:
                 raise EOFError
@@ -40,19 +39,10 @@ class _Items:
                 self._read_types(first, stop)
             elif kind == b"iloc":
                 self._read_places(first, stop)
-            elif kind == b"idat":
-                self.idat = first, stop
 
     def reach(self, size: int) -> bool:
-        """Whether the pixels of every item lie within the file, or within the box that holds them."""
-        for item, method, stop in self.extents:
-            if self.types.get(item, (b"", 0))[0] in _METADATA:
-                continue
-            if method == _IN_FILE and stop > size:
-                return False
-            if method == _IN_IDAT and self.idat[0] + stop > min(self.idat[1], size):
-                return False
-        return True
+        """Whether the pixels of every item that are not in a box of their own lie within the file."""
+        return all(stop <= size for item, stop in self.ends if self.types.get(item, (b"", 0))[0] not in _METADATA)
 
     def _read_types(self, start: int, end: int) -> None:
         self._file.seek(start)
@@ -77,17 +67,22 @@ class _Items:
         offset_bytes, length_bytes = divmod(numbers.take(1), 16)
         base_bytes, index_bytes = divmod(numbers.take(1), 16)
         wide = 4 if version == 2 else 2
+        pieces = 0
         for _ in range(numbers.take(wide)):
             item = numbers.take(wide)
             method = numbers.take(2) & 15 if version else _IN_FILE
             numbers.take(2)
             base = numbers.take(base_bytes)
-            for _ in range(numbers.take(2)):
+            count = numbers.take(2)
+            pieces += count
+            if pieces > MAX_EXTENTS:
+                raise too_complex("AVIF", "pieces of pixels", MAX_EXTENTS)
+            for _ in range(count):
                 numbers.take(index_bytes if version else 0)
                 stop = base + numbers.take(offset_bytes) + numbers.take(length_bytes)
-                self.extents.append((item, method, stop))
-                if len(self.extents) > MAX_EXTENTS:
-                    raise too_complex("AVIF", "pieces of pixels", MAX_EXTENTS)
+                # Other methods count from the beginning of a box, which must be in the file as a whole.
+                if method == _IN_FILE:
+                    self.ends.append((item, stop))
 
 
 class _Numbers:

@@ -1,6 +1,5 @@
 """Windows and OS/2 bitmaps."""
 
-import io
 import struct
 from typing import IO
 
@@ -36,5 +35,8 @@ def walk(file: IO[bytes], size: int, _: Picture) -> Ending:
         return Ending.WHOLE  # as far as can be told: the decoder refuses it
     if length and offset + length <= size:
         return Ending.WHOLE
-    file.seek(-min(size, 64), io.SEEK_END)
-    return Ending.WHOLE if file.read().rstrip(b"\0").endswith(_END_OF_BITMAP) else Ending.CUT
+    # Some encoders leave the length out, or write that of the pixels before compression.
+    file.seek(offset)
+    pixels = file.read()
+    is_whole = pixels.rstrip(b"\0").endswith(_END_OF_BITMAP) if length else _END_OF_BITMAP in pixels
+    return Ending.WHOLE if is_whole else Ending.CUT

@@ -56,7 +56,7 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
         file.seek(place)
         introducer = file.read(1)
         if introducer == b";":
-            return Ending.WHOLE if frames else Ending.CUT
+            return Ending.WHOLE
         if introducer == b"!":
             place = blocks.skip(place + 2, MAX_SUB_BLOCKS if frames else MAX_SUB_BLOCKS_BEFORE)
         elif introducer == b",":
@@ -65,15 +65,13 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
             if not frames:
                 picture.keep(place, size)
             place = blocks.skip(place + 11 + _palette(descriptor[8]), MAX_SUB_BLOCKS)
-            if not frames:
-                picture.end_at(place)
-                picture.put(b";")
             frames += 1
         elif frames and introducer != b"\0":
             return Ending.UNMARKED
         else:
-            exactly(introducer, 1)
-            place += 1  # junk, which Pillow also skips; some encoders end a chain twice
+            exactly(introducer, 1)  # junk, which Pillow also skips; some encoders end a chain twice
+            padding = file.read(_LEAST_READ)
+            place += 1 + len(padding) - len(padding.lstrip(b"\0"))
         if not frames and count >= MAX_PARTS:
             raise too_complex("GIF", "blocks before its first picture")
     raise too_complex("GIF", "blocks", MAX_BLOCKS)

@@ -11,19 +11,15 @@ from jobs.imaging.formats.reading import MAX_PARTS, exactly, too_complex
 MAX_TABLE_BYTES = 2**18
 TAIL_BYTES = 2**16
 
-_APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
+_APP0, _APP1, _APP2, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEF, 0xFE
 _SOS, _EOI = 0xDA, b"\xff\xd9"
 # Markers without a length, as Pillow reads them: JPG, RST0-7, SOI, EOI, JPG0-13, and the stuffed zero.
 _BARE_MARKERS = frozenset({0x00, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-# What a decoder looks for in the segments that belong to applications: the marker, the first bytes, the least length.
-# JFIF's and Adobe's say which colours the numbers mean. Phones list further pictures in MPF, and say in XMP what for.
-_WANTED = (
-    (_APP0, b"JFIF\0", 16),
-    (_APP14, b"Adobe", 14),
-    (_APP2, b"MPF\0", 8),
-    (_APP1, b"http://ns.adobe.com/xap/1.0/\0", 31),
-)
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+# The only segments of applications that say what the file is. Phones list further pictures in MPF, and say in XMP what
+# they are for.
+_WANTED = ((_APP2, b"MPF\0"), (_APP1, b"http://ns.adobe.com/xap/1.0/\0"))
 
 
 def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
@@ -52,12 +48,12 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
             end = place + 2 + max(length, 2)
             if _APP0 <= marker <= _APP15 or marker == _COM:
                 wanted = next((one for one in unseen if one[0] == marker and head[4:].startswith(one[1])), None)
-                if wanted and length >= wanted[2]:
+                if wanted:
                     unseen.remove(wanted)
                     picture.keep(place, min(end, size))
             else:
                 if marker in _FRAMES:
-                    _check_frame(exactly(head[4:10], 6))
+                    _check_frame(marker, exactly(head[4:10], 6))
                 tables += length
                 picture.keep(place, min(end, size))
             place = end
@@ -66,10 +62,10 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
     raise too_complex("JPEG", "segments or stray bytes before its picture")
 
 
-def _check_frame(frame: bytes) -> None:
+def _check_frame(marker: int, frame: bytes) -> None:
     """Name the kinds of JPEG that are no damage, but that no common decoder reads."""
     bits, height, width, components = struct.unpack(">BHHB", frame)
-    if bits in (12, 16):
+    if bits == 12 or (marker in _LOSSLESS and bits != 8 and 2 <= bits <= 16):
         raise errors.UnsupportedFormat.named(f"a JPEG of {bits} bits a colour")
     if bits == 8 and width and components and not height:
         raise errors.UnsupportedFormat.named("a JPEG that says its height only behind its pixels")

@@ -34,13 +34,10 @@ class Picture:
         elif start < stop:
             self.pieces.append((start, stop))
 
-    def end_at(self, stop: int) -> None:
-        """Shorten the last piece, a range of the file."""
-        if isinstance(last := self.pieces[-1], tuple):
-            self.pieces[-1] = last[0], stop
-
     def put(self, data: bytes) -> None:
-        self.pieces.append(data)
+        """Add bytes that are not in the file."""
+        if data:
+            self.pieces.append(data)
 
     def open(self, file: IO[bytes]) -> IO[bytes]:
         """The picture as a file of its own, which reads from `file`; `file` itself where nothing is left out."""

@@ -39,9 +39,10 @@ _PREFIXES = (
     (b"\0\0\1\xba", "an MPEG video"),
     (b"\0\0\1\xb3", "an MPEG video"),
     (b".RMF", "a RealMedia video"),
+    (b"\x06\x0e\x2b\x34", "an MXF video"),
 )
 # Of Canon: CIFF, and CR2 behind the header of a TIFF; of Phase One, behind it as well.
-_RAW_MARKS = ((6, b"HEAPCCDR"), (8, b"CR\2\0"), (8, b"IIII"), (8, b"MMMM"))
+_RAW_MARKS = ((6, b"HEAPCCDR"), (8, b"CR"), (8, b"IIII"), (8, b"MMMM"))
 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})

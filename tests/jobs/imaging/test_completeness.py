@@ -153,7 +153,8 @@ BITMAPS = {
 def test_a_bitmap_of_any_kind_must_be_complete(kind):
     data = BITMAPS[kind]
     for check in ("header", "complete", "decode"):
-        assert measured(data + bytes(3), framed=False, check=check).height == 30
+        for tail in (bytes(3), *[b"<html>"] * (kind != "of runs with a wrong length")):
+            assert measured(data + tail, framed=False, check=check).height == 30
     with pytest.raises(errors.Truncated):
         measured(data[:-1], framed=False)
     with pytest.raises(errors.CorruptImage):
@@ -166,7 +167,7 @@ BETWEEN_BLOCKS = {
     "no trailer behind an animation": ANIMATION[:-1],
     "a control and no frame": WHOLE["GIF"][:-1] + b"!\xf9\4\0\0\0\0\0",
     "a comment and no trailer": WHOLE["GIF"][:-1] + b"!\xfe\1x\0",
-    "zeros and no trailer": WHOLE["GIF"][:-1] + bytes(9),
+    "zeros and no trailer": WHOLE["GIF"][:-1] + bytes(100_000),
     "something else and no trailer": WHOLE["GIF"][:-1] + b"<html>",
 }
 WITHIN_BLOCKS = {
@@ -192,6 +193,13 @@ def test_a_gif_must_not_end_within_a_block(kind):
         measured(WITHIN_BLOCKS[kind], framed=True)
     with pytest.raises(errors.Truncated):
         measured(WITHIN_BLOCKS[kind], framed=False)
+
+
+def test_a_chain_of_a_gif_may_end_twice():
+    data = WHOLE["GIF"]
+    assert measured(data[:-1] + b"\0" + data[-1:], framed=False, check="decode").width == 300
+    animation = ANIMATION[:-1] + b"\0\0" + b",\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+    assert measured(animation, framed=False).width == 300
 
 
 def test_a_trailers_letter_within_a_frame_is_not_a_gifs_end():
@@ -253,6 +261,8 @@ def test_boxes_of_an_avif_may_have_long_lengths_or_none():
     (length,) = struct.unpack(">L", data[place : place + 4])
     assert place + length == len(data)
     assert measured(data[:place] + bytes(4) + data[place + 4 :], framed=True).width == 300
+    with pytest.raises(errors.Truncated):
+        measured(data[:place] + bytes(4) + data[place + 4 : -1], framed=False)
     long = data[:place] + struct.pack(">L4sQ", 1, b"mdat", length + 8) + data[place + 8 :]
     with pytest.raises(errors.CorruptImage):
         measured(long[:-1], framed=True)

@@ -182,6 +182,7 @@ def test_a_jpeg_that_leaves_its_height_for_later_is_not_measured():
     ("data", "name"),
     [
         (encoded().replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c"), "a JPEG of 12 bits a colour"),
+        (encoded().replace(b"\xff\xc0\0\x11\x08", b"\xff\xc3\0\x11\x0e"), "a JPEG of 14 bits a colour"),
         (tiff_of(Page(tags={259: 34712})), "a TIFF whose pixels are stored in an unusual way"),
         (tiff_of(Page(tags={258: 7})), "a TIFF whose pixels are stored in an unusual way"),
         (b"BM" + struct.pack("<L4xLLllHHLL", 90, 54, 40, 40, 30, 1, 0, 5, 36) + bytes(60), "a bitmap with another"),
@@ -235,6 +236,7 @@ def test_a_picture_in_a_tiff_is_measured_as_stored():
         ((b"\x47\x40\0\x10" + b"\xff" * 184) * 10, "an MPEG video"),
         ((bytes(4) + b"\x47\x40\0\x10" + b"\xff" * 184) * 10, "an MPEG video"),
         (b"\0\0\1\xba\x44" + bytes(100), "an MPEG video"),
+        (b"\x06\x0e\x2b\x34\2\5\1\1" + bytes(100), "an MXF video"),
         (b"FLV\1\5\0\0\0\x09" + bytes(100), "a Flash video"),
         (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c" + bytes(100), "a Windows Media video"),
         (b"OggS\0\2" + bytes(22) + b"\x80theora" + bytes(100), "an Ogg video"),
