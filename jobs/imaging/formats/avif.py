@@ -73,11 +73,10 @@ class _Items:
             method = numbers.take(2) & 15 if version else _IN_FILE
             numbers.take(2)
             base = numbers.take(base_bytes)
-            count = numbers.take(2)
-            pieces += count
-            if pieces > MAX_EXTENTS:
-                raise too_complex("AVIF", "pieces of pixels", MAX_EXTENTS)
-            for _ in range(count):
+            for _ in range(numbers.take(2)):
+                pieces += 1
+                if pieces > MAX_EXTENTS:
+                    raise too_complex("AVIF", "pieces of pixels", MAX_EXTENTS)
                 numbers.take(index_bytes if version else 0)
                 stop = base + numbers.take(offset_bytes) + numbers.take(length_bytes)
                 # Other methods count from the beginning of a box, which must be in the file as a whole.

@@ -40,10 +40,8 @@ class Picture:
             self.pieces.append(data)
 
     def open(self, file: IO[bytes]) -> IO[bytes]:
-        """The picture as a file of its own, which reads from `file`; `file` itself where nothing is left out."""
-        if self.pieces in ([], [(0, file.seek(0, io.SEEK_END))]):
-            return file
-        return io.BufferedReader(_Joined(file, self.pieces))
+        """The picture as a file of its own, which reads from `file`; `file` itself where nothing was chosen."""
+        return io.BufferedReader(_Joined(file, self.pieces)) if self.pieces else file
 
 
 class _Joined(io.RawIOBase):

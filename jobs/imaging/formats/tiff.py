@@ -62,9 +62,11 @@ class _File:
             raise EOFError
         self._file.seek(offset)
         count = self._unpack(self.count)
+        length = count * struct.calcsize(self.entry)
+        if offset + length > self.size:
+            raise EOFError
         if count > MAX_PARTS:
             raise too_complex("TIFF", "entries in a directory")
-        length = count * struct.calcsize(self.entry)
         entries: dict[int, tuple[int, int, bytes]] = {}
         for tag, kind, values, field in struct.iter_unpack(self.entry, exactly(self._file.read(length), length)):
             entries.setdefault(tag, (kind, values, field))

@@ -225,6 +225,18 @@ def test_an_avif_must_be_complete_wherever_its_pixels_are(layout, missing):
         measured(data, framed=True)
 
 
+def test_an_avif_may_be_cut_between_its_boxes():
+    data, ends, place = WHOLE["AVIF"], [], 0
+    while (place := place + int.from_bytes(data[place : place + 4])) < len(data):
+        ends.append(place)
+    assert len(ends) == 2
+    for end in ends:
+        with pytest.raises(errors.Truncated):
+            measured(data[:end], framed=False)
+        with pytest.raises(errors.CorruptImage):
+            measured(data[:end], framed=True)
+
+
 def test_pixels_that_are_listed_behind_the_end_are_missing():
     data = bytearray(avif_of("in idat"))
     place = data.index(b"iloc") + 22

@@ -156,6 +156,7 @@ def test_a_file_that_is_not_an_image_is_reported_as_such(data):
         pytest.param(b"RIFF\x16\0\0\0WEBPABCD" + bytes(14), id="a WebP of something else"),
         pytest.param(b"II*\0" + b"\xff" * 100, id="a TIFF's first bytes"),
         pytest.param(tiff_of(Page(tags={257: 0})), id="a TIFF without height"),
+        pytest.param(b"II*\0\x08\0\0\0\xff\xff" + bytes(100), id="a TIFF's directory"),
         pytest.param(b"BM" + bytes(60), id="a bitmap's first bytes"),
         pytest.param(b"\0\0\0\x14ftypavif\0\0\0\0avif" + b"\xff" * 100, id="an AVIF's first bytes"),
     ],
