@@ -9,7 +9,10 @@ from jobs.imaging.formats.reading import MAX_PARTS, exactly, too_complex
 
 # A scan's tables are at most some kilobytes; Pillow unpacks each of them.
 MAX_TABLE_BYTES = 2**18
+# Between segments: padding, and the rest of segments that are longer than they say.
+MAX_STRAY_BYTES = 2**15
 TAIL_BYTES = 2**16
+_STRAY_READ = 2**12
 
 _APP0, _APP1, _APP2, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEF, 0xFE
 _SOS, _EOI = 0xDA, b"\xff\xd9"
@@ -30,14 +33,17 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
     """
     picture.keep(0, 2)
     place = 2
-    tables = 0
+    tables = stray = 0
     unseen = list(_WANTED)
     for _ in range(MAX_PARTS + 1):
         file.seek(place)
         head = file.read(40)
         first, marker = exactly(head[:2], 2)
         if first != 0xFF or marker == 0xFF:
-            place += 1  # junk or padding, which Pillow also skips byte by byte
+            file.seek(place)
+            count = _stray_bytes(file.read(_STRAY_READ))
+            place += count
+            stray += count
         elif marker == _SOS:
             picture.keep(place, size)
             return Ending.WHOLE if _has_end_marker(file, place + 2, size) else Ending.CUT
@@ -59,7 +65,17 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
             place = end
         if tables > MAX_TABLE_BYTES:
             raise too_complex("JPEG", "bytes of tables before its picture", MAX_TABLE_BYTES)
-    raise too_complex("JPEG", "segments or stray bytes before its picture")
+        if stray > MAX_STRAY_BYTES:
+            raise too_complex("JPEG", "stray bytes before its picture", MAX_STRAY_BYTES)
+    raise too_complex("JPEG", "segments before its picture")
+
+
+def _stray_bytes(data: bytes) -> int:
+    """How many of `data` come before the next marker: junk, or fill bytes, of which any number is allowed (B.1.1.2)."""
+    if data.startswith(b"\xff"):
+        return len(data) - len(data.lstrip(b"\xff")) - 1
+    place = data.find(b"\xff")
+    return place if place > 0 else len(data)
 
 
 def _check_frame(marker: int, frame: bytes) -> None:

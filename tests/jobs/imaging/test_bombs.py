@@ -52,7 +52,9 @@ def tiff_of(entries: int) -> bytes:
 # Made where used: together they are 150 MB, which every process that collects the tests would make and keep.
 FITTING = {
     "JPEG segments": lambda: jpeg_of(2_000),
-    "JPEG fill bytes": lambda: jpeg_with(b"\xff" * 1_900),
+    "JPEG fill bytes": lambda: jpeg_with(b"\xff" * 2**15),
+    "JPEG stray bytes": lambda: jpeg_with(EMPTY_APP, bytes(2**15)),
+    "JPEG stray bytes and fill bytes": lambda: jpeg_with((EMPTY_APP + b"xyz\xff\xff") * 660),
     "JPEG tables": lambda: jpeg_with(*[segment(0xDB, TABLE)] * 250),
     "PNG chunks": lambda: png_with(chunk(b"teSt", b"") * 1_999),
     "PNG pieces": lambda: png_with(chunk(b"IDAT", b"") * 65_530, after_header=False),
@@ -66,7 +68,9 @@ FITTING = {
 TOO_COMPLEX = {
     "JPEG segments": lambda: jpeg_of(2_001),
     "JPEG, two million segments": lambda: jpeg_with(EMPTY_APP * 2_000_000),
-    "JPEG fill bytes": lambda: jpeg_with(b"\xff" * 8_000_000),
+    "JPEG fill bytes": lambda: jpeg_with(b"\xff" * (2**15 + 1)),
+    "JPEG, 8 MB of fill bytes": lambda: jpeg_with(b"\xff" * 8_000_000),
+    "JPEG stray bytes": lambda: jpeg_with(EMPTY_APP, bytes(2**15 + 1)),
     "JPEG junk": lambda: jpeg_with(b"\xff\xc8" + b"x" * 8_000_000),
     "JPEG junk behind a bare marker": lambda: jpeg_with(b"\xff\xf0\xff\xff" + b"x" * 70_000),
     "JPEG tables": lambda: jpeg_with(*[segment(0xDB, TABLE)] * 252),
