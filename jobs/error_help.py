@@ -132,9 +132,9 @@ ADVICE: dict[type[ImageError], str] = {
         "or have this service's operator raise the limit (IMAGE_MAX_PIXELS); then retry."
     ),
     errors.HeaderTooComplex: (
-        "The file is cut into so many pieces that reading them would hold up other photos: some programs add pieces "
-        "whenever they save, and a broken or a hostile file may look the same. Have the photo exported anew by an "
-        "image program, without its metadata, and uploaded; then retry."
+        "Some programs add a piece to the file whenever they save, and reading very many would hold up other photos; a "
+        "broken or hostile file may look the same. Have the photo exported without its metadata and uploaded; then "
+        "retry."
     ),
     errors.GPUFailed: (
         "The model could not process this photo, or failed itself. Retry; if it fails again, the model's "
