@@ -16,8 +16,8 @@ from api.v1.describe import description_of
 from api.v1.problem_types import Problem
 from api.v1.problems import MEDIA_TYPE
 
-# Errors that every operation can answer.
-_ALWAYS = (400, 401, 403, 429, 500, 503)
+# Errors that every operation can answer; 408, 414 and 431 come from the web server.
+_ALWAYS = (400, 401, 403, 408, 414, 429, 431, 500, 503)
 _WITH_BODY = (411, 413, 415)
 PREFIX = "/api/v1/"
 

@@ -1,6 +1,8 @@
 """Can a client hold the service up by sending slowly, or by not reading? Each server has two web threads."""
 
+import os
 import resource
+import signal
 import socket
 import time
 from contextlib import ExitStack, contextmanager, suppress
@@ -271,3 +273,12 @@ def test_requests_sent_at_once_are_answered_in_order(strict):
             received += data
     statuses = [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [200, 404, 400]
+
+
+def test_a_server_with_half_sent_requests_stops_as_quickly_as_any(patient):
+    with many(patient, 20, HALF_A_HEAD), many(patient, 20, b""):
+        assert_probed(patient)
+        begun = time.monotonic()
+        os.kill(patient.pid, signal.SIGTERM)
+        assert patient.wait() == 0
+        assert time.monotonic() - begun < 10

@@ -60,7 +60,7 @@ def test_every_operation_has_a_summary_a_tag_and_documented_refusals(document):
         assert operation["description"], where
         assert set(operation["tags"]) <= set(TAGS), where
         statuses = set(operation["responses"])
-        assert {"400", "401", "429", "500", "503"} <= statuses, where
+        assert {"400", "401", "408", "414", "429", "431", "500", "503"} <= statuses, where
         if "{" in path:
             assert "404" in statuses, where
         if method in ("post", "patch"):
