@@ -33,6 +33,7 @@ _VALID_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?
 # A string in an outline, also one that is never closed: the search must not start again within it.
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_IN_OUTLINE = bytes(set(range(256)) - set(b'"[{,'))
+_GZIP = b"\x1f\x8b"
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 # The place of a value in the body: keys and list indexes from the outside in, as in a JSON Pointer.
@@ -193,6 +194,8 @@ def is_url_text(url: str) -> bool:
 
 def load_json(body: bytes) -> Any:
     """The JSON value in `body`, which may begin with a byte order mark. Raises ParseError."""
+    if body.startswith(_GZIP):
+        raise ParseError("The body is compressed with gzip: send it as it is.")
     if not (encoding := json.detect_encoding(body)).startswith("utf-8"):
         raise ParseError(f"The body is {encoding[:6].upper()}, and must be UTF-8.")
     body = body.removeprefix(codecs.BOM_UTF8)

@@ -7,7 +7,8 @@ from time import monotonic
 # At most one line of a kind in this time, so that half an hour without a database stays readable.
 THROTTLE_SECONDS = 60.0
 
-# Messages that report a condition, not one job or image: a repetition adds nothing to the first.
+# Messages that report a condition, not one job or image: a repetition adds nothing to the first. Clients that send
+# no HTTP could fill a disk otherwise.
 CONDITIONS = frozenset(
     {
         "engine starts over",
@@ -19,6 +20,7 @@ CONDITIONS = frozenset(
         "cache not available, requests are not counted",
         "database not available",
         "not ready",
+        "request refused",
     }
 )
 # Loggers whose warnings are such conditions: the driver's pool reports every failed connection.
@@ -69,4 +71,5 @@ LOGGERS = (
     "jobs.engine.threads",
     "psycopg.pool",
     "retail_pulse.health",
+    "retail_pulse.web.worker",
 )

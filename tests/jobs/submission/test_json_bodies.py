@@ -1,5 +1,6 @@
 """Which bytes are a JSON body, and how much of anything may it hold before it is decoded?"""
 
+import gzip
 import json
 import time
 import tracemalloc
@@ -29,6 +30,10 @@ def test_a_byte_order_mark_is_no_part_of_the_value():
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_another_encoding_of_unicode_is_named(encoding):
     assert refusal(TEXT.encode(encoding)) == f"The body is {encoding[:6].upper()}, and must be UTF-8."
+
+
+def test_a_compressed_body_is_named():
+    assert "compressed with gzip" in refusal(gzip.compress(TEXT.encode()))
 
 
 # With one image per job, this many of each are allowed.
