@@ -23,8 +23,10 @@ from jobs.queue import NotPossible, Retried
 logger = logging.getLogger(__name__)
 
 Verb = JobAction.Verb
-# An action on many jobs stops after this time and reports how many jobs are left: a browser waits no longer.
-MOST_SECONDS = 20.0
+# An action on many jobs stops after this time and says where to go on: whoever asked sees how far it is.
+MOST_SECONDS = 5.0
+# How many jobs are looked for at a time.
+JOBS_AT_A_TIME = 200
 # How often an action is tried that meets a deadlock. The queue's own moves make none, see `queue/__init__.py`.
 TRIES = 3
 type Person = User | AnonymousUser | None
@@ -47,12 +49,13 @@ class RetryPreview:
 @dataclass(slots=True)
 class BulkResult:
     """The result of an action on many jobs: done to `jobs`, which moved `images` of `moved` of them; `refused` says why
-    not, by job; `left` were not reached in time."""
+    not, by job; `left` were not reached in time: those that match behind the job `last`."""
 
     jobs: int = 0
     moved: int = 0
     images: int = 0
     left: int = 0
+    last: int = 0
     refused: dict[int, str] = field(default_factory=dict)
 
 
@@ -133,30 +136,42 @@ def _preview(images: ImageResultQuerySet) -> RetryPreview:
     return RetryPreview(matching, retryable, matching - retryable - unknown_store, unknown_store)
 
 
-def act_on_all(jobs: QuerySet[Job], perform: Callable[[int], int], seconds: float = MOST_SECONDS) -> BulkResult:
-    """Do the same to every one of `jobs`, each in its own transaction, the oldest first, for at most `seconds`.
+def act_on_all(
+    jobs: QuerySet[Job], perform: Callable[[int], int], *, after: int = 0, seconds: float = MOST_SECONDS
+) -> BulkResult:
+    """Do the same to every one of `jobs` behind the job `after`, each in its own transaction, the oldest first.
 
-    `perform` takes a job's id and returns how many images it moved; what a job's state, or a limit, does not allow is
-    collected.
+    One at least, and then for at most `seconds`; to do the rest, call it again with `after` as the result's `last`, so
+    that every job has its turn, however many there are. `perform` takes a job's id and returns how many images it
+    moved; what a job's state, or a limit, does not allow is collected.
     """
-    result = BulkResult()
+    result = BulkResult(last=after)
     end = monotonic() + seconds
-    job_ids = list(jobs.order_by("pk").values_list("pk", flat=True))
-    for number, job_id in enumerate(job_ids):
-        if monotonic() >= end:
-            result.left = len(job_ids) - number
-            break
-        try:
-            images = perform(job_id)
-        except (NotPossible, TooManyPending) as error:
-            result.refused[job_id] = str(error)
-        except Job.DoesNotExist:
-            continue  # deleted meanwhile
-        else:
-            result.jobs += 1
-            result.moved += bool(images)
-            result.images += images
+    while job_ids := _next_ids(jobs, result.last):
+        for job_id in job_ids:
+            _act_on_one(job_id, perform, result)
+            result.last = job_id
+            if monotonic() >= end:
+                result.left = jobs.filter(pk__gt=job_id).count()
+                return result
     return result
+
+
+def _next_ids(jobs: QuerySet[Job], after: int) -> list[int]:
+    return list(jobs.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:JOBS_AT_A_TIME])
+
+
+def _act_on_one(job_id: int, perform: Callable[[int], int], result: BulkResult) -> None:
+    try:
+        images = perform(job_id)
+    except (NotPossible, TooManyPending) as error:
+        result.refused[job_id] = str(error)
+    except Job.DoesNotExist:
+        pass  # deleted meanwhile
+    else:
+        result.jobs += 1
+        result.moved += bool(images)
+        result.images += images
 
 
 @dataclass(frozen=True, slots=True)

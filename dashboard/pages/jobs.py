@@ -1,4 +1,13 @@
-"""The list of jobs, and actions on all that match its filter."""
+"""The list of jobs, and actions on all that match its filter.
+
+An action on more jobs than a request has time for goes on in the next one, by the id of the last job done: the page
+shows how far it is and asks for the next part by itself, or by a button where no script runs. Every job is done in a
+transaction of its own, so that a browser which is closed leaves nothing half done, and nothing needs to be kept.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 
 from typing import Any
 
@@ -67,36 +76,82 @@ def act_on_matching(request: HttpRequest) -> HttpResponse:
         return redirect(page)
     jobs = asked.of(request.user).changeable_by(request.user)
     if "confirmed" not in request.POST:
+        newest = jobs.order_by("-pk").values_list("pk", flat=True).first()
         count = jobs.count()
         context = {
             "asked": asked,
             "action": action,
             "count": count,
+            "until": newest or 0,
             "named": jobs.order_by("pk")[:MOST_NAMED],
             "more": max(0, count - MOST_NAMED),
             "preview": actions.preview_retry_of_all(jobs) if action is RETRY else None,
             "back": page,
         }
         return render(request, "dashboard/jobs/confirm.html", context)
-    # Counted before: a job may match the filter no longer once its other images are tried again.
-    unknown = actions.preview_retry_of_all(jobs).unknown_store if action is RETRY else 0
-    acted = actions.act_on_all(jobs, lambda job_id: action.do(job_id, request.user))
-    number = acted.moved or acted.jobs
-    of = f"{acted.images:,} image{pluralize(acted.images)} of {number:,} job{pluralize(number)}"
-    if not acted.jobs:
-        messages.warning(request, "No job was changed.")
-    elif action is RETRY and not acted.images:
-        messages.warning(request, f"No image {action.after}.")
-    else:
-        messages.success(request, f"{of} {action.after}.")
-    if unknown:
-        messages.warning(request, f"Left failed, because their store is still unknown: {unknown:,}.")
-    for sentence in list(acted.refused.values())[:MOST_REFUSALS]:
-        messages.warning(request, sentence)
-    if len(acted.refused) > MOST_REFUSALS:
-        messages.warning(request, f"… and {len(acted.refused) - MOST_REFUSALS:,} more were left as they are.")
+    so_far = SoFar.read(request.POST)
+    if so_far.until:
+        # Those that were counted: the jobs submitted since are not meant.
+        jobs = jobs.filter(pk__lte=so_far.until)
+    if action is RETRY and not so_far.after:
+        # Counted before: a job may match the filter no longer once its other images are tried again.
+        so_far.unknown = actions.preview_retry_of_all(jobs).unknown_store
+    acted = actions.act_on_all(jobs, lambda job_id: action.do(job_id, request.user), after=so_far.after)
+    so_far.add(acted)
     if acted.left:
-        messages.warning(
-            request, f"Not reached in time: {acted.left:,} job{pluralize(acted.left)}; do the same again for the rest."
-        )
+        context = {"asked": asked, "action": action, "so_far": so_far, "left": acted.left, "back": page}
+        return render(request, "dashboard/jobs/acting.html", context)
+    for level, sentence in _outcome(action, so_far, list(acted.refused.values())):
+        messages.add_message(request, level, sentence)
     return redirect(page)
+
+
+@dataclass(slots=True)
+class SoFar:
+    """How far an action on many jobs is: what one request hands on to the next, in the form that goes on."""
+
+    until: int = 0
+    after: int = 0
+    reached: int = 0
+    jobs: int = 0
+    moved: int = 0
+    images: int = 0
+    refused: int = 0
+    unknown: int = 0
+
+    @classmethod
+    def read(cls, form: Mapping[str, str]) -> "SoFar":
+        """What is no number is left out."""
+        given = {each.name: form.get(each.name, "") for each in fields(cls)}
+        return cls(**{name: int(text) for name, text in given.items() if re.fullmatch("[0-9]{1,18}", text)})
+
+    def add(self, acted: actions.BulkResult) -> None:
+        self.after = acted.last
+        self.reached += acted.jobs + len(acted.refused)
+        self.jobs += acted.jobs
+        self.moved += acted.moved
+        self.images += acted.images
+        self.refused += len(acted.refused)
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """By the names of the form's fields."""
+        return asdict(self)
+
+
+def _outcome(action: actions.Action, done: SoFar, refusals: list[str]) -> Iterator[tuple[int, str]]:
+    """What to say in the end; `refusals` are those of the last jobs."""
+    number = done.moved or done.jobs
+    of = f"{done.images:,} image{pluralize(done.images)} of {number:,} job{pluralize(number)}"
+    if not done.jobs:
+        yield messages.WARNING, "No job was changed."
+    elif action is RETRY and not done.images:
+        yield messages.WARNING, f"No image {action.after}."
+    else:
+        yield messages.SUCCESS, f"{of} {action.after}."
+    if done.unknown:
+        yield messages.WARNING, f"Left failed, because their store is still unknown: {done.unknown:,}."
+    for sentence in refusals[:MOST_REFUSALS]:
+        yield messages.WARNING, sentence
+    if (more := done.refused - len(refusals[:MOST_REFUSALS])) > 0:
+        yield messages.WARNING, f"… and {more:,} more were left as they are."

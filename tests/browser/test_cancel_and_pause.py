@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from jobs import queue
+from jobs import actions, queue
 from tests.browser.accessible import assert_accessible
 from tests.factories import make_worker, ready, states, submit_job, success
 
@@ -82,3 +82,16 @@ def test_a_paused_job_rests_until_it_is_resumed(page, job, worker):
     queue.record(worker, [success(claim) for claim in claims])
     expect(status(page)).to_have_text(["ended", "completed"])
     expect(page.locator(".timeline li")).to_contain_text(["Resume by anna", "Pause by anna", "Submitted by anna"])
+
+
+def test_an_action_on_more_jobs_than_a_request_has_time_for_goes_on_by_itself(page, anna, sign_in, monkeypatch):
+    act = actions.act_on_all
+    monkeypatch.setattr(actions, "act_on_all", lambda *given, **named: act(*given, **{**named, "seconds": 0}))
+    jobs = [submit_job(1, owner=anna) for _ in range(4)]
+    sign_in(anna)
+    page.goto("/jobs/")
+    page.get_by_label("With all jobs that match").select_option("cancel")
+    press(page, "Count them …")
+    press(page, "Cancel jobs")
+    expect(page.get_by_role("status").first).to_contain_text("4 images of 4 jobs will not be fetched.")
+    assert [states(job) for job in jobs] == [["failed"]] * 4

@@ -1,10 +1,12 @@
 """Actions on several jobs at once: confirmed first, then done and recorded; and the engines that one wakes."""
 
+import re
+
 import psycopg
 import pytest
 from django.db import connection
 
-from jobs import errors, queue
+from jobs import actions, errors, queue
 from jobs.engine.heartbeat import CHANNEL
 from jobs.models import ImageResult, JobAction
 from tests.factories import failure, look, make_worker, states, submit_job, submit_visits
@@ -143,3 +145,43 @@ def test_the_engines_are_woken_after_the_commit(admin_client, page):
             admin_client.post(f"/jobs/{job.pk}/retry/", {"what": "all"})
         heard = list(listener.notifies(timeout=10, stop_after=1))
     assert [notification.channel for notification in heard] == [CHANNEL]
+
+
+def hidden(answer):
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', answer.text))
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch):
+    """A request that has time for one job alone."""
+    act = actions.act_on_all
+    monkeypatch.setattr(actions, "act_on_all", lambda *given, **named: act(*given, **{**named, "seconds": 0}))
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel", "retry"])
+def test_an_action_that_takes_longer_than_a_request_goes_on_until_the_newest_job(admin_client, one_at_a_time, verb):
+    jobs = [failed_job(2) if verb == "retry" else submit_job(2) for _ in range(3)]
+    form = hidden(admin_client.post("/jobs/act/", {"act": verb}))
+    since = submit_job(1)
+    shown = []
+    for _ in range(3):
+        answer = admin_client.post("/jobs/act/", form, follow=True)
+        shown.append(re.findall(r"<strong>(\d of \d) jobs</strong>", answer.text))
+        form = hidden(answer)
+    assert shown == [["1 of 3"], ["2 of 3"], []]
+    assert [JobAction.objects.filter(job=job).count() for job in (*jobs, since)] == [1, 1, 1, 0]
+    assert "6 images of 3 jobs" in said(answer)[0]
+
+
+def test_what_goes_on_can_be_stopped_and_goes_on_by_a_button_without_a_script(admin_client, one_at_a_time):
+    made = [submit_job(1) for _ in range(3)]
+    answer = choose(admin_client, "cancel", *made, confirmed="yes")
+    assert "data-goes-on" in answer.text
+    assert "Go on with the other 2</button>" in answer.text
+    assert "Stop here</a>" in answer.text
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "9" * 40, ""])
+def test_a_form_with_odd_numbers_begins_at_the_oldest_job(admin_client, after):
+    job = submit_job(1)
+    assert said(confirm(admin_client, "pause", job, after=after, until=after)) == ["1 image of 1 job will wait."]

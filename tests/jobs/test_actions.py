@@ -89,10 +89,21 @@ def test_many_jobs_at_once_each_by_itself(anna):
 
 
 def test_an_action_on_many_jobs_ends_in_time_and_says_how_many_are_left(anna):
-    for _ in range(3):
-        submit_job(1)
+    jobs = [submit_job(1) for _ in range(3)]
     acted = actions.act_on_all(Job.objects.all(), lambda job_id: actions.cancel(job_id, anna), seconds=0)
-    assert (acted.jobs, acted.left, Job.objects.ongoing().count()) == (0, 3, 3)
+    assert (acted.jobs, acted.last, acted.left, Job.objects.ongoing().count()) == (1, jobs[0].pk, 2, 2)
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 200])
+def test_an_action_on_many_jobs_goes_on_behind_the_last_one_until_the_newest(anna, monkeypatch, at_a_time):
+    monkeypatch.setattr(actions, "JOBS_AT_A_TIME", at_a_time)
+    jobs = [submit_job(1).pk for _ in range(4)]
+    reached, last = [], 0
+    # The jobs match as before: only the key says which have been done.
+    for _ in range(4):
+        acted = actions.act_on_all(Job.objects.all(), lambda pk: reached.append(pk) or 1, after=last, seconds=0)
+        last = acted.last
+    assert (reached, acted.left) == (jobs, 0)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@
 // data-poll="5"       the same without a stream, at this interval in seconds
 // data-refresh="URL"  an element within, to be replaced by what this address answers
 // data-live-indicator shows how: live, polling or paused
+// data-goes-on        a form that sends itself: the next part of what takes longer than a request
 "use strict";
 (() => {
   const BETWEEN_MS = 1000; // at most one refresh a second
@@ -181,4 +182,7 @@
   }
   feeds.forEach((feed) => feed.start());
   if (feeds.size) say();
+
+  // Not from the browser's memory of a page: what it would do has been done.
+  window.addEventListener("pageshow", ({ persisted }) => persisted || document.querySelector("form[data-goes-on]")?.requestSubmit());
 })();
