@@ -66,6 +66,16 @@ def finish(job, count):
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=count)])
 
 
+@pytest.mark.parametrize("of_all", [False, True])
+def test_a_stream_begins_without_the_connection_of_its_request(of_all):
+    job = look(submit_job(1))
+    assert connection.connection is not None
+    response = stream(None if of_all else job, "")
+    # Until it reads the job for the first time, and then only for as long: streams outnumber connections.
+    assert connection.connection is None
+    response.close()
+
+
 def test_the_first_event_holds_the_jobs_state():
     with Opened(look(submit_job(2))) as opened:
         event = opened.event()
