@@ -142,18 +142,15 @@ def fail_unfetched(pending: QuerySet[ImageResult], error: type[ImageError]) -> i
     return pending.update(**unfetched(error))
 
 
-def hold_all_but_first(rows: Iterable[tuple[int, Any]], begun: Collection[Any] = ()) -> None:
-    """Hold every image of a store but its first, and that one too where the store is among `begun`.
+def first_of_stores(rows: Iterable[tuple[int, Any]], begun: Collection[Any] = ()) -> list[int]:
+    """Every store's first image, but for the stores among `begun`.
 
     `rows` are (image id, store id) in the order in which they are to go.
     """
-    seen = set(begun)
-    later = []
+    first: dict[Any, int] = {}
     for image_id, store_id in rows:
-        if store_id in seen:
-            later.append(image_id)
-        seen.add(store_id)
-    ImageResult.objects.pending().filter(id__any=later).update(held=True)
+        first.setdefault(store_id, image_id)
+    return [image_id for store_id, image_id in first.items() if store_id not in begun]
 
 
 def _next_of_store(row: Mapping[str, FromRow]) -> QuerySet[Any, Any]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Extract, Now
 from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.models.store_errors import write_store_errors
-from jobs.queue.completion import announce, fail_unfetched, hold_all_but_first
+from jobs.queue.completion import announce, fail_unfetched, first_of_stores
 from jobs.queue.rank import SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 
@@ -49,9 +49,13 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
         )
         reopened = ImageResult.objects.filter(id__any=[pk for pk, _, _ in rows])
         first_rank = reopened.aggregate(first=Min("rank"))["first"]
-        # Under `stop_store`: those that have an image on its way, which ends before another one begins.
-        unfinished = ImageResult.objects.filter(job_id=job_id).unfinished().filter(held=False)
-        begun = set(unfinished.values_list("visit__store_id", flat=True)) if job.on_error == OnError.STOP_STORE else ()
+        one_by_one = job.on_error == OnError.STOP_STORE
+        first: list[int] = []
+        if one_by_one:
+            # A store's image that is on its way ends before another one begins.
+            on_their_way = ImageResult.objects.filter(job_id=job_id).unfinished().filter(held=False)
+            begun = set(on_their_way.values_list("visit__store_id", flat=True))
+            first = first_of_stores(((pk, store_id) for pk, store_id, _ in rows), begun)
         reopened.update(
             state=ImageState.PENDING,
             generation=F("generation") + 1,
@@ -59,7 +63,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             attempts=0,
             crashes=0,
             run_after=None,
-            held=False,
+            held=one_by_one or job.paused_at is not None,
             waits_since=None,
             claimed_by=None,
             bytes=None,
@@ -70,11 +74,9 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             gpu_ms=None,
             finished_at=None,
         )
+        if one_by_one and job.paused_at is None:
+            ImageResult.objects.filter(id__any=first).update(held=False)
         if rows:
-            if job.paused_at is not None:
-                reopened.update(held=True)
-            elif job.on_error == OnError.STOP_STORE:
-                hold_all_but_first(((pk, store_id) for pk, store_id, _ in rows), begun)
             job.failed -= len(rows)
             job.canceled -= sum(code == Canceled.code for _, _, code in rows)
             job.status = JobStatus.ONGOING
@@ -134,16 +136,17 @@ def resume(job_id: int) -> int:
             raise NotPossible(f"Job {job_id} is not paused.")
         # Without its pause the job would pass everything that was submitted meanwhile.
         paused_for = Now() - Value(job.paused_at)
+        one_by_one = job.on_error == OnError.STOP_STORE
         pending.update(
-            held=False,
+            held=one_by_one,
             rank=F("rank") + Extract(paused_for, "epoch"),
             # HOST_PATIENCE_SECONDS do not run while nothing is asked of its host.
             waits_since=F("waits_since") + paused_for,
         )
-        if job.on_error == OnError.STOP_STORE:
+        if one_by_one:
             # The one in flight first ("running" comes after "pending"): after a retry it need not be the store's first.
             images = ImageResult.objects.filter(job_id=job_id).unfinished().order_by("-state", "id")
-            hold_all_but_first(images.values_list("id", "visit__store_id"))
+            pending.filter(id__any=first_of_stores(images.values_list("id", "visit__store_id"))).update(held=False)
         job.paused_at = None
         job.save(update_fields=["paused_at"])
         announce(job_id)
