@@ -99,11 +99,13 @@ def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, o
 
 
 def _refuse_too_many(job_id: int, image_filter: ImageFilter, *, only_retryable: bool) -> None:
+    """Raises TooManyPending where the images that a retry would reopen pass their owner's limit."""
     job = Job.objects.select_related("owner").defer("store_errors").filter(pk=job_id).first()
-    if job is None:
+    # No more than have failed are reopened; they are only counted where that would be too many.
+    if job is None or too_many_pending(job.owner, job.failed) is None:
         return
-    preview = preview_retry(job_id, image_filter)
-    more = preview.retryable if only_retryable else preview.retryable + preview.permanent
+    failed = ImageResult.objects.failed().filter(job=job).matching(image_filter)
+    more = failed.retryable().count() if only_retryable else failed.count() - failed.of_unknown_stores().count()
     if refusal := too_many_pending(job.owner, more, "this retry adds"):
         raise refusal
 

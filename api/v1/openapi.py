@@ -27,7 +27,8 @@ Submit the photos of store visits, watch them being measured, see why some fail,
 **Credentials.** `Authorization: Bearer …` with an API key (`rp_…`) or a token of `/api/token/`, or the session of
 `/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key is limited to its scopes:
 `submit`, `read`, `manage` (actions on jobs and paused hosts), `stores` (imports). Somebody else's job looks exactly
-like one that does not exist.
+like one that does not exist, except to staff with the permission to view jobs; to change it they need that to change
+jobs.
 
 **Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. Rows added meanwhile do not shift pages.
 

@@ -26,7 +26,8 @@ PRIORITY = {
     "type": "integer",
     "minimum": LOWEST_PRIORITY,
     "maximum": HIGHEST_PRIORITY,
-    "description": "Each step is worth an hour of waiting; a higher priority is sooner.",
+    "description": "Each step is worth an hour of waiting, a higher priority is sooner; above 0 it needs the "
+    "permission to prioritize jobs.",
 }
 EXAMPLE = {
     "count": 2,

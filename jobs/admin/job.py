@@ -80,7 +80,7 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
 
     @admin.display(description="dashboard")
     def dashboard(self, job: Job) -> SafeString | str:
-        return to_dashboard("job", job.pk, text="watch, pause, resume, cancel, move or retry this job")
+        return to_dashboard("job", job.pk, text="watch this job, or act on it where you may")
 
     @admin.display(description="dashboard")
     def open(self, job: Job) -> SafeString | str:

@@ -212,7 +212,9 @@ def send(client: Client, method: str, path: str, rule: Any, cookies: dict[str, s
     # A page may have signed the person out.
     client.cookies.load(cookies)
     response = client.generic(method, path, b"" if method == "GET" else data, content_type=kind, headers=headers)
-    return response.getvalue() and response if response.streaming else response
+    if response.streaming:
+        response.getvalue()
+    return response
 
 
 def was_let_in(name: str, response: Any) -> bool:
@@ -249,7 +251,8 @@ def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, set
     for name, parameters in endpoints():
         path = world.path(name, parameters)
         who = on_pages if name.startswith("dashboard:") else person
-        for method in METHODS:
+        # Methods that a path does not have are the same for all; so two people try them.
+        for method in METHODS if person in (CLOSED, "superuser") else ENDPOINTS[name]:
             rule = ENDPOINTS[name].get(method)
             with transaction.atomic():
                 before = state()
