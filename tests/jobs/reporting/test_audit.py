@@ -343,7 +343,7 @@ def run_command():
 def test_the_command_says_what_it_checked():
     finish_one_job()
     said = run_command()
-    assert said.startswith("1 jobs with 2 images\n")
+    assert said.startswith("1 job with 2 images\n")
     assert all(f"kept    {check.code} " in said for check in [*audit.CHECKS, audit.DEAD_CLAIMS])
 
 
