@@ -16,11 +16,12 @@ from rest_framework.exceptions import ParseError
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 
+_NO_CURSOR = "cursor must be the next_cursor of an earlier answer."
 _LIMIT = re.compile(r"[1-9][0-9]{0,3}")
 
 
 @dataclass(frozen=True, slots=True)
-class Page[Row: Model]:
+class Page[Row]:
     rows: Sequence[Row]
     next_cursor: str | None
     """None on the last page."""
@@ -50,7 +51,7 @@ class PageRequest:
             ordered = following if rows.ordered else following.order_by("pk")
         found = list(ordered[: self.limit + 1])
         page = found[: self.limit]
-        return Page(page, _write_cursor(page[-1].pk) if len(found) > len(page) else None)
+        return Page(page, write_cursor(page[-1].pk) if len(found) > len(page) else None)
 
 
 def read_limit(text: str) -> int:
@@ -59,16 +60,28 @@ def read_limit(text: str) -> int:
     return int(text)
 
 
-def _write_cursor(row_id: int) -> str:
-    return base64.urlsafe_b64encode(struct.pack(">Q", row_id)).decode().rstrip("=")
+def write_cursor(row_id: int, within: int | None = None) -> str:
+    """The place behind a row or, with `within`, behind one of the rows that belong to it."""
+    packed = struct.pack(">Q", row_id) if within is None else struct.pack(">QQ", row_id, within)
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 def read_cursor(text: str) -> int:
-    try:
-        row_id: int = struct.unpack(">Q", base64.urlsafe_b64decode(f"{text}="))[0]
-    except (ValueError, struct.error):
-        row_id = 0
-    # Encoded again to compare, because the decoder skips characters that it does not know.
-    if _write_cursor(row_id) != text:
-        raise ParseError("cursor must be the next_cursor of an earlier answer.")
+    """Raises ParseError."""
+    row_id, within = read_cursor_within(text)
+    if within is not None:
+        raise ParseError(_NO_CURSOR)
     return row_id
+
+
+def read_cursor_within(text: str) -> tuple[int, int | None]:
+    """What `write_cursor` was given. Raises ParseError."""
+    try:
+        packed = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}")
+        row_id, within = (*struct.unpack(f">{len(packed) // 8}Q", packed), None)[:2]
+    except (ValueError, struct.error):
+        row_id, within = 0, None
+    # Encoded again to compare, because the decoder skips characters that it does not know.
+    if write_cursor(row_id, within) != text:
+        raise ParseError(_NO_CURSOR)
+    return row_id, within

@@ -1,20 +1,45 @@
-"""The answers of the status endpoint; their keys are part of the HTTP contract."""
+"""The answers of the status endpoint; their keys are part of the HTTP contract.
 
+A failed job's answer names every failed store, which may be a hundred thousand: those are streamed from the job's row,
+so that an answer of 20 MB takes no more memory than a small one.
+"""
+
+from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
+
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
 
 from api.pagination import PageRequest
 from jobs.models import ImageResult, Job
-from jobs.models.store_errors import store_errors
+from jobs.models.store_errors import in_order, store_errors, stream_stored
 from jobs.states import ImageState, JobStatus
+
+CHUNK_BYTES = 64 * 2**10
+
+
+def find(job_id: int | str, jobs: Any = Job.objects) -> Job | None:
+    """The job as these answers need it: in one query, whatever its size."""
+    job: Job | None = jobs.with_few_store_errors().filter(pk=job_id).first()
+    return job
 
 
 def status(job: Job) -> dict[str, Any]:
-    """Read from the job's row alone, whatever the job's size."""
+    """Read from the job's row alone. `error` may be an iterator, see `respond`."""
     answer: dict[str, Any] = {"status": job.status, "job_id": job.pk}
     if job.status == JobStatus.FAILED:
-        # In the contract's order; PostgreSQL stores JSON keys in its own.
-        answer["error"] = [{key: entry[key] for key in ("store_id", "error")} for entry in job.store_errors]
+        if job.few_store_errors is not None:
+            return answer | {"error": [in_order(entry) for entry in job.few_store_errors]}
+        entries = stream_stored(job.pk)
+        # Read before the answer begins: now the database may still be away, or the job reopened by a retry.
+        first = next(entries, None)
+        if first is None:
+            return status(_again(job))
+        answer["error"] = chain([first], entries)
     return answer
 
 
@@ -24,7 +49,7 @@ def summary(job: Job) -> dict[str, Any]:
     finished = counts.completed + counts.failed
     if job.status == JobStatus.ONGOING and finished == counts.total:
         # It ended between the two reads; unless it is read again, the answer contradicts itself.
-        job.refresh_from_db()
+        job = _again(job)
     answer = status(job)
     if job.status == JobStatus.ONGOING:
         answer["error"] = store_errors(job.pk) if counts.failed else []
@@ -64,3 +89,39 @@ def _image(image: ImageResult) -> dict[str, Any]:
 
 def _error(image: ImageResult) -> dict[str, Any]:
     return {"code": image.error_code, "message": image.error_message, "retryable": image.retryable}
+
+
+def _again(job: Job) -> Job:
+    """The job as it is now; a job is never deleted."""
+    return find(job.pk) or job
+
+
+def respond(answer: dict[str, Any]) -> HttpResponseBase:
+    """The answer as JSON; one with an iterator is sent piece by piece, in the same form."""
+    if not any(isinstance(value, Iterator) for value in answer.values()):
+        return Response(answer)
+    return StreamingHttpResponse(_chunks(_pieces(answer)), content_type="application/json")
+
+
+def _pieces(answer: dict[str, Any]) -> Iterator[bytes]:
+    render = JSONRenderer().render
+    for number, (key, value) in enumerate(answer.items()):
+        yield b"%b%b:" % (b"," if number else b"{", render(key))
+        if isinstance(value, Iterator):
+            for place, entry in enumerate(value):
+                yield (b"," if place else b"[") + render(entry)
+            yield b"]"
+        else:
+            yield render(value)
+    yield b"}"
+
+
+def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, of a hundred bytes each, in chunks of about CHUNK_BYTES."""
+    chunk = bytearray()
+    for piece in pieces:
+        chunk += piece
+        if len(chunk) >= CHUNK_BYTES:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk)

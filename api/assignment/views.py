@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,18 +48,18 @@ class Status(APIView):
     http_method_names = ["get", "head"]
     scope = Scope.READ
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         job = _find_job(request)
         if job is None:
             return Response({}, status=400)
         parameters = _read_parameters(request)
         match parameters.get("view"):
             case None:
-                return Response(answers.status(job))
+                return answers.respond(answers.status(job))
             case "summary":
-                return Response(answers.summary(job))
+                return answers.respond(answers.summary(job))
             case "images":
-                return Response(answers.images(job, PageRequest.read(parameters)))
+                return answers.respond(answers.images(job, PageRequest.read(parameters)))
             case _:
                 raise ParseError("view must be summary or images.")
 
@@ -76,7 +77,7 @@ def _find_job(request: Request) -> Job | None:
     job_id = request.query_params.get("jobid", "")
     if not _JOB_ID.fullmatch(job_id):
         return None
-    return Job.objects.visible_to(request.user).filter(pk=job_id).first()
+    return answers.find(job_id, Job.objects.visible_to(request.user))
 
 
 def _read_parameters(request: Request) -> Mapping[str, str]:

@@ -1,22 +1,24 @@
 """Jobs as v1 returns them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.renderers import JSONRenderer
 
 from api.v1.pages import list_of
 from jobs.models import Job, JobAction
+from jobs.models.store_errors import StoredErrors, stored
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
-from jobs.reporting.hosts import MOST_OF_JOB, NONE, waits
+from jobs.reporting.hosts import MOST_OF_JOB, NONE, Waits, waits
 from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState, OnError
 
-_LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "events")
+_LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "events", "store-errors")
+# Of the stores with failures, those that a job itself lists; the link leads to all of them.
+MOST_STORE_ERRORS = 100
 
 
 class Counts(serializers.Serializer[Job]):
@@ -112,6 +114,8 @@ class JobSummary(serializers.Serializer[Job]):
 
 
 class StoreError(serializers.Serializer[Any]):
+    """What failed of one store."""
+
     store_id = serializers.CharField()
     error = serializers.CharField()
 
@@ -119,9 +123,22 @@ class StoreError(serializers.Serializer[Any]):
 class JobDetail(JobSummary):
     """One job."""
 
-    store_errors = StoreError(
-        many=True, help_text="One sentence for each store with failures; empty until the job has ended."
+    store_errors = serializers.SerializerMethodField(
+        help_text="One sentence for each store with failures, in order of the submission: at most the first "
+        f"{MOST_STORE_ERRORS}; empty until the job has ended. The link `store-errors` leads to all of them."
     )
+    store_errors_total = serializers.SerializerMethodField(
+        help_text="How many stores have failures; 0 until the job has ended."
+    )
+
+    @extend_schema_field(StoreError(many=True))
+    def get_store_errors(self, job: Job) -> Any:
+        return self.context["store_errors"].entries
+
+    @extend_schema_field({"type": "integer", "minimum": 0})
+    def get_store_errors_total(self, job: Job) -> int:
+        total: int = self.context["store_errors"].total
+        return total
 
 
 class ActionResult(serializers.Serializer[Any]):
@@ -149,18 +166,26 @@ def path_of(job: Job) -> str:
     return reverse("v1:job", args=[job.pk])
 
 
-def context_of(jobs: Sequence[Job]) -> dict[str, Any]:
+def context_of(jobs: Sequence[Job], waiting: Mapping[int, Waits] | None = None) -> dict[str, Any]:
     """The serializers' context for rows that were read `with_running`; two queries."""
-    waiting = waits(jobs)
+    if waiting is None:
+        waiting = waits(jobs)
     return {"waits": waiting, "estimates": estimates(jobs, waiting)}
 
 
-def detail_of(job: Job) -> dict[str, Any]:
-    detail: dict[str, Any] = JobDetail(job, context=context_of([job])).data
+def detail_of(job: Job, waiting: Mapping[int, Waits] | None = None) -> dict[str, Any]:
+    """`waiting` is what `waits` found for the job, where it has been asked already."""
+    errors = stored(job.pk, MOST_STORE_ERRORS) if job.outcome and job.failed else StoredErrors([], 0)
+    detail: dict[str, Any] = JobDetail(job, context={**context_of([job], waiting), "store_errors": errors}).data
     return detail
 
 
-def etag_of(detail: dict[str, Any]) -> str:
-    """A weak ETag of everything but the estimate, which changes with the clock."""
-    stable = {name: value for name, value in detail.items() if name != "estimate"}
-    return f'W/"{sha256(JSONRenderer().render(stable)).hexdigest()[:32]}"'
+def etag_of(job: Job, waiting: Waits) -> str:
+    """A weak ETag of everything but the estimate, which changes with the clock.
+
+    From the job's row and the hosts that it waits for, without the answer: a client that asks every second gets 304
+    most of the time. What failed of its stores is written in the moment in which it ends.
+    """
+    moments = job.started_at, job.paused_at, job.finished_at
+    shown = job.pk, job.revision, moments, job.owner and job.owner.get_username(), waiting.revision
+    return f'W/"{sha256(repr(shown).encode()).hexdigest()[:32]}"'

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
@@ -11,14 +12,17 @@ from rest_framework.response import Response
 from access import rights
 from access.models import Scope
 from api.idempotency import read_idempotency_token
+from api.pagination import Page, write_cursor
 from api.v1 import pages, parameters, problems, request_bodies, submission_schema
 from api.v1.describe import describe
-from api.v1.job_serializers import JobDetail, JobSummary, context_of, detail_of, etag_of, path_of
+from api.v1.job_serializers import JobDetail, JobSummary, StoreError, context_of, detail_of, etag_of, path_of
 from api.v1.problem_types import Problem
 from api.v1.views import JobView, V1View
 from jobs import actions
 from jobs.models import Job, Visit
 from jobs.models.job import JobQuerySet
+from jobs.models.store_errors import stored
+from jobs.reporting.hosts import NONE, waits
 from jobs.states import JobOutcome, JobState
 from jobs.submission.submit import submit
 
@@ -72,7 +76,7 @@ class Jobs(V1View):
     def get(self, request: Request) -> Response:
         """Newest first, of the jobs that you may see."""
         request_of_page = parameters.page_of(self.query)
-        visible = Job.objects.with_running().visible_to(request.user).select_related("owner").defer("store_errors")
+        visible = Job.objects.with_running().visible_to(request.user).select_related("owner")
         page = request_of_page.of(_narrow(visible, self.query), newest_first=True)
         return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
@@ -114,13 +118,14 @@ class OneJob(JobView):
     )
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """The job's state and counts, from a few rows, whatever its size."""
-        detail = detail_of(self.find_job(job_id))
-        etag = etag_of(detail)
+        job = self.find_job(job_id)
+        waiting = waits([job])
+        etag = etag_of(job, waiting.get(job.pk, NONE))
         known = parse_etags(request.headers.get("If-None-Match", ""))
         # A weak comparison, as RFC 9110, section 13.1.2, requires.
         if "*" in known or etag in known or etag.removeprefix("W/") in known:
             return Response(status=304, headers={"ETag": etag})
-        return Response(detail, headers={"ETag": etag})
+        return Response(detail_of(job, waiting), headers={"ETag": etag})
 
     @describe(
         summary="Change a job's priority",
@@ -140,6 +145,19 @@ class OneJob(JobView):
         return Response(detail_of(self.find_job(job_id)))
 
 
+class StoreErrors(JobView):
+    parameters = {"GET": parameters.PAGE}
+
+    @describe(summary="List a job's failed stores", responses=pages.page_of(StoreError))
+    def get(self, request: Request, job_id: str) -> Response:
+        """One sentence for each store with failures, in order of the submission; empty until the job has ended."""
+        asked = parameters.page_of(self.query)
+        found = stored(self.find_job(job_id).pk, asked.limit, asked.after)
+        end = asked.after + len(found.entries)
+        page = Page(found.entries, write_cursor(end) if end < found.total else None)
+        return Response(pages.answer(StoreError, page))
+
+
 def _require_priority(request: Request, priority: int) -> None:
     """Raises a Refusal."""
     if not rights.may_prioritize(request.user, priority):
@@ -154,7 +172,7 @@ def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:
     if "store" in query:
         jobs = jobs.filter(pk__in=Visit.objects.filter(store_id=query["store"]).values("job"))
     if "owner" in query:
-        jobs = jobs.filter(owner__username=query["owner"])
+        jobs = jobs.filter(owner__in=list(User.objects.filter(username=query["owner"])))
     if "created_from" in query:
         jobs = jobs.filter(created_at__gte=query["created_from"])
     if "created_to" in query:

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from api.v1.describe import describe
 from api.v1.views import JobView
-from jobs.reporting.failures import failures
+from jobs.reporting.failures import MOST_BY_AREA, failures
 from jobs.reporting.throughput import throughput
 
 
@@ -17,7 +17,11 @@ class FailureGroup(serializers.Serializer[Any]):
 
     code = serializers.CharField()
     host = serializers.CharField(help_text="Empty for URLs that name none.")
-    area = serializers.CharField(help_text="Empty where the store master does not hold the store.")
+    area = serializers.CharField(
+        allow_null=True,
+        help_text="Empty where the store master does not hold the store; null, for all areas together, where more than "
+        f"{MOST_BY_AREA:,} images of the job failed.",
+    )
     images = serializers.IntegerField(min_value=1)
     retryable = serializers.BooleanField(help_text="Whether another attempt may help.")
     message = serializers.CharField(help_text="The message of one of them.")

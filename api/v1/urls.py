@@ -37,6 +37,7 @@ urlpatterns = [
     re_path(rf"{_JOB}/retry/?\Z", job_actions.Retry.as_view(), name="retry"),
     re_path(rf"{_JOB}/actions/?\Z", job_actions.Actions.as_view(), name="actions"),
     re_path(rf"{_JOB}/events/?\Z", events.JobEvents.as_view(), name="events"),
+    re_path(rf"{_JOB}/store-errors/?\Z", jobs.StoreErrors.as_view(), name="store-errors"),
     re_path(rf"{_JOB}/export/?\Z", exports.Exports.as_view(), name="export"),
     re_path(rf"{_JOB}/failures/?\Z", progress.Failures.as_view(), name="failures"),
     re_path(rf"{_JOB}/throughput/?\Z", progress.Throughput.as_view(), name="throughput"),

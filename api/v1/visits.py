@@ -1,22 +1,24 @@
 """Visits and the states of their images."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Count
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.pagination import Page, write_cursor
 from api.v1 import pages, parameters
 from api.v1.describe import describe
 from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
-from jobs.models import ImageResult, Job, Visit
+from jobs.models import Job, Visit
 from jobs.models.visit import VisitQuerySet
-from jobs.states import ImageState
+from jobs.reporting.visits import counts
 from jobs.submission.payload import MAX_STORE_ID
 from stores.models import Store
+
+# Images that the counts of one page are made of; the last visit of a page may have more.
+MOST_IMAGES = 50_000
 
 _PERIOD = (
     parameters.since("from", "Visits from this time on, by their `visited_at`: RFC 3339, or a date, a day in UTC."),
@@ -59,7 +61,10 @@ class Visits(V1View):
 
     @describe(summary="List visits", responses=VisitPage)
     def get(self, request: Request) -> Response:
-        """In submission order; the filters combine. A visit whose time could not be read has no date."""
+        """In submission order; the filters combine. A visit whose time could not be read has no date.
+
+        A page ends early where its visits have very many images: there is another one as long as `next_cursor` says so.
+        """
         return Response(_page(self, Visit.objects.all()))
 
 
@@ -88,16 +93,9 @@ def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
     if "to" in query:
         visits = visits.before(query["to"])
     page = parameters.page_of(query).of(visits)
-    return pages.answer(VisitRow, page, counts=_counts(page.rows))
-
-
-def _counts(visits: Sequence[Visit]) -> dict[int, dict[str, int]]:
-    """Of each visit's images, by state; one query."""
-    counts: dict[int, dict[str, int]] = {
-        visit.pk: {"total": 0, **dict.fromkeys(ImageState.values, 0)} for visit in visits
-    }
-    found = ImageResult.objects.filter(visit__in=visits).order_by()
-    for visit_id, state, images in found.values_list("visit_id", "state").annotate(n=Count("pk")):
-        counts[visit_id][state] = images
-        counts[visit_id]["total"] += images
-    return counts
+    found = counts([visit.pk for visit in page.rows], MOST_IMAGES)
+    rows = page.rows[: len(found)]
+    # Visits of very many images make a page shorter.
+    next_cursor = write_cursor(rows[-1].pk) if len(rows) < len(page.rows) else page.next_cursor
+    by_visit = dict(zip((visit.pk for visit in rows), found, strict=True))
+    return pages.answer(VisitRow, Page(rows, next_cursor), counts=by_visit)

@@ -17,6 +17,7 @@ from dashboard.pages import paused_hosts
 from jobs import actions
 from jobs.actions import ACTIONS
 from jobs.models import ImageResult, Job
+from jobs.models.store_errors import stored
 from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
@@ -57,13 +58,16 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     if part in (None, "status"):
         context |= _status(job, may_change=may_change)
     if part in (None, "failures"):
-        context |= {"failures": failures(job.pk)}
+        seen = _failures_revision(job)
+        if part and request.GET.get("seen") == seen:
+            return HttpResponse(status=204)  # nothing to replace
+        context |= {"failures": failures(job.pk), "seen": seen}
     if part in (None, "images"):
         context |= _images(job, request)
     if part in ("status", "failures", "images"):
         return render(request, f"dashboard/job/{part}.html", context)
     context |= {
-        "store_errors": job.store_errors[:MOST_STORE_ERRORS],
+        "store_errors": stored(job.pk, MOST_STORE_ERRORS) if job.outcome and job.failed else None,
         "history": job.actions.order_by("-pk")[:MOST_ACTIONS],
         "priorities": [
             priority
@@ -72,6 +76,12 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
         ],
     }
     return render(request, "dashboard/job/page.html", context)
+
+
+def _failures_revision(job: Job) -> str:
+    """Another text whenever other images of the job have failed: a retry, too, that makes room for as many others."""
+    latest = job.actions.order_by("-pk").values_list("pk", flat=True).first()
+    return f"{job.failed}-{latest or 0}"
 
 
 def _status(job: Job, *, may_change: bool) -> dict[str, Any]:

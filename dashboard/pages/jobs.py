@@ -8,7 +8,6 @@ transaction of its own, so that a browser which is closed leaves nothing half do
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-
 from typing import Any
 
 from django.contrib import messages

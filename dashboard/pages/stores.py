@@ -5,14 +5,15 @@ from io import BytesIO
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Prefetch, Q
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
-from jobs.models import ImageResult, Job, Visit
+from jobs.models import Job, Visit
+from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ImportRefused
@@ -62,14 +63,14 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
     store = Store.objects.filter(pk=pk).first()
     if store is None:
         raise Http404("There is no such store in the store master.")
-    images = ImageResult.objects.order_by("pk").defer("gpu_result")
-    visits = (
-        Visit.objects.filter(store_id=store.store_id, job__in=Job.objects.visible_to(request.user))
-        .select_related("job")
-        .prefetch_related(Prefetch("images", images))
-        .order_by("-pk")
-    )
-    context = {"store": store, "visits": visits[:VISITS], "most": VISITS}
+    visible = Job.objects.visible_to(request.user)
+    visits = list(Visit.objects.latest_of(store.store_id).filter(job__in=visible)[:VISITS])
+    images = first_images(visit.pk for visit in visits)
+    context = {
+        "store": store,
+        "visits": [(visit, images[visit.pk][:MOST_SHOWN], len(images[visit.pk]) > MOST_SHOWN) for visit in visits],
+        "most": VISITS,
+    }
     return render(request, "dashboard/stores/page.html", context)
 
 

@@ -14,6 +14,7 @@ from jobs.admin.rules import PartOfJobs
 from jobs.errors import retryable_codes
 from jobs.models import ImageResult, Job, JobAction, Visit
 from jobs.models.job import JobQuerySet
+from jobs.models.store_errors import stored
 from jobs.states import ImageState
 from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
 
@@ -157,19 +158,20 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
     @admin.display(description="failed stores")
     def stores(self, job: Job) -> SafeString | str:
         """The sentences in the answer of `/api/status`, known once the job has finished."""
-        if not job.store_errors:
+        errors = stored(job.pk, MOST_STORE_ERRORS)
+        if not errors.total:
             return "-"
         shown = format_html_join(
             "",
             "<tr><td>{}</td><td>{}</td></tr>",
             (
                 (to_list(Visit, entry["store_id"], job=job.pk, store_id=entry["store_id"]), entry["error"])
-                for entry in job.store_errors[:MOST_STORE_ERRORS]
+                for entry in errors.entries
             ),
         )
-        more = len(job.store_errors) - MOST_STORE_ERRORS
+        more = errors.total - len(errors.entries)
         return format_html(
             "<table><thead><tr><th>store</th><th>error</th></tr></thead><tbody>{}</tbody></table>{}",
             shown,
-            f"… and {more:,} more" if more > 0 else "",
+            f"… and {more:,} more; /api/v1/jobs/{job.pk}/store-errors lists all of them, page by page" if more else "",
         )

@@ -125,7 +125,7 @@ class ImageResult(models.Model):
     """
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="images", db_index=False)
-    visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="images")
+    visit = models.ForeignKey(Visit, on_delete=models.CASCADE, related_name="images", db_index=False)
     url = models.CharField(max_length=2048)
     # In lower case, without the port; empty where the URL names none.
     host = models.GeneratedField(
@@ -138,6 +138,8 @@ class ImageResult(models.Model):
     # Seconds since 1970: when its turn comes, see `queue/rank.py`.
     rank = models.FloatField()
     run_after = models.DateTimeField(null=True, blank=True)
+    # When it last became ready, whatever its rank; those ready for the longest tell how far behind the workers are.
+    ready_since = models.DateTimeField(db_default=Now(), editable=False)
     held = models.BooleanField(default=False)
     # What a pending image that could not begin waits for: room at its host ("photos.example:443"), or, as "*7", room
     # for what job 7 asks of hosts that have not answered yet. See `queue/lanes.py`.
@@ -198,10 +200,16 @@ class ImageResult(models.Model):
         ]
         indexes = [
             models.Index(fields=["job", "id"], name="image_of_job"),
+            models.Index(fields=["visit", "id"], name="image_of_visit"),
             models.Index(
                 fields=["rank", "id"],
                 condition=Q(state=ImageState.PENDING, run_after=None, held=False, waits_for=""),
                 name="image_ready",
+            ),
+            models.Index(
+                fields=["ready_since"],
+                condition=Q(state=ImageState.PENDING, run_after=None, held=False, waits_for=""),
+                name="image_ready_since",
             ),
             models.Index(
                 fields=["waits_for", "rank", "id"],

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Case, Count, F, Func, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import LessThanOrEqual
 
 from access import rights
 from jobs.models.update_from import UpdateFromMixin
@@ -15,6 +16,10 @@ from jobs.states import ImageState, JobOutcome, JobState, JobStatus, OnError
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+
+
+# What fails of a few hundred stores; compressed, so that it may be several times as much in an answer.
+FEW_BYTES = 32 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +47,34 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
 
     def with_running(self) -> JobQuerySet:
         """Jobs that know in `running` how many of their images are in flight, read in the same statement."""
-        # Images refer to jobs, not the other way round: the relation says which model they are.
-        images = Job._meta.get_field("images").related_model._default_manager
-        running = images.filter(state=ImageState.RUNNING, job=OuterRef("pk")).order_by()
+        running = _running_images().filter(job=OuterRef("pk"))
         counted = running.values("job").annotate(n=Count("pk")).values("n")
         annotation = {"running": Coalesce(Subquery(counted), 0)}
         return self.annotate(**annotation)
+
+    def with_few_store_errors(self) -> JobQuerySet:
+        """Jobs that know in `few_store_errors` what failed of their stores, in the same statement.
+
+        None where there are more than FEW_BYTES of them, as PostgreSQL stores them: `store_errors.stream_stored` has
+        those.
+        """
+        size = Func(F("store_errors"), function="pg_column_size", output_field=models.IntegerField())
+        few = Case(When(LessThanOrEqual(size, FEW_BYTES), then=F("store_errors")), output_field=models.JSONField())
+        return self.annotate(few_store_errors=few)
 
     def locked(self, *, skip_locked: bool = False) -> JobQuerySet:
         """These jobs, locked in the order of their ids, before any image of theirs is."""
         return self.order_by("pk").select_for_update(no_key=True, skip_locked=skip_locked)
 
     def in_state(self, state: JobState) -> JobQuerySet:
-        """Jobs whose `Job.state` is this; only for jobs `with_running`."""
+        """Jobs whose `Job.state` is this. For some states this first reads which jobs have images in flight."""
         if state == JobState.ENDED:
             return self.exclude(status=JobStatus.ONGOING)
         canceling, paused = Q(canceled_at__isnull=False), Q(paused_at__isnull=False)
-        started = Q(started_at__isnull=False) | Q(running__gt=0)
+        started = Q(started_at__isnull=False)
+        if state in (JobState.RUNNING, JobState.QUEUED):
+            # As values: they are few, and to count the running images of every queued job takes seconds.
+            started |= Q(pk__in=list(_running_images().values_list("job", flat=True).distinct()))
         return self.ongoing().filter(
             {
                 JobState.CANCELING: canceling,
@@ -77,6 +93,23 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
                 JobOutcome.COMPLETED: Q(failed=0),
             }[outcome]
         )
+
+
+def _running_images() -> models.QuerySet[Any]:
+    # Images refer to jobs, not the other way round: the relation says which model they are.
+    images = Job._meta.get_field("images").related_model._default_manager
+    return images.filter(state=ImageState.RUNNING).order_by()
+
+
+class JobManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[misc]  # a class made at run time
+    """Reads jobs without `store_errors`: a job may have megabytes of them, and next to nothing asks for any.
+
+    A single job still has them, at one more query; `store_errors.stored` reads a few of them.
+    """
+
+    def get_queryset(self) -> JobQuerySet:
+        jobs: JobQuerySet = super().get_queryset().defer("store_errors")
+        return jobs
 
 
 class Job(models.Model):
@@ -108,7 +141,7 @@ class Job(models.Model):
     canceled_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = JobQuerySet.as_manager()
+    objects = JobManager()
 
     class Meta:
         permissions = [("prioritize_job", "Can give jobs a priority above the default")]
@@ -138,13 +171,25 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["created_at"], name="job_created_at"),
             models.Index(fields=["id"], condition=Q(status=JobStatus.ONGOING), name="job_ongoing"),
+            # Where there are hundreds of thousands of the others. No counter is part of their conditions: a job that
+            # only counts on keeps its place in every index.
+            models.Index(fields=["id"], condition=~Q(status=JobStatus.ONGOING), name="job_ended"),
+            models.Index(
+                fields=["id"], condition=Q(status=JobStatus.ONGOING, started_at__isnull=False), name="job_started"
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(status=JobStatus.ONGOING) & (Q(paused_at__isnull=False) | Q(canceled_at__isnull=False)),
+                name="job_stopped",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"Job {self.pk}"
 
-    # Of jobs `with_running`.
+    # Of jobs `with_running`, and `with_few_store_errors`.
     running: int
+    few_store_errors: list[dict[str, str]] | None
 
     @property
     def state(self) -> JobState:

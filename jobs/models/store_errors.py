@@ -1,18 +1,78 @@
 """What went wrong in a job, one sentence per failed store."""
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from django.db.models import Count, Min, Value
+from django.db import connection
 
 from jobs.errors import UnknownStore
-from jobs.models.expressions import First
-from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
-from jobs.models.visit import Visit
 
-# No error's code: how many images a store has in the job.
-TOTAL = ""
+# Every image of a failed store counts, so that "2 of 3" tells how much of it is missing; so all images of the job are
+# read, once. With OFFSET 0 the planner may not choose another join than by key, row by row, whatever it expects of a
+# job that is newer than its statistics. The first image is the smallest text that begins with an id.
+_FAILED = """
+    SELECT job_id, store_id, jsonb_object_agg(error_code, images) FILTER (WHERE error_code <> ''), sum(images)::bigint,
+        substr(min(url) FILTER (WHERE error_code <> ''), 20), substr(min(message) FILTER (WHERE error_code <> ''), 20)
+    FROM (
+        SELECT image.job_id, visit.store_id, image.error_code, count(*) AS images, min(visit.id) AS visit,
+            min(lpad(image.id::text, 19, '0') || image.url COLLATE "C") AS url,
+            min(lpad(image.id::text, 19, '0') || image.error_message COLLATE "C") AS message
+        FROM jobs_imageresult image
+        CROSS JOIN LATERAL (SELECT id, store_id FROM jobs_visit WHERE id = image.visit_id OFFSET 0) visit
+        WHERE image.job_id = ANY(%s)
+        GROUP BY 1, 2, 3
+    ) code
+    GROUP BY job_id, store_id HAVING bool_or(error_code <> '') ORDER BY min(visit)
+"""
+# Of those that a job's row holds: all of them, one after the other.
+_ALL_STORED = """
+    SELECT entry FROM jobs_job, jsonb_array_elements(store_errors) WITH ORDINALITY AS stored (entry, place)
+    WHERE id = %s AND status = 'failed' ORDER BY place
+"""
+_SOME_STORED = """
+    SELECT jsonb_path_query_array(store_errors, '$[$first to $last]', %s), jsonb_array_length(store_errors)
+    FROM jobs_job WHERE id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredErrors:
+    """Some of the `{"store_id": …, "error": …}` that a job holds, which are `total`."""
+
+    entries: list[dict[str, str]]
+    total: int
+
+
+def stored(job_id: int, limit: int, after: int = 0) -> StoredErrors:
+    """At most `limit` of what the job's row holds, behind the first `after`; none before the job has ended."""
+    places = json.dumps({"first": after, "last": after + limit - 1})
+    with connection.cursor() as cursor:
+        cursor.execute(_SOME_STORED, [places, job_id])
+        row = cursor.fetchone()
+    if row is None:
+        return StoredErrors([], 0)
+    return StoredErrors([in_order(entry) for entry in json.loads(row[0])], row[1])
+
+
+def stream_stored(job_id: int) -> Iterator[dict[str, str]]:
+    """All that the row of a failed job holds, one entry at a time; nothing of a job in another status.
+
+    The database connection is in use until the end.
+    """
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        # COPY takes no parameters: the driver inserts them into the statement.
+        statement = f"COPY ({cursor.mogrify(_ALL_STORED, [job_id])}) TO STDOUT"
+        with cursor.copy(statement) as copy:
+            for (entry,) in copy.rows():
+                yield in_order(json.loads(entry))
+
+
+def in_order(entry: dict[str, str]) -> dict[str, str]:
+    """With its keys in the order of the HTTP contract; PostgreSQL stores them in its own."""
+    return {key: entry[key] for key in ("store_id", "error")}
 
 
 def store_errors(job_id: int) -> list[dict[str, str]]:
@@ -35,33 +95,12 @@ def write_store_errors(job_ids: Sequence[int]) -> None:
 
 def _store_errors(job_ids: Sequence[int]) -> dict[int, list[dict[str, str]]]:
     """By job; those without failed images are left out."""
-    failed = ImageResult.objects.failed().filter(job_id__in=job_ids)
-    groups = failed.values_list("job_id", "visit__store_id", "error_code").annotate(
-        number=Count("pk"),
-        first=Min("pk"),
-        url=First("url", order_by="pk"),
-        message=First("error_message", order_by="pk"),
-    )
-    # Every image of the store counts, so that "2 of 3" tells how much of it is missing.
-    stores = Visit.objects.filter(job_id__in=job_ids, store_id__in=failed.values("visit__store_id"))
-    totals = stores.values_list("job_id", "store_id", Value(TOTAL)).annotate(
-        number=Count("images"), first=Min("pk"), url=Value(""), message=Value("")
-    )
-    codes: dict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    firsts: dict[tuple[int, str], tuple[int, str, str]] = {}
-    total_of: dict[tuple[int, str], tuple[int, int]] = {}
-    for job_id, store_id, code, number, first, url, message in groups.union(totals, all=True):
-        store = job_id, store_id
-        if code == TOTAL:
-            total_of[store] = first, number
-        else:
-            codes[store][code] = number
-            firsts[store] = min(firsts.get(store, (first, url, message)), (first, url, message))
+    with connection.cursor() as cursor:
+        cursor.execute(_FAILED, [list(job_ids)])
+        rows = cursor.fetchall()
     errors: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for job_id, store_id in sorted(codes, key=lambda store: total_of[store]):
-        store = job_id, store_id
-        _, url, message = firsts[store]
-        sentence = _sentence(codes[store], total_of[store][1], url, message)
+    for job_id, store_id, codes, total, url, message in rows:
+        sentence = _sentence(Counter(json.loads(codes)), total, url, message)
         errors[job_id].append({"store_id": store_id, "error": sentence})
     return errors
 

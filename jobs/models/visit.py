@@ -8,6 +8,12 @@ from jobs.models.job import Job
 
 
 class VisitQuerySet(models.QuerySet["Visit"]):
+    def latest_of(self, store_id: str) -> VisitQuerySet:
+        """The visits of a store, the latest first."""
+        # Written so that only the index of store and job leads to this order, see `ImageResultQuerySet.in_order_of`.
+        visits = self.filter(store_id__gte=store_id, store_id__lte=store_id)
+        return visits.order_by("-store_id", "-job_id", "-pk")
+
     def since(self, instant: datetime) -> VisitQuerySet:
         """Visits at `instant` or later; a visit whose time could not be read is never among them."""
         return self.filter(visited_at__gte=instant)
@@ -32,6 +38,7 @@ class Visit(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["store_id", "visited_at"], name="visit_store_time"),
+            models.Index(fields=["store_id", "job"], name="visit_of_store"),
             models.Index(fields=["visited_at"], name="visit_time"),
             models.Index(fields=["job", "store_id", "id"], name="visit_of_job_by_store"),
         ]

@@ -183,7 +183,9 @@ def _rest_of_store(row: Mapping[str, FromRow]) -> QuerySet[Any, Any]:
 
 
 _OF_STORE = {"visit_id": Visit._meta.pk, "job_id": Job._meta.pk}
-_release_next = UpdateForEach(SelectForEach(_next_of_store, **_OF_STORE), ImageResult, returning="job", held=False)
+_release_next = UpdateForEach(
+    SelectForEach(_next_of_store, **_OF_STORE), ImageResult, returning="job", held=False, ready_since=Now()
+)
 _skip_rest = UpdateForEach(
     SelectForEach(_rest_of_store, **_OF_STORE), ImageResult, returning="job", **unfetched(Skipped)
 )

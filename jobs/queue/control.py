@@ -64,6 +64,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             crashes=0,
             run_after=None,
             held=one_by_one or job.paused_at is not None,
+            ready_since=Now(),
             waits_since=None,
             claimed_by=None,
             bytes=None,
@@ -139,6 +140,7 @@ def resume(job_id: int) -> int:
         one_by_one = job.on_error == OnError.STOP_STORE
         pending.update(
             held=one_by_one,
+            ready_since=Now(),
             rank=F("rank") + Extract(paused_for, "epoch"),
             # HOST_PATIENCE_SECONDS do not run while nothing is asked of its host.
             waits_since=F("waits_since") + paused_for,

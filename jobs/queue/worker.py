@@ -228,7 +228,7 @@ def promote(limit: int = 1000) -> int:
         due = ImageResult.objects.waiting().filter(run_after__lte=Now()).order_by("run_after").skipping_locked()
         ids = list(due.values_list("id", flat=True)[:limit])
         if ids:
-            ImageResult.objects.filter(id__any=ids).update(run_after=None)
+            ImageResult.objects.filter(id__any=ids).update(run_after=None, ready_since=Now())
     return len(ids)
 
 

@@ -245,7 +245,7 @@ def _chunks(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> Gener
 
 def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Generator[Sequence[str | None]]:
     """PostgreSQL's text of every value, in submission order."""
-    images = ImageResult.objects.filter(job_id=job_id).matching(image_filter).order_by("pk")
+    images = ImageResult.objects.in_order_of(job_id).matching(image_filter)
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
     with longer("export"), connection.cursor() as cursor, connection.wrap_database_errors:
         # COPY takes no parameters: the driver inserts them into the statement.

@@ -10,27 +10,37 @@ from jobs.models import ImageFilter
 # How many groups are listed; the filters lead to the others.
 MOST_GROUPS = 50
 
-# A visit's store is not a foreign key, which the ORM would need for the join.
+# Of how many failed images the areas are looked up; a page that is watched asks again and again.
+MOST_BY_AREA = 30_000
+
+# A visit's store is not a foreign key, which the ORM would need for the join. With OFFSET 0 the planner may not choose
+# another join than by key, row by row: for a job that is newer than its statistics it expects one image, and would
+# compare each of a hundred thousand with each visit.
 _GROUPS = """
-    WITH place AS MATERIALIZED (
-        SELECT visit.id, coalesce(store.area_code, '') AS area
-        FROM jobs_visit visit LEFT JOIN stores_store store ON store.store_id = visit.store_id
-        WHERE visit.job_id = %s
-    )
-    SELECT image.error_code, image.host, place.area, count(*), max(image.error_message)
-    FROM jobs_imageresult image JOIN place ON place.id = image.visit_id
-    WHERE image.job_id = %s AND image.state = 'failed'
+    SELECT image.error_code, image.host, CASE WHEN visit.store_id IS NOT NULL THEN coalesce(store.area_code, '') END,
+        count(*), max(image.error_message)
+    FROM jobs_imageresult image
+    LEFT JOIN LATERAL (
+        SELECT store_id FROM jobs_visit WHERE id = image.visit_id AND (
+            SELECT count(*) <= %(most)s FROM (
+                SELECT FROM jobs_imageresult WHERE job_id = %(job)s AND state = 'failed' LIMIT %(most)s + 1
+            ) failed
+        ) OFFSET 0
+    ) visit ON true
+    LEFT JOIN LATERAL (SELECT area_code FROM stores_store WHERE store_id = visit.store_id OFFSET 0) store ON true
+    WHERE image.job_id = %(job)s AND image.state = 'failed'
     GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3
 """
 
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """`images` of one job that failed alike. `area` is empty if the store master does not have the store."""
+    """`images` of one job that failed alike. `area` is empty if the store master does not have the store, and None if
+    so many of its images failed that areas are not told apart."""
 
     code: str
     host: str
-    area: str
+    area: str | None
     images: int
     message: str
     """The error message of one of them."""
@@ -56,8 +66,8 @@ class Failures:
 
 
 def failures(job_id: int) -> Failures:
-    """One query: 30 ms where a hundred thousand images failed."""
+    """One query: less than a tenth of a second where a hundred thousand images failed, each of another store."""
     with connection.cursor() as cursor:
-        cursor.execute(_GROUPS, [job_id, job_id])
+        cursor.execute(_GROUPS, {"job": job_id, "most": MOST_BY_AREA})
         groups = [FailureGroup(*row) for row in cursor.fetchall()]
     return Failures(groups[:MOST_GROUPS], max(0, len(groups) - MOST_GROUPS), sum(group.images for group in groups))

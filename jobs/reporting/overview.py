@@ -34,7 +34,7 @@ _BACKLOG = """
         (SELECT count(*) FROM (SELECT FROM jobs_imageresult
             WHERE state = 'pending' AND NOT held AND waits_for <> '' LIMIT %(most)s) deferred),
         (SELECT count(*) FROM jobs_imageresult WHERE state = 'running'),
-        (SELECT extract(epoch FROM clock_timestamp())::float8 - min(rank) FROM jobs_imageresult
+        (SELECT extract(epoch FROM clock_timestamp() - min(ready_since))::float8 FROM jobs_imageresult
             WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''),
         clock_timestamp()
 """
@@ -81,7 +81,8 @@ class Overview:
     """`ready`, `waiting` (for another attempt) and `deferred` (until their host can take more) count images, up to
     MOST_COUNTED each.
 
-    `oldest_seconds` is how long the image first in rank has been due; None where nothing is ready. `slots` are the
+    `oldest_seconds` is how long the image has been ready that has been so for the longest, whatever its rank; None
+    where nothing is ready. `slots` are the
     worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest `fetches` images. `paused`
     are the hosts that get no request for the moment.
     """
@@ -135,8 +136,7 @@ def overview() -> Overview:
         waiting=waiting,
         deferred=deferred,
         running=running,
-        # The rank of a job's later images lies in the future.
-        oldest_seconds=None if oldest is None else max(0.0, oldest),
+        oldest_seconds=oldest,
         slots=sum(worker.seats for worker in workers),
         workers=workers,
         throughput=_series(found, now),

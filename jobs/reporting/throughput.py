@@ -12,11 +12,13 @@ from django.db.models import Sum
 from jobs.errors import Canceled, Skipped, UnknownStore
 from jobs.models import ImageResult, Job, Worker
 from jobs.reporting.hosts import Waits
-from jobs.states import JobState
+from jobs.states import ImageState, JobState
 
 # The recent pace is measured over WINDOW_SECONDS, and needs at least FEWEST_IMAGES.
 WINDOW_SECONDS = 60
 FEWEST_IMAGES = 20
+# Of how many of the latest images the time is taken that an image of a new job may need.
+MOST_MEASURED = 500
 # How long a download takes, in addition to the model step, if there are no recent measurements.
 DOWNLOAD_SECONDS = 0.1
 # The most intervals of a plot, and their possible widths in seconds.
@@ -135,8 +137,10 @@ def seconds_for(images: int) -> float | None:
     slots: int = Worker.objects.alive().aggregate(slots=Sum("seats"))["slots"] or 0
     if not slots:
         return None
-    recent = ImageResult.objects.completed().order_by("-finished_at").values_list("fetch_ms", "measure_ms", "gpu_ms")
-    took = [sum(part or 0 for part in row) / 1000 for row in recent[:200]]
+    # The condition opens the index of finished images; the states are told apart here, where it cannot be left again.
+    latest = ImageResult.objects.filter(finished_at__isnull=False).order_by("-finished_at")
+    rows = latest.values_list("state", "fetch_ms", "measure_ms", "gpu_ms")[:MOST_MEASURED]
+    took = [sum(part or 0 for part in row) / 1000 for state, *row in rows if state == ImageState.COMPLETED]
     usual = (settings.GPU_MIN_SECONDS + settings.GPU_MAX_SECONDS) / 2 + DOWNLOAD_SECONDS
     mean = sum(took) / len(took) if len(took) >= FEWEST_IMAGES else usual
     return images * mean / slots

@@ -49,10 +49,11 @@ def test_a_submission_is_answered_with_the_job_and_its_location(v1):
             "self": f"/api/v1/jobs/{job.pk}",
             **{
                 name: f"/api/v1/jobs/{job.pk}/{name}"
-                for name in ("images", "failures", "throughput", "actions", "retry", "export", "events")
+                for name in ("images", "failures", "throughput", "actions", "retry", "export", "events", "store-errors")
             },
         },
         "store_errors": [],
+        "store_errors_total": 0,
     }
     assert (job.priority, job.on_error) == (3, OnError.STOP_STORE)
 

@@ -1,0 +1,143 @@
+"""A large database by a few statements: what pages and lists are read from, with statistics that know none of it.
+
+`fill` first writes a small service's rows and has PostgreSQL count them: these are the statistics that the planner
+goes by. Then come the rows that they do not know, and the tables are never counted again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+TABLES = ("stores_store", "jobs_job", "jobs_visit", "jobs_imageresult")
+
+# The store that everybody visits, one whose id nobody submitted, and the area of all known ones.
+BUSY_STORE, AREA = "K-0", "AREA-1"
+MESSAGE = "The server answered 404 instead of 200."
+UNKNOWN = "This store is not in the store master."
+
+type Run = Callable[[str, dict[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """`failed_stores` of one job that has ended, and as many of one that is running, half of them known; `visits` of
+    the busy store; `images` of one visit; `queued` jobs of one image each; `history` images of jobs that completed."""
+
+    failed_stores: int
+    visits: int
+    images: int
+    queued: int
+    history: int
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """The ids of the rows worth asking for."""
+
+    failed_job: int
+    running_job: int
+    visits_job: int
+    images_job: int
+    history_job: int
+
+
+_STORES = """
+    INSERT INTO stores_store (store_id, name, area_code, updated_at)
+    SELECT 'K-' || n, 'Shop ' || n, %(area)s, now() FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+"""
+_JOB = """
+    INSERT INTO jobs_job (
+        status, on_error, priority, total, completed, failed, canceled, store_errors, started_at, finished_at
+    ) VALUES (
+        %(status)s, 'continue', 0, %(total)s, %(completed)s, %(failed)s, 0, '[]', now(),
+        CASE WHEN %(status)s <> 'ongoing' THEN now() END
+    ) RETURNING id
+"""
+_QUEUED = """
+    INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, canceled, store_errors)
+    SELECT 'ongoing', 'continue', 0, 1, 0, 0, 0, '[]' FROM generate_series(1, %(number)s) RETURNING id
+"""
+# Of every store one visit, or all of one store.
+_VISITS = """
+    INSERT INTO jobs_visit (job_id, store_id, visit_time, visited_at)
+    SELECT %(job)s, %(prefix)s || CASE WHEN %(same)s THEN 0 ELSE n END, '2026-11-27', '2026-11-27'
+    FROM generate_series(1, %(number)s) AS n
+"""
+_VISITS_OF_QUEUED = """
+    INSERT INTO jobs_visit (job_id, store_id, visit_time)
+    SELECT id, 'K-1', 'today' FROM jobs_job WHERE started_at IS NULL AND id > %(after)s
+"""
+# `each` images of every visit of the jobs from `first` to `last`.
+_IMAGES = """
+    INSERT INTO jobs_imageresult (
+        job_id, visit_id, url, state, rank, held, claim_no, attempts, crashes, generation, format,
+        width, height, perimeter, bytes, fetch_ms, measure_ms, gpu_ms, finished_at, error_code, error_message
+    )
+    SELECT job_id, visit.id, 'https://photos' || visit.id %% 40 || '.example/' || visit.id || '/' || n || '.jpg',
+        %(state)s, extract(epoch FROM now()) + n, false, 1, 1, 0, 0, '',
+        CASE WHEN %(state)s = 'completed' THEN 640 END, CASE WHEN %(state)s = 'completed' THEN 480 END,
+        CASE WHEN %(state)s = 'completed' THEN 2240 END, 1000, 20, 3, 250,
+        CASE WHEN %(state)s IN ('completed', 'failed') THEN now() - interval '1 hour' * random() END, %(code)s, %(text)s
+    FROM jobs_visit visit, generate_series(1, %(each)s) AS n
+    WHERE job_id BETWEEN %(first)s AND %(last)s AND store_id LIKE %(like)s
+    ORDER BY visit.id, n
+"""
+_STORE_ERRORS = """
+    UPDATE jobs_job SET store_errors = (
+        SELECT jsonb_agg(jsonb_build_object('store_id', store_id, 'error', %(text)s || ' Nothing was fetched of its 1 '
+            'image, the first at https://photos.example/' || id || '/' || md5(id::text) || '.jpg') ORDER BY id)
+        FROM jobs_visit WHERE job_id = %(job)s
+    ) WHERE id = %(job)s
+"""
+
+
+def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
+    """Fill a database that holds no jobs. `run` executes a statement and returns its rows.
+
+    Without `analyze` the tables have never been counted at all.
+    """
+    for table in TABLES:
+        run(f"ALTER TABLE {table} SET (autovacuum_enabled = false)", {})
+    # What is written here refers to what is there; looking that up would be most of the work.
+    run("SET session_replication_role = replica", {})
+    _stores(run, 0, 99)
+    for _ in range(20):
+        _job(run, "completed", visits=10, prefix="K-", images=2, state="completed")
+    if analyze:
+        run(f"ANALYZE {', '.join(TABLES)}", {})
+    _stores(run, 100, sizes.failed_stores // 2)
+    history_job = _job(run, "completed", visits=max(1, sizes.history // 10), prefix="K-", images=10, state="completed")
+    visits_job = _job(run, "completed", visits=sizes.visits, prefix="K-", images=1, state="completed", same=True)
+    images_job = _job(run, "completed", visits=1, prefix="K-", images=sizes.images, state="completed", same=True)
+    failed_job = _job(run, "failed", visits=sizes.failed_stores, prefix="U-", images=1, state="failed")
+    run(_STORE_ERRORS, {"job": failed_job, "text": UNKNOWN})
+    running_job = _job(run, "ongoing", visits=sizes.failed_stores, prefix="K-", images=1, state="failed", more=1)
+    first, *_, last = sorted(each for (each,) in run(_QUEUED, {"number": sizes.queued}))
+    run(_VISITS_OF_QUEUED, {"after": running_job})
+    _images(run, first, last, "pending", 1, "%")
+    run("RESET session_replication_role", {})
+    return Large(failed_job, running_job, visits_job, images_job, history_job)
+
+
+def _stores(run: Run, first: int, last: int) -> None:
+    run(_STORES, {"area": AREA, "first": first, "last": last})
+
+
+def _job(
+    run: Run, status: str, *, visits: int, prefix: str, images: int, state: str, same: bool = False, more: int = 0
+) -> int:
+    """A job of `visits` with `images` each in `state`, and `more` pending ones of its last visit."""
+    done = visits * images
+    counts = {"completed": done if state == "completed" else 0, "failed": done if state == "failed" else 0}
+    ((job,),) = run(_JOB, {"status": status, "total": done + more, **counts})
+    run(_VISITS, {"job": job, "prefix": prefix, "number": visits, "same": same})
+    _images(run, job, job, state, images, f"{prefix}%")
+    if more:
+        _images(run, job, job, "pending", more, f"{prefix}{visits}")
+    return int(job)
+
+
+def _images(run: Run, first: int, last: int, state: str, each: int, like: str) -> None:
+    code = "unknown_store" if state == "failed" else ""
+    text = UNKNOWN if state == "failed" else ""
+    run(_IMAGES, {"first": first, "last": last, "state": state, "each": each, "like": like, "code": code, "text": text})
