@@ -45,10 +45,9 @@ def search(user: User | AnonymousUser, parameters: Mapping[str, str]) -> dict[st
 
 def _narrow(visits: VisitQuerySet, parameters: Mapping[str, str]) -> VisitQuerySet:
     if (area := parameters.get("area")) is not None:
-        stores = Store.objects.in_area(area)
-        if not stores.exists():
+        if not area or not Store.objects.in_area(area).exists():
             raise ParseError("The area does not exist.")
-        visits = visits.filter(store_id__in=stores.values("store_id"))
+        visits = visits.in_area(area)
     if (store_id := parameters.get("storeid")) is not None:
         if not Store.objects.known([store_id]).exists():
             raise ParseError("The storeid does not exist.")

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 
 from jobs.errors import HTTPStatus, all_errors
 from jobs.models.image_result import ImageResultQuerySet
+from jobs.models.visit import area_of
 from stores.admin import AreaFilter
-from stores.models import Store
 
 
 class AreaOfVisitFilter(AreaFilter):
@@ -22,7 +22,7 @@ class AreaOfVisitFilter(AreaFilter):
         area = self.value()
         if area is None:
             return queryset
-        return queryset.filter(**{f"{self.store_id}__in": Store.objects.in_area(area).values("store_id")})
+        return queryset.alias(area=area_of(self.store_id)).filter(area=area)
 
 
 class AreaOfImageFilter(AreaOfVisitFilter):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
-from django.db.models import Exists, F, Func, OuterRef, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast, Coalesce, Extract, Left, Lower, Now
 
 from jobs.errors import UnknownStore, is_transient, retryable_codes
@@ -12,9 +12,8 @@ from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
 from jobs.models.locks import LocksMixin
 from jobs.models.update_from import UpdateFromMixin
-from jobs.models.visit import Visit
+from jobs.models.visit import Visit, area_of
 from jobs.states import ImageState
-from stores.models import Store
 
 MAX_HOST = 255
 # The host of a URL as a person would read it, for grouping and filtering; `imaging` parses what is fetched.
@@ -77,20 +76,23 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
         if image_filter.store is not None:
             images = images.filter(visit__store_id=image_filter.store)
         if image_filter.area is not None:
-            stores = Store.objects.in_area(image_filter.area) if image_filter.area else Store.objects.all()
-            known = Exists(stores.filter(store_id=OuterRef("visit__store_id")))
-            images = images.filter(known if image_filter.area else ~known)
+            images = images.with_area()
+            area = image_filter.area
+            images = images.filter(area=area) if area else images.filter(area__isnull=True)
         return images
+
+    def with_area(self) -> ImageResultQuerySet:
+        """Images that can be filtered by the `area` of their store, null where the store master does not have it."""
+        return self.alias(area=area_of("visit__store_id"))
 
     def of_unknown_stores(self) -> ImageResultQuerySet:
         """Images that failed because their store was unknown, and still is."""
-        known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
-        return self.failed().filter(~known, error_code=UnknownStore.code)
+        return self.failed().with_area().filter(area__isnull=True, error_code=UnknownStore.code)
 
     def retryable(self) -> ImageResultQuerySet:
         """Failed images that a person's retry can help, by their code or because their store is known by now."""
-        known = Exists(Store.objects.filter(store_id=OuterRef("visit__store_id")))
-        return self.failed().filter(Q(error_code__in=retryable_codes()) | Q(known, error_code=UnknownStore.code))
+        known = Q(area__isnull=False, error_code=UnknownStore.code)
+        return self.failed().with_area().filter(Q(error_code__in=retryable_codes()) | known)
 
     def held_by(self, worker_id: Any) -> ImageResultQuerySet:
         """Images that this worker has claimed and not yet recorded."""

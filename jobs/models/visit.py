@@ -3,8 +3,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import models
+from django.db.models import OuterRef, Subquery
 
 from jobs.models.job import Job
+from stores.models import Store
+
+
+def area_of(store_id: str) -> Subquery:
+    """The area of the store that this field names; null if the store master does not have the store.
+
+    Looked up by the store's key, row by row: unlike a join or EXISTS, the planner cannot make of it a comparison of
+    all rows with all stores, which it does where it knows of no stores.
+    """
+    return Subquery(Store.objects.filter(store_id=OuterRef(store_id)).values("area_code")[:1])
 
 
 class VisitQuerySet(models.QuerySet["Visit"]):
@@ -13,6 +24,11 @@ class VisitQuerySet(models.QuerySet["Visit"]):
         # Written so that only the index of store and job leads to this order, see `ImageResultQuerySet.in_order_of`.
         visits = self.filter(store_id__gte=store_id, store_id__lte=store_id)
         return visits.order_by("-store_id", "-job_id", "-pk")
+
+    def in_area(self, area: str) -> VisitQuerySet:
+        """Visits of the stores in an area; for an empty one, of those that the store master does not have."""
+        visits = self.alias(area=area_of("store_id"))
+        return visits.filter(area=area) if area else visits.filter(area__isnull=True)
 
     def since(self, instant: datetime) -> VisitQuerySet:
         """Visits at `instant` or later; a visit whose time could not be read is never among them."""

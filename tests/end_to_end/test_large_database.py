@@ -1,0 +1,228 @@
+"""What do pages and lists read from a large database whose statistics know none of it?
+
+Each has its bounds: statements, rows and bytes read from the database, and bytes of the answer, whatever a job, a visit
+or a store holds. And each statement ends in time, though the planner is told that there are no rows, or others.
+"""
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from django.db import connection, transaction
+
+from jobs.models import ImageResult, Visit
+from jobs.states import ImageState, JobOutcome, JobState
+from proofs.world.large import BUSY_STORE, TABLES, Sizes, fill
+from stores.models import Store
+
+SIZES = Sizes(failed_stores=8_000, visits=4_000, images=12_000, queued=4_000, history=8_000)
+# A statement that compares all with all takes minutes at this size, any other some milliseconds.
+MOST_SECONDS = 3
+MOST_STATEMENTS, MOST_ROWS, MOST_BYTES = 14, 2_000, 2**20
+
+# What the planner believes. The rows that it has counted are those that were there before the large ones.
+NAMES = ", ".join(f"'{name}'" for name in TABLES)
+STATISTICS = {
+    "of other rows": [],
+    "of no rows": [f"UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relname IN ({NAMES})"],
+    "none": [
+        f"UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname IN ({NAMES})",
+        f"DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relname IN ({NAMES}))",
+    ],
+}
+
+
+def run(sql, parameters):
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="module")
+def rows(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        yield fill(run, SIZES)
+        for table in TABLES:
+            run(f"ALTER TABLE {table} RESET (autovacuum_enabled)", {})
+        run(f"TRUNCATE {', '.join(TABLES)} CASCADE", {})
+        connection.close()
+
+
+@pytest.fixture(params=STATISTICS)
+def large(request, rows, db):
+    for statement in STATISTICS[request.param]:
+        run(statement, {})
+    run(f"SET LOCAL statement_timeout = '{MOST_SECONDS}s'", {})
+    return rows
+
+
+@dataclass
+class Cost:
+    statements: int = 0
+    rows: int = 0
+    bytes: int = 0
+
+    def __call__(self, execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        self.statements += 1
+        found = context["cursor"].pgresult
+        if found is not None:
+            self.rows += found.ntuples
+            self.bytes += sum(
+                len(found.get_value(row, column) or b"")
+                for row in range(found.ntuples)
+                for column in range(found.nfields)
+            )
+        return result
+
+
+@contextmanager
+def cost():
+    with connection.execute_wrapper(counted := Cost()):
+        yield counted
+
+
+def pages(rows):
+    """Every page of the dashboard and the admin that reads rows, and every GET of the APIs, with every filter."""
+    failed, running, images, busy = rows.failed_job, rows.running_job, rows.images_job, rows.visits_job
+    store = Store.objects.get(store_id=BUSY_STORE).pk
+    image = ImageResult.objects.filter(job_id=failed).order_by("pk").first().pk
+    visit = Visit.objects.filter(job_id=images).first().pk
+    yield from [
+        "/jobs/",
+        f"/jobs/?before={failed}",
+        "/operations/",
+        "/stores/",
+        "/stores/?q=shop",
+        "/stores/?area=AREA-1",
+    ]
+    yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
+    yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
+    for job in (failed, running, images, busy):
+        yield from (f"/jobs/{job}/{part}" for part in ("", "?part=status", "?part=failures", "?part=images", "retry/"))
+        yield from (
+            f"/admin/jobs/job/{job}/change/",
+            f"/api/v1/jobs/{job}",
+            f"/api/status?jobid={job}&view=images&limit=9",
+        )
+        yield from (
+            f"/api/v1/jobs/{job}/{part}"
+            for part in ("images", "failures", "throughput", "actions", "retry", "store-errors")
+        )
+        for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
+            yield f"/jobs/{job}/?part=images&{narrowed}"
+            yield f"/api/v1/jobs/{job}/images?{narrowed}"
+    yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
+    yield from (f"/admin/jobs/{model}/" for model in ("job", "visit", "imageresult", "pausedhost", "worker"))
+    yield from (f"/admin/jobs/job/?status__exact={status}" for status in ("ongoing", "completed", "failed"))
+    yield from (f"/admin/jobs/imageresult/?state__exact={state}" for state in ImageState)
+    yield from (
+        f"/admin/jobs/imageresult/?{part}" for part in (f"job={failed}", f"visit={visit}", "code=http_404", "q=K-0")
+    )
+    yield from (
+        f"/admin/jobs/visit/?{part}" for part in (f"job={failed}", "q=K-0", "area=AREA-1", "job__status=failed")
+    )
+    yield from (f"/admin/jobs/visit/{visit}/change/", f"/admin/jobs/imageresult/{image}/change/")
+    yield from ("/admin/stores/store/", "/admin/stores/store/?q=shop", f"/admin/stores/store/{store}/change/")
+    yield from ("/admin/stores/storeimport/", "/stores/import/", "/admin/access/apikey/")
+    yield from (
+        "/api/v1/jobs",
+        "/api/v1/hosts",
+        "/api/v1/stores",
+        "/api/v1/stores?q=shop",
+        "/api/v1/stores?area=AREA-1",
+    )
+    yield from (f"/api/v1/jobs?state={state}" for state in JobState)
+    yield from (f"/api/v1/jobs?outcome={outcome}" for outcome in JobOutcome)
+    yield from (f"/api/v1/jobs?{part}" for part in ("store=K-0", "store=U-7", "owner=admin", "created_from=2020-01-01"))
+    for narrowed in ("", "store=K-0", "area=AREA-1", "area=", "from=2026-11-27", "to=2026-11-26"):
+        yield f"/api/v1/visits?{narrowed}"
+    yield from (
+        "/api/v1/stores/K-0",
+        "/api/v1/stores/K-0/visits",
+        "/api/visits?limit=1",
+        "/api/visits?area=AREA-1&limit=1",
+    )
+    yield from ("/api/visits?storeid=K-0", "/api/visits?startdate=2026-11-27&limit=5", "/api/visits?enddate=2026-11-26")
+
+
+def test_every_page_and_list_is_bounded_whatever_the_statistics(large, admin_client):
+    admin_client.raise_request_exception = False
+    too_much = []
+    for page in pages(large):
+        before = transaction.savepoint_create()
+        with cost() as counted:
+            answer = admin_client.get(page)
+            size = len(answer.getvalue())
+        if answer.status_code >= 500:
+            # The statement's time is over: what was tried is undone, and the other pages are still asked.
+            transaction.savepoint_rollback(before)
+        # The frozen answer of a failed job names every failed store in every view; it is streamed.
+        names_all = page.startswith(f"/api/status?jobid={large.failed_job}&")
+        if (
+            answer.status_code != 200
+            or counted.statements > MOST_STATEMENTS
+            or counted.rows > MOST_ROWS
+            or counted.bytes > MOST_BYTES
+            or (size > MOST_BYTES and not names_all)
+        ):
+            too_much.append((page, answer.status_code, counted, size))
+    assert too_much == []
+
+
+def all_pages(client, path, key, page_bytes=2**20, **parameters):
+    """The rows of all pages, each of which is small."""
+    found = []
+    while True:
+        answer = client.get(path, parameters)
+        assert len(answer.content) <= page_bytes
+        found.append(answer.json())
+        cursor = answer.json().get("next_cursor")
+        if cursor is None:
+            return [row for page in found for row in page[key]]
+        parameters["cursor"] = cursor
+
+
+def test_every_perimeter_of_a_visit_of_many_images_is_found_page_by_page(rows, admin_client):
+    dates = [
+        image["perimeter"]
+        for store in all_pages(admin_client, "/api/visits", "results", storeid=BUSY_STORE, limit=1000)
+        for image in store["data"]
+    ]
+    images = ImageResult.objects.filter(visit__store_id=BUSY_STORE, state=ImageState.COMPLETED)
+    assert len(dates) == images.count() == SIZES.visits + SIZES.images
+
+
+def test_every_failed_store_is_listed_page_by_page_and_the_job_says_how_many(rows, admin_client):
+    path = f"/api/v1/jobs/{rows.failed_job}"
+    job = admin_client.get(path).json()
+    assert (len(job["store_errors"]), job["store_errors_total"]) == (100, SIZES.failed_stores)
+    listed = all_pages(admin_client, job["links"]["store-errors"], "results", limit=1000)
+    assert [entry["store_id"] for entry in listed] == [f"U-{n}" for n in range(1, SIZES.failed_stores + 1)]
+    assert listed[:100] == job["store_errors"]
+
+
+def test_a_job_that_has_not_changed_is_answered_without_its_body(rows, admin_client):
+    path = f"/api/v1/jobs/{rows.failed_job}"
+    etag = admin_client.get(path)["ETag"]
+    with cost() as counted:
+        answer = admin_client.get(path, headers={"If-None-Match": etag})
+    assert (answer.status_code, answer.content) == (304, b"")
+    assert counted.bytes < 1_000
+
+
+def test_the_frozen_answer_names_every_failed_store_and_is_streamed(rows, admin_client):
+    with cost() as counted:
+        answer = admin_client.get("/api/status", {"jobid": rows.failed_job})
+        body = answer.getvalue()
+    assert answer.streaming
+    assert answer["Content-Type"] == "application/json"
+    assert counted.bytes < 1_000
+    found = json.loads(body)
+    assert list(found) == ["status", "job_id", "error"]
+    assert [list(entry) for entry in found["error"][:1]] == [["store_id", "error"]]
+    assert [entry["store_id"] for entry in found["error"]] == [f"U-{n}" for n in range(1, SIZES.failed_stores + 1)]
+    with_images = json.loads(admin_client.get("/api/status", {"jobid": rows.failed_job, "view": "images"}).getvalue())
+    assert {**with_images, **found} == with_images
+    assert (len(with_images["images"]), body[:20]) == (100, b'{"status":"failed","')
