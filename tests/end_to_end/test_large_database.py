@@ -110,9 +110,8 @@ def pages(rows):
             f"/api/v1/jobs/{job}/{part}"
             for part in ("images", "failures", "throughput", "actions", "retry", "store-errors")
         )
-        for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
-            yield f"/jobs/{job}/?part=images&{narrowed}"
-            yield f"/api/v1/jobs/{job}/images?{narrowed}"
+    for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
+        yield from (f"/jobs/{running}/?part=images&{narrowed}", f"/api/v1/jobs/{running}/images?{narrowed}")
     yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
     yield from (f"/admin/jobs/{model}/" for model in ("job", "visit", "imageresult", "pausedhost", "worker"))
     yield from (f"/admin/jobs/job/?status__exact={status}" for status in ("ongoing", "completed", "failed"))
