@@ -34,7 +34,7 @@ _COUNTS = """
     )
     SELECT total, pending, running, completed, failed FROM step WHERE place > 0 ORDER BY place
 """
-# Written as a range, so that only the index of visit and id gives the order.
+# Written as ranges that only the index of visit and id knows.
 _PERIMETERS = """
     WITH RECURSIVE step AS (
         SELECT 0 AS place, NULL::bigint[] AS ids, NULL::bigint[] AS perimeters, 0 AS images
@@ -45,8 +45,10 @@ _PERIMETERS = """
                 coalesce(array_agg(perimeter ORDER BY id), '{}') AS perimeters
             FROM (
                 SELECT id, perimeter FROM jobs_imageresult
-                WHERE visit_id BETWEEN (%(visits)s::bigint[])[step.place + 1] AND (%(visits)s::bigint[])[step.place + 1]
-                    AND state = 'completed' AND id > CASE WHEN step.place = 0 THEN %(after)s ELSE 0 END
+                WHERE (visit_id, id) > (
+                        (%(visits)s::bigint[])[step.place + 1], CASE WHEN step.place = 0 THEN %(after)s ELSE 0 END
+                    )
+                    AND visit_id <= (%(visits)s::bigint[])[step.place + 1] AND state = 'completed'
                 ORDER BY visit_id, id LIMIT %(most)s - step.images + 1
             ) image
         ) visit

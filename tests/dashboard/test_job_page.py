@@ -1,8 +1,12 @@
 """One job's page: its status, what failed, its images, and what may be done."""
 
+import re
+from html import unescape
+
 import pytest
 from django.utils.html import escape
 
+from dashboard.pages import job as module
 from jobs import queue
 from jobs.models import ImageResult, JobAction
 from tests.dashboard.conftest import HOSTILE
@@ -188,3 +192,25 @@ def test_images_on_their_way_say_what_they_wait_for(page, running):
     queue.pause(running.pk)
     held = ImageResult.objects.filter(job=running, held=True).first()
     assert "Held, until its job is resumed" in page.get(f"/jobs/{running.pk}/images/{held.pk}/").text
+
+
+def test_failures_are_sent_again_only_where_others_have_failed(page, job):
+    def ask():
+        addresses = re.findall(r'data-refresh="([^"]*part=failures[^"]*)"', page.get(f"/jobs/{job.pk}/").text)
+        return page.get(unescape(*addresses))
+
+    assert ask().status_code == 204
+    address = f"/jobs/{job.pk}/?part=failures&seen={job.failed}-0"
+    assert page.get(address).status_code == 204
+    # As many have failed as before, but not the same.
+    JobAction.objects.create(job=job, verb=JobAction.Verb.RETRY, images=1)
+    assert page.get(address).status_code == 200
+    assert ask().status_code == 204
+
+
+def test_failed_stores_beyond_the_first_are_counted_and_linked(page, job, monkeypatch):
+    assert "the API lists them all" not in page.get(f"/jobs/{job.pk}/").text
+    monkeypatch.setattr(module, "MOST_STORE_ERRORS", 1)
+    text = page.get(f"/jobs/{job.pk}/").text
+    assert "The first 1 of 2" in text
+    assert f'href="/api/v1/jobs/{job.pk}/store-errors"' in text

@@ -12,9 +12,12 @@ import pytest
 from django.db import connection, transaction
 
 from jobs.models import ImageResult, Visit
+from jobs.reporting.overview import overview
+from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobOutcome, JobState
 from proofs.world.large import BUSY_STORE, TABLES, Sizes, fill
 from stores.models import Store
+from tests.factories import make_worker
 
 SIZES = Sizes(failed_stores=8_000, visits=4_000, images=12_000, queued=4_000, history=8_000)
 # A statement that compares all with all takes minutes at this size, any other some milliseconds.
@@ -168,6 +171,30 @@ def test_every_page_and_list_is_bounded_whatever_the_statistics(large, admin_cli
         ):
             too_much.append((page, answer.status_code, counted, size))
     assert too_much == []
+
+
+def scans(name):
+    """How often this table, or this index, was scanned in this transaction."""
+    ((number,),) = run("SELECT pg_stat_get_xact_numscans(%s::regclass)", [name])
+    return number
+
+
+@pytest.mark.parametrize("page", ["/jobs/?stage=", "/api/v1/jobs?state="])
+@pytest.mark.parametrize("state", JobState)
+def test_a_list_of_jobs_counts_the_images_in_flight_of_those_that_it_shows(large, admin_client, page, state):
+    before = scans("image_running_of_job")
+    assert admin_client.get(f"{page}{state}").status_code == 200
+    assert scans("image_running_of_job") - before <= 102
+
+
+def test_the_pace_and_the_backlog_are_read_from_their_indexes(large):
+    make_worker()
+    before = scans("jobs_imageresult")
+    with cost() as counted:
+        assert seconds_for(100) > 0
+        assert overview().oldest_seconds > 0
+    assert scans("jobs_imageresult") == before
+    assert counted.rows < 600
 
 
 def all_pages(client, path, key, page_bytes=2**20, **parameters):

@@ -3,6 +3,8 @@
 import pytest
 from django.contrib.auth.models import User
 
+from api.assignment import visits as module
+from api.pagination import write_cursor
 from jobs.errors import HTTPStatus
 from jobs.models import Job
 from stores.models import Store
@@ -215,3 +217,28 @@ def test_a_page_is_a_handful_of_queries_however_many_visits(api, django_assert_m
         assert len(found(api.visits(limit=200).json())) == 200
     with django_assert_max_num_queries(5):
         api.visits(area="7100015", storeid="S-1", startdate="2020-01-01", enddate="2030-01-01")
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_page_ends_within_a_visit_of_many_images_and_the_next_one_goes_on_there(api, monkeypatch, most):
+    monkeypatch.setattr(module, "MOST_IMAGES", most)
+    submit(api, *(visit(f"S-{n}", *(f"http://a/{n}/{i}" for i in range(n + 1)), visit_time=str(n)) for n in (1, 2, 3)))
+    work_off({"http://a/2/1": HTTPStatus(404)})
+    pages, cursor = [], {}
+    while True:
+        answer = api.visits(limit=2, **cursor).json()
+        pages.append(found(answer))
+        if "next_cursor" not in answer:
+            break
+        cursor = {"cursor": answer["next_cursor"]}
+    everything = [("S-1", "1")] * 2 + [("S-2", "2")] * 2 + [("S-3", "3")] * 4
+    assert [entry for page in pages for entry in page] == everything
+    assert all(1 <= len(page) <= most for page in pages)
+
+
+def test_a_cursor_within_a_visit_is_no_cursor_of_other_lists(api):
+    job = submit(api, visit("S-1"))
+    within = write_cursor(1, 2)
+    assert api.visits(cursor=within).status_code == 200
+    assert_refused(api.status(job, view="images", cursor=within), 400)
+    assert_refused(api.visits(cursor=within[:-1]), 400)

@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 from django.contrib.auth.models import User
 
+from api.v1 import visits as module
 from jobs.errors import HTTPStatus
 from jobs.models import Job, Visit
 from stores.models import Store
@@ -154,3 +155,20 @@ def test_a_page_of_visits_costs_the_same_for_few_and_many(v1, django_assert_num_
     submit_visits(*(("T-1", [f"http://a/{number}"]) for number in range(count)))
     with django_assert_num_queries(2):
         assert len(visits_of(v1.get("visits"))) == count
+
+
+@pytest.mark.parametrize("most", [1, 3, 4, 100])
+def test_a_page_of_visits_ends_early_where_they_have_many_images(v1, monkeypatch, most):
+    monkeypatch.setattr(module, "MOST_IMAGES", most)
+    submit_visits(*(("T-1", [f"http://a/{number}/{image}" for image in range(3)]) for number in range(4)))
+    listed, cursor, pages = [], {}, 0
+    while True:
+        answer = v1.get("visits", {"limit": 3, **cursor}).json()
+        listed += answer["results"]
+        pages += 1
+        if answer["next_cursor"] is None:
+            break
+        cursor = {"cursor": answer["next_cursor"]}
+    assert [row["id"] for row in listed] == list(Visit.objects.order_by("pk").values_list("pk", flat=True))
+    assert {row["counts"]["total"] for row in listed} == {3}
+    assert pages == {1: 4, 3: 4, 4: 2, 100: 2}[most]

@@ -61,3 +61,12 @@ def test_other_jobs_are_ignored(job):
 def test_it_is_one_query(job, django_assert_num_queries):
     with django_assert_num_queries(1):
         failures(job.pk)
+
+
+@pytest.mark.parametrize(("most", "areas"), [(5, {"N", "S", ""}), (4, {None})])
+def test_areas_are_told_apart_only_where_few_images_failed(job, monkeypatch, most, areas):
+    monkeypatch.setattr(module, "MOST_BY_AREA", most)
+    found = failures(job.pk)
+    assert {group.area for group in found.groups} == areas
+    assert found.images == 5
+    assert sum(ImageResult.objects.matching(group.image_filter).count() for group in found.groups) == 5

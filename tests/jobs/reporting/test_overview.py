@@ -1,10 +1,15 @@
 """The state of the whole service in one object."""
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from jobs import errors, queue
+from jobs.models import ImageResult
 from jobs.reporting.overview import HostFailures, overview
-from tests.factories import failure, make_worker, submit_job, success
+from jobs.states import OnError
+from tests.factories import defer, failure, make_worker, submit_job, success
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +33,55 @@ def test_it_counts_what_waits_and_what_is_in_flight(settings):
     assert (seen.ready, seen.waiting, seen.running) == (3, 1, 2)
     assert (seen.slots, [each.pk for each in seen.workers]) == (4, [worker])
     assert 0 < seen.oldest_seconds < 60
+
+
+def waited(job, seconds):
+    ImageResult.objects.filter(job=job).update(ready_since=Now() - timedelta(seconds=seconds))
+
+
+def test_the_oldest_ready_image_is_that_which_waits_longest_whatever_its_rank():
+    # The rank of a job's later images lies in the future, that of an important one in the past.
+    patient, important = submit_job(100, priority=-9), submit_job(3, priority=9)
+    waited(patient, 60)
+    waited(important, 5)
+    assert 60 <= overview().oldest_seconds < 65
+    queue.cancel(patient.pk)
+    assert 5 <= overview().oldest_seconds < 10
+
+
+def test_what_is_not_ready_does_not_count_as_the_oldest():
+    held, deferred, fresh = submit_job(2), submit_job(2), submit_job(2)
+    for job in (held, deferred):
+        waited(job, 3600)
+    queue.pause(held.pk)
+    defer(deferred, "photos.test:443")
+    assert overview().oldest_seconds < 60
+    queue.cancel(fresh.pk)
+    assert overview().oldest_seconds is None
+
+
+@pytest.mark.parametrize("again", ["resumed", "retried", "tried again", "next of its store"])
+def test_an_image_that_becomes_ready_again_waits_from_then_on(again, settings):
+    settings.BACKOFF_BASE_SECONDS = 0
+    settings.MAX_ATTEMPTS = 1 if again == "retried" else 3
+    job = submit_job(2, on_error=OnError.STOP_STORE) if again == "next of its store" else submit_job(1)
+    waited(job, 3600)
+    worker = make_worker()
+    if again == "resumed":
+        queue.pause(job.pk)
+        queue.resume(job.pk)
+    elif again == "next of its store":
+        queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
+    else:
+        queue.record(worker, [failure(claim, errors.ReadTimeout()) for claim in queue.claim(worker, limit=1)])
+        if again == "retried":
+            queue.retry(job.pk)
+        else:
+            ImageResult.objects.waiting().update(run_after=Now())
+            queue.promote()
+    seen = overview()
+    assert seen.ready == 1
+    assert seen.oldest_seconds < 60
 
 
 def test_it_says_how_long_a_fetch_takes_and_which_hosts_fail():

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from jobs import errors, queue
 from jobs.models import ImageResult, Job, Worker
+from jobs.reporting import throughput as module
 from jobs.reporting.throughput import FEWEST_IMAGES, MOST_INTERVALS, estimates, seconds_for, throughput
 from tests.factories import KNOWN_STORE, failure, look, make_worker, submit_job, submit_visits, success
 
@@ -121,3 +122,15 @@ def test_what_recent_images_took_overrides_the_usual_duration():
     finish(FEWEST_IMAGES)
     assert ImageResult.objects.completed().count() == FEWEST_IMAGES
     assert seconds_for(100) == 0.0
+
+
+def test_the_time_an_image_takes_is_that_of_the_latest_that_were_measured(monkeypatch):
+    submit_job(60)
+    finish(25)
+    ImageResult.objects.completed().update(fetch_ms=400, measure_ms=100, gpu_ms=500)
+    back_date(finish(30, errors.NotAnImage()), -60)
+    slots = 4 * Worker.objects.count()
+    assert seconds_for(slots) == pytest.approx(1)
+    # Where too few of the latest were measured, the usual time counts.
+    monkeypatch.setattr(module, "MOST_MEASURED", 30)
+    assert seconds_for(slots) < 0.5
