@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0006_what_waits_for_a_host'),
+        ('jobs', '0009_idempotency_keys_by_age'),
     ]
 
     operations = [
