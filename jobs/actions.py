@@ -19,6 +19,7 @@ from jobs.models import ImageFilter, ImageResult, Job, JobAction
 from jobs.models.image_result import ImageResultQuerySet
 from jobs.pending_limit import TooManyPending, too_many_pending
 from jobs.queue import NotPossible, Retried
+from retail_pulse.db.timeouts import longer
 
 logger = logging.getLogger(__name__)
 
@@ -225,7 +226,8 @@ def _in_transaction[Result](act: Callable[[], Result]) -> Result:
     """Act in a transaction; again where the database has broken it off for another's sake."""
     for left in reversed(range(TRIES)):
         try:
-            with transaction.atomic():
+            # A job may have a million images.
+            with longer("action on a job"):
                 return act()
         except DatabaseError as error:
             # Within another transaction, that one is broken as well.

@@ -217,6 +217,7 @@ DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
 DATABASE_PATIENCE_SECONDS = _seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
 # What may take longer, by name, in commands as well. Those that write let others wait for as long.
 LONG_STATEMENT_SECONDS = {
+    "action on a job": 300.0,
     "store import": 300.0,
     "export": 3_600.0,
     "audit": 3_600.0,

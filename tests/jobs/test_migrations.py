@@ -94,6 +94,16 @@ def test_a_database_of_an_earlier_release_goes_on_to_the_same_tables(empty, begu
     assert executor.migration_plan(executor.loader.graph.leaf_nodes()) == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_database_migrated_while_its_indexes_were_still_being_written_gets_them(empty):
+    migrate_to(empty, REPLACED[-1])
+    with empty.cursor() as cursor:
+        cursor.execute("DROP INDEX image_deferred_by_job, image_finished, image_finished_of_job")
+        cursor.execute("CREATE INDEX image_finished ON jobs_imageresult (finished_at) WHERE finished_at IS NOT NULL")
+    migrate(empty)
+    assert schema(empty)["indexes"] == schema(connection)["indexes"]
+
+
 @pytest.mark.django_db
 def test_a_service_starts_on_a_database_that_has_begun_with_the_migrations_replaced():
     with connection.cursor() as cursor:

@@ -105,7 +105,7 @@ def test_a_command_has_no_limit(conn):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("operation", ["store import", "export", "audit", "prune"])
+@pytest.mark.parametrize("operation", ["action on a job", "store import", "export", "audit", "prune"])
 def test_a_long_operation_has_its_own_limit_by_name(operation, settings):
     settings.LONG_STATEMENT_SECONDS = {operation: 7.0}
     limits = []
@@ -127,3 +127,18 @@ def test_a_long_operation_may_take_longer_than_its_process_allows(settings):
             cursor.execute("SELECT pg_sleep(0.5)")
     finally:
         set_statement_timeout(None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_connections_of_djangos_pool_have_the_servers_limit():
+    connection.close()
+    connection.close_pool()
+    set_statement_timeout(5)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW statement_timeout")
+            assert cursor.fetchone() == ("4500ms",)
+    finally:
+        set_statement_timeout(None)
+        connection.close()
+        connection.close_pool()
