@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from jobs.errors import HTTPStatus, all_errors
@@ -22,7 +22,8 @@ class AreaOfVisitFilter(AreaFilter):
         area = self.value()
         if area is None:
             return queryset
-        return queryset.alias(area=area_of(self.store_id)).filter(area=area)
+        of_area: QuerySet[Any] = queryset.alias(area=area_of(self.store_id)).filter(Q(area=area))
+        return of_area
 
 
 class AreaOfImageFilter(AreaOfVisitFilter):

@@ -1,5 +1,7 @@
 """Three indexes as they are now, for databases that were migrated while 0005 and 0006 were still being written."""
 
+from typing import Any
+
 from django.db import migrations
 
 # Those that began without the columns that they include, and one that came last.
@@ -7,7 +9,7 @@ NAMES = ["image_finished", "image_finished_of_job", "image_deferred_by_job"]
 DEFINITION = "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() AND indexname = %s"
 
 
-def make_anew(apps, schema_editor):
+def make_anew(apps: Any, schema_editor: Any) -> None:
     model = apps.get_model("jobs", "ImageResult")
     for index in model._meta.indexes:
         if index.name not in NAMES:

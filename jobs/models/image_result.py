@@ -78,7 +78,7 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
         if image_filter.area is not None:
             images = images.with_area()
             area = image_filter.area
-            images = images.filter(area=area) if area else images.filter(area__isnull=True)
+            images = images.filter(Q(area=area) if area else Q(area__isnull=True))
         return images
 
     def with_area(self) -> ImageResultQuerySet:
@@ -87,7 +87,7 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
 
     def of_unknown_stores(self) -> ImageResultQuerySet:
         """Images that failed because their store was unknown, and still is."""
-        return self.failed().with_area().filter(area__isnull=True, error_code=UnknownStore.code)
+        return self.failed().with_area().filter(Q(area__isnull=True, error_code=UnknownStore.code))
 
     def retryable(self) -> ImageResultQuerySet:
         """Failed images that a person's retry can help, by their code or because their store is known by now."""

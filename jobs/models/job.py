@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.db import models
@@ -60,7 +60,8 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
         """
         size = Func(F("store_errors"), function="pg_column_size", output_field=models.IntegerField())
         few = Case(When(LessThanOrEqual(size, FEW_BYTES), then=F("store_errors")), output_field=models.JSONField())
-        return self.annotate(few_store_errors=few)
+        annotation = {"few_store_errors": few}
+        return self.annotate(**annotation)
 
     def locked(self, *, skip_locked: bool = False) -> JobQuerySet:
         """These jobs, locked in the order of their ids, before any image of theirs is."""
@@ -101,15 +102,17 @@ def _running_images() -> models.QuerySet[Any]:
     return images.filter(state=ImageState.RUNNING).order_by()
 
 
-class JobManager(models.Manager.from_queryset(JobQuerySet)):  # type: ignore[misc]  # a class made at run time
+_Manager = models.Manager.from_queryset(JobQuerySet)
+
+
+class JobManager(_Manager["Job"]):
     """Reads jobs without `store_errors`: a job may have megabytes of them, and next to nothing asks for any.
 
     A single job still has them, at one more query; `store_errors.stored` reads a few of them.
     """
 
     def get_queryset(self) -> JobQuerySet:
-        jobs: JobQuerySet = super().get_queryset().defer("store_errors")
-        return jobs
+        return cast(JobQuerySet, super().get_queryset().defer("store_errors"))
 
 
 class Job(models.Model):

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0007_what_a_store_goes_on_with'),
+        ('jobs', '0008_indexes_as_they_are_now'),
     ]
 
     operations = [

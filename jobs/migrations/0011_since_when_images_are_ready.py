@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0009_idempotency_keys_by_age'),
+        ('jobs', '0010_idempotency_keys_by_age'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0011_indexes_for_pages_and_lists'),
+        ('jobs', '0012_indexes_for_pages_and_lists'),
     ]
 
     operations = [

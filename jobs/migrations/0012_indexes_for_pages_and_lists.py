@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('jobs', '0010_since_when_images_are_ready'),
+        ('jobs', '0011_since_when_images_are_ready'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("jobs", "0008_permission_to_prioritize"),
+        ("jobs", "0009_permission_to_prioritize"),
     ]
 
     operations = [
