@@ -60,6 +60,7 @@ def open_api(closed, settings):
         ({"origin": "https://a.shop.example"}, True),
         ({"origin": "https://evilshops.example"}, True),
         ({"origin": "http://till.test"}, True),
+        ({"origin": "https://till.test:8080"}, True),
         # No page can add this header; what it is worth, authentication decides.
         ({"origin": EVIL, "sec-fetch-site": "cross-site", "authorization": "Bearer x"}, False),
     ],
