@@ -22,8 +22,8 @@ class AreaOfVisitFilter(AreaFilter):
         area = self.value()
         if area is None:
             return queryset
-        of_area: QuerySet[Any] = queryset.alias(area=area_of(self.store_id)).filter(Q(area=area))
-        return of_area
+        found: QuerySet[Any] = queryset.alias(area=area_of(self.store_id)).filter(("area", area))
+        return found
 
 
 class AreaOfImageFilter(AreaOfVisitFilter):

@@ -20,6 +20,9 @@ MAX_HOST = 255
 # PostgreSQL's `substring` returns the one group in parentheses.
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?(\[[^]/?#]*\]|[^/?#:\\]*)"
 
+# Of images `with_area`.
+_OF_UNKNOWN_STORE = Q(("area__isnull", True))
+
 
 class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageResult"]):
     def ready(self) -> ImageResultQuerySet:
@@ -78,7 +81,7 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
         if image_filter.area is not None:
             images = images.with_area()
             area = image_filter.area
-            images = images.filter(Q(area=area) if area else Q(area__isnull=True))
+            images = images.filter(("area", area)) if area else images.filter(_OF_UNKNOWN_STORE)
         return images
 
     def with_area(self) -> ImageResultQuerySet:
@@ -87,11 +90,11 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
 
     def of_unknown_stores(self) -> ImageResultQuerySet:
         """Images that failed because their store was unknown, and still is."""
-        return self.failed().with_area().filter(Q(area__isnull=True, error_code=UnknownStore.code))
+        return self.failed().with_area().filter(_OF_UNKNOWN_STORE, error_code=UnknownStore.code)
 
     def retryable(self) -> ImageResultQuerySet:
         """Failed images that a person's retry can help, by their code or because their store is known by now."""
-        known = Q(area__isnull=False, error_code=UnknownStore.code)
+        known = Q(~_OF_UNKNOWN_STORE, error_code=UnknownStore.code)
         return self.failed().with_area().filter(Q(error_code__in=retryable_codes()) | known)
 
     def held_by(self, worker_id: Any) -> ImageResultQuerySet:

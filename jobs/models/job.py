@@ -102,17 +102,17 @@ def _running_images() -> models.QuerySet[Any]:
     return images.filter(state=ImageState.RUNNING).order_by()
 
 
-_Manager = models.Manager.from_queryset(JobQuerySet)
+_JobManager = models.Manager.from_queryset(JobQuerySet)
 
 
-class JobManager(_Manager["Job"]):
+class JobManager(_JobManager["Job"]):
     """Reads jobs without `store_errors`: a job may have megabytes of them, and next to nothing asks for any.
 
     A single job still has them, at one more query; `store_errors.stored` reads a few of them.
     """
 
     def get_queryset(self) -> JobQuerySet:
-        return cast(JobQuerySet, super().get_queryset().defer("store_errors"))
+        return cast("JobQuerySet", super().get_queryset().defer("store_errors"))
 
 
 class Job(models.Model):
