@@ -66,6 +66,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:failures": {"GET": READ},
     "v1:throughput": {"GET": READ},
     "v1:images": {"GET": READ},
+    "v1:store-errors": {"GET": READ},
     "v1:image": {"GET": READ},
     "v1:hosts": {"GET": SEE_HOSTS},
     "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},

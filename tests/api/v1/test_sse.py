@@ -70,7 +70,7 @@ def finish(job, count):
 def test_a_stream_begins_without_the_connection_of_its_request(of_all):
     job = look(submit_job(1))
     assert connection.connection is not None
-    response = stream(None if of_all else job, "")
+    response = stream(None if of_all else job, "", "somebody")
     # Until it reads the job for the first time, and then only for as long: streams outnumber connections.
     assert connection.connection is None
     response.close()
