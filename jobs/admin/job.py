@@ -51,7 +51,6 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
         "finished_at", "open",
     ]  # fmt: skip
     list_filter = ["status", "on_error"]
-    list_select_related = ["owner"]
     date_hierarchy = "created_at"
     ordering = ["-id"]
     search_fields = ["id__exact"]
@@ -73,7 +72,7 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        return cast(JobQuerySet, super().get_queryset(request)).with_running()
+        return cast(JobQuerySet, super().get_queryset(request)).with_running().prefetch_related("owner")
 
     @admin.display(description="state")
     def state(self, job: Job) -> str:
