@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated, ParseError
@@ -24,10 +25,13 @@ from api.v1.views import V1View, find_by_id, path_id
 from stores import imports
 from stores.imports import ContradictingOptions, FileForgotten, ImportRefused
 from stores.models import StoreImport
-from stores.reader import UnreadableFileError
+from stores.models.store_import import MAX_SHEET
+from tables.errors import Entry, UnreadableFileError
+from tables.kinds import is_archive
 
 _OPTIONS = (
-    parameters.text("encoding", "The file's encoding; detected by default.", 40, shortest=1),
+    parameters.text("encoding", "The encoding of a CSV file; detected by default.", 40, shortest=1),
+    parameters.text("sheet", "A workbook's sheet; by default the first that is not hidden.", MAX_SHEET, shortest=1),
     parameters.boolean("skip_rejected", "Skip rejected rows; otherwise a file with any is not stored."),
     parameters.boolean("prune", "Delete stores that are not in the file; needs the permission to delete stores."),
     parameters.text("name", "A name for the file, shown to people.", 255),
@@ -37,15 +41,28 @@ _LOCATION = OpenApiParameter(
 )
 
 
-class CSVParser(BaseParser):
-    """The body is the file. `BodyLimits` has checked its length."""
+class FileParser(BaseParser):
+    """The body is the file. `BodyLimits` has checked its length.
 
-    media_type = "text/csv"
+    What it is shows in its content, whatever its type says; yet a body of none of these types is probably no file.
+    """
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         return stream.read()
+
+
+class CSVParser(FileParser):
+    media_type = "text/csv"
+
+
+class WorkbookParser(FileParser):
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class MacroWorkbookParser(FileParser):
+    media_type = "application/vnd.ms-excel.sheet.macroEnabled.12"
 
 
 class FormParser(MultiPartParser):
@@ -83,7 +100,7 @@ class ImportRow(serializers.Serializer[StoreImport]):
             "type": "object",
             "description": "Counts of rows (`rows` = `new` + `changed` + `unchanged` + `rejected_rows`), the diff "
             "(`new_stores`, `changed_stores`, `missing_stores`, the first of each), `rejected` rows with line and "
-            "reason, and a `summary`.",
+            "reason, `warnings` about cells that are probably not as meant, and a `summary`.",
             "properties": {
                 "summary": {"type": "string"},
                 **{
@@ -92,7 +109,15 @@ class ImportRow(serializers.Serializer[StoreImport]):
                 },
                 **{
                     name: {"type": "array", "items": {"type": "object"}}
-                    for name in ("new_stores", "changed_stores", "missing_stores", "rejected", "duplicates", "mended")
+                    for name in (
+                        "new_stores",
+                        "changed_stores",
+                        "missing_stores",
+                        "rejected",
+                        "duplicates",
+                        "mended",
+                        "warnings",
+                    )
                 },
             },
             "additionalProperties": True,
@@ -136,7 +161,7 @@ class ImportView(V1View):
 
 
 class StoreImports(ImportView):
-    parser_classes = (CSVParser, FormParser)
+    parser_classes = (CSVParser, WorkbookParser, MacroWorkbookParser, FormParser)
     parameters = {"POST": _OPTIONS}
     path_parameters = ()
 
@@ -145,19 +170,23 @@ class StoreImports(ImportView):
         parameters=[_LOCATION],
         request={
             "text/csv": {"type": "string"},
+            **{
+                parser.media_type: {"type": "string", "contentMediaType": parser.media_type}
+                for parser in (WorkbookParser, MacroWorkbookParser)
+            },
             "multipart/form-data": {
                 "type": "object",
-                "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
                 "required": ["file"],
             },
         },
         responses={201: ImportRow},
     )
     def post(self, request: Request) -> Response:
-        """What importing this CSV would do, row by row; the store master is unchanged until the import is applied.
+        """What importing this file would do, row by row; the store master is unchanged until the import is applied.
 
-        The body is the file, or a form with one `file`. Its header has `AreaCode`, `StoreName` and `StoreID` in any
-        order. A dry run that nobody applies is deleted after a day.
+        The body is the file, or a form with one `file`: CSV, or an Excel workbook (.xlsx, .xlsm). Its header has
+        `AreaCode`, `StoreName` and `StoreID` in any order. A dry run that nobody applies is deleted after a day.
         """
         self.require_permission(prune=self.query.get("prune", False))
         content, name = _read_file(request.data)
@@ -167,11 +196,12 @@ class StoreImports(ImportView):
                 self.query.get("name") or name,
                 request.user,
                 encoding=self.query.get("encoding", ""),
+                sheet=self.query.get("sheet", ""),
                 skip_rejected=self.query.get("skip_rejected", False),
                 prune=self.query.get("prune", False),
             )
         except UnreadableFileError as error:
-            raise ParseError(f"The file {error}") from None
+            raise ParseError(capfirst(error.sentence(Entry.API))) from None
         except ContradictingOptions as error:
             raise invalid_parameters([("prune", str(error)), ("skip_rejected", str(error))]) from None
         row.refresh_from_db()
@@ -224,7 +254,7 @@ def _conflict(error: ImportRefused) -> NoReturn:
 def _read_file(data: Any) -> tuple[bytes, str]:
     """The file's bytes and its name. Raises ParseError."""
     if isinstance(data, bytes):
-        return data, "upload.csv"
+        return data, "upload.xlsx" if is_archive(data) else "upload.csv"
     file = data.get("file") if len(data) == 1 else None
     if not isinstance(file, UploadedFile):
         raise ParseError("The form must hold one file, called file, and nothing else.")

@@ -2,7 +2,7 @@
 
 ::
 
-    visits_csv.py ─┐
+    visits_file.py ─┐
                    ├─> payload.py   checks every rule, and lists every problem at once
     JSON ──────────┘       │
                            ├─> submit.py    stores a job, its visits and its images in one transaction

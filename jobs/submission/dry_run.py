@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -15,10 +16,12 @@ from django.contrib.auth.models import User
 from jobs.errors import Blocked, FetchError
 from jobs.imaging.guard import Guard
 from jobs.reporting.throughput import seconds_for
-from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
+from jobs.submission.payload import InvalidPayload, Path, Problem, holds_several_urls, parse_submission, place_of
 from jobs.submission.submit import VisitPayload, too_many_pending
 from jobs.submission.typos import Misspelling, find_misspellings
 from stores.models import Store
+from tables.cells import doubt_about_id, find_invisible, invisible_complaint
+from tables.doubts import says_of_one
 
 # How many groups of one kind are listed; further ones are only counted.
 MAX_LISTED = 20
@@ -72,9 +75,9 @@ class DryRun:
     """What a submission would do: be refused if there are `errors`, otherwise be accepted, with `warnings` about what
     may not go as intended. JSON by `dataclasses.asdict`.
 
-    Everything but `errors` describes the valid visits only. Groups count images, except `repeated_visits` and
-    `undated_visits`, which count visits. `seconds` is how long the job may take if it has all worker slots to itself;
-    None if no worker is alive.
+    Everything but `errors` describes the valid visits only. Groups count images, except `repeated_visits`,
+    `undated_visits` and `doubtful_stores`, which count visits, and `invisible_characters`, which counts ids and URLs.
+    `seconds` is how long the job may take if it has all worker slots to itself; None if no worker is alive.
     """
 
     errors: list[Finding]
@@ -85,6 +88,9 @@ class DryRun:
     repeated_visits: Groups
     refused_urls: Groups
     undated_visits: Groups
+    doubtful_stores: Groups
+    invisible_characters: Groups
+    several_urls: Groups
     misspellings: list[Misspelling]
     seconds: float | None
 
@@ -110,6 +116,7 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     repeated_urls = _repeated_urls(visits)
     repeated_visits = _repeated_visits(visits)
     undated = _undated_visits(visits)
+    doubtful, invisible, several = _doubtful_stores(visits), _invisible_characters(visits), _several_urls(visits)
     misspellings = find_misspellings(data)
     # An image of an unknown store whose URL is refused is subtracted twice, which hardly changes the estimate.
     seconds = seconds_for(max(0, images - unknown.count - refused.count))
@@ -121,6 +128,9 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
             *_warn("repeated_urls", repeated_urls, "image(s) have one of {total} URL(s) that occur more than once"),
             *_warn("repeated_visits", repeated_visits, "visit(s) have the same store and time as another one"),
             *_warn("undated_visits", undated, "visit(s) have a time that is not a date, so filters by date miss them"),
+            *_warn("doubtful_stores", doubtful, "visit(s) have a store id that is probably not as meant"),
+            *_warn("invisible_characters", invisible, "store id(s) and URL(s) hold a character that cannot be seen"),
+            *_warn("several_urls", several, "image(s) have several URLs in one text, which will be taken for one"),
             *(Finding("misspelled_key", str(spelling), spelling.path) for spelling in misspellings),
             *([] if seconds is not None else [_NO_WORKER]),
         ],
@@ -130,6 +140,9 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
         repeated_visits=repeated_visits,
         refused_urls=refused,
         undated_visits=undated,
+        doubtful_stores=doubtful,
+        invisible_characters=invisible,
+        several_urls=several,
         misspellings=misspellings,
         seconds=seconds,
     )
@@ -238,6 +251,52 @@ def _undated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
         if visit.visited_at is None:
             count[visit.visit_time] += 1
             _note(places, visit.visit_time, ("visits", number, "visit_time"))
+    return _groups(count, places)
+
+
+def _doubtful_stores(visits: Mapping[int, VisitPayload]) -> Groups:
+    """Ids of which a spreadsheet has made something else, and those with white space around them."""
+    reasons: dict[str, str | None] = {}
+    count: Counter[str] = Counter()
+    places: dict[str, list[Path]] = {}
+    for number, visit in visits.items():
+        store_id = visit.store_id
+        if store_id not in reasons:
+            reasons[store_id] = _doubt_about(store_id)
+        if reason := reasons[store_id]:
+            count[reason] += 1
+            _note(places, reason, ("visits", number, "store_id"))
+    return _groups(count, places)
+
+
+def _doubt_about(store_id: str) -> str | None:
+    if store_id.strip() != store_id:
+        return f"{store_id!r} begins or ends with white space"
+    doubt = doubt_about_id(store_id)
+    return f"{store_id!r} {says_of_one(doubt)}" if doubt is not None else None
+
+
+def _invisible_characters(visits: Mapping[int, VisitPayload]) -> Groups:
+    count: Counter[str] = Counter()
+    places: dict[str, list[Path]] = {}
+    texts: Iterator[tuple[Path, str]] = (
+        (("visits", number, "store_id"), visit.store_id) for number, visit in visits.items()
+    )
+    for path, text in chain(texts, _images(visits)):
+        if find_invisible(text) is not None:
+            subject = invisible_complaint(text) or ""
+            count[subject] += 1
+            _note(places, subject, path)
+    return _groups(count, places)
+
+
+def _several_urls(visits: Mapping[int, VisitPayload]) -> Groups:
+    count: Counter[str] = Counter()
+    places: dict[str, list[Path]] = {}
+    for path, url in _images(visits):
+        if holds_several_urls(url):
+            count[url] += 1
+            _note(places, url, path)
     return _groups(count, places)
 
 

@@ -130,7 +130,8 @@ def test_a_dry_run_is_repeated_with_other_options_on_the_same_file(admin_client)
     admin_client.post(apply_page(second), follow=True)
     assert Store.objects.get().name == "ONE"
 
-    assert "no such encoding" in messages(admin_client.post(again_page(first), {"encoding": "klingon"}, follow=True))[0]
+    (message,) = messages(admin_client.post(again_page(first), {"encoding": "klingon"}, follow=True))
+    assert message.startswith("stores.csv: the file cannot be read in the encoding 'klingon', which is not known; ")
     StoreImport.objects.update(content=b"")
     assert "upload it again" in messages(admin_client.post(again_page(first), {}, follow=True))[0]
     assert StoreImport.objects.count() == 2
@@ -163,9 +164,10 @@ def test_an_id_in_several_lines_is_shown_with_them(admin_client):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\x89PNG\0\0", "holds a NUL character"),
+        (b"\x89PNG\r\n\0", "the file is an image"),
+        (b"\1\0\0", "holds a NUL character"),
         (b"", "is empty"),
-        (b"AreaCode;StoreName;StoreID\n", "separated by semicolons"),
+        (b"AreaCode|StoreName|StoreID\n", "separated by bars"),
         (b"a,b\n", "the header lacks"),
     ],
 )

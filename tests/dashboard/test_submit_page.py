@@ -82,7 +82,7 @@ def test_a_file_too_long_to_be_corrected_in_place_is_chosen_again(page):
         (b"store_id,visit_time,image_url\nA,,http://a/1\n", "line 2"),
         (b"a;b;c\n", "semicolons"),
         (b"", "is empty"),
-        (b'{"count": 1', "cannot be read"),
+        (b'{"count": 1', "is not json"),
         (b"\x00\xff\xfe", "nul"),
     ],
 )

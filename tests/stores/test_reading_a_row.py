@@ -46,7 +46,11 @@ def test_a_short_row_is_rejected_at_the_first_missing_column():
 def test_a_row_with_too_many_cells_is_rejected_for_its_unquoted_comma():
     _, stores = read("A,SHOP,-32,X1")
     assert stores.rejected == [
-        Rejection(2, None, "has 4 cells where the header has 3; a name with a comma must be quoted")
+        Rejection(
+            2,
+            None,
+            "has 4 cells where the header has 3: column D has no title but holds 'X1'; a text that holds the separator must be quoted",
+        )
     ]
 
 
@@ -58,13 +62,13 @@ def test_a_control_character_is_rejected(character, named, place):
     cells = ["AA", "SHOP", "X1"]
     cells[place] = f"{cells[place][0]}{character}{cells[place][1:]}"
     _, stores = read(",".join(cells))
-    assert stores.rejected[0].reason == f"holds the control character {named}"
+    assert stores.rejected[0].reason.startswith(f"holds the control character {named}")
 
 
 @pytest.mark.parametrize("row", ['"A\nB",SHOP,X1', 'A,SHOP,"X\n1"'])
 def test_a_line_break_is_for_names_only(row):
     _, stores = read(row)
-    assert stores.rejected[0].reason == "holds the control character U+000A"
+    assert stores.rejected[0].reason.startswith("holds the control character U+000A at position 2: ")
 
 
 @pytest.mark.parametrize(("row", "column"), [("A ,SHOP,X1", "AreaCode"), ("A,SHOP, X1", "StoreID")])

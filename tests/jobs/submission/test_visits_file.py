@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.reporting.exports import guard_cell
+from jobs.submission import visits_file
 from jobs.submission.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
-from jobs.submission.visits_csv import UnreadableVisits, parse_visits_csv, read_visits
+from jobs.submission.visits_file import UnreadableVisits, read_visits
 
 HEADER = "store_id,visit_time,image_url"
 
@@ -20,14 +21,18 @@ def file(*rows, header=HEADER, end="\n", encoding="utf-8"):
     return end.join([header, *rows]).encode(encoding)
 
 
+def body_of(content, **options):
+    return read_visits(io.BytesIO(content), **options).body
+
+
 def problems(content):
     with pytest.raises(UnreadableVisits) as unreadable:
-        parse_visits_csv(content)
+        body_of(content)
     return [(problem.line, problem.column, problem.complaint) for problem in unreadable.value.problems]
 
 
 def visits(content):
-    body = parse_visits_csv(content)
+    body = body_of(content)
     assert body["count"] == len(body["visits"])
     return [(visit["store_id"], visit["visit_time"], visit["image_url"]) for visit in body["visits"]]
 
@@ -66,7 +71,7 @@ def test_blank_lines_are_skipped_and_counted():
 def test_every_problem_is_reported_with_its_line_and_column():
     content = file("s,noon", " s,noon,http://a/1", ",noon,x", header="StoreID,visit_time,image_url")
     assert problems(content) == [
-        (2, None, "has 2 cells where the header has 3"),
+        (2, "image_url", "has 2 cells where the header has 3"),
         (3, "StoreID", "begins or ends with white space"),
         (4, "StoreID", "is blank"),
     ]
@@ -81,7 +86,7 @@ def test_every_problem_is_reported_with_its_line_and_column():
     ],
 )
 def test_both_sides_of_each_length(column, row, longest):
-    parse_submission(parse_visits_csv(file(row.format("x" * longest))))
+    parse_submission(body_of(file(row.format("x" * longest))))
     [(line, named, complaint)] = problems(file(row.format("x" * (longest + 1))))
     assert (line, named) == (2, column)
     assert f"1 to {longest:,} characters" in complaint
@@ -106,14 +111,25 @@ def test_a_row_with_line_breaks_is_named_by_its_first_line():
         (b"\n\n", "is empty"),
         (file(), "has no rows below its header"),
         (b"store_id,visit_time\ns,noon", "the header lacks image_url"),
-        (b"store_id;visit_time;image_url\ns;t;u", "separated by semicolons; save it with commas"),
-        (file("s,t,u,v", header=HEADER + ",StoreID"), "occurs twice in the header"),
-        (file('s,"t,u'), "a quotation mark is opened and never closed"),
-        (file('s,"t"x,u'), "text follows a closing quotation mark"),
+        (
+            b"store_id|visit_time|image_url\ns|t|u",
+            "separated by bars, and the header is not store_id,visit_time,image_url",
+        ),
+        (b"store;time;image\ns;t;u", "separated by semicolons"),
+        (
+            file("s,t,u,v", header=HEADER + ",StoreID"),
+            "names the column store_id twice, as 'store_id' and as 'StoreID'",
+        ),
+        (file('s,"t,u'), "opens a quotation mark that is never closed"),
+        (file('s,"t"x,u'), "has text behind a closing quotation mark"),
         (file("s,t,u\0"), "holds a NUL character"),
-        (file("s,t,u").decode().encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        (
+            file("s,t,u").decode().encode("utf-16"),
+            "is UTF-16; name that encoding, utf-16, with --encoding, or save it as UTF-8",
+        ),
         (file("s,t,u") + b"\x81\xff", "is neither UTF-8 nor cp1252"),
-        (b"\x89PNG\r\n\x1a\n\x00", "NUL"),
+        (b"\x89PNG\r\n\x1a\n\x00", "is an image"),
+        (b"\x00\x01\x02", "NUL"),
     ],
 )
 def test_a_file_that_is_no_such_csv_is_refused_with_a_reason(content, said):
@@ -143,7 +159,7 @@ def test_any_visits_survive_a_round_trip_through_csv_with_guarded_cells(rows):
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_any_other_error(content):
     with suppress(UnreadableVisits):
-        body = read_visits(io.BytesIO(content))
+        body = body_of(content)
         assert content.lstrip().startswith((b"{", b"[")) or body["count"] > 0
 
 
@@ -152,18 +168,32 @@ BODY = {"count": 1, "visits": [{"store_id": "s", "visit_time": "noon", "image_ur
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\n  "])
 def test_json_is_recognized_by_its_content(before):
-    assert read_visits(io.BytesIO(before + json.dumps(BODY).encode()), "visits.csv") == BODY
-    assert read_visits(io.BytesIO(b"\xef\xbb\xbf" + file("s,noon,u")), "visits.json") == BODY
+    assert read_visits(io.BytesIO(before + json.dumps(BODY).encode()), "visits.csv").body == BODY
+    assert read_visits(io.BytesIO(b"\xef\xbb\xbf" + file("s,noon,u")), "visits.json").body == BODY
 
 
 def test_json_that_cannot_be_read_names_file_line_and_column():
-    with pytest.raises(UnreadableVisits, match=r"^a\.json: the file cannot be read: The body is not JSON: .*line 2"):
+    with pytest.raises(UnreadableVisits, match=r"^a\.json: the file is not JSON: .*line 2"):
         read_visits(io.BytesIO(b'{"count": 1,\n]'), "a.json")
 
 
-def test_both_sides_of_the_size(settings):
-    content = file("s,noon,u")
+def test_both_sides_of_the_size_of_json(settings):
+    content = json.dumps(BODY).encode()
     settings.MAX_BODY_BYTES = len(content)
-    assert read_visits(io.BytesIO(content)) == BODY
-    with pytest.raises(UnreadableVisits, match="is larger than"):
-        read_visits(io.BytesIO(content + b"\n"))
+    assert body_of(content) == BODY
+    with pytest.raises(UnreadableVisits, match="the file is larger than"):
+        body_of(content + b"\n")
+
+
+class Pipe(io.BytesIO):
+    def seekable(self):
+        return False
+
+
+@pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
+def test_both_sides_of_the_size_of_a_table(monkeypatch, kind):
+    content = file("s,noon,u")
+    monkeypatch.setattr(visits_file, "MAX_TABLE_BYTES", len(content))
+    assert read_visits(kind(content)).body == BODY
+    with pytest.raises(UnreadableVisits, match="the file is larger than"):
+        read_visits(kind(content + b"\n"))
