@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import NamedTuple
 
 from tables.archive import DAMAGED, SAVE_AGAIN
@@ -67,6 +68,8 @@ class Values:
         code, is_date, is_duration = self._codes.get(style) or self._code(style)
         try:
             number = Decimal(text)
+            if not isfinite(float(number)):
+                raise ValueError(text)
             if is_date and not is_duration:
                 return self._date(float(number), code), Mark(None, "date")
             # Some 300 zeros at most: a float, as the format has it.

@@ -49,7 +49,8 @@ def test_a_row_with_too_many_cells_is_rejected_for_its_unquoted_comma():
         Rejection(
             2,
             None,
-            "has 4 cells where the header has 3: column D has no title but holds 'X1'; a text that holds the separator must be quoted",
+            "has 4 cells where the header has 3: column D has no title but holds 'X1'; "
+            "a text that holds the separator must be quoted",
         )
     ]
 

@@ -54,7 +54,8 @@ def test_rows_of_another_width_are_kept_whole_and_short_ones_filled_up():
             "-32",
             "X1",
             "2",
-            "has 4 cells where the header has 3: column D has no title but holds 'X1'; a text that holds the separator must be quoted",
+            "has 4 cells where the header has 3: column D has no title but holds 'X1'; "
+            "a text that holds the separator must be quoted",
         ],
         ["A", "SHOP", "", "3", "StoreID: has 2 cells where the header has 3"],
     ]
@@ -121,7 +122,8 @@ def test_the_rejects_of_rejects_have_their_two_columns_once():
             "-32",
             "X3",
             "3",
-            "has 6 cells where the header has 5: column F has no title but holds 'has 4 cells where the header has 3: colu'; "
+            "has 6 cells where the header has 5: "
+            "column F has no title but holds 'has 4 cells where the header has 3: colu'; "
             "a text that holds the separator must be quoted",
         ],
         ["A", "SHOP", "", "4", "StoreID: is blank"],
