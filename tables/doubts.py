@@ -55,12 +55,12 @@ class Doubt:
 
     @property
     def sentence(self) -> str:
-        """For example `'StoreID': 2 cells are a spreadsheet's error values, such as '#N/A' in line 3`."""
+        """For example `'StoreID': 2 cells are a spreadsheet's error values (such as '#N/A' in line 3)`."""
         one = self.count == 1
         cells = "1 cell" if one else f"{self.count:,} cells"
         such = "" if one else "such as "
         return (
-            f"{self.column!r}: {cells} {CAUSES[self.code][not one]}, {such}{self.example!r} in line {self.lines[0]:,}"
+            f"{self.column!r}: {cells} {CAUSES[self.code][not one]} ({such}{self.example!r} in line {self.lines[0]:,})"
         )
 
 

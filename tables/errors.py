@@ -15,7 +15,7 @@ class Entry(StrEnum):
 
 _OPTIONS = {
     Entry.COMMAND: {"encoding": "with --encoding", "sheet": "with --sheet"},
-    Entry.PAGE: {"encoding": "in the field Encoding", "sheet": "in the field Sheet"},
+    Entry.PAGE: {"encoding": "(field Encoding)", "sheet": "(field Sheet)"},
     Entry.API: {"encoding": "with the parameter encoding", "sheet": "with the parameter sheet"},
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -131,7 +132,9 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
     from openpyxl.reader.excel import ExcelReader
     from openpyxl.xml.constants import SHARED_STRINGS, STYLES_TYPE
 
+    warnings.filterwarnings("ignore", module=r"openpyxl\.")  # about what it leaves out, which nobody asked for
     reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
+    reader.archive.close()
     reader.archive = cast(ZipFile, _Counted(opened))
     try:
         reader.read_manifest()

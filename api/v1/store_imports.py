@@ -189,7 +189,7 @@ class StoreImports(ImportView):
         `AreaCode`, `StoreName` and `StoreID` in any order. A dry run that nobody applies is deleted after a day.
         """
         self.require_permission(prune=self.query.get("prune", False))
-        content, name = _read_file(request.data)
+        content, name = _read_file(request)
         try:
             row = imports.dry_run(
                 BytesIO(content),
@@ -251,8 +251,11 @@ def _conflict(error: ImportRefused) -> NoReturn:
     raise Refusal(Problem.CONFLICT, str(error)) from None
 
 
-def _read_file(data: Any) -> tuple[bytes, str]:
+def _read_file(request: Request) -> tuple[bytes, str]:
     """The file's bytes and its name. Raises ParseError."""
+    data: Any = request.data
+    if not isinstance(data, bytes) and not str(request.content_type).startswith(FormParser.media_type):
+        data = b""  # an empty body is not parsed
     if isinstance(data, bytes):
         return data, "upload.xlsx" if is_archive(data) else "upload.csv"
     file = data.get("file") if len(data) == 1 else None

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from stores.models import Store
-from tests.stores.files import store_file
+from tests.stores.files import HEADER, store_file
+from tests.tables.files import workbook
 
 
 @pytest.fixture
@@ -231,3 +232,23 @@ def test_rejects_never_overwrite_the_file_itself(write):
 def test_a_place_for_rejects_that_cannot_be_written_is_reported_before_anything_is_stored(write, tmp_path):
     out = tmp_path / "absent" / "rejects.csv"
     assert run(write("A,ONE,X1"), "--rejects", str(out))[1:] == (2, f"{out}: No such file or directory")
+
+
+@pytest.mark.django_db
+def test_a_workbook_is_imported_by_its_sheet_with_its_warnings(tmp_path):
+    path = tmp_path / "stores.csv"
+    path.write_bytes(workbook(["x"], header=["Read me"], sheet="Notes", Stores=[HEADER.split(","), ["A", "ONE", 17]]))
+    assert run(path)[1:] == (
+        2,
+        f"{path}: line 1: the header lacks AreaCode, StoreName, StoreID; it names 'Read me'; "
+        "another sheet can be named with --sheet: 'Stores'.",
+    )
+    lines, code, _ = run(path, "--sheet", "Stores", "--rejects", str(tmp_path / "rejects.csv"))
+    assert lines == [
+        "warning: 'StoreID': 1 cell is a number in the workbook: leading zeros, if there were any, are lost "
+        "('17' in line 2)",
+        "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 0 names repaired, 1 doubtful cell, "
+        "read as the sheet 'Stores', one of 2",
+    ]
+    assert code == 0
+    assert Store.objects.get().store_id == "17"

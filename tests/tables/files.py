@@ -43,9 +43,10 @@ def refusal(content: bytes, **options: Any) -> str:
 def workbook(*rows: Sequence[Any], header: Sequence[Any] = HEADER, sheet: str = "Stores", **others: Any) -> bytes:
     """A workbook of one sheet, and of further ones by their names: a list of rows each."""
     made = Workbook()
-    made.active.title = sheet
+    first = made.worksheets[0]
+    first.title = sheet
     for row in [header, *rows]:
-        made.active.append(list(row))
+        first.append(list(row))
     for name, more in others.items():
         added = made.create_sheet(name)
         for row in more:

@@ -80,6 +80,6 @@ def test_doubts_are_counted_by_column_and_cause():
     doubts.note("StoreID", "formula", 7, "=\u200b" * 99)
     many, one = doubts.listed()
     assert (many.count, many.lines) == (1_998, [2, 3, 4][:MAX_LINES])
-    assert many.sentence == "'StoreID': 1,998 cells are a spreadsheet's error values, such as '#N/A' in line 2"
-    assert one.sentence.startswith("'StoreID': 1 cell holds a formula instead of a value, '=<U+200B>=")
+    assert many.sentence == "'StoreID': 1,998 cells are a spreadsheet's error values (such as '#N/A' in line 2)"
+    assert one.sentence.startswith("'StoreID': 1 cell holds a formula instead of a value ('=<U+200B>=")
     assert len(one.example) < 600

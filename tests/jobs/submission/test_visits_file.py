@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from contextlib import suppress
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from jobs.reporting.exports import guard_cell
 from jobs.submission import visits_file
 from jobs.submission.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
 from jobs.submission.visits_file import UnreadableVisits, read_visits
+from tables.cells import find_invisible
+from tables.errors import Entry
+from tests.tables.files import workbook
 
 HEADER = "store_id,visit_time,image_url"
 
@@ -25,9 +29,9 @@ def body_of(content, **options):
     return read_visits(io.BytesIO(content), **options).body
 
 
-def problems(content):
+def problems(content, **options):
     with pytest.raises(UnreadableVisits) as unreadable:
-        body_of(content)
+        body_of(content, **options)
     return [(problem.line, problem.column, problem.complaint) for problem in unreadable.value.problems]
 
 
@@ -144,9 +148,22 @@ def test_both_sides_of_the_number_of_images(settings):
     ]
 
 
+# An id with a character that nobody sees is refused.
+SEEN = st.characters(exclude_categories=["C", "Z"]).filter(lambda character: not find_invisible(character))
+
+
 @given(
     st.lists(
-        st.tuples(*[st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=9)] * 3), min_size=1
+        st.tuples(
+            *[
+                # An id with a character that nobody sees is refused.
+                st.text(
+                    st.characters(exclude_categories=["C", "Z"]).filter(lambda c: not find_invisible(c)), min_size=1
+                )
+            ]
+            * 3
+        ),
+        min_size=1,
     )
 )
 def test_any_visits_survive_a_round_trip_through_csv_with_guarded_cells(rows):
@@ -197,3 +214,88 @@ def test_both_sides_of_the_size_of_a_table(monkeypatch, kind):
     assert read_visits(kind(content)).body == BODY
     with pytest.raises(UnreadableVisits, match="the file is larger than"):
         read_visits(kind(content + b"\n"))
+
+
+def test_the_same_rows_are_skipped_dropped_and_rejected_as_of_stores():
+    content = b"sep=;\r\nstore_id;visit_time;image_url;;\r\ns;noon;http://a/1;;\r\n;;;;\r\n;;\r\ns;noon;http://a/2\r\n"
+    assert visits(content) == [("s", "noon", ["http://a/1", "http://a/2"])]
+    assert problems(file("s,noon,u", "s,noon,u,x", HEADER)) == [
+        (3, None, "has 4 cells where the header has 3: column D has no title but holds 'x'; "
+                  "a text that holds the separator must be quoted"),
+        (4, None, "repeats the header"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\ufeff", "\u00ad", "\u202e", "\x07", "\u3164"])
+def test_an_invisible_character_in_an_id_is_a_problem_with_its_position(character):
+    ((line, column, complaint),) = problems(file(f"s{character}1,noon,http://a/1"))
+    assert (line, column) == (2, "store_id")
+    assert f"character U+{ord(character):04X} at position 2: 's<U+{ord(character):04X}>1'" in complaint
+
+
+def test_urls_on_lines_of_one_cell_are_told_as_several():
+    assert problems(file('s,noon,"http://a/1\nhttp://a/2"'))[0] == (
+        2, "image_url", "holds several URLs; give each a row of its own"
+    )  # fmt: skip
+
+
+def test_a_workbook_of_visits_is_read_with_its_dates():
+    content = workbook(
+        ["s", datetime(2026, 11, 22, 9, 30), "http://a/1"],
+        ["s", datetime(2026, 11, 22, 9, 30), "http://a/2"],
+        [12345, "noon", "http://a/3"],
+        header=["StoreID", "Visit time", "Image URL"],
+        sheet="Visits",
+        Other=[["x"]],
+    )
+    read = read_visits(io.BytesIO(content))
+    assert [(each["store_id"], each["visit_time"], len(each["image_url"])) for each in read.body["visits"]] == [
+        ("s", "2026-11-22T09:30:00", 2), ("12345", "noon", 1)
+    ]  # fmt: skip
+    assert read.notes == [
+        "The file is read as the sheet 'Visits', one of 2.",
+        "'StoreID': 1 cell is a number in the workbook: leading zeros, if there were any, are lost "
+        "('12345' in line 4).",
+    ]
+    ((line, _, complaint),) = problems(content, sheet="Other")
+    assert line == 1
+    assert complaint.endswith("it names 'x'; another sheet can be named with --sheet: 'Visits'")
+
+
+def test_errors_and_uncomputed_formulas_of_a_workbook_are_problems_with_their_cell():
+    content = workbook(["#N/A", "noon", "=A1"], header=HEADER.split(","))
+    assert problems(content) == [
+        (2, "store_id", "holds the error '#N/A' (cell A2)"),
+        (2, "image_url", "holds a formula without its result (cell C2); open it in Excel, and save it again"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (Entry.COMMAND, "the file is neither UTF-8 nor cp1252; name the encoding it was saved in with --encoding"),
+        (Entry.PAGE, "the file is neither UTF-8 nor cp1252; name the encoding it was saved in (field Encoding)"),
+        (
+            Entry.API,
+            "the file is neither UTF-8 nor cp1252; name the encoding it was saved in with the parameter encoding",
+        ),
+    ],
+)
+def test_options_are_named_as_they_are_where_the_file_was_given(entry, said):
+    with pytest.raises(UnreadableVisits) as caught:
+        read_visits(io.BytesIO(b"store_id,\x81\xff"), entry=entry)
+    assert caught.value.problems[0].sentence == said
+
+
+def test_an_encoding_that_is_named_is_used():
+    assert body_of(file("ł,noon,u", encoding="iso-8859-2"), encoding="iso-8859-2")["visits"][0]["store_id"] == "ł"
+
+
+@pytest.mark.parametrize("kind", [io.BytesIO, Pipe])
+def test_what_comes_through_a_pipe_is_read_alike(kind):
+    for content in (
+        file("s,noon,u"),
+        workbook(["s", "noon", "u"], header=HEADER.split(",")),
+        json.dumps(BODY).encode(),
+    ):
+        assert read_visits(kind(content)).body == BODY
