@@ -71,7 +71,7 @@ class _Column(NamedTuple):
 # What a name may not hold: control characters, and lone surrogates, which some encodings let through and UTF-8 cannot
 # store. It may hold line breaks: quoted, they are part of the format.
 # The usual ids and area codes, of which nothing needs to be asked.
-_PLAIN_CODE = re.compile("[A-Za-z]{0,16}[0-9]{1,14}")
+_PLAIN_CODE = re.compile("[A-Za-z]{0,16}(?:[0-9]{1,14}|[-_][0-9]{5,14})")
 _CONTROL_BUT_LINE_BREAKS = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -128,6 +128,8 @@ class StoreFile:
     def parsed_rows(self) -> Iterator[ParsedRow]:
         """Every row in which something is written, in the file's order."""
         columns, is_plain = self._columns, _PLAIN_CODE.fullmatch
+        # Those of many rows, of which nothing needs to be asked twice.
+        areas: set[str] = set()
         for line, cells, marks, misfit in self._table:
             self.rows += 1
             if misfit is not None:
@@ -137,15 +139,21 @@ class StoreFile:
             name = written if written.isascii() else _repaired(written)
             values = store_id, name, area_code
             # Nearly every row: nothing is wrong with its codes, nor doubtful.
-            plain = marks is None and is_plain(store_id) and is_plain(area_code)
-            for column, cell in [(columns[1], name)] if plain else zip(columns, values, strict=True):
+            fine = (
+                marks is None
+                and (is_plain(store_id) or _is_fine(store_id, columns[0]))
+                and (area_code in areas or _is_fine(area_code, columns[2]))
+            )
+            if fine and len(areas) < MAX_LISTED:
+                areas.add(area_code)
+            for column, cell in [(columns[1], name)] if fine else zip(columns, values, strict=True):
                 if fault := (marks and _marked_fault(marks, column.place)) or _fault(cell, column):
                     yield ParsedRow(line, cells, self._reject(Rejection(line, column.title, fault)))
                     break
             else:
                 if name is not written and name != written:
                     self._note_repaired(line, written, name)
-                if not plain or name[0] == "#":
+                if not fine or name[0] == "#":
                     self._note_doubts(line, values, marks)
                 yield ParsedRow(line, cells, StoreRow(line, *values))
 
@@ -182,6 +190,10 @@ def _repaired(name: str) -> str:
 def _marked_fault(marks: Mapping[int, Mark], place: int) -> str | None:
     mark = marks.get(place)
     return mark.fault if mark is not None else None
+
+
+def _is_fine(cell: str, column: _Column) -> bool:
+    return _fault(cell, column) is None and doubt_about_id(cell) is None
 
 
 def _fault(cell: str, column: _Column) -> str | None:

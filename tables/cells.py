@@ -49,29 +49,45 @@ def invisible_complaint(text: str) -> str | None:
     return f"holds the {kind} character {number_of(found[0])} at position {found.start() + 1}: '{shown}'"
 
 
-# By cause, what a spreadsheet makes of an id. Tried in this order; each matches a whole id, white space aside.
+_MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+# By cause, what a spreadsheet makes of an id: each matches a whole id.
 _DOUBTS = {
-    "formula": r"=.*",
-    "error_value": r"#(?:[A-Z][A-Z0-9_/]*[!?]?|#+)",
-    "apostrophe": r"['\u2018\u2019`].*",
+    "formula": "=.*",
+    "error_value": "#(?:[A-Z][A-Z0-9_/]*[!?]?|#+)",
+    "apostrophe": "['\u2018\u2019`].*",
+    "quoted": '".*"',
     "shortened": r"[+-]?\d+(?:[.,]\d+)?[Ee][+-]?\d{1,3}",
     "decimal": r"[+-]?\d+[.,]0+",
     "digits": r"\d{15}0+",
-    "missing": r"(?i:nan|null|nil|none|n/?a|n\.a\.|undefined|<na>|nat|-+)",
-    "date": r"\d{1,2}[-/ ](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*(?:[-/ ]\d{2,4})?"
-    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[-/ ]\d{2,4}"
+    "missing": r"(?i:nan|null|nil|none|n/?a|n\.a\.|undefined|<na>|nat)|-+",
+    "date": rf"\d{{1,2}}[-/ ]{_MONTH}[a-z]*(?:[-/ ]\d{{2,4}})?|{_MONTH}[-/ ]\d{{2,4}}"
     r"|\d{1,2}[./]\d{1,2}[./]\d{4}|\d{4}-\d\d-\d\d(?:[ T]00:00:00)?",
-    "truth_value": r"(?i:true|false)",
-    "quoted": r"\".*\"",
+    "truth_value": "(?i:true|false)",
 }
-_DOUBT = re.compile("|".join(f"(?P<{cause}>{pattern})" for cause, pattern in _DOUBTS.items()), re.DOTALL)
+
+
+def _any_of(*causes: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<{cause}>{_DOUBTS[cause]})" for cause in causes), re.DOTALL)
+
+
+# By the first character, those that can be: asking for all of them would take longer than reading the row.
+_NUMBERS = _any_of("shortened", "decimal", "digits", "missing", "date")
+_WORDS = _any_of("missing", "truth_value", "date")
+_BY_FIRST = {
+    **dict.fromkeys("0123456789+-", _NUMBERS),
+    **dict.fromkeys("ADFJMNOSTUdfjmnostu<", _WORDS),
+    **dict.fromkeys("=", _any_of("formula")),
+    **dict.fromkeys("#", _any_of("error_value")),
+    **dict.fromkeys("'\u2018\u2019`", _any_of("apostrophe")),
+    **dict.fromkeys('"', _any_of("quoted")),
+}
 _ERROR_VALUE = re.compile(_DOUBTS["error_value"])
 
 
 def doubt_about_id(text: str) -> str | None:
     """Why this is probably not the id that was meant, as a key of `doubts.CAUSES`; None for any other text."""
-    found = _DOUBT.fullmatch(text)
-    if found is not None:
+    possible = _BY_FIRST.get(text[:1])
+    if possible is not None and (found := possible.fullmatch(text)):
         return found.lastgroup
     return None if text.isascii() or _ODD_SPACE.search(text) is None else "odd_space"
 
