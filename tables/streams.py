@@ -1,7 +1,8 @@
 """The XML of a workbook's parts, read element by element by expat, in memory that does not grow with the part.
 
-openpyxl builds a tree of every row and keeps an element of each: 45 µs and 400 bytes a row, a sheet whose one row holds
-everything is read whole, and a formula that was never computed looks like an empty cell. This takes 6 µs a row.
+openpyxl builds a tree of every row and keeps an element of each: it takes three times as long (40 and 14 µs for a row
+of three cells), a sheet whose one row holds everything is read whole, and a formula that was never computed looks like
+an empty cell.
 """
 
 from __future__ import annotations
