@@ -39,6 +39,10 @@ def visible(text: str) -> str:
     return _INVISIBLE_BUT_LINE_BREAKS.sub(lambda found: f"<{number_of(found[0])}>", text)
 
 
+def without_invisible(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else _INVISIBLE.sub("", text)
+
+
 def invisible_complaint(text: str) -> str | None:
     """For example `holds the invisible character U+200B at position 3: 'S1<U+200B>'`; None where all can be seen."""
     found = find_invisible(text)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
-from tables.cells import visible
+from tables.cells import visible, without_invisible
 from tables.errors import UnreadableFileError
 from tables.kinds import HEAD_BYTES, is_archive, refuse_foreign
 from tables.text import TextRows, open_text
@@ -135,7 +135,7 @@ class Table:
 
 
 def _plain(title: str) -> str:
-    return re.sub(r"[\s_-]", "", title).casefold()
+    return re.sub(r"[\s_-]", "", without_invisible(title)).casefold()
 
 
 def _without(header: list[str], missing: list[str], first: str, source: TextRows | WorkbookRows) -> tuple[str, str]:

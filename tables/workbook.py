@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 from zipfile import ZipFile
 
-from tables.archive import DAMAGED, MAX_SHEET, MAX_STRINGS, SAVE_AGAIN, Archive, TooLarge
+from tables.archive import DAMAGED, MAX_SHEET, MAX_STRINGS, SAVE_AGAIN, Archive, TooLarge, damage
 from tables.cells import visible
 from tables.errors import UnreadableFileError
 from tables.kinds import refuse_archive
@@ -21,6 +22,7 @@ MAX_ELEMENTS = 50_000
 # Names of sheets in a sentence.
 MAX_NAMES = 20
 _MANIFEST = "[Content_Types].xml"
+_IS_WORKBOOK = re.compile(rb"(?:spreadsheetml|ms-excel)\.[\w.]*main\+xml")
 
 type SheetRow = tuple[int, list[str], dict[int, Mark] | None]
 
@@ -45,13 +47,8 @@ class WorkbookRows:
     encoding = "utf-8"
 
     def __init__(self, opened: Archive, file: BinaryIO, sheet: str | None) -> None:
-        names = opened.namelist()
-        if _MANIFEST not in names or "xl/workbook.bin" in names or not any(name.startswith("xl/") for name in names):
-            mimetype = b""
-            if "mimetype" in names:
-                with opened.open("mimetype", limit=1024) as part:
-                    mimetype = part.read()
-            refuse_archive(names, mimetype)
+        if not _IS_WORKBOOK.search(_part(opened, _MANIFEST)):
+            refuse_archive(opened.namelist(), _part(opened, "mimetype"))
         self._archive = opened
         tabs, self._values = _structure(opened, file)
         tab = _chosen(tabs, sheet)
@@ -130,7 +127,6 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
     """The sheets in their order, and how to read their cells."""
     # Its modules take 0.2 s to load, and few files need them.
     from openpyxl.reader.excel import ExcelReader
-    from openpyxl.xml.constants import SHARED_STRINGS, STYLES_TYPE
 
     warnings.filterwarnings("ignore", module=r"openpyxl\.")  # about what it leaves out, which nobody asked for
     reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
@@ -140,6 +136,8 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
         reader.read_manifest()
         reader.read_workbook()
         names = set(opened.namelist())
+        parts = {relation.Type.rpartition("/")[2]: relation.target for relation in reader.parser.rels.values()}
+        texts, styles = parts.get("sharedStrings", ""), parts.get("styles", "")
         tabs = [
             _Tab(sheet.name or "", sheet.state != "visible", relation.target)
             for sheet, relation in reader.parser.find_sheets()
@@ -153,18 +151,24 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
         raise UnreadableFileError(
             "is saved as Strict Open XML Spreadsheet", "open it in Excel, and save it as Excel Workbook (.xlsx)"
         )
-    package: Any = reader.package
-    texts, styles = package.find(SHARED_STRINGS), package.find(STYLES_TYPE)
-    return tabs, Values(
-        SharedTexts(opened.open(texts.PartName.lstrip("/"), limit=MAX_STRINGS)) if texts else None,
-        Styles(opened.open(styles.PartName.lstrip("/"))) if styles else None,
-        reader.wb.epoch,
-    )
+    with opened.open(texts, limit=MAX_STRINGS) if texts in names else BytesIO() as part:
+        shared = SharedTexts(part) if texts in names else None
+    with opened.open(styles) if styles in names else BytesIO() as part:
+        formats = Styles(part) if styles in names else None
+    return tabs, Values(shared, formats, reader.wb.epoch)
+
+
+def _part(opened: Archive, name: str) -> bytes:
+    """The content of a small part, empty without one."""
+    if name not in opened.NameToInfo:
+        return b""
+    with opened.open(name) as part, damage():
+        return part.read()
 
 
 def _is_strict(opened: Archive) -> bool:
     return any(
-        b"http://purl.oclc.org/ooxml/" in opened.open(name).read()
+        b"http://purl.oclc.org/ooxml/" in _part(opened, name)
         for name in opened.namelist()
         if name.endswith("/workbook.xml")
     )

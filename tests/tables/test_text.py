@@ -72,6 +72,12 @@ def test_a_column_that_is_named_twice_is_refused_with_its_line(again):
     )
 
 
+@pytest.mark.parametrize("title", ["\ufeffStoreID", "Store\u200bID", "\u00a0Store\u00a0ID\u00a0", "StoreID\u200e"])
+def test_a_title_with_invisible_characters_is_recognised(title):
+    assert read(file(f"AreaCode,StoreName,{title}", "A,B,X")) == [(2, ["A", "B", "X"])]
+    assert read(b"\xef\xbb\xbf" * 2 + file(COMMAS, "A,B,X")) == [(2, ["A", "B", "X"])]
+
+
 def test_columns_that_nobody_reads_may_be_named_alike():
     assert read(file(f"{COMMAS},Note,Note", "A,B,X,1,2")) == [(2, ["A", "B", "X", "1", "2"])]
 
