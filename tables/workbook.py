@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 from zipfile import ZipFile
 
 from tables.archive import DAMAGED, MAX_SHEET, MAX_STRINGS, SAVE_AGAIN, Archive, TooLarge, damage
@@ -136,7 +136,8 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
         reader.read_manifest()
         reader.read_workbook()
         names = set(opened.namelist())
-        parts = {relation.Type.rpartition("/")[2]: relation.target for relation in reader.parser.rels.values()}
+        relations: Any = reader.parser.rels
+        parts = {relation.Type.rpartition("/")[2]: relation.target for relation in relations.values()}
         texts, styles = parts.get("sharedStrings", ""), parts.get("styles", "")
         tabs = [
             _Tab(sheet.name or "", sheet.state != "visible", relation.target)

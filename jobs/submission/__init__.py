@@ -8,5 +8,6 @@
                            ├─> submit.py    stores a job, its visits and its images in one transaction
                            └─> dry_run.py   reports what `submit` would do, and stores nothing
 
-    dates.py reads points in time as people write them; typos.py finds misspelled keys.
+    dates.py reads points in time as people write them; typos.py finds misspelled keys, doubts.py what is probably not
+    as meant.
 """

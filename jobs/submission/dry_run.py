@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from itertools import chain
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,12 +15,11 @@ from django.contrib.auth.models import User
 from jobs.errors import Blocked, FetchError
 from jobs.imaging.guard import Guard
 from jobs.reporting.throughput import seconds_for
-from jobs.submission.payload import InvalidPayload, Path, Problem, holds_several_urls, parse_submission, place_of
+from jobs.submission.doubts import doubtful_stores, image_urls, several_urls, unseen
+from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
 from jobs.submission.submit import VisitPayload, too_many_pending
 from jobs.submission.typos import Misspelling, find_misspellings
 from stores.models import Store
-from tables.cells import doubt_about_id, find_invisible, invisible_complaint
-from tables.doubts import says_of_one
 
 # How many groups of one kind are listed; further ones are only counted.
 MAX_LISTED = 20
@@ -116,7 +114,7 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     repeated_urls = _repeated_urls(visits)
     repeated_visits = _repeated_visits(visits)
     undated = _undated_visits(visits)
-    doubtful, invisible, several = _doubtful_stores(visits), _invisible_characters(visits), _several_urls(visits)
+    doubtful, invisible, several = map(_grouped, (doubtful_stores(visits), unseen(visits), several_urls(visits)))
     misspellings = find_misspellings(data)
     # An image of an unknown store whose URL is refused is subtracted twice, which hardly changes the estimate.
     seconds = seconds_for(max(0, images - unknown.count - refused.count))
@@ -182,7 +180,7 @@ def _refused_urls(visits: Mapping[int, VisitPayload]) -> tuple[Groups, int]:
     images: Counter[str] = Counter()
     places: dict[str, list[Path]] = {}
     hosts = set()
-    for path, url in _images(visits):
+    for path, url in image_urls(visits):
         try:
             host = guard.admit(url).host
         except FetchError as error:
@@ -218,7 +216,7 @@ def _repeated_urls(visits: Mapping[int, VisitPayload]) -> Groups:
     repeated = Counter({url: count for url, count in times.items() if count > 1})
     listed = dict(_largest(repeated))
     places: dict[str, list[Path]] = {}
-    for path, url in _images(visits) if listed else ():
+    for path, url in image_urls(visits) if listed else ():
         if url in listed:
             _note(places, url, path)
     return _groups(repeated, places)
@@ -245,71 +243,26 @@ def _store_and_time(visit: VisitPayload) -> tuple[str, Any]:
 
 
 def _undated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
-    count: Counter[str] = Counter()
-    places: dict[str, list[Path]] = {}
-    for number, visit in visits.items():
-        if visit.visited_at is None:
-            count[visit.visit_time] += 1
-            _note(places, visit.visit_time, ("visits", number, "visit_time"))
-    return _groups(count, places)
-
-
-def _doubtful_stores(visits: Mapping[int, VisitPayload]) -> Groups:
-    """Ids of which a spreadsheet has made something else, and those with white space around them."""
-    reasons: dict[str, str | None] = {}
-    count: Counter[str] = Counter()
-    places: dict[str, list[Path]] = {}
-    for number, visit in visits.items():
-        store_id = visit.store_id
-        if store_id not in reasons:
-            reasons[store_id] = _doubt_about(store_id)
-        if reason := reasons[store_id]:
-            count[reason] += 1
-            _note(places, reason, ("visits", number, "store_id"))
-    return _groups(count, places)
-
-
-def _doubt_about(store_id: str) -> str | None:
-    if store_id.strip() != store_id:
-        return f"{store_id!r} begins or ends with white space"
-    doubt = doubt_about_id(store_id)
-    return f"{store_id!r} {says_of_one(doubt)}" if doubt is not None else None
-
-
-def _invisible_characters(visits: Mapping[int, VisitPayload]) -> Groups:
-    count: Counter[str] = Counter()
-    places: dict[str, list[Path]] = {}
-    texts: Iterator[tuple[Path, str]] = (
-        (("visits", number, "store_id"), visit.store_id) for number, visit in visits.items()
+    return _grouped(
+        (visit.visit_time, ("visits", number, "visit_time"))
+        for number, visit in visits.items()
+        if visit.visited_at is None
     )
-    for path, text in chain(texts, _images(visits)):
-        if find_invisible(text) is not None:
-            subject = invisible_complaint(text) or ""
-            count[subject] += 1
-            _note(places, subject, path)
-    return _groups(count, places)
-
-
-def _several_urls(visits: Mapping[int, VisitPayload]) -> Groups:
-    count: Counter[str] = Counter()
-    places: dict[str, list[Path]] = {}
-    for path, url in _images(visits):
-        if holds_several_urls(url):
-            count[url] += 1
-            _note(places, url, path)
-    return _groups(count, places)
-
-
-def _images(visits: Mapping[int, VisitPayload]) -> Iterator[tuple[Path, str]]:
-    for number, visit in visits.items():
-        for position, url in enumerate(visit.image_urls):
-            yield ("visits", number, "image_url", position), url
 
 
 def _note(places: dict[str, list[Path]], subject: str, path: Path) -> None:
     noted = places.setdefault(subject, [])
     if len(noted) < MAX_PLACES:
         noted.append(path)
+
+
+def _grouped(found: Iterable[tuple[str, Path]]) -> Groups:
+    count: Counter[str] = Counter()
+    places: dict[str, list[Path]] = {}
+    for subject, path in found:
+        count[subject] += 1
+        _note(places, subject, path)
+    return _groups(count, places)
 
 
 def _groups(count: Counter[str], places: Mapping[str, list[Path]]) -> Groups:
