@@ -30,10 +30,7 @@ def _doubt_about(store_id: str) -> str | None:
 
 def unseen(visits: Visits) -> Iterator[tuple[str, Path]]:
     """Ids and URLs with a character that cannot be seen, and which it is."""
-    ids: Iterator[tuple[Path, str]] = (
-        (("visits", number, "store_id"), each.store_id) for number, each in visits.items()
-    )
-    for path, text in chain(ids, image_urls(visits)):
+    for path, text in chain(_store_ids(visits), image_urls(visits)):
         if find_invisible(text) is not None:
             yield invisible_complaint(text) or "", path
 
