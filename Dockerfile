@@ -20,6 +20,7 @@ COPY --from=build /opt/venv /opt/venv
 COPY manage.py pyproject.toml ./
 COPY fixtures/stores.csv fixtures/
 COPY retail_pulse retail_pulse
+COPY tables tables
 COPY access access
 COPY stores stores
 COPY jobs jobs

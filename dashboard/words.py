@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tables import cells
+
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _SIZES = ("bytes", "kB", "MB", "GB", "TB", "PB")
 # The host and the end of the path distinguish images, the middle does not.
@@ -96,6 +98,11 @@ def query(parts: Mapping[str, str]) -> str:
     return urlencode(parts)
 
 
+def visible(value: object) -> str:
+    """The text with characters that cannot be seen shown, as `<U+200B>`."""
+    return cells.visible(str(value))
+
+
 def short_url(url: str) -> str:
     """Host and end of the path, at most SHORT_URL characters; an address that cannot be parsed is only cut."""
     try:
@@ -104,6 +111,6 @@ def short_url(url: str) -> str:
         parts = urlsplit("")
     text = f"{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else url
     if len(text) <= SHORT_URL:
-        return text
+        return visible(text)
     head = parts.netloc[:24] if parts.netloc else text[:24]
-    return f"{head}…{text[-(SHORT_URL - len(head) - 1) :]}"
+    return visible(f"{head}…{text[-(SHORT_URL - len(head) - 1) :]}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
 
-from stores.reader import UnreadableFileError
+from tables.errors import UnreadableFileError
 
 KNOWN = "utf-8, utf-16, cp1250 to cp1258, iso-8859-1 to iso-8859-16, koi8-r, gb18030, big5, shift_jis, euc-kr"
 
@@ -16,7 +16,7 @@ def agreed_encoding(declared: str, chosen: str = "") -> str:
     """The name of the encoding to read a file in; empty where neither is given, so that it is detected.
 
     `declared` is the charset of a Content-Type, of the request or of a form's part; `chosen` an option that a person
-    set beside it, which the reader checks. Raises UnreadableFileError where `declared` is unknown, or means another
+    set as well, which the reader checks. Raises UnreadableFileError where `declared` is unknown, or means another
     encoding than `chosen`: to read the file in the wrong one of two would store wrong names.
     """
     if not declared:
@@ -24,12 +24,12 @@ def agreed_encoding(declared: str, chosen: str = "") -> str:
     codec = _codec(declared)
     if not codec:
         raise UnreadableFileError(
-            f"is declared with the charset {declared[:40]!r}, which is not known; known are {KNOWN}."
+            f"is declared with the charset {declared[:40]!r}, which is not known", f"known are {KNOWN}"
         )
     if chosen and _codec(chosen) not in {"", codec}:
         raise UnreadableFileError(
-            f"is declared with the charset {codec} in its Content-Type, and {chosen!r} was chosen as its encoding; "
-            "name the same in both, or only one."
+            f"is declared with the charset {codec} in its Content-Type, and {chosen!r} was chosen as its encoding",
+            "name the same in both, or only one",
         )
     return chosen or codec
 

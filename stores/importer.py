@@ -1,4 +1,4 @@
-"""The store master: a CSV file into the database, in one transaction and in bounded memory.
+"""The store master: a file into the database, in one transaction and in bounded memory.
 
 The file is streamed through COPY into a temporary table, compared with what is stored by one statement, and
 written by one more: a million rows cost seconds, and a second import of the same file writes nothing.
@@ -15,7 +15,9 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from retail_pulse.db.timeouts import longer
-from stores.reader import Rejection, Repair, StoreFile, UnreadableFileError, open_stores
+from stores.reader import Rejection, Repair, StoreFile, open_stores
+from tables.doubts import Doubt
+from tables.errors import UnreadableFileError
 
 # Stores listed in the report as new, as changed and as missing: at most this many of each.
 MAX_DIFF = 200
@@ -74,6 +76,8 @@ class ImportReport:
     `reader.MAX_LISTED` entries, `duplicates` the first MAX_DUPLICATES; `new_stores` and `changed_stores` the first
     MAX_DIFF in the file's order, `missing_stores` in the order of their ids.
 
+    `read_as` is what is not as usual about the file: its encoding, its separator, or a workbook's sheet.
+
     The fields are keys of the API's answers and of reports in the database: `mended`, the repaired names, is called
     so there.
     """
@@ -81,6 +85,7 @@ class ImportReport:
     stored: bool
     dry_run: bool
     encoding: str
+    read_as: str
     ignored_columns: list[str]
     rows: int
     new: int
@@ -98,13 +103,17 @@ class ImportReport:
     new_stores: list[NewStore]
     changed_stores: list[ChangedStore]
     missing_stores: list[MissingStore]
+    # Of rows that are not rejected.
+    warnings: list[Doubt]
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and dictionaries, as JSON has them, and the `summary`.
 
         Halves of surrogate pairs, which a column's title may hold, become question marks: no JSON column takes them.
         """
-        text = json.dumps({**asdict(self), "summary": self.summary()}, ensure_ascii=False).encode("utf-8", "replace")
+        warnings = [{**asdict(doubt), "message": f"{doubt.sentence}."} for doubt in self.warnings]
+        document = {**asdict(self), "warnings": warnings, "summary": self.summary()}
+        text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
         report: dict[str, Any] = json.loads(text)
         return report
 
@@ -122,8 +131,10 @@ class ImportReport:
             parts.append(f"{self.pruned:,} pruned")
         elif self.missing:
             parts.append(f"{self.missing:,} kept though missing from the file")
-        if self.encoding != "utf-8":
-            parts.append(f"read as {self.encoding}")
+        if self.warnings:
+            parts.append(_plural(sum(doubt.count for doubt in self.warnings), "doubtful cell"))
+        if self.read_as:
+            parts.append(f"read as {self.read_as}")
         end = "" if self.stored else "; dry run, nothing stored" if self.dry_run else "; nothing stored"
         return f"{_plural(self.rows, 'row')}: {', '.join(parts)}{end}"
 
@@ -132,12 +143,13 @@ def import_stores(
     file: BinaryIO,
     *,
     encoding: str | None = None,
+    sheet: str | None = None,
     dry_run: bool = False,
     prune: bool = False,
     skip_rejected: bool = False,
     progress: Progress | None = None,
 ) -> ImportReport:
-    """Make the stored stores those of `file`, a seekable CSV; stores it does not name stay unless `prune`.
+    """Make the stored stores those of `file`, seekable, CSV or a workbook; stores it does not name stay unless `prune`.
 
     Nothing is stored where the same id is in the file twice, or where a row is rejected and `skip_rejected` is not
     set; the report says so. A second import at the same time waits for the first one's commit; a dry run only reads,
@@ -148,10 +160,10 @@ def import_stores(
     if prune and skip_rejected:
         raise ValueError("prune and skip_rejected exclude each other: see the docstring.")
     progress = progress or (lambda step, position: None)
-    with open_stores(file, encoding) as stores, longer("store import"), connection.cursor() as cursor:
+    with open_stores(file, encoding, sheet) as stores, longer("store import"), connection.cursor() as cursor:
         _stage(cursor, stores, file, progress)
         if prune and not stores.rows:
-            raise UnreadableFileError("names no store; pruning by it would delete every store.")
+            raise UnreadableFileError("names no store", "pruning by it would delete every store")
         progress("comparing" if dry_run else "storing", file.tell())
         if not dry_run:
             # Until the commit: another import waits here, and nobody edits a store between comparing and writing.
@@ -170,6 +182,7 @@ def import_stores(
         stored=acceptable and not dry_run,
         dry_run=dry_run,
         encoding=stores.encoding,
+        read_as=stores.read_as,
         ignored_columns=stores.ignored_columns,
         rows=stores.rows,
         new=new,
@@ -186,6 +199,7 @@ def import_stores(
         new_stores=new_stores,
         changed_stores=changed_stores,
         missing_stores=missing_stores,
+        warnings=stores.doubts,
     )
 
 

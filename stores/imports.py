@@ -59,11 +59,18 @@ class ContradictingOptions(ImportRefused):
 
 
 def dry_run(
-    file: BinaryIO, name: str, user: Person, *, encoding: str = "", skip_rejected: bool = False, prune: bool = False
+    file: BinaryIO,
+    name: str,
+    user: Person,
+    *,
+    encoding: str = "",
+    sheet: str = "",
+    skip_rejected: bool = False,
+    prune: bool = False,
 ) -> StoreImport:
     """What importing `file` would do; stores nothing in the store master, and deletes files that are kept no longer.
 
-    `name` is the file's own, for people. An empty `encoding` is detected, see `reader.open_stores`.
+    `name` is the file's own, for people. Empty, `encoding` and `sheet` are as by default, see `reader.open_stores`.
     Raises UnreadableFileError, and ContradictingOptions where both `prune` and `skip_rejected` are set; then
     no row is made.
     """
@@ -77,6 +84,7 @@ def dry_run(
         name="".join(filter(str.isprintable, name))[:MAX_NAME] or "unnamed",
         content=content,
         encoding=encoding,
+        sheet=sheet,
         skip_rejected=skip_rejected,
         prune=prune,
         **_by(user, "uploaded"),
@@ -128,7 +136,7 @@ def why_not(store_import: StoreImport) -> str | None:
 
 def rejects(store_import: StoreImport) -> Iterator[bytes]:
     """`rejects.rejects_csv` of the import's file. Raises FileForgotten where it is no longer kept."""
-    return rejects_csv(kept_file(store_import), store_import.encoding or None)
+    return rejects_csv(kept_file(store_import), store_import.encoding or None, store_import.sheet or None)
 
 
 def kept_file(store_import: StoreImport) -> BinaryIO:
@@ -155,6 +163,7 @@ def _import(store_import: StoreImport, *, dry_run: bool) -> dict[str, Any]:
     return import_stores(
         BytesIO(store_import.content),
         encoding=store_import.encoding or None,
+        sheet=store_import.sheet or None,
         dry_run=dry_run,
         prune=store_import.prune,
         skip_rejected=store_import.skip_rejected,

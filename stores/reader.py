@@ -1,38 +1,31 @@
-"""A store master CSV: bytes in, validated rows out. Nothing here knows the database.
+"""A store master, as a CSV file or a workbook: bytes in, validated rows out. Nothing here knows the database.
 
 The format: a header `AreaCode,StoreName,StoreID`, recognised by name in any order and any case, also as
-`area_code,store_name,store_id`; quoting as in RFC 4180; any line ending.
+`area_code,store_name,store_id`. What else `tables` reads and skips is said there.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
 from stores.models import MAX_LENGTHS
+from tables.cells import doubt_about_id, invisible_complaint, is_error_value
+from tables.doubts import Doubt, Doubts
+from tables.table import Table, open_table
+from tables.values import Mark
 
 # Rejected rows and repaired names kept in full; beyond, they are only counted, so that a broken file of a
 # million rows does not fill the memory.
 MAX_LISTED = 1_000
-# Characters of one line. A file without line ends would otherwise be read whole, whatever its size.
-MAX_LINE = 2**20
-BLOCK_BYTES = 2**20
 
-
-class UnreadableFileError(Exception):
-    """The file as a whole cannot be read as a store master; the sentence says where, why and what to do.
-
-    The sentence goes on from the file's name: "stores.csv: is empty; …".
-    """
-
-    code = "unreadable_file"
+# The titles of the columns, by the field that they fill.
+COLUMNS = {"area_code": "AreaCode", "name": "StoreName", "store_id": "StoreID"}
+_FIELDS = ("store_id", "name", "area_code")
 
 
 class StoreRow(NamedTuple):
@@ -70,35 +63,27 @@ class ParsedRow(NamedTuple):
 
 class _Column(NamedTuple):
     title: str
+    place: int
     max_length: int
-    forbidden: re.Pattern[str]
     is_code: bool
 
 
-# What a cell may not hold: control characters, and lone surrogates, which some encodings let through and
-# UTF-8 cannot store. A name may hold line breaks: quoted, they are part of the format.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# What a name may not hold: control characters, and lone surrogates, which some encodings let through and UTF-8 cannot
+# store. It may hold line breaks: quoted, they are part of the format.
+# The usual ids and area codes, of which nothing needs to be asked.
+_PLAIN_CODE = re.compile("[A-Za-z]{0,16}(?:[0-9]{1,14}|[-_][0-9]{5,14})")
 _CONTROL_BUT_LINE_BREAKS = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-
-# Header names, without case, spaces, hyphens and underscores, and the fields they fill.
-_FIELDS = {"storeid": "store_id", "storename": "name", "areacode": "area_code"}
-_TITLES = {"store_id": "StoreID", "name": "StoreName", "area_code": "AreaCode"}
 
 
 @contextmanager
-def open_stores(file: BinaryIO, encoding: str | None = None) -> Iterator[StoreFile]:
-    """Read the header of a seekable `file`; the rows follow by iterating.
+def open_stores(file: BinaryIO, encoding: str | None = None, sheet: str | None = None) -> Iterator[StoreFile]:
+    """Read the header of a seekable `file`, which stays open; the rows follow by iterating.
 
-    Without `encoding`, UTF-8 (with or without a byte order mark) where the whole file is UTF-8, else cp1252.
-    `file` stays open. Raises UnreadableFileError, here and while iterating.
+    `encoding` is that of CSV, detected by default; `sheet` is a workbook's, by default the first that is not hidden.
+    Raises UnreadableFileError, here and while iterating.
     """
-    encoding = _detect_encoding(file) if encoding is None else _python_encoding(encoding)
-    file.seek(0)
-    text = io.TextIOWrapper(file, encoding=encoding, newline="")
-    try:
-        yield StoreFile(text)
-    finally:
-        text.detach()
+    with open_table(file, COLUMNS, encoding=encoding, sheet=sheet) as table:
+        yield StoreFile(table)
 
 
 class StoreFile:
@@ -107,45 +92,33 @@ class StoreFile:
     The attributes count and list what was found so far.
     """
 
-    def __init__(self, text: io.TextIOWrapper) -> None:
-        self.encoding = text.encoding.removesuffix("-sig")
+    def __init__(self, table: Table) -> None:
+        self.encoding = table.encoding
+        self.read_as = table.read_as
+        self.header = table.header
+        self.ignored_columns = table.ignored
         self.rows = 0
         self.rejected_rows = 0
         self.rejected: list[Rejection] = []
         self.repaired_names = 0
         self.repaired: list[Repair] = []
-        self._reader = csv.reader(_lines(text), strict=True)
-        header = self._next_cells()
-        while header == []:
-            header = self._next_cells()
-        if header is None:
-            raise UnreadableFileError("is empty; the first line must be AreaCode,StoreName,StoreID.")
-        self._read_header(header)
-
-    def _read_header(self, header: list[str]) -> None:
-        places: dict[str, int] = {}
-        self.ignored_columns: list[str] = []
-        for place, title in enumerate(header):
-            field = _FIELDS.get(re.sub(r"[\s_-]", "", title).casefold())
-            if field is None:
-                self.ignored_columns.append(title)
-            elif field in places:
-                raise UnreadableFileError(f"the header names {title!r} twice.")
-            else:
-                places[field] = place
-        if missing := [title for field, title in _TITLES.items() if field not in places]:
-            raise UnreadableFileError(missing_columns(header, missing))
-        self.header = header
-        self._pick = itemgetter(*(places[field] for field in _TITLES))
+        self._doubts = Doubts()
+        self._table = table
+        self._pick = itemgetter(*(table.places[field] for field in _FIELDS))
         self._columns = [
             _Column(
-                title=header[places[field]],
+                title=table.header[table.places[field]],
+                place=table.places[field],
                 max_length=MAX_LENGTHS[field],
-                forbidden=_CONTROL_BUT_LINE_BREAKS if field == "name" else _CONTROL,
                 is_code=field != "name",
             )
-            for field in _TITLES
+            for field in _FIELDS
         ]
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """Cells of stored rows that are probably not as meant, by column and cause."""
+        return self._doubts.listed()
 
     def __iter__(self) -> Iterator[StoreRow]:
         for _, _, outcome in self.parsed_rows():
@@ -153,40 +126,36 @@ class StoreFile:
                 yield outcome
 
     def parsed_rows(self) -> Iterator[ParsedRow]:
-        """Every row but the blank lines, in the file's order."""
-        while True:
-            # A row with quoted line breaks is named by the line it begins in.
-            line = self._reader.line_num + 1
-            cells = self._next_cells()
-            if cells is None:
-                return
-            if not cells:
-                continue
+        """Every row in which something is written, in the file's order."""
+        columns, is_plain = self._columns, _PLAIN_CODE.fullmatch
+        # Those of many rows, of which nothing needs to be asked twice.
+        areas: set[str] = set()
+        for line, cells, marks, misfit in self._table:
             self.rows += 1
-            if len(cells) != len(self.header):
-                rejection = Rejection(line, self._first_missing(cells), _wrong_width(cells, self.header))
-                yield ParsedRow(line, cells, self._reject(rejection))
+            if misfit is not None:
+                yield ParsedRow(line, cells, self._reject(Rejection(line, *misfit)))
                 continue
             store_id, written, area_code = self._pick(cells)
             name = written if written.isascii() else _repaired(written)
-            for column, cell in zip(self._columns, (store_id, name, area_code), strict=True):
-                if fault := _fault(cell, column):
+            values = store_id, name, area_code
+            # Nearly every row: nothing is wrong with its codes, nor doubtful.
+            fine = (
+                marks is None
+                and (is_plain(store_id) or _is_fine(store_id, columns[0]))
+                and (area_code in areas or _is_fine(area_code, columns[2]))
+            )
+            if fine and len(areas) < MAX_LISTED:
+                areas.add(area_code)
+            for column, cell in [(columns[1], name)] if fine else zip(columns, values, strict=True):
+                if fault := (marks and _marked_fault(marks, column.place)) or _fault(cell, column):
                     yield ParsedRow(line, cells, self._reject(Rejection(line, column.title, fault)))
                     break
             else:
-                if name != written:
+                if name is not written and name != written:
                     self._note_repaired(line, written, name)
-                yield ParsedRow(line, cells, StoreRow(line, store_id, name, area_code))
-
-    def _next_cells(self) -> list[str] | None:
-        line = self._reader.line_num + 1
-        try:
-            return next(self._reader, None)
-        except csv.Error as error:
-            raise UnreadableFileError(f"the row that begins in line {line:,}: {explain(error)}") from error
-
-    def _first_missing(self, cells: list[str]) -> str | None:
-        return self.header[len(cells)] if len(cells) < len(self.header) else None
+                if not fine or name[0] == "#":
+                    self._note_doubts(line, values, marks)
+                yield ParsedRow(line, cells, StoreRow(line, *values))
 
     def _reject(self, rejection: Rejection) -> Rejection:
         self.rejected_rows += 1
@@ -199,31 +168,16 @@ class StoreFile:
         if len(self.repaired) < MAX_LISTED:
             self.repaired.append(Repair(line, before, after))
 
-
-def _detect_encoding(file: BinaryIO) -> str:
-    file.seek(0)
-    if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise UnreadableFileError("is UTF-16; name that encoding (--encoding utf-16), or save it as UTF-8.")
-    for encoding in ("utf-8-sig", "cp1252"):
-        file.seek(0)
-        try:
-            for _ in codecs.iterdecode(iter(lambda: file.read(BLOCK_BYTES), b""), encoding):
-                pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise UnreadableFileError("is neither UTF-8 nor cp1252; name the encoding it was saved in (--encoding).")
-
-
-def _python_encoding(name: str) -> str:
-    try:
-        codec = codecs.lookup(name)
-        "".encode(codec.name)  # refuses codecs that are not of text, such as hex
-    except (LookupError, ValueError):
-        raise UnreadableFileError(
-            f"no such encoding: {name!r}; known are utf-8, utf-16, cp1252, latin-1 and Python's others."
-        ) from None
-    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+    def _note_doubts(self, line: int, cells: tuple[str, str, str], marks: Mapping[int, Mark] | None) -> None:
+        for column, cell in zip(self._columns, cells, strict=True):
+            if not column.is_code:
+                doubt = "error_value" if is_error_value(cell) else None
+            elif marks and (mark := marks.get(column.place)):
+                doubt = mark.doubt
+            else:
+                doubt = doubt_about_id(cell)
+            if doubt is not None:
+                self._doubts.note(column.title, doubt, line, cell)
 
 
 def _repaired(name: str) -> str:
@@ -233,42 +187,13 @@ def _repaired(name: str) -> str:
     return ftfy.fix_encoding(name)
 
 
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    number = 0
-    while True:
-        number += 1
-        try:
-            line = text.readline(MAX_LINE)
-        except UnicodeError:
-            # The decoder works in blocks, so the place is known to a few thousand bytes only.
-            raise UnreadableFileError(
-                f"line {number:,} or shortly after: not {text.encoding}; "
-                "name the encoding it was saved in (--encoding)."
-            ) from None
-        if not line:
-            return
-        if "\0" in line:
-            raise UnreadableFileError(
-                f"line {number:,} holds a NUL character: it is damaged, no CSV at all, "
-                "or UTF-16 (then name it: --encoding utf-16le or utf-16be)."
-            )
-        if len(line) == MAX_LINE:
-            raise UnreadableFileError(f"line {number:,} is longer than {MAX_LINE - 1:,} characters.")
-        yield line
+def _marked_fault(marks: Mapping[int, Mark], place: int) -> str | None:
+    mark = marks.get(place)
+    return mark.fault if mark is not None else None
 
 
-def missing_columns(header: list[str], missing: list[str]) -> str:
-    """What is wrong with a header that lacks these columns."""
-    for delimiter, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-        if len(header) == 1 and delimiter in header[0]:
-            return f"the columns are separated by {word}; save it with commas."
-    found = ", ".join(repr(title) for title in header)
-    return f"the header lacks {', '.join(missing)}; it names {found}."
-
-
-def _wrong_width(cells: list[str], header: list[str]) -> str:
-    reason = f"has {len(cells)} cells where the header has {len(header)}"
-    return reason if len(cells) < len(header) else f"{reason}; a name with a comma must be quoted"
+def _is_fine(cell: str, column: _Column) -> bool:
+    return _fault(cell, column) is None and doubt_about_id(cell) is None
 
 
 def _fault(cell: str, column: _Column) -> str | None:
@@ -277,21 +202,13 @@ def _fault(cell: str, column: _Column) -> str | None:
         return "is blank"
     if len(cell) > column.max_length:
         return f"has {len(cell):,} characters; at most {column.max_length} are allowed"
-    # An id that ends in an invisible space would never be found again. A name is kept as it is.
-    if column.is_code and len(stripped) != len(cell):
-        return "begins or ends with white space"
-    if not cell.isprintable() and (found := column.forbidden.search(cell)):
-        return f"holds the control character U+{ord(found[0]):04X}"
-    return None
-
-
-def explain(error: csv.Error) -> str:
-    """What the strict reader of CSV complains of, in words that follow the place."""
-    text = str(error)
-    if text.startswith("unexpected end of data"):
-        return "a quotation mark is opened and never closed."
-    if text.startswith("field larger than"):
-        return (
-            f"a cell is longer than {csv.field_size_limit():,} characters; is a quotation mark opened and never closed?"
-        )
-    return "text follows a closing quotation mark; a mark inside a cell must be doubled."
+    if not column.is_code:
+        if not cell.isprintable() and (found := _CONTROL_BUT_LINE_BREAKS.search(cell)):
+            return f"holds the control character U+{ord(found[0]):04X}"
+        return None
+    # An id that ends in white space, or holds what nobody sees, would never be found again. A name is kept as it is.
+    if not cell.isprintable() or not cell.isascii():
+        complaint = invisible_complaint(cell)
+        if complaint is not None:
+            return complaint
+    return "begins or ends with white space" if len(stripped) != len(cell) else None

@@ -19,7 +19,7 @@ MAX_LINES = 20
 BLOCK_BYTES = 2**16
 
 
-def rejects_csv(file: BinaryIO, encoding: str | None = None) -> Iterator[bytes]:
+def rejects_csv(file: BinaryIO, encoding: str | None = None, sheet: str | None = None) -> Iterator[bytes]:
     """The rejected rows of `file`, a seekable store master, as the blocks of a CSV file; none is left out.
 
     Its columns are the file's own and two last ones, `Line` (in `file`) and `Reason`; rows whose id is in several
@@ -35,13 +35,13 @@ def rejects_csv(file: BinaryIO, encoding: str | None = None) -> Iterator[bytes]:
     Bounded memory: doubled ids are found by the database, before the first block. Raises UnreadableFileError and
     database errors at the call; no connection is held while the blocks are read.
     """
-    return _blocks(file, encoding, _note_doubled(file, encoding))
+    return _blocks(file, encoding, sheet, _note_doubled(file, encoding, sheet))
 
 
-def _note_doubled(file: BinaryIO, encoding: str | None) -> IO[str]:
+def _note_doubled(file: BinaryIO, encoding: str | None, sheet: str | None) -> IO[str]:
     """A temporary file of the lines whose id is in others too, each with those lines, in the file's order."""
     notes = TemporaryFile("w+", encoding="ascii")  # noqa: SIM115 - closed by its reader
-    with open_stores(file, encoding) as stores, longer("store import"), connection.cursor() as cursor:
+    with open_stores(file, encoding, sheet) as stores, longer("store import"), connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE staged_id (line bigint, store_id text)")
         with connection.wrap_database_errors, cursor.copy("COPY staged_id FROM STDIN") as copy:
             for row in stores:
@@ -64,11 +64,11 @@ def _note_doubled(file: BinaryIO, encoding: str | None) -> IO[str]:
     return notes
 
 
-def _blocks(file: BinaryIO, encoding: str | None, notes: IO[str]) -> Iterator[bytes]:
+def _blocks(file: BinaryIO, encoding: str | None, sheet: str | None, notes: IO[str]) -> Iterator[bytes]:
     block = io.StringIO()
     # Else a cell with `;` would be two where spreadsheets separate by it.
     writer = csv.writer(block, quoting=csv.QUOTE_ALL)
-    with notes, open_stores(file, encoding) as stores:
+    with notes, open_stores(file, encoding, sheet) as stores:
         own = stores.header
         # The rejects of a rejects file: its two columns give way to ours.
         surplus = len(COLUMNS) if own[-len(COLUMNS) :] == COLUMNS else 0

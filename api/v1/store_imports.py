@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.http import parse_header_parameters
+from django.utils.text import capfirst
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated, ParseError
@@ -28,15 +29,18 @@ from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ContradictingOptions, FileForgotten, ImportRefused
 from stores.models import StoreImport
-from stores.reader import UnreadableFileError
+from stores.models.store_import import MAX_SHEET
+from tables.errors import Entry, UnreadableFileError
+from tables.kinds import is_archive
 
 _OPTIONS = (
     parameters.text(
         "encoding",
-        "The file's encoding; by default the charset of the Content-Type, else detected. 400 where the two differ.",
+        "The encoding of a CSV file; by default the Content-Type's charset, else detected. 400 where the two differ.",
         40,
         shortest=1,
     ),
+    parameters.text("sheet", "A workbook's sheet; by default the first that is not hidden.", MAX_SHEET, shortest=1),
     parameters.boolean("skip_rejected", "Skip rejected rows; otherwise a file with any is not stored."),
     parameters.boolean("prune", "Delete stores that are not in the file; needs the permission to delete stores."),
     parameters.text("name", "A name for the file, shown to people.", 255),
@@ -46,21 +50,34 @@ _LOCATION = OpenApiParameter(
 )
 
 
-class CSVBody(NamedTuple):
+class FileBody(NamedTuple):
     content: bytes
     charset: str  # as the Content-Type declares it; empty where it does not
 
 
-class CSVParser(BaseParser):
-    """The body is the file. `BodyLimits` has checked its length."""
+class FileParser(BaseParser):
+    """The body is the file. `BodyLimits` has checked its length.
 
-    media_type = "text/csv"
+    What it is shows in its content, whatever its type says; yet a body of none of these types is probably no file.
+    """
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         declared = parse_header_parameters(media_type or "")[1].get("charset", "")
-        return CSVBody(stream.read(), declared)
+        return FileBody(stream.read(), declared)
+
+
+class CSVParser(FileParser):
+    media_type = "text/csv"
+
+
+class WorkbookParser(FileParser):
+    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class MacroWorkbookParser(FileParser):
+    media_type = "application/vnd.ms-excel.sheet.macroEnabled.12"
 
 
 class FormParser(MultiPartParser):
@@ -98,7 +115,7 @@ class ImportRow(serializers.Serializer[StoreImport]):
             "type": "object",
             "description": "Counts of rows (`rows` = `new` + `changed` + `unchanged` + `rejected_rows`), the diff "
             "(`new_stores`, `changed_stores`, `missing_stores`, the first of each), `rejected` rows with line and "
-            "reason, and a `summary`.",
+            "reason, `warnings` about cells that are probably not as meant, and a `summary`.",
             "properties": {
                 "summary": {"type": "string"},
                 **{
@@ -107,7 +124,15 @@ class ImportRow(serializers.Serializer[StoreImport]):
                 },
                 **{
                     name: {"type": "array", "items": {"type": "object"}}
-                    for name in ("new_stores", "changed_stores", "missing_stores", "rejected", "duplicates", "mended")
+                    for name in (
+                        "new_stores",
+                        "changed_stores",
+                        "missing_stores",
+                        "rejected",
+                        "duplicates",
+                        "mended",
+                        "warnings",
+                    )
                 },
             },
             "additionalProperties": True,
@@ -154,7 +179,7 @@ class ImportView(V1View):
 
 
 class StoreImports(ImportView):
-    parser_classes = (CSVParser, FormParser)
+    parser_classes = (CSVParser, WorkbookParser, MacroWorkbookParser, FormParser)
     parameters = {"POST": _OPTIONS}
     path_parameters = ()
 
@@ -163,33 +188,38 @@ class StoreImports(ImportView):
         parameters=[_LOCATION],
         request={
             "text/csv": {"type": "string"},
+            **{
+                parser.media_type: {"type": "string", "contentMediaType": parser.media_type}
+                for parser in (WorkbookParser, MacroWorkbookParser)
+            },
             "multipart/form-data": {
                 "type": "object",
-                "properties": {"file": {"type": "string", "contentMediaType": "text/csv"}},
+                "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},
                 "required": ["file"],
             },
         },
         responses={201: ImportRow},
     )
     def post(self, request: Request) -> Response:
-        """What importing this CSV would do, row by row; the store master is unchanged until the import is applied.
+        """What importing this file would do, row by row; the store master is unchanged until the import is applied.
 
-        The body is the file, or a form with one `file`. Its header has `AreaCode`, `StoreName` and `StoreID` in any
-        order. A dry run that nobody applies is deleted after a day.
+        The body is the file, or a form with one `file`: CSV, or an Excel workbook (.xlsx, .xlsm). Its header has
+        `AreaCode`, `StoreName` and `StoreID` in any order. A dry run that nobody applies is deleted after a day.
         """
         self.require_permission(prune=self.query.get("prune", False))
-        content, name, charset = _read_file(request.data)
+        content, name, charset = _read_file(request)
         try:
             row = imports.dry_run(
                 BytesIO(content),
                 self.query.get("name") or name,
                 request.user,
                 encoding=agreed_encoding(charset, self.query.get("encoding", "")),
+                sheet=self.query.get("sheet", ""),
                 skip_rejected=self.query.get("skip_rejected", False),
                 prune=self.query.get("prune", False),
             )
         except UnreadableFileError as error:
-            raise ParseError(f"The file {error}") from None
+            raise ParseError(capfirst(error.sentence(Entry.API))) from None
         except ContradictingOptions as error:
             raise invalid_parameters([("prune", str(error)), ("skip_rejected", str(error))]) from None
         row.refresh_from_db()
@@ -239,10 +269,13 @@ def _conflict(error: ImportRefused) -> NoReturn:
     raise Refusal(Problem.CONFLICT, str(error)) from None
 
 
-def _read_file(data: Any) -> tuple[bytes, str, str]:
+def _read_file(request: Request) -> tuple[bytes, str, str]:
     """The file's bytes, its name, and the charset declared for it. Raises ParseError."""
-    if isinstance(data, CSVBody):
-        return data.content, "upload.csv", data.charset
+    data: Any = request.data
+    if not isinstance(data, FileBody) and not str(request.content_type).startswith(FormParser.media_type):
+        data = FileBody(b"", "")  # an empty body is not parsed
+    if isinstance(data, FileBody):
+        return data.content, "upload.xlsx" if is_archive(data.content) else "upload.csv", data.charset
     file = data.get("file") if len(data) == 1 else None
     if not isinstance(file, UploadedFile):
         raise ParseError("The form must hold one file, called file, and nothing else.")

@@ -68,6 +68,9 @@ class DryRunRow(serializers.Serializer[Any]):
     repeated_visits = Groups()
     refused_urls = Groups()
     undated_visits = Groups()
+    doubtful_stores = Groups()
+    invisible_characters = Groups()
+    several_urls = Groups()
     seconds = serializers.SerializerMethodField(
         help_text="How long it may take with all worker slots free; null where no worker is alive."
     )

@@ -1,5 +1,6 @@
 """The store master: its list, one store with its latest visits, and imports, each a dry run at first."""
 
+import re
 from io import BytesIO
 
 from django.contrib import messages
@@ -18,7 +19,8 @@ from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ImportRefused
 from stores.models import Store, StoreImport
-from stores.reader import UnreadableFileError
+from stores.models.store_import import MAX_SHEET
+from tables.errors import Entry, UnreadableFileError
 
 ROWS = 50
 VISITS = 20
@@ -85,7 +87,7 @@ def import_stores(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         uploaded = request.FILES.get("file")
         if uploaded is None:
-            messages.error(request, "Choose a CSV file to upload.")
+            messages.error(request, "Choose a file to upload.")
             return redirect("dashboard:import_stores")
         return _dry_run(request, uploaded.read(), uploaded.name or "unnamed", charset=charset_of(uploaded))
     context = {
@@ -154,7 +156,7 @@ def rejects(request: HttpRequest, pk: int) -> HttpResponse | StreamingHttpRespon
     except ImportRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("dashboard:import_page", pk)
-    name = f"{store_import.name.removesuffix('.csv')}-rejects.csv"
+    name = f"{re.sub(r'[.](?:csv|xlsx|xlsm)$', '', store_import.name, flags=re.IGNORECASE)}-rejects.csv"
     disposition = content_disposition_header(as_attachment=True, filename=name) or "attachment"
     return StreamingHttpResponse(
         blocks, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
@@ -173,12 +175,13 @@ def _dry_run(
             BytesIO(content),
             name,
             request.user,
-            encoding=agreed_encoding(charset, request.POST.get("encoding", "").replace("\0", "")[:40]),
+            encoding=agreed_encoding(charset, request.POST.get("encoding", "").replace("\0", "").strip()[:40]),
+            sheet=request.POST.get("sheet", "").replace("\0", "").strip()[:MAX_SHEET],
             skip_rejected=rest == "skip_rejected",
             prune=prune,
         )
     except UnreadableFileError as error:
-        messages.error(request, f"{name} {error}")
+        messages.error(request, f"{name}: {error.sentence(Entry.PAGE)}")
     except ImportRefused as refusal:
         messages.error(request, str(refusal))
     else:

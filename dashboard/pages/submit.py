@@ -1,6 +1,7 @@
 """Submit a job: paste JSON, upload a file, or fill a form; a dry run next to it shows the outcome first."""
 
 import json
+import re
 import secrets
 from hashlib import sha256
 from io import BytesIO
@@ -11,16 +12,18 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ParseError
 
 from jobs.pending_limit import TooManyPending
 from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
-from jobs.submission.payload import InvalidPayload, StrictJSONParser, parse_submission
+from jobs.submission.payload import InvalidPayload, StrictJSONParser, holds_several_urls, parse_submission
 from jobs.submission.submit import IdempotencyToken, KeyReused, submit
-from jobs.submission.visits_csv import UnreadableVisits, read_visits
+from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
 from stores.charsets import charset_of
+from tables.errors import Entry
 
 WAYS = {"form": "Fill a form", "file": "Upload a file", "json": "Paste JSON"}
 # Visits in the form at first, and at most: more of them come as a file.
@@ -42,28 +45,39 @@ def submit_page(request: HttpRequest) -> HttpResponse:
         return _show(request, way, [*visits, _blank()][:MOST_VISITS])
     text = request.POST.get("body", "")
     try:
-        data, text = _read(request, way, visits, text)
+        read, text = _read(request, way, visits, text)
     except UnreadableVisits as error:
-        return _show(request, way, visits, text=text, unreadable=[f"{problem.sentence}." for problem in error.problems])
+        unreadable = [f"{capfirst(problem.sentence)}." for problem in error.problems]
+        return _show(request, way, visits, text=text, unreadable=unreadable)
     except ParseError as error:
         return _show(request, way, visits, text=text, unreadable=[str(error.detail)])
     if request.POST.get("act") == "submit":
-        return _submit(request, way, visits, data, text)
-    return _show(request, way, visits, text=text, result=dry_run(data, _owner(request)))
+        return _submit(request, way, visits, read.body, text)
+    return _show(request, way, visits, text=text, notes=read.notes, result=dry_run(read.body, _owner(request)))
 
 
-def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: str) -> tuple[Any, str]:
+def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: str) -> tuple[VisitsFile, str]:
     """The decoded body, and its text where it is short enough to be shown. Raises ParseError, UnreadableVisits."""
     if way == "form":
-        return _body_of(visits, request), text
+        return VisitsFile(_body_of(visits, request)), text
     uploaded = request.FILES.get("file") if way == "file" else None
     if uploaded is not None:
-        data = read_visits(uploaded, encoding=charset_of(uploaded))
-        shown = json.dumps(data, ensure_ascii=False, indent=2)
-        return data, shown if len(shown) <= MOST_SHOWN else ""
+        read = read_visits(
+            BytesIO(uploaded.read()),
+            entry=Entry.PAGE,
+            declared=charset_of(uploaded),
+            encoding=_option(request, "encoding") or None,
+            sheet=_option(request, "sheet") or None,
+        )
+        shown = json.dumps(read.body, ensure_ascii=False, indent=2)
+        return read, shown if len(shown) <= MOST_SHOWN else ""
     if not text.strip():
         raise ParseError("Choose a file." if way == "file" else "Paste the body of a submission, as the API takes it.")
-    return StrictJSONParser().parse(BytesIO(text.encode(errors="replace"))), text
+    return VisitsFile(StrictJSONParser().parse(BytesIO(text.encode(errors="replace")))), text
+
+
+def _option(request: HttpRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\0", "").strip()[:64]
 
 
 def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: Any, text: str) -> HttpResponse:
@@ -92,6 +106,8 @@ def _show(request: HttpRequest, way: str, visits: list[dict[str, str]], **more: 
         "may_add": len(visits) < MOST_VISITS,
         "on_error": request.POST.get("on_error", OnError.CONTINUE),
         "policies": OnError.choices,
+        "encoding": _option(request, "encoding"),
+        "sheet": _option(request, "sheet"),
         "key": f"page-{secrets.token_hex(16)}",
         **more,
     }
@@ -121,11 +137,23 @@ def _body_of(visits: list[dict[str, str]], request: HttpRequest) -> dict[str, An
             {
                 "store_id": visit["store_id"].strip(),
                 "visit_time": visit["visit_time"].strip(),
-                "image_url": visit["image_urls"].split(),
+                "image_url": _lines_of(visit["image_urls"], number),
             }
-            for visit in visits
+            for number, visit in enumerate(visits, 1)
         ],
     }
+
+
+def _lines_of(text: str, visit: int) -> list[str]:
+    """The URLs of a visit, one a line. Raises ParseError where a line holds two."""
+    urls = []
+    for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
+        if not (url := line.strip()):
+            continue
+        if holds_several_urls(url):
+            raise ParseError(f"Visit {visit}, line {number} of the image URLs holds several; write one URL a line.")
+        urls.append(url)
+    return urls
 
 
 def _key(request: HttpRequest) -> str:

@@ -12,6 +12,7 @@ from jobs.admin.rules import PartOfJobs
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
 from jobs.states import ImageState
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
+from tables.cells import visible
 
 # Characters of a URL in a list; its page shows all of it.
 SHOWN_URL = 48
@@ -63,7 +64,7 @@ class ImageResultAdmin(PartOfJobs, ReadOnlyAdmin):
     paginator = CappedPaginator
     inlines = [FailedAttempts]
     fieldsets = [
-        (None, {"fields": ["state", "error", "job_page", "visit_page", "store_page", "url"]}),
+        (None, {"fields": ["state", "error", "job_page", "visit_page", "store_page", "whole_url"]}),
         ("Measured", {"fields": [("perimeter", "width", "height", "format", "bytes"), "gpu_result"]}),
         (
             "Work",
@@ -101,7 +102,11 @@ class ImageResultAdmin(PartOfJobs, ReadOnlyAdmin):
 
     @admin.display(description="url")
     def short_url(self, image: ImageResult) -> str:
-        return Truncator(image.url).chars(SHOWN_URL)
+        return visible(Truncator(image.url).chars(SHOWN_URL))
+
+    @admin.display(description="url")
+    def whole_url(self, image: ImageResult) -> str:
+        return visible(image.url)
 
     @admin.display(description="result")
     def result(self, image: ImageResult) -> str:

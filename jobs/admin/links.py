@@ -1,4 +1,5 @@
-"""Links between the admin's pages. What a client sent is shown as text and is never a link to another site."""
+"""Links between the admin's pages. What a client sent is shown as text and is never a link to another site; what
+cannot be seen of it is shown too."""
 
 from urllib.parse import urlencode
 
@@ -9,16 +10,17 @@ from django.utils.safestring import SafeString
 
 from retail_pulse.admin import dashboard_address
 from stores.models import Store
+from tables.cells import visible
 
 
 def to_page(model: type[Model], pk: int, text: str) -> SafeString:
     """A link to one row's page."""
-    return format_html('<a href="{}">{}</a>', reverse(_name(model, "change"), args=[pk]), text)
+    return format_html('<a href="{}">{}</a>', reverse(_name(model, "change"), args=[pk]), visible(text))
 
 
 def to_list(model: type[Model], text: str, **filters: object) -> SafeString:
     """A link to the list of the rows that match `filters`, which are the list's own query parameters."""
-    return format_html('<a href="{}?{}">{}</a>', reverse(_name(model, "changelist")), urlencode(filters), text)
+    return format_html('<a href="{}?{}">{}</a>', reverse(_name(model, "changelist")), urlencode(filters), visible(text))
 
 
 def to_store_list(store_id: str) -> SafeString:
@@ -30,7 +32,7 @@ def to_store_page(store_id: str) -> SafeString | str:
     """For the page of one row, in one query."""
     store = Store.objects.filter(store_id=store_id).first()
     if store is None:
-        return f"{store_id}, not in the store master"
+        return f"{visible(store_id)}, not in the store master"
     return to_page(Store, store.pk, f"{store}, area {store.area_code}")
 
 

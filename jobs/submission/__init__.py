@@ -2,11 +2,12 @@
 
 ::
 
-    visits_csv.py ─┐
+    visits_file.py ─┐
                    ├─> payload.py   checks every rule, and lists every problem at once
     JSON ──────────┘       │
                            ├─> submit.py    stores a job, its visits and its images in one transaction
                            └─> dry_run.py   reports what `submit` would do, and stores nothing
 
-    dates.py reads points in time as people write them; typos.py finds misspelled keys.
+    dates.py reads points in time as people write them; typos.py finds misspelled keys, doubts.py what is probably not
+    as meant.
 """

@@ -16,6 +16,7 @@ from jobs.errors import Blocked, FetchError
 from jobs.imaging.guard import Guard
 from jobs.pending_limit import too_many_pending
 from jobs.reporting.throughput import seconds_for
+from jobs.submission.doubts import doubtful_stores, image_urls, several_urls, unseen
 from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
 from jobs.submission.submit import VisitPayload
 from jobs.submission.typos import Misspelling, find_misspellings
@@ -73,9 +74,9 @@ class DryRun:
     """What a submission would do: be refused if there are `errors`, otherwise be accepted, with `warnings` about what
     may not go as intended. JSON by `dataclasses.asdict`.
 
-    Everything but `errors` describes the valid visits only. Groups count images, except `repeated_visits` and
-    `undated_visits`, which count visits. `seconds` is how long the job may take if it has all worker slots to itself;
-    None if no worker is alive.
+    Everything but `errors` describes the valid visits only. Groups count images, except `repeated_visits`,
+    `undated_visits` and `doubtful_stores`, which count visits, and `invisible_characters`, which counts ids and URLs.
+    `seconds` is how long the job may take if it has all worker slots to itself; None if no worker is alive.
     """
 
     errors: list[Finding]
@@ -86,6 +87,9 @@ class DryRun:
     repeated_visits: Groups
     refused_urls: Groups
     undated_visits: Groups
+    doubtful_stores: Groups
+    invisible_characters: Groups
+    several_urls: Groups
     misspellings: list[Misspelling]
     seconds: float | None
 
@@ -111,6 +115,7 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     repeated_urls = _repeated_urls(visits)
     repeated_visits = _repeated_visits(visits)
     undated = _undated_visits(visits)
+    doubtful, invisible, several = map(_grouped, (doubtful_stores(visits), unseen(visits), several_urls(visits)))
     misspellings = find_misspellings(data)
     # An image of an unknown store whose URL is refused is subtracted twice, which hardly changes the estimate.
     seconds = seconds_for(max(0, images - unknown.count - refused.count))
@@ -122,6 +127,9 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
             *_warn("repeated_urls", repeated_urls, "image(s) have one of {total} URL(s) that occur more than once"),
             *_warn("repeated_visits", repeated_visits, "visit(s) have the same store and time as another one"),
             *_warn("undated_visits", undated, "visit(s) have a time that is not a date, so filters by date miss them"),
+            *_warn("doubtful_stores", doubtful, "visit(s) have a store id that is probably not as meant"),
+            *_warn("invisible_characters", invisible, "store id(s) and URL(s) hold a character that cannot be seen"),
+            *_warn("several_urls", several, "image(s) have several URLs in one text, which will be taken for one"),
             *(Finding("misspelled_key", str(spelling), spelling.path) for spelling in misspellings),
             *([] if seconds is not None else [_NO_WORKER]),
         ],
@@ -131,6 +139,9 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
         repeated_visits=repeated_visits,
         refused_urls=refused,
         undated_visits=undated,
+        doubtful_stores=doubtful,
+        invisible_characters=invisible,
+        several_urls=several,
         misspellings=misspellings,
         seconds=seconds,
     )
@@ -170,7 +181,7 @@ def _refused_urls(visits: Mapping[int, VisitPayload]) -> tuple[Groups, int]:
     images: Counter[str] = Counter()
     places: dict[str, list[Path]] = {}
     hosts = set()
-    for path, url in _images(visits):
+    for path, url in image_urls(visits):
         try:
             host = guard.admit(url).host
         except FetchError as error:
@@ -206,7 +217,7 @@ def _repeated_urls(visits: Mapping[int, VisitPayload]) -> Groups:
     repeated = Counter({url: count for url, count in times.items() if count > 1})
     listed = dict(_largest(repeated))
     places: dict[str, list[Path]] = {}
-    for path, url in _images(visits) if listed else ():
+    for path, url in image_urls(visits) if listed else ():
         if url in listed:
             _note(places, url, path)
     return _groups(repeated, places)
@@ -233,25 +244,26 @@ def _store_and_time(visit: VisitPayload) -> tuple[str, Any]:
 
 
 def _undated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
-    count: Counter[str] = Counter()
-    places: dict[str, list[Path]] = {}
-    for number, visit in visits.items():
-        if visit.visited_at is None:
-            count[visit.visit_time] += 1
-            _note(places, visit.visit_time, ("visits", number, "visit_time"))
-    return _groups(count, places)
-
-
-def _images(visits: Mapping[int, VisitPayload]) -> Iterator[tuple[Path, str]]:
-    for number, visit in visits.items():
-        for position, url in enumerate(visit.image_urls):
-            yield ("visits", number, "image_url", position), url
+    return _grouped(
+        (visit.visit_time, ("visits", number, "visit_time"))
+        for number, visit in visits.items()
+        if visit.visited_at is None
+    )
 
 
 def _note(places: dict[str, list[Path]], subject: str, path: Path) -> None:
     noted = places.setdefault(subject, [])
     if len(noted) < MAX_PLACES:
         noted.append(path)
+
+
+def _grouped(found: Iterable[tuple[str, Path]]) -> Groups:
+    count: Counter[str] = Counter()
+    places: dict[str, list[Path]] = {}
+    for subject, path in found:
+        count[subject] += 1
+        _note(places, subject, path)
+    return _groups(count, places)
 
 
 def _groups(count: Counter[str], places: Mapping[str, list[Path]]) -> Groups:

@@ -34,6 +34,7 @@ _VALID_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_IN_OUTLINE = bytes(set(range(256)) - set(b'"[{,'))
 _GZIP = b"\x1f\x8b"
+_NEXT_URL = re.compile(r"[\s,|;]\s*https?:", re.IGNORECASE)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 # The place of a value in the body: keys and list indexes from the outside in, as in a JSON Pointer.
@@ -190,6 +191,11 @@ def text_rule(longest: int) -> str:
 def is_url_text(url: str) -> bool:
     """Whether `image_url` may hold this, by URL_RULE. Whether it is a URL is checked when it is fetched."""
     return 1 <= len(url) <= MAX_URL and (url.isprintable() or _CONTROL_CHARACTER.search(url) is None)
+
+
+def holds_several_urls(url: str) -> bool:
+    """Whether a second URL begins behind a comma, a bar, a semicolon or white space."""
+    return _NEXT_URL.search(url, 1) is not None
 
 
 def load_json(body: bytes) -> Any:

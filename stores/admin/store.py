@@ -14,17 +14,18 @@ from access import rights
 from retail_pulse.admin import LONGEST_LIST, CappedPaginator, dashboard_address
 from stores.admin.areas import AreaFilter
 from stores.models import Store
+from tables.cells import visible
 
 
 @admin.register(Store)
 class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
-    list_display = ["store_id", "name", "area_code", "updated_at", "visits"]
+    list_display = ["shown_id", "name", "shown_area", "updated_at", "visits"]
     list_filter = [AreaFilter]
     search_fields = ["store_id", "name"]
     search_help_text = "Part of a store id or of a name"
     ordering = ["store_id"]
     # No other order has an index, and without one a million stores would be sorted for each page.
-    sortable_by = ["store_id"]
+    sortable_by = ["shown_id"]
     list_per_page = 50
     show_full_result_count = False
     # Facets count the whole table, once for each choice.
@@ -35,7 +36,7 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
 
     def get_readonly_fields(self, request: HttpRequest, obj: Store | None = None) -> list[str]:
         # Visits name a store by this text: another id would cut it off from its history.
-        return [*self.readonly_fields, "store_id"] if obj else self.readonly_fields
+        return [*self.readonly_fields, "shown_id"] if obj else self.readonly_fields
 
     def get_urls(self) -> list[URLPattern]:
         # The address of a page that was the admin's own; people may have kept it.
@@ -57,6 +58,18 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
             self.message_user(request, sentence, messages.ERROR)
             return None
         return super().response_action(request, queryset, action_location)
+
+    def get_fields(self, request: HttpRequest, obj: Store | None = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return ["shown_id" if field == "store_id" else field for field in fields] if obj else fields
+
+    @admin.display(description="store id", ordering="store_id")
+    def shown_id(self, store: Store) -> str:
+        return visible(store.store_id)
+
+    @admin.display(description="area code")
+    def shown_area(self, store: Store) -> str:
+        return visible(store.area_code)
 
     @admin.display(description="visits")
     def visits(self, store: Store) -> str:

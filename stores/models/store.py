@@ -2,12 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.core.exceptions import ValidationError
 from django.db import connections, models
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
+from tables.cells import invisible_complaint
+
 # In characters, as the columns count them.
 MAX_LENGTHS = {"store_id": 64, "name": 255, "area_code": 64}
+
+
+def all_visible(code: str) -> None:
+    """Raises ValidationError: a code with a character that nobody sees would never be found again."""
+    if complaint := invisible_complaint(code):
+        raise ValidationError(f"This {complaint}.")
 
 
 class StoreQuerySet(models.QuerySet["Store"]):
@@ -46,9 +55,9 @@ class Store(models.Model):
     `store_id` and `area_code` are opaque text, compared as written. A name is not a key: chains share one.
     """
 
-    store_id = models.CharField("store id", max_length=MAX_LENGTHS["store_id"])
+    store_id = models.CharField("store id", max_length=MAX_LENGTHS["store_id"], validators=[all_visible])
     name = models.CharField(max_length=MAX_LENGTHS["name"])
-    area_code = models.CharField(max_length=MAX_LENGTHS["area_code"])
+    area_code = models.CharField(max_length=MAX_LENGTHS["area_code"], validators=[all_visible])
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now(), editable=False)
 

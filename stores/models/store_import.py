@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 
 # In characters; longer names of files are cut.
 MAX_NAME = 255
+# Of a sheet's name; Excel allows 31.
+MAX_SHEET = 64
 
 
 class StoreImportQuerySet(models.QuerySet["StoreImport"]):
@@ -58,6 +60,8 @@ class StoreImport(models.Model):
     )
     # As asked for; empty where it was to be detected. The report says which one the file was read in.
     encoding = models.CharField(max_length=40, blank=True, default="")
+    # Of a workbook, as asked for; empty where it was to be the first one.
+    sheet = models.CharField(max_length=MAX_SHEET, blank=True, default="", db_default="")
     skip_rejected = models.BooleanField(default=False)
     prune = models.BooleanField(default=False)
     report = models.JSONField(default=dict)

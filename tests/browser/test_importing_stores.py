@@ -26,7 +26,7 @@ def upload(page, name, rows):
     text = "\n".join(",".join(row) for row in [HEADER, *rows])
     page.goto("/stores/import/")
     file = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
-    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_label("CSV file or workbook").set_input_files(file)
     page.get_by_role("button", name="Show what it would do").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
 
@@ -104,7 +104,7 @@ def test_rejected_rows_are_left_out_where_that_is_asked(page, editor):
 def test_a_file_that_is_no_store_file_is_refused_with_its_reason(page, editor):
     page.goto("/stores/import/")
     file = {"name": "photo.csv", "mimeType": "text/csv", "buffer": b"a;b\n1;2\n"}
-    page.get_by_label("CSV file").set_input_files(file)
+    page.get_by_label("CSV file or workbook").set_input_files(file)
     page.get_by_role("button", name="Show what it would do").click()
     expect(page.get_by_role("status")).to_contain_text("photo.csv")
     expect(page.get_by_role("heading", level=1)).to_have_text("Import stores")

@@ -11,6 +11,7 @@ from dashboard.pages import stores as import_page
 from stores import imports
 from stores.models import Store, StoreImport
 from tests.stores.files import store_file
+from tests.tables.files import HEADER, workbook
 
 pytestmark = pytest.mark.django_db
 UPLOAD = "/stores/import/"
@@ -130,7 +131,8 @@ def test_a_dry_run_is_repeated_with_other_options_on_the_same_file(admin_client)
     admin_client.post(apply_page(second), follow=True)
     assert Store.objects.get().name == "ONE"
 
-    assert "no such encoding" in messages(admin_client.post(again_page(first), {"encoding": "klingon"}, follow=True))[0]
+    (message,) = messages(admin_client.post(again_page(first), {"encoding": "klingon"}, follow=True))
+    assert message.startswith("stores.csv: the file cannot be read in the encoding 'klingon', which is not known; ")
     StoreImport.objects.update(content=b"")
     assert "upload it again" in messages(admin_client.post(again_page(first), {}, follow=True))[0]
     assert StoreImport.objects.count() == 2
@@ -163,9 +165,10 @@ def test_an_id_in_several_lines_is_shown_with_them(admin_client):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\x89PNG\0\0", "holds a NUL character"),
+        (b"\x89PNG\r\n\0", "the file is an image"),
+        (b"\1\0\0", "holds a NUL character"),
         (b"", "is empty"),
-        (b"AreaCode;StoreName;StoreID\n", "separated by semicolons"),
+        (b"AreaCode|StoreName|StoreID\n", "separated by bars"),
         (b"a,b\n", "the header lacks"),
     ],
 )
@@ -298,3 +301,37 @@ def test_an_imports_page_and_their_list_cost_few_queries_whatever_the_file(admin
     assert "The first 100 of 300" in words(response)
     with django_assert_max_num_queries(3):  # session, user, page
         assert words(admin_client.get(UPLOAD)).count("s.csv") == 20
+
+
+def test_a_workbook_is_imported_by_the_sheet_that_is_named(admin_client):
+    content = workbook(
+        ["x"], header=["Read me"], sheet="Notes", Stores=[HEADER, ["A", "ONE", "X1"], ["#N/A", "TWO", 7]]
+    )
+    file = SimpleUploadedFile("stores.xlsx", content)
+    (message,) = messages(admin_client.post(UPLOAD, {"file": file}, follow=True))
+    assert message.startswith(
+        "stores.xlsx: line 1: the header lacks AreaCode, StoreName, StoreID; it names 'Read me'; "
+    )
+    assert message.endswith("another sheet can be named (field Sheet): 'Stores'.")
+    file.seek(0)
+    response = admin_client.post(UPLOAD, {"file": file, "sheet": "stores", "rest": "skip_rejected"}, follow=True)
+    made = StoreImport.objects.get()
+    text = words(response)
+    assert "Read as the sheet &#x27;Stores&#x27;, one of 2;" in text
+    assert 'value="stores"' in response.text
+    rejects = admin_client.get(rejects_page(made))
+    assert rejects["Content-Disposition"] == 'attachment; filename="stores-rejects.csv"'
+    assert '"#N/A","TWO","7","3","AreaCode: holds the error \'#N/A\' (cell A3)"' in rejects.getvalue().decode()
+    admin_client.post(apply_page(made))
+    assert Store.objects.get().name == "ONE"
+
+
+def test_doubtful_cells_are_told_and_invisible_ones_shown(admin_client):
+    Store.objects.create(store_id="GONE\u200b", name="X", area_code="A\u202e")
+    response = upload(admin_client, 'A,ONE,"=""000123"""', "A,TWO,8.9E+11")
+    assert "Worth a look" in response.text
+    assert "1 cell is a number that a spreadsheet shortened: its last digits are lost" in words(response)
+    assert "GONE&lt;U+200B&gt;" in response.text
+    assert "A&lt;U+202E&gt;" in response.text
+    assert "GONE&lt;U+200B&gt;" in admin_client.get("/stores/").text
+    assert "\u200b" not in admin_client.get(f"/stores/{Store.objects.get().pk}/").text

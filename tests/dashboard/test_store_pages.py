@@ -126,11 +126,11 @@ def test_a_file_that_is_no_store_master_is_refused_with_a_reason(importer, conte
 
 
 def test_an_unknown_encoding_is_reported(importer):
-    assert "no such encoding" in said(upload(importer, GOOD, encoding="klingon"))[0]
+    assert "which is not known; known are utf-8" in said(upload(importer, GOOD, encoding="klingon"))[0]
 
 
 def test_without_a_file_nothing_happens(importer):
-    assert said(importer.post("/stores/import/", follow=True)) == ["Choose a CSV file to upload."]
+    assert said(importer.post("/stores/import/", follow=True)) == ["Choose a file to upload."]
 
 
 def test_what_a_file_says_is_text(importer):

@@ -8,9 +8,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from jobs.models import ImageResult, Job
 from tests.factories import KNOWN_STORE, make_stores
+from tests.tables.files import workbook
 
 pytestmark = pytest.mark.django_db
 
+VISITS = ["store_id", "visit_time", "image_url"]
 BODY = {"count": 1, "visits": [{"store_id": KNOWN_STORE, "visit_time": "today", "image_url": ["http://a.test/1"]}]}
 FORM = {
     "way": "form",
@@ -82,7 +84,7 @@ def test_a_file_too_long_to_be_corrected_in_place_is_chosen_again(page):
         (b"store_id,visit_time,image_url\nA,,http://a/1\n", "line 2"),
         (b"a;b;c\n", "semicolons"),
         (b"", "is empty"),
-        (b'{"count": 1', "cannot be read"),
+        (b'{"count": 1', "is not json"),
         (b"\x00\xff\xfe", "nul"),
     ],
 )
@@ -159,3 +161,60 @@ def test_more_than_one_may_have_pending_is_reported(page, settings):
     answer = send(page, "submit", **FORM)
     assert "at most 1 may be pending" in answer.text
     assert Job.objects.count() == 0
+
+
+def test_a_line_is_one_url_and_two_in_one_are_an_error_with_its_number(page):
+    answer = send(page, "check", **{**FORM, "image_urls": "\n\n http://a.test/my photo.jpg \r\nhttp://a.test/2\r"})
+    assert answer.context["result"].numbers.images == 2
+    for between in (" ", ",", ", ", ";", "|", "\t"):
+        answer = send(
+            page, "submit", **{**FORM, "image_urls": f"http://a.test/1\nhttp://a.test/2{between}http://a.test/3"}
+        )
+        assert answer.context["unreadable"] == [
+            "Visit 1, line 2 of the image URLs holds several; write one URL a line."
+        ]  # fmt: skip
+        assert "http://a.test/3" in answer.text
+    assert Job.objects.count() == 0
+
+
+def test_a_workbook_is_checked_and_submitted(page):
+    content = workbook(
+        ["x"], header=["Read me"], sheet="Notes", Visits=[VISITS, [KNOWN_STORE, "today", "http://a.test/1"]]
+    )
+    answer = upload(page, "check", "v.csv", content)
+    (said,) = answer.context["unreadable"]
+    assert said.startswith("Line 1: the header lacks store_id, visit_time, image_url; ")
+    assert said.endswith("another sheet can be named (field Sheet): 'Visits'.")
+    answer = send(page, "check", way="file", sheet="visits", file=SimpleUploadedFile("v.csv", content))
+    assert answer.context["result"].numbers.images == 1
+    assert "The file is read as the sheet &#x27;Visits&#x27;, one of 2." in answer.text
+    send(page, "submit", way="file", body=answer.context["text"])
+    assert ImageResult.objects.get().url == "http://a.test/1"
+
+
+def test_the_encoding_of_a_file_can_be_named(page):
+    content = "store_id,visit_time,image_url\nł,today,http://a.test/1\n".encode("iso-8859-2")
+    file = SimpleUploadedFile("v.csv", content)
+    answer = send(page, "check", way="file", encoding="iso-8859-2", file=file)
+    assert "ł" in answer.context["text"]
+    assert 'value="iso-8859-2"' in answer.text
+
+
+def test_what_cannot_be_seen_and_what_is_doubtful_is_shown(page):
+    rows = [("S\u200b1", "http://a.test/1"), ("#N/A", "http://a.test/1,http://a.test/\u202e2")]
+    visits = [{"store_id": store, "visit_time": "today", "image_url": [url]} for store, url in rows]
+    answer = send(page, "check", way="json", body=json.dumps({"count": 2, "visits": visits}))
+    for said in (
+        "S&lt;U+200B&gt;1",
+        "http://a.test/&lt;U+202E&gt;2",
+        "is a spreadsheet&#x27;s error value",
+        "Several URLs",
+    ):
+        assert said in answer.text
+    send(page, "submit", way="json", body=json.dumps({"count": 2, "visits": visits}))
+    job = Job.objects.get()
+    shown = page.get(f"/jobs/{job.pk}/").text
+    assert "S&lt;U+200B&gt;1" in shown
+    assert "S\u200b1" not in re.sub(r'"[^"]*"', "", shown)
+    image = ImageResult.objects.order_by("pk").last()
+    assert "http://a.test/1,http://a.test/&lt;U+202E&gt;2" in page.get(f"/jobs/{job.pk}/images/{image.pk}/").text

@@ -77,3 +77,15 @@ def test_without_a_page_of_visits_there_is_no_link(stores, monkeypatch):
 
     monkeypatch.setattr("stores.admin.store.reverse", reverse_nothing)
     assert StoreAdmin(Store, site).visits(stores[0]) == "-"
+
+
+def test_codes_that_cannot_be_seen_are_refused_and_old_ones_shown(admin_client):
+    old = Store.objects.create(store_id="OLD\u200b", name="SHOP", area_code="A\u00ad")
+    page = reverse("admin:stores_store_change", args=[old.pk])
+    for text in (admin_client.get(reverse(CHANGELIST)).text, admin_client.get(page).text):
+        assert "OLD&lt;U+200B&gt;" in text
+    for code in ("store_id", "area_code"):
+        values = {"store_id": "N1", "name": "NEW", "area_code": "A", code: "B\u202e"}
+        response = admin_client.post(reverse("admin:stores_store_add"), values)
+        assert "This holds the invisible character U+202E at position 2: &#x27;B&lt;U+202E&gt;&#x27;." in response.text
+    assert Store.objects.filter(store_id="N1").count() == 0

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from stores.models import Store
-from tests.stores.files import store_file
+from tests.stores.files import HEADER, store_file
+from tests.tables.files import workbook
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def test_rejected_rows_end_with_code_1(write):
     lines, code, sentence = run(write("A,ONE,X1", "A,,X2", "A,SHOP,-3,X3"))
     assert lines == [
         "line 3, 'StoreName': is blank",
-        "line 4: has 4 cells where the header has 3; a name with a comma must be quoted",
+        "line 4: has 4 cells where the header has 3: column D has no title but holds 'X3'; "
+        "a text that holds the separator must be quoted",
         "3 rows: 1 new, 0 changed, 0 unchanged, 2 rejected, 0 names repaired; nothing stored",
     ]
     assert code == 1
@@ -129,7 +131,7 @@ def test_prune_is_passed_on(write):
 @pytest.mark.django_db
 def test_the_encoding_is_passed_on(write):
     _, code, sentence = run(write("A,CAFÉ,X1", encoding="utf-16"))
-    assert (code, "--encoding utf-16" in sentence) == (2, True)
+    assert (code, "the file is UTF-16; name that encoding, utf-16, with --encoding" in sentence) == (2, True)
     _, code, _ = run(write("A,CAFÉ,X1", encoding="utf-16"), "--encoding", "utf-16")
     assert code == 0
     assert Store.objects.get().name == "CAFÉ"
@@ -140,7 +142,7 @@ def test_an_unreadable_file_ends_with_code_2_and_names_it(tmp_path):
     assert run(path) == ([], 2, f"{path}: No such file or directory")
     assert run(tmp_path)[1:] == (2, f"{tmp_path}: Is a directory")
     path.write_bytes(b"")
-    assert run(path)[1:] == (2, f"{path}: is empty; the first line must be AreaCode,StoreName,StoreID.")
+    assert run(path)[1:] == (2, f"{path}: the file is empty; the first line must be AreaCode,StoreName,StoreID.")
 
 
 def test_prune_and_skip_rejected_are_not_taken_together(write):
@@ -212,11 +214,11 @@ def test_json_holds_the_difference(write):
 @pytest.mark.parametrize("options", [[], ["--skip-rejected"], ["--dry-run"]])
 def test_rejected_rows_are_written_to_a_file(write, tmp_path, options):
     out = tmp_path / "rejects.csv"
-    run(write("A,ONE,X1", "A,,X2", "A,CAFÉ,X3,"), "--rejects", str(out), *options)
+    run(write("A,ONE,X1", "A,,X2", "A,CAFÉ, X3,"), "--rejects", str(out), *options)
     assert out.read_text("utf-8-sig").splitlines() == [
         '"AreaCode","StoreName","StoreID","Line","Reason"',
         '"A","","X2","3","StoreName: is blank"',
-        '"A","CAFÉ","X3","","4","has 4 cells where the header has 3; a name with a comma must be quoted"',
+        '"A","CAFÉ"," X3","4","StoreID: begins or ends with white space"',
     ]
 
 
@@ -239,3 +241,23 @@ def test_samples_go_into_an_empty_store_master_alone(write):
         "There are stores in the store master already, so nothing was imported."
     ]
     assert list(Store.objects.values_list("store_id", "name")) == [("X1", "ONE")]
+
+
+@pytest.mark.django_db
+def test_a_workbook_is_imported_by_its_sheet_with_its_warnings(tmp_path):
+    path = tmp_path / "stores.csv"
+    path.write_bytes(workbook(["x"], header=["Read me"], sheet="Notes", Stores=[HEADER.split(","), ["A", "ONE", 17]]))
+    assert run(path)[1:] == (
+        2,
+        f"{path}: line 1: the header lacks AreaCode, StoreName, StoreID; it names 'Read me'; "
+        "another sheet can be named with --sheet: 'Stores'.",
+    )
+    lines, code, _ = run(path, "--sheet", "Stores", "--rejects", str(tmp_path / "rejects.csv"))
+    assert lines == [
+        "warning: 'StoreID': 1 cell is a number in the workbook: leading zeros, if there were any, are lost "
+        "('17' in line 2)",
+        "1 row: 1 new, 0 changed, 0 unchanged, 0 rejected, 0 names repaired, 1 doubtful cell, "
+        "read as the sheet 'Stores', one of 2",
+    ]
+    assert code == 0
+    assert Store.objects.get().store_id == "17"

@@ -5,7 +5,7 @@ from django.db import IntegrityError, connection, transaction
 
 from stores.importer import MAX_DUPLICATES, Duplicate, import_stores
 from stores.models import Store
-from stores.reader import UnreadableFileError
+from tables.errors import UnreadableFileError
 from tests.stores.files import store_file
 
 pytestmark = pytest.mark.django_db

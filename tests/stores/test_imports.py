@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from stores import imports
 from stores.importer import import_stores
 from stores.models import Store, StoreImport
-from stores.reader import UnreadableFileError
+from tables.errors import UnreadableFileError
 from tests.stores.files import store_file
 
 pytestmark = pytest.mark.django_db

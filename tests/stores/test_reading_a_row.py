@@ -1,10 +1,13 @@
 """Which rows can be stored, what is wrong with the others, and which names are repaired."""
 
+from io import BytesIO
+
 import pytest
 
 from stores.models import MAX_LENGTHS
 from stores.reader import MAX_LISTED, Rejection, Repair, open_stores
 from tests.stores.files import store_file
+from tests.tables.files import workbook
 
 
 def read(*rows, **options):
@@ -46,7 +49,12 @@ def test_a_short_row_is_rejected_at_the_first_missing_column():
 def test_a_row_with_too_many_cells_is_rejected_for_its_unquoted_comma():
     _, stores = read("A,SHOP,-32,X1")
     assert stores.rejected == [
-        Rejection(2, None, "has 4 cells where the header has 3; a name with a comma must be quoted")
+        Rejection(
+            2,
+            None,
+            "has 4 cells where the header has 3: column D has no title but holds 'X1'; "
+            "a text that holds the separator must be quoted",
+        )
     ]
 
 
@@ -58,13 +66,13 @@ def test_a_control_character_is_rejected(character, named, place):
     cells = ["AA", "SHOP", "X1"]
     cells[place] = f"{cells[place][0]}{character}{cells[place][1:]}"
     _, stores = read(",".join(cells))
-    assert stores.rejected[0].reason == f"holds the control character {named}"
+    assert stores.rejected[0].reason.startswith(f"holds the control character {named}")
 
 
 @pytest.mark.parametrize("row", ['"A\nB",SHOP,X1', 'A,SHOP,"X\n1"'])
 def test_a_line_break_is_for_names_only(row):
     _, stores = read(row)
-    assert stores.rejected[0].reason == "holds the control character U+000A"
+    assert stores.rejected[0].reason.startswith("holds the control character U+000A at position 2: ")
 
 
 @pytest.mark.parametrize(("row", "column"), [("A ,SHOP,X1", "AreaCode"), ("A,SHOP, X1", "StoreID")])
@@ -107,3 +115,43 @@ def test_rejections_and_repairs_beyond_the_limit_are_only_counted():
     _, stores = read(*["A,,X"] * (MAX_LISTED + 1), *["A,CAFÃ‰,X"] * (MAX_LISTED + 1))
     assert stores.rejected_rows == stores.repaired_names == MAX_LISTED + 1
     assert len(stores.rejected) == len(stores.repaired) == MAX_LISTED
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\ufeff", "\u00ad", "\u202e", "\u2028", "\u3164", "\x07"])
+@pytest.mark.parametrize(("place", "column"), [(0, "AreaCode"), (2, "StoreID")])
+def test_an_invisible_character_in_a_code_is_rejected_with_its_position(character, place, column):
+    cells = ["A1", "SHOP", "X1"]
+    cells[place] = f"{cells[place]}{character}"
+    _, stores = read(",".join(cells))
+    ((line, named, reason),) = [(each.line, each.column, each.reason) for each in stores.rejected]
+    assert (line, named) == (2, column)
+    assert f"U+{ord(character):04X} at position 3: '{cells[place][:2]}<U+{ord(character):04X}>'" in reason
+
+
+def test_doubtful_codes_are_stored_and_counted_by_column_and_cause():
+    rows, stores = read("A,ONE,8.90123E+11", "A,TWO,9.1E+11", "#N/A,#REF!,'0001", "A,'QUOTED,X1", 'B,=CMD,="0"')
+    assert len(rows) == 5
+    assert [(doubt.column, doubt.code, doubt.count, doubt.lines) for doubt in stores.doubts] == [
+        ("StoreID", "shortened", 2, [2, 3]),
+        ("StoreID", "apostrophe", 1, [4]),
+        ("StoreName", "error_value", 1, [4]),
+        ("AreaCode", "error_value", 1, [4]),
+        ("StoreID", "formula", 1, [6]),
+    ]
+
+
+def test_rejected_rows_are_not_doubted_too():
+    _, stores = read("A,,#N/A")
+    assert (stores.rejected_rows, stores.doubts) == (1, [])
+
+
+def test_a_workbook_is_a_store_master_with_faults_by_cell():
+    content = workbook([7100015, "CAFÃ‰", 17.0], ["A", "#N/A", "X2"], ["A", "SHOP", "=A1"], [None, "SHOP", "X4"])
+    with open_stores(BytesIO(content)) as stores:
+        assert [tuple(row) for row in stores] == [(2, "17", "CAFÉ", "7100015")]
+    assert [(each.line, each.column, each.reason.partition(";")[0]) for each in stores.rejected] == [
+        (3, "StoreName", "holds the error '#N/A' (cell B3)"),
+        (4, "StoreID", "holds a formula without its result (cell C4)"),
+        (5, "AreaCode", "is blank"),
+    ]
+    assert [(doubt.column, doubt.code) for doubt in stores.doubts] == [("StoreID", "number"), ("AreaCode", "number")]

@@ -10,8 +10,9 @@ from django.db import connection
 from stores import rejects
 from stores.importer import import_stores
 from stores.models import Store
-from stores.reader import MAX_LISTED, UnreadableFileError
+from stores.reader import MAX_LISTED
 from stores.rejects import rejects_csv
+from tables.errors import UnreadableFileError
 from tests.stores.files import store_file
 
 pytestmark = pytest.mark.django_db
@@ -47,7 +48,15 @@ def test_a_good_file_has_no_rejects_but_a_header():
 def test_rows_of_another_width_are_kept_whole_and_short_ones_filled_up():
     file = store_file("A,SHOP,-32,X1", "A,SHOP")
     assert rejected(file)[1:] == [
-        ["A", "SHOP", "-32", "X1", "2", "has 4 cells where the header has 3; a name with a comma must be quoted"],
+        [
+            "A",
+            "SHOP",
+            "-32",
+            "X1",
+            "2",
+            "has 4 cells where the header has 3: column D has no title but holds 'X1'; "
+            "a text that holds the separator must be quoted",
+        ],
         ["A", "SHOP", "", "3", "StoreID: has 2 cells where the header has 3"],
     ]
 
@@ -107,7 +116,16 @@ def test_the_rejects_of_rejects_have_their_two_columns_once():
     assert rejected(BytesIO(first)) == [
         ["AreaCode", "StoreName", "StoreID", "Line", "Reason"],
         ["A", "", "X2", "2", "StoreName: is blank"],
-        ["A", "SHOP", "-32", "X3", "3", "has 6 cells where the header has 5; a name with a comma must be quoted"],
+        [
+            "A",
+            "SHOP",
+            "-32",
+            "X3",
+            "3",
+            "has 6 cells where the header has 5: "
+            "column F has no title but holds 'has 4 cells where the header has 3: colu'; "
+            "a text that holds the separator must be quoted",
+        ],
         ["A", "SHOP", "", "4", "StoreID: is blank"],
     ]
 

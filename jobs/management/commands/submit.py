@@ -19,8 +19,9 @@ from jobs.states import JobOutcome, OnError
 from jobs.submission.dry_run import DryRun, Groups, dry_run
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import submit
-from jobs.submission.visits_csv import UnreadableVisits, read_visits
+from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
 from retail_pulse.logs.formatters import escape
+from tables.cells import visible
 
 REFUSED = 2
 INTERRUPTED = 130
@@ -31,16 +32,18 @@ MOST_LINES = 10
 
 class Command(BaseCommand):
     help = (
-        "Submit the visits of FILE as a job: JSON as the API takes it, or CSV with the columns store_id, visit_time "
-        "and image_url, a row per image. Exit code 0: submitted, or with --watch completed; 1: the job failed; 2: the "
-        "file cannot be read or is refused, nothing is submitted; 3: the job was canceled; 130: Ctrl-C, "
-        "the job continues."
+        "Submit the visits of FILE as a job: JSON as the API takes it, CSV or an Excel workbook with the columns "
+        "store_id, visit_time and image_url, a row per image, or a job's export. Exit code 0: submitted, or with "
+        "--watch completed; 1: the job failed; 2: the file cannot be read or is refused, nothing is submitted; 3: the "
+        "job was canceled; 130: Ctrl-C, the job continues."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", help="- for standard input")
         parser.add_argument("--watch", action="store_true", help="show the job on standard error until it ends")
         parser.add_argument("--dry-run", action="store_true", help="show what would happen, submit nothing")
+        parser.add_argument("--encoding", help="of a CSV file; without it UTF-8, or cp1252 where the file is not UTF-8")
+        parser.add_argument("--sheet", metavar="NAME", help="of a workbook; without it the first that is not hidden")
         parser.add_argument("--on-error", choices=OnError.values, help="overrides the value in FILE")
         parser.add_argument(
             "--priority",
@@ -59,6 +62,8 @@ class Command(BaseCommand):
         file: str,
         watch: bool,
         dry_run: bool,
+        encoding: str | None,
+        sheet: str | None,
         on_error: str | None,
         priority: int,
         user: str | None,
@@ -68,7 +73,10 @@ class Command(BaseCommand):
         self.is_text = format == "text"
         self.document: dict[str, Any] = {"job_id": None}
         owner = self.find_user(user)
-        data = self.read(file)
+        visits = self.read(file, encoding, sheet)
+        data = visits.body
+        self.print(f"warning: {note}" for note in visits.notes)
+        self.document["notes"] = visits.notes
         if not self.preview(data, owner):
             self.refuse(f"{file}: nothing is submitted.")
         if dry_run:
@@ -102,12 +110,12 @@ class Command(BaseCommand):
         except User.DoesNotExist:
             raise CommandError(f"There is no user {name!r}.", returncode=REFUSED) from None
 
-    def read(self, file: str) -> Any:
+    def read(self, file: str, encoding: str | None, sheet: str | None) -> VisitsFile:
         try:
             if file == "-":
-                return read_visits(sys.stdin.buffer, "standard input")
+                return read_visits(sys.stdin.buffer, "standard input", encoding=encoding, sheet=sheet)
             with open(file, "rb") as opened:
-                return read_visits(opened, file)
+                return read_visits(opened, file, encoding=encoding, sheet=sheet)
         except UnreadableVisits as unreadable:
             self.document["errors"] = [asdict(problem) for problem in unreadable.problems]
             self.print(f"{problem.sentence}." for problem in unreadable.problems)
@@ -145,8 +153,8 @@ class Command(BaseCommand):
 
     def print(self, lines: Iterator[str] | list[str]) -> None:
         for line in lines if self.is_text else ():
-            # The content of a file must not control the terminal.
-            self.stdout.write(escape(line))
+            # The content of a file must not control the terminal, nor hide from its reader.
+            self.stdout.write(visible(escape(line)))
 
     def refuse(self, sentence: str) -> NoReturn:
         self.finish()
@@ -167,6 +175,9 @@ def dry_run_lines(found: DryRun) -> Iterator[str]:
         "repeated_visits": found.repeated_visits,
         "refused_urls": found.refused_urls,
         "undated_visits": found.undated_visits,
+        "doubtful_stores": found.doubtful_stores,
+        "invisible_characters": found.invisible_characters,
+        "several_urls": found.several_urls,
     }
     for warning in found.warnings:
         yield f"warning: {warning.message}"

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from stores.importer import ChangedStore, ImportReport, Progress, import_stores
 from stores.models import Store
-from stores.reader import UnreadableFileError
 from stores.rejects import rejects_csv
+from tables.errors import Entry, UnreadableFileError
 
 # Stores that a dry run lists as new, as changed and as missing; the JSON report holds more.
 SHOWN_STORES = 10
@@ -26,7 +26,7 @@ UNREADABLE = 2
 
 class Command(BaseCommand):
     help = (
-        "Import the store master from a CSV file with the columns AreaCode, StoreName and StoreID. "
+        "Import the store master from CSV or an Excel workbook with the columns AreaCode, StoreName and StoreID. "
         "Exit code 0: done; 1: rows rejected or ids twice, nothing stored; 2: the file cannot be read."
     )
 
@@ -34,7 +34,8 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, store nothing")
         parser.add_argument("--if-empty", action="store_true", help="do nothing where there are stores already")
-        parser.add_argument("--encoding", help="of the file; without it UTF-8, or cp1252 where the file is not UTF-8")
+        parser.add_argument("--encoding", help="of a CSV file; without it UTF-8, or cp1252 where the file is not UTF-8")
+        parser.add_argument("--sheet", metavar="NAME", help="of a workbook; without it the first that is not hidden")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="of the report")
         parser.add_argument(
             "--rejects", type=Path, metavar="FILE", help="write all rejected rows there, to correct and import again"
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         dry_run: bool,
         if_empty: bool,
         encoding: str | None,
+        sheet: str | None,
         format: str,  # noqa: A002 - named as the option is
         rejects: Path | None,
         prune: bool,
@@ -70,15 +72,16 @@ class Command(BaseCommand):
                 report = import_stores(
                     opened,
                     encoding=encoding,
+                    sheet=sheet,
                     dry_run=dry_run,
                     prune=prune,
                     skip_rejected=skip_rejected,
                     progress=progress,
                 )
                 if written is not None:
-                    written.writelines(rejects_csv(opened, encoding))
+                    written.writelines(rejects_csv(opened, encoding, sheet))
         except UnreadableFileError as error:
-            raise CommandError(f"{file}: {error}", returncode=UNREADABLE) from error
+            raise CommandError(f"{file}: {error.sentence(Entry.COMMAND)}", returncode=UNREADABLE) from error
         except OSError as error:
             raise CommandError(f"{error.filename or file}: {error.strerror or error}", returncode=UNREADABLE) from error
         if format == "json":
@@ -100,6 +103,8 @@ def details(report: ImportReport) -> Iterator[str]:
     """The lines above the summary. Cells are shown quoted and escaped: a file must not steer a terminal."""
     if report.ignored_columns:
         yield f"columns ignored: {', '.join(repr(title) for title in report.ignored_columns)}"
+    for doubt in report.warnings:
+        yield f"warning: {doubt.sentence}"
     for repair in report.mended:
         yield f"line {repair.line:,}: name {repair.before!r} repaired to {repair.after!r}"
     yield from _more(report.mended_names - len(report.mended), "name{s} repaired")

@@ -9,6 +9,7 @@ from access.models import Scope
 from stores.models import Store
 from tests.api.v1.conftest import V1, assert_problem
 from tests.factories import allow
+from tests.tables.files import HEADER, workbook
 
 pytestmark = pytest.mark.django_db
 
@@ -163,3 +164,61 @@ def test_a_session_imports_only_with_its_csrf_token(clerk):
     assert_problem(upload(V1(client), GOOD), 403, "not-allowed")
     form = client.post("/api/v1/store-imports", {"file": SimpleUploadedFile("stores.csv", GOOD)})
     assert_problem(form, 403, "not-allowed")
+
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@pytest.mark.parametrize("content_type", [XLSX, "application/vnd.ms-excel.sheet.macroEnabled.12", "text/csv"])
+def test_a_workbook_is_read_by_its_content_whatever_its_type(api, content_type):
+    content = workbook(["A", "Corner", "S1"], Other=[["x"]])
+    response = upload(api, content, content_type=content_type)
+    assert response.status_code == 201
+    answer = response.json()
+    assert (answer["name"], answer["report"]["new"]) == ("upload.xlsx", 1)
+    assert answer["report"]["read_as"] == "the sheet 'Stores', one of 2"
+    assert api.post(f"store-imports/{answer['id']}/apply").status_code == 200
+    assert Store.objects.get().store_id == "S1"
+    assert upload(api, GOOD, content_type=XLSX).status_code == 201
+
+
+def test_a_sheet_is_named_by_a_parameter(api):
+    content = workbook(header=["x"], sheet="Notes", Stores=[HEADER, ["A", "Corner", "S1"]])
+    number = upload(api, content, "?sheet=Stores").json()["id"]
+    assert api.post(f"store-imports/{number}/apply").json()["report"]["new"] == 1
+    problem = assert_problem(upload(api, content, "?sheet=Shops"), 400, "invalid-submission")
+    assert problem["detail"] == "The file has no sheet 'Shops'; it has 'Notes', 'Stores'."
+    assert_problem(upload(api, content, "?sheet="), 400, "invalid-request")
+    assert_problem(upload(api, content, "?sheet=" + "x" * 65), 400, "invalid-request")
+
+
+def test_doubtful_cells_are_in_the_report(api):
+    report = upload(api, b"AreaCode,StoreName,StoreID\nA,Corner,8.90123E+11\nA,Market,#N/A\n").json()["report"]
+    assert report["warnings"][0] == {
+        "code": "shortened",
+        "column": "StoreID",
+        "count": 1,
+        "lines": [2],
+        "example": "8.90123E+11",
+        "message": "'StoreID': 1 cell is a number that a spreadsheet shortened: its last digits are lost "
+        "('8.90123E+11' in line 2).",
+    }
+    assert "2 doubtful cells" in report["summary"]
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"", "The file is empty; the first line must be AreaCode,StoreName,StoreID."),
+        (b"\xff\xfeA\0", "The file is UTF-16; name that encoding, utf-16, with the parameter encoding, or save it as "
+                          "UTF-8."),
+        (b"AreaCode|StoreName|StoreID", "Line 1: the columns are separated by bars, and the header is not "
+                                        "AreaCode,StoreName,StoreID; separate by commas."),
+        (b"\x1f\x8b\x08\0", "The file is compressed with gzip; unpack it, and give the file that is in it."),
+        (b"AreaCode,StoreName\n", "Line 1: the header lacks StoreID; it names 'AreaCode', 'StoreName'."),
+        (GOOD + b'A,"', "Line 4: opens a quotation mark that is never closed; close it, or double it where it is part "
+                        "of the text."),
+    ],
+)  # fmt: skip
+def test_every_sentence_is_one_and_fits_the_api(api, content, detail):
+    assert assert_problem(upload(api, content), 400, "invalid-submission")["detail"] == detail

@@ -20,6 +20,7 @@ from jobs.management.watching import in_words, status_line
 from jobs.models import ImageResult, Job, Worker
 from tests.factories import KNOWN_STORE, defer, look, make_stores, make_worker, pause_host, submit_job
 from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
+from tests.tables.files import workbook
 from tests.waiting import wait_for
 
 THREADS = "jobs.engine.threads.ThreadEngine"
@@ -278,3 +279,38 @@ def test_a_job_that_waits_for_a_host_says_so():
     pause_host("other.test:80")
     defer(job, "other.test:80")
     assert status_line(look(job)).endswith(", all of them wait for photos.test and 1 more: it answered 503")
+
+
+@pytest.mark.django_db
+def test_an_export_is_submitted_again(write, tmp_path):
+    ids = [" T-1", "T\u200b1", "=1", "a,b\n"]
+    visits = [{"store_id": each, "visit_time": "noon", "image_url": ["http://a.test/1"]} for each in ids]
+    run(write({"count": 4, "visits": visits}))
+    for form in ("csv", "ndjson"):
+        path = tmp_path / f"export.{form}"
+        call_command("export", str(Job.objects.latest("pk").pk), str(path), "--format", form, stderr=io.StringIO())
+        out, code, error = run(path)
+        assert (code, error) == (0, "")
+        assert "T<U+200B>1" in out
+        job = Job.objects.latest("pk")
+        assert list(job.visits.order_by("pk").values_list("store_id", flat=True)) == ids
+    assert Job.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_a_workbook_and_an_encoding_are_named_by_options(write, tmp_path):
+    write({})
+    path = tmp_path / "visits.xlsx"
+    header = ["store_id", "visit_time", "image_url"]
+    path.write_bytes(workbook(["x"], header=["x"], sheet="Notes", Visits=[header, [17, "noon", "http://a.test/1"]]))
+    out, code, _ = run(path)
+    assert (code, "another sheet can be named with --sheet: 'Visits'." in out) == (2, True)
+    out, code, _ = run(path, "--sheet", "Visits", "--dry-run")
+    assert code == 0
+    assert "warning: The file is read as the sheet 'Visits', one of 2.\n" in out
+    assert "warning: 'store_id': 1 cell is a number in the workbook" in out
+    path.write_bytes("store_id,visit_time,image_url\nł,noon,http://a.test/1\n".encode("iso-8859-2"))
+    out, code, _ = run(path, "--encoding", "iso-8859-2", "--format", "json", "--dry-run")
+    document = json.loads(out)
+    assert document["notes"] == ["The file is read as iso8859-2."]
+    assert document["rehearsal"]["unknown_stores"]["listed"][0]["subject"] == "ł"

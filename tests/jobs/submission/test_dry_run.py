@@ -231,3 +231,37 @@ def test_it_takes_four_queries_whatever_the_size(django_assert_num_queries):
     data = body(*[visit(f"http://a.test/{n}", store_id=f"X{n % 7}", time=f"day {n % 5}") for n in range(500)])
     with django_assert_num_queries(4):
         dry_run(data, None)
+
+
+def test_store_ids_of_which_a_spreadsheet_made_something_else_are_warned_of_with_the_reason():
+    ids = ["8.90123E+11", '="000123"', "#N/A", "'000123", " T-1", "8.90123E+11", KNOWN_STORE]
+    found = dry_run(body(*[visit(store_id=each) for each in ids]), None)
+    assert found.accepted
+    assert "doubtful_stores" in warned(found)
+    assert listed(found.doubtful_stores) == [
+        ("'8.90123E+11' is a number that a spreadsheet shortened: its last digits are lost", 2,
+         ["visits[0].store_id", "visits[5].store_id"]),
+        ("'=\"000123\"' holds a formula instead of a value", 1, ["visits[1].store_id"]),
+        ("'#N/A' is a spreadsheet's error value", 1, ["visits[2].store_id"]),
+        ('"\'000123" begins with a quotation mark', 1, ["visits[3].store_id"]),
+        ("' T-1' begins or ends with white space", 1, ["visits[4].store_id"]),
+    ]  # fmt: skip
+
+
+def test_characters_that_cannot_be_seen_are_warned_of_and_shown():
+    found = dry_run(body(visit("http://a.test/\u200b1", store_id="T\u202e-1")), None)
+    assert found.accepted
+    assert "invisible_characters" in warned(found)
+    assert listed(found.invisible_characters) == [
+        ("holds the invisible character U+202E at position 2: 'T<U+202E>-1'", 1, ["visits[0].store_id"]),
+        ("holds the invisible character U+200B at position 15: 'http://a.test/<U+200B>1'", 1,
+         ["visits[0].image_url[0]"]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [",", ", ", ";", "|", " | ", " ", "\u00a0", ",https://b.test/x?y=1;"])
+def test_several_urls_in_one_text_are_warned_of(between):
+    url = f"http://a.test/1{between}http://a.test/2"
+    found = dry_run(body(visit(url, "http://a.test/?u=http://b.test/", "http://a.test/1,2;3")), None)
+    assert "several_urls" in warned(found)
+    assert listed(found.several_urls) == [(url, 1, ["visits[0].image_url[0]"])]

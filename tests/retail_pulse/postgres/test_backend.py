@@ -18,6 +18,7 @@ from pathlib import Path
 RETAIL_PULSE_HOME = Path(os.environ["RETAIL_PULSE_HOME"])
 INSTALLED_APPS = ["retail_pulse"]
 USE_TZ = True
+LONG_STATEMENT_SECONDS = {"migration": 60.0}
 pool = {"min_size": 0, "max_size": 4, "timeout": 5.0, "max_idle": 60.0}
 DATABASES = {"default": {
     "ENGINE": "retail_pulse.postgres",

@@ -1,0 +1,295 @@
+"""Visits from a file, by its content: the body of a JSON submission, a table, or what this service exported.
+
+A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`; others are ignored), and
+one row per image: rows with the same store and time form one visit, in order of first appearance. What else is read
+and what is skipped is said in `tables`.
+
+An exported file can be submitted again, as it is or corrected: what JSON accepted once is taken back, invisible
+characters and white space included. In any other table these are errors, because nobody means them.
+"""
+
+import codecs
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, cast
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+
+from jobs.reporting.exports import COLUMNS as EXPORTED
+from jobs.reporting.exports import unguard_cell
+from jobs.submission.payload import (
+    MAX_PROBLEMS,
+    MAX_STORE_ID,
+    MAX_VISIT_TIME,
+    URL_RULE,
+    holds_several_urls,
+    is_url_text,
+    load_json,
+    text_rule,
+)
+from stores.charsets import agreed_encoding
+from tables.cells import doubt_about_id, invisible_complaint
+from tables.doubts import Doubts
+from tables.errors import Entry, UnreadableFileError
+from tables.table import Table, open_table
+from tables.text import MAX_LINE
+
+# Of a table and of an export, in bytes. They are read row by row; JSON is read whole, up to MAX_BODY_BYTES.
+MAX_TABLE_BYTES = 2**29
+# Of standard input, what is kept in memory.
+SPOOL_BYTES = 2**20
+
+COLUMNS = {name: name for name in ("store_id", "visit_time", "image_url")}
+_EXPORT_HEADER = [column.name for column in EXPORTED if not column.only_ndjson]
+
+
+@dataclass(frozen=True, slots=True)
+class LineProblem:
+    """One thing wrong with a file: its place, and a complaint that continues a sentence beginning with the place.
+
+    Without a `line` the whole file is meant, without a `column` the whole row. `column` is spelled as in the file.
+    """
+
+    line: int | None
+    column: str | None
+    complaint: str
+
+    @property
+    def sentence(self) -> str:
+        """For example `line 3, 'StoreID': is blank`, without a full stop."""
+        if self.line is None:
+            return f"the file {self.complaint}"
+        column = f", {self.column!r}" if self.column is not None else ""
+        return f"line {self.line:,}{column}: {self.complaint}"
+
+
+class UnreadableVisits(Exception):
+    """The file does not hold valid visits; `problems` says why, at most the first MAX_PROBLEMS."""
+
+    def __init__(self, problems: Sequence[LineProblem], name: str = "") -> None:
+        self.problems = problems
+        file = f"{name}: " if name else ""
+        rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{file}{problems[0].sentence}{rest}.")
+
+
+@dataclass(frozen=True, slots=True)
+class VisitsFile:
+    """`body` is the decoded body of a submission; `notes` are sentences about how the file was read."""
+
+    body: Any
+    notes: list[str] = field(default_factory=list)
+
+
+def read_visits(
+    file: BinaryIO,
+    name: str = "",
+    *,
+    entry: Entry = Entry.COMMAND,
+    declared: str = "",
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> VisitsFile:
+    """The visits of a file that begins anywhere: JSON as the API takes it, a table, or an export as NDJSON.
+
+    Of JSON only the syntax is checked; `parse_submission` checks the rest. `encoding` is the file's, `declared` the
+    charset that was sent with it, `sheet` is a workbook's. Raises UnreadableVisits, whose text begins with the file's
+    `name` and names options as at `entry`, also for a file of more than MAX_BODY_BYTES (JSON) or MAX_TABLE_BYTES; and
+    OSError.
+    """
+    try:
+        with _seekable(file) as opened:
+            return _read(opened, entry, agreed_encoding(declared, encoding or "") or None, sheet)
+    except UnreadableFileError as error:
+        raise UnreadableVisits([LineProblem(error.line, None, error.predicate(entry))], name) from error
+    except UnreadableVisits as unreadable:
+        raise UnreadableVisits(unreadable.problems, name) from None
+
+
+@contextmanager
+def _seekable(file: BinaryIO) -> Iterator[BinaryIO]:
+    if file.seekable():
+        if file.seek(0, os.SEEK_END) > MAX_TABLE_BYTES:
+            raise _too_large(MAX_TABLE_BYTES)
+        file.seek(0)
+        yield file
+        return
+    with SpooledTemporaryFile(SPOOL_BYTES) as copy:
+        while block := file.read(SPOOL_BYTES):
+            if copy.tell() + len(block) > MAX_TABLE_BYTES:
+                raise _too_large(MAX_TABLE_BYTES)
+            copy.write(block)
+        copy.seek(0)
+        yield cast(BinaryIO, copy)
+
+
+def _too_large(limit: int) -> UnreadableVisits:
+    return UnreadableVisits([LineProblem(None, None, f"is larger than {limit:,} bytes")])
+
+
+def _read(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
+    beginning = file.read(MAX_LINE).removeprefix(codecs.BOM_UTF8).lstrip()
+    file.seek(0)
+    if beginning.startswith(b"{\\rtf") or not beginning.startswith((b"{", b"[")):
+        return _read_table(file, entry, encoding, sheet)
+    if _is_exported_line(beginning.partition(b"\n")[0]):
+        return VisitsFile(_read_ndjson(file))
+    content = file.read(settings.MAX_BODY_BYTES + 1)
+    if len(content) > settings.MAX_BODY_BYTES:
+        raise _too_large(settings.MAX_BODY_BYTES)
+    if encoding:
+        content = _as_utf_8(content, encoding)
+    try:
+        return VisitsFile(load_json(content.removeprefix(codecs.BOM_UTF8)))
+    except ParseError as error:
+        raise UnreadableVisits([LineProblem(None, None, _complaint_of(error))]) from None
+
+
+def _as_utf_8(content: bytes, encoding: str) -> bytes:
+    try:
+        return content.decode(encoding).encode()
+    except (LookupError, ValueError):
+        raise UnreadableVisits([LineProblem(None, None, f"is not {encoding}, as it is said to be")]) from None
+
+
+def _complaint_of(error: ParseError) -> str:
+    """What `load_json` says of a body, said of a file or a line."""
+    text = str(error.detail).removesuffix(".")
+    if text.startswith("The body "):
+        return text.removeprefix("The body ")
+    return f"cannot be read: {text[0].lower()}{text[1:]}"
+
+
+def _is_exported_line(line: bytes) -> bool:
+    """Whether this is an image as the export writes it, and no submission."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and isinstance(row.get("image_url"), str) and "visits" not in row
+
+
+class _Visits:
+    """Collects the visits of a file, row by row, and what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.problems: list[LineProblem] = []
+        self._visits: dict[tuple[str, str], dict[str, Any]] = {}
+        self._images = 0
+
+    def add(self, line: int, store_id: str, visit_time: str, image_url: str) -> None:
+        """Add an image. Raises UnreadableVisits at one too many."""
+        if self._images == settings.MAX_IMAGES_PER_JOB:
+            self.complain(line, None, f"is one image too many; a job has at most {settings.MAX_IMAGES_PER_JOB:,}")
+            raise UnreadableVisits(self.problems)
+        self._images += 1
+        if (visit := self._visits.get((store_id, visit_time))) is None:
+            visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
+            self._visits[store_id, visit_time] = visit
+        visit["image_url"].append(image_url)
+
+    def complain(self, line: int | None, column: str | None, complaint: str) -> None:
+        """Add a problem. Raises UnreadableVisits as soon as there are MAX_PROBLEMS."""
+        self.problems.append(LineProblem(line, column, complaint))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise UnreadableVisits(self.problems)
+
+    def body(self) -> dict[str, Any]:
+        """`{"count": …, "visits": […]}`, which `parse_submission` accepts. Raises UnreadableVisits."""
+        if self.problems:
+            raise UnreadableVisits(self.problems)
+        if not self._visits:
+            raise UnreadableVisits([LineProblem(None, None, "has no rows below its header")])
+        return {"count": len(self._visits), "visits": list(self._visits.values())}
+
+
+def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
+    visits = _Visits()
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            visits.complain(number, None, f"is longer than {MAX_LINE:,} bytes")
+            raise UnreadableVisits(visits.problems)
+        line = line.removeprefix(codecs.BOM_UTF8).strip()
+        if not line:
+            continue
+        try:
+            row = load_json(line)
+        except ParseError as error:
+            visits.complain(number, None, _complaint_of(error))
+            continue
+        if not isinstance(row, dict):
+            visits.complain(number, None, "must be an object with store_id, visit_time and image_url")
+            continue
+        cells = {}
+        for name in COLUMNS:
+            cell = row.get(name)
+            if not isinstance(cell, str):
+                visits.complain(number, name, "must be a string" if name in row else "is missing")
+            elif complaint := _complaint(name, cell):
+                visits.complain(number, name, complaint)
+            else:
+                cells[name] = cell
+        if len(cells) == len(COLUMNS):
+            visits.add(number, **cells)
+    return visits.body()
+
+
+def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
+    visits, doubts = _Visits(), Doubts()
+    with open_table(file, COLUMNS, encoding=encoding, sheet=sheet) as table:
+        check = _complaint if table.header == _EXPORT_HEADER else _strict_complaint
+        places = [(name, table.places[name], table.header[table.places[name]]) for name in COLUMNS]
+        try:
+            for line, cells, marks, misfit in table:
+                if misfit is not None:
+                    visits.complain(line, *misfit)
+                    continue
+                values = {}
+                for name, place, title in places:
+                    cell = values[name] = unguard_cell(cells[place])
+                    mark = marks.get(place) if marks else None
+                    if complaint := (mark and mark.fault) or check(name, cell):
+                        visits.complain(line, title, complaint)
+                    elif mark and mark.doubt and name == "store_id" and doubt_about_id(cell) is None:
+                        doubts.note(title, mark.doubt, line, cell)
+                visits.add(line, **values)
+        except UnreadableFileError as error:
+            if not visits.problems:
+                raise
+            visits.complain(error.line, None, error.predicate(entry))
+    body = visits.body()
+    return VisitsFile(body, [*_read_as(table), *(f"{doubt.sentence}." for doubt in doubts.listed())])
+
+
+def _read_as(table: Table) -> Iterator[str]:
+    if table.read_as:
+        yield f"The file is read as {table.read_as}."
+
+
+def _complaint(name: str, cell: str) -> str | None:
+    """What JSON would be refused for."""
+    if name == "image_url":
+        return None if is_url_text(cell) else URL_RULE
+    longest = MAX_STORE_ID if name == "store_id" else MAX_VISIT_TIME
+    return None if 1 <= len(cell) <= longest else text_rule(longest)
+
+
+def _strict_complaint(name: str, cell: str) -> str | None:
+    """The same, and what nobody means who writes a table."""
+    stripped = cell.strip()
+    if not stripped:
+        return "is blank"
+    if name == "image_url" and not is_url_text(cell) and holds_several_urls(cell):
+        return "holds several URLs; give each a row of its own"
+    if complaint := _complaint(name, cell):
+        return complaint
+    if name == "store_id" and (complaint := invisible_complaint(cell)):
+        return complaint
+    return "begins or ends with white space" if len(stripped) != len(cell) else None

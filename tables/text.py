@@ -1,0 +1,157 @@
+"""CSV: its encoding, its separator, its lines and rows. Quoting follows RFC 4180; line ends are arbitrary."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from typing import BinaryIO
+
+from tables.errors import UnreadableFileError
+
+# Characters of one line. A file without line ends would otherwise be read whole, whatever its size.
+MAX_LINE = 2**20
+BLOCK_BYTES = 2**20
+
+# The first that the header matches is taken; commas where none does.
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+# A first line in which Excel names the separator, quoted by programs that do not know it, then perhaps filled up.
+_SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t ]*[\r\n]*', re.IGNORECASE)
+_NOTHING = re.compile(r'[\s,;|"]*')
+_NAME_IT = "name the encoding it was saved in {encoding}"
+
+type TextRow = tuple[int, list[str], None]
+
+
+@contextmanager
+def open_text(file: BinaryIO, encoding: str | None, matches: Callable[[list[str]], bool]) -> Iterator[TextRows]:
+    """The rows of a seekable `file`, which stays open; `matches` says whether these titles are the header looked for.
+
+    Without `encoding`, UTF-8 (with or without a byte order mark) where the whole file is UTF-8, else cp1252.
+    Raises UnreadableFileError, here and while iterating.
+    """
+    encoding = _detect_encoding(file) if encoding is None else _python_encoding(encoding)
+    file.seek(0)
+    text = io.TextIOWrapper(file, encoding=encoding, newline="")
+    try:
+        yield TextRows(text, matches)
+    finally:
+        text.detach()
+
+
+class TextRows:
+    """Iterates over line number and cells of each row from the header on."""
+
+    def __init__(self, text: io.TextIOWrapper, matches: Callable[[list[str]], bool]) -> None:
+        self.encoding = text.encoding.removesuffix("-sig")
+        lines = _lines(text)
+        self._before = -1
+        named = None
+        for first in lines:
+            self._before += 1
+            if named is None and (sep := _SEP_LINE.fullmatch(first)):
+                named = sep[1]
+                if named not in SEPARATORS and named != "|":
+                    raise UnreadableFileError(
+                        f"names {named!r} as the separator", "separate by commas, semicolons or tabs", line=1
+                    )
+            elif not _NOTHING.fullmatch(first):
+                break
+        else:
+            first = ""
+            self._before += 1
+        self.separator = named or next((each for each in SEPARATORS if matches(_split(first, each))), ",")
+        self._reader = csv.reader(chain([first], lines), delimiter=self.separator, strict=True)
+
+    @property
+    def read_as(self) -> str:
+        """What is not as usual about the file, such as `cp1252, separated by semicolons`; often empty."""
+        encoding = [] if self.encoding == "utf-8" else [self.encoding]
+        separator = SEPARATORS.get(self.separator, "bars")
+        return ", ".join([*encoding, *([] if separator == "commas" else [f"separated by {separator}"])])
+
+    def __iter__(self) -> Iterator[TextRow]:
+        reader, before = self._reader, self._before + 1
+        while True:
+            # A row with quoted line breaks is named by the line it begins in.
+            line = reader.line_num + before
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                raise UnreadableFileError(*_explain(error), line=line) from error
+            if cells is None:
+                return
+            yield line, cells, None
+
+
+def _split(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return []
+
+
+def _detect_encoding(file: BinaryIO) -> str:
+    file.seek(0)
+    if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise UnreadableFileError("is UTF-16", "name that encoding, utf-16, {encoding}, or save it as UTF-8")
+    for encoding in ("utf-8-sig", "cp1252"):
+        file.seek(0)
+        try:
+            for _ in codecs.iterdecode(iter(lambda: file.read(BLOCK_BYTES), b""), encoding):
+                pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise UnreadableFileError("is neither UTF-8 nor cp1252", _NAME_IT)
+
+
+def _python_encoding(name: str) -> str:
+    try:
+        codec = codecs.lookup(name)
+        "".encode(codec.name)  # refuses codecs that are not of text, such as hex
+    except (LookupError, ValueError):
+        raise UnreadableFileError(
+            f"cannot be read in the encoding {name!r}, which is not known",
+            "known are utf-8, utf-16, cp1252, latin-1 and Python's others",
+        ) from None
+    return "utf-8-sig" if codec.name == "utf-8" else codec.name
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = text.readline(MAX_LINE)
+        except UnicodeError:
+            # The decoder works in blocks, so the place is known to a few thousand bytes only.
+            raise UnreadableFileError(
+                f"this line or one shortly after is not {text.encoding.removesuffix('-sig')}", _NAME_IT, line=number
+            ) from None
+        if not line:
+            return
+        if "\0" in line:
+            raise UnreadableFileError(
+                "holds a NUL character: the file is damaged, no table at all, or UTF-16",
+                "if it is UTF-16, name that encoding, utf-16le or utf-16be, {encoding}",
+                line=number,
+            )
+        if len(line) == MAX_LINE:
+            raise UnreadableFileError(f"is longer than {MAX_LINE - 1:,} characters", line=number)
+        yield line
+
+
+def _explain(error: csv.Error) -> tuple[str, str]:
+    """What the strict reader of CSV complains of, and what to do."""
+    text = str(error)
+    if text.startswith("unexpected end of data"):
+        return "opens a quotation mark that is never closed", "close it, or double it where it is part of the text"
+    if text.startswith("field larger than"):
+        limit = f"{csv.field_size_limit():,}"
+        return f"holds a cell of more than {limit} characters", "look for a quotation mark that is never closed"
+    return "has text behind a closing quotation mark", "double a quotation mark that is part of the text"
