@@ -19,6 +19,8 @@ class Migration(migrations.Migration):
         ),
         AddIndexConcurrently(
             model_name="visit",
-            index=models.Index(fields=["job", "store_id", "id"], name="visit_of_job_by_store"),
+            index=models.Index(
+                condition=models.Q(("store_id__gte", "")), fields=["job", "store_id", "id"], name="visit_of_job_by_store"
+            ),
         ),
     ]

@@ -167,6 +167,7 @@ def _next_of_store(row: Mapping[str, FromRow]) -> QuerySet[Any, Any]:
             Behind("store_id", "pk", OuterRef("store_id"), visit_id - 1),
             job_id=OuterRef("job_id"),
             store_id__lte=OuterRef("store_id"),
+            store_id__gte="",  # as the index says of its rows
         )
         having = visits.annotate(held=Subquery(first_held)).filter(held__isnull=False)
         return Subquery(having.order_by("store_id", "pk").values("held")[:1])

@@ -34,7 +34,7 @@ def test_a_list_costs_the_same_few_queries_whatever_it_holds(
     ("model", "budget"),
     [
         # Session, user, the row, and once in a process its content type; and:
-        (Job, 7),  # running images, error codes, owner
+        (Job, 8),  # running images, error codes, owner, the first of its failed stores
         (Visit, 5),  # store
         (ImageResult, 6),  # store, failed attempts
         (Worker, 4),
