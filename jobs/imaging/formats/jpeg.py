@@ -13,8 +13,13 @@ MAX_TABLE_BYTES = 2**18
 MAX_STRAY_BYTES = 2**15
 TAIL_BYTES = 2**16
 _STRAY_READ = 2**12
+_FIRST_READ = 2**12
+# Enough of a segment to tell what it is.
+_HEAD_BYTES = 40
 
 _APP0, _APP1, _APP2, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEF, 0xFE
+# The usual first segment, whole: kept, so that a file without others is read as it is.
+_JFIF = b"\xff\xe0\0\x10JFIF\0"
 _SOS, _EOI = 0xDA, b"\xff\xd9"
 # Markers without a length, as Pillow reads them: JPG, RST0-7, SOI, EOI, JPG0-13, and the stuffed zero.
 _BARE_MARKERS = frozenset({0x00, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
@@ -35,9 +40,15 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
     place = 2
     tables = stray = 0
     unseen = list(_WANTED)
+    # Most segments begin in the first few kilobytes.
+    file.seek(0)
+    beginning = file.read(_FIRST_READ)
     for _ in range(MAX_PARTS + 1):
-        file.seek(place)
-        head = file.read(40)
+        if place + _HEAD_BYTES <= len(beginning):
+            head = beginning[place : place + _HEAD_BYTES]
+        else:
+            file.seek(place)
+            head = file.read(_HEAD_BYTES)
         first, marker = exactly(head[:2], 2)
         if first != 0xFF or marker == 0xFF:
             file.seek(place)
@@ -53,6 +64,10 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
             (length,) = struct.unpack(">H", exactly(head[2:4], 2))
             end = place + 2 + max(length, 2)
             if _APP0 <= marker <= _APP15 or marker == _COM:
+                if head.startswith(_JFIF):
+                    picture.keep(place, min(end, size))
+                    place = end
+                    continue
                 wanted = next((one for one in unseen if one[0] == marker and head[4:].startswith(one[1])), None)
                 if wanted:
                     unseen.remove(wanted)

@@ -40,8 +40,11 @@ class Picture:
             self.pieces.append(data)
 
     def open(self, file: IO[bytes]) -> IO[bytes]:
-        """The picture as a file of its own, which reads from `file`; `file` itself where nothing was chosen."""
-        return io.BufferedReader(_Joined(file, self.pieces)) if self.pieces else file
+        """The picture as a file of its own, which reads from `file`; `file` itself where nothing is left out."""
+        if not self.pieces or self.pieces == [(0, file.seek(0, io.SEEK_END))]:
+            file.seek(0)
+            return file
+        return io.BufferedReader(_Joined(file, self.pieces))
 
 
 class _Joined(io.RawIOBase):
