@@ -36,7 +36,6 @@ from PIL import (  # the plugins are loaded now, because the first image would o
 )
 
 from jobs import errors
-from jobs.imaging.formats import strangers
 from jobs.imaging.formats.picture import Ending
 from jobs.imaging.formats.structure import Structure, walk
 from jobs.imaging.types import Measurement
@@ -81,13 +80,9 @@ def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Me
 
 def _structure(file: IO[bytes], framed: bool) -> Structure:
     """Which parts the file has; refuses files of other formats by their names, and what is no image at all."""
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    if name := strangers.name(file.read(strangers.HEAD_BYTES), size):
-        raise errors.UnsupportedFormat.named(name)
     if found := walk(file):
         return found
-    if not size and not framed:
+    if not framed and not file.seek(0, io.SEEK_END):
         raise errors.Truncated
     raise errors.NotAnImage
 

@@ -97,7 +97,8 @@ class GuardedResponse(http.client.HTTPResponse):
 
     def members(self, name: str) -> set[str]:
         """The members of the comma-separated field `name`, in lower case (RFC 9110, section 5.6.1)."""
-        return {member.strip(_OWS).lower() for value in self.fields.get(name, ()) for member in value.split(",")}
+        values = self.fields.get(name)
+        return {member.strip(_OWS).lower() for value in values for member in value.split(",")} if values else set()
 
     def _read_header(self, size: int) -> None:
         """Read the fields after a status line of `size` bytes (RFC 9112, section 5)."""

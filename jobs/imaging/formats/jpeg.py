@@ -49,7 +49,9 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
         else:
             file.seek(place)
             head = file.read(_HEAD_BYTES)
-        first, marker = exactly(head[:2], 2)
+        if len(head) < 2:
+            raise EOFError
+        first, marker = head[0], head[1]
         if first != 0xFF or marker == 0xFF:
             file.seek(place)
             count = _stray_bytes(file.read(_STRAY_READ))
@@ -61,7 +63,7 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
         elif marker in _BARE_MARKERS:
             place += 2
         else:
-            (length,) = struct.unpack(">H", exactly(head[2:4], 2))
+            length = int.from_bytes(exactly(head[2:4], 2))
             end = place + 2 + max(length, 2)
             if _APP0 <= marker <= _APP15 or marker == _COM:
                 if head.startswith(_JFIF):

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-from jobs.imaging.formats import avif, bmp, gif, jpeg, png, tiff, webp
+from jobs import errors
+from jobs.imaging.formats import avif, bmp, gif, jpeg, png, strangers, tiff, webp
 from jobs.imaging.formats.picture import Ending, Picture
 
 type _Walk = Callable[[IO[bytes], int, Picture], Ending]
@@ -27,7 +28,7 @@ _FORMATS: tuple[tuple[str, Callable[[bytes], bool], _Walk], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Structure:
     """`format` is Pillow's name; `picture` what a decoder needs of the file."""
 
@@ -37,13 +38,15 @@ class Structure:
 
 
 def walk(file: IO[bytes]) -> Structure | None:
-    """The structure of `file`, or None if it begins like no format that is read.
+    """The structure of `file`, or None if it begins like no format that is known.
 
-    Raises HeaderTooComplex, and UnsupportedFormat for a kind of a format that no decoder at hand reads.
+    Raises HeaderTooComplex, and UnsupportedFormat for a format, or a kind of one, that no decoder at hand reads.
     """
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    head = file.read(32)
+    head = file.read(strangers.HEAD_BYTES)
+    if name := strangers.name(head, size):
+        raise errors.UnsupportedFormat.named(name)
     for format_, is_format, walk_format in _FORMATS:
         if is_format(head):
             file.seek(0)
