@@ -31,13 +31,19 @@ _PICTURE = _LISTS | {
     *(_WIDTH, _HEIGHT, 258, _COMPRESSION, _PHOTOMETRIC, 266, 277, 278, 284, 292, 293, 317, 320, 322, 323, 332, 338),
     *(339, 347, *range(512, 522), *range(529, 533)),
 }  # fmt: skip
-_CR2_PATTERN, _DNG_VERSION = 50656, 50706
+# Without these a decoder has a default, or does without.
+_DISPENSABLE = frozenset(range(529, 533))
+# Who made it, with which model, and under which circumstances.
+_OF_A_CAMERA = frozenset({_MAKE, 272, 34665})
+# Of the sensor's colour filters (TIFF/EP), of Canon, and of DNG.
+_RAW_TAGS = frozenset({33421, 33422, 50656, 50706})
 # Colour filter array, and linear raw.
 _RAW_COLOURS = frozenset({32803, 34892})
 # Of Kodak, Sony, Epson, Samsung, Kodak, Nikon, Kodak and Pentax; and the lossy one of DNG.
 _RAW_COMPRESSIONS = frozenset({262, 32767, 32769, 32770, 32867, 34713, 65000, 65535, 34892})
 # TIFF's field types of one byte: they hold whole files, which are never unpacked into numbers.
 _BYTES = frozenset({1, 2, 6, 7})
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "B", 3: "H", 4: "L", 8: "h", 9: "l", 13: "L", 16: "Q", 18: "Q"}
 
 
@@ -110,6 +116,15 @@ class _Directory:
             field = self.file.read(offset, length)
         return struct.unpack(layout, field[:length])
 
+    def is_complete(self) -> bool:
+        """Whether all values without which its pixels cannot be decoded lie within the file."""
+        for tag in self.entries.keys() & (_PICTURE - _DISPENSABLE):
+            kind, count, field = self.entries[tag]
+            length = count * _WIDTHS.get(kind, 0)
+            if length > len(field) and struct.unpack(self.file.offset, field)[0] + length > self.file.size:
+                return False
+        return True
+
     def nested(self) -> Iterator["_Directory"]:
         """The directories that it names as belonging to it, as far as they can be read."""
         offsets: tuple[int, ...] = ()
@@ -133,7 +148,7 @@ class _Directory:
         return (
             self.number(_PHOTOMETRIC) in _RAW_COLOURS
             or self.number(_COMPRESSION) in _RAW_COMPRESSIONS
-            or not self.entries.keys().isdisjoint((_CR2_PATTERN, _DNG_VERSION))
+            or not self.entries.keys().isdisjoint(_RAW_TAGS)
         )
 
 
@@ -143,12 +158,15 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
     chain = [tiff.directory(tiff.first)]
     is_chain_whole = _follow(chain)
     first = chain[0]
-    full = next((one for one in chain if not one.is_reduced), None)
+    # Of a smaller copy, the full picture is not smaller still: raw files have such a page for their lists of pictures.
+    least = first.pixels if first.is_reduced else 0
+    full = next((one for one in chain if not one.is_reduced and one.pixels >= least), None)
     nested = list(first.nested())
     if any(one.is_raw for one in (*chain, *nested)) or any(one.pixels > first.pixels for one in nested):
         raise errors.UnsupportedFormat.named(errors.CAMERA_RAW)
     if first.is_reduced:
-        if _SUB_DIRECTORIES in first.entries or (_MAKE in first.entries and not full and is_chain_whole):
+        is_by_camera = not first.entries.keys().isdisjoint(_OF_A_CAMERA)
+        if _SUB_DIRECTORIES in first.entries or (is_by_camera and not full and is_chain_whole):
             raise errors.UnsupportedFormat.named(errors.CAMERA_RAW)
         if not full and not is_chain_whole:
             picture.keep(0, 1)  # the picture was in what is missing: the preview must not be taken for it
@@ -193,6 +211,6 @@ def _ending(directory: _Directory) -> Ending:
         # The lengths may be left out where there is one strip.
         counts = directory.numbers(lengths, MAX_STRIPS) or (1,) * len(starts)
         pieces += zip(starts, counts, strict=False)
-    if not pieces or not directory.pixels:
+    if not pieces or not directory.pixels or not directory.is_complete():
         return Ending.CUT
     return Ending.WHOLE if all(start + length <= directory.file.size for start, length in pieces) else Ending.CUT
