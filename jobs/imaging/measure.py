@@ -14,7 +14,6 @@ No level notices corrupted bytes inside a JPEG's pixel data, and a header that l
 Exif, colour profiles and whatever else a picture can be shown without is not read.
 """
 
-import io
 import os
 import threading
 import warnings
@@ -37,7 +36,7 @@ from PIL import (  # the plugins are loaded now, because the first image would o
 
 from jobs import errors
 from jobs.imaging.formats.picture import Ending
-from jobs.imaging.formats.structure import Structure, walk
+from jobs.imaging.formats.structure import Structure, is_beginning, walk
 from jobs.imaging.types import Measurement
 
 # Decoded pixels take three or four bytes each; checking an image is not worth more than a quarter of a gigabyte.
@@ -82,7 +81,7 @@ def _structure(file: IO[bytes], framed: bool) -> Structure:
     """Which parts the file has; refuses files of other formats by their names, and what is no image at all."""
     if found := walk(file):
         return found
-    if not framed and not file.seek(0, io.SEEK_END):
+    if not framed and is_beginning(file):
         raise errors.Truncated
     raise errors.NotAnImage
 

@@ -109,7 +109,9 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
         if kind == b"ftyp" and start > 16:
             break  # another file, behind the end of this one
         if end > size:
-            ending = Ending.CUT if kind in _ESSENTIAL else ending
+            # A second list of items is none of this picture.
+            if kind in _ESSENTIAL and (kind != b"meta" or items is None):
+                ending = Ending.CUT
             break
         if kind == b"meta" and items is None:
             items = _Items(file, start, end)
@@ -131,7 +133,7 @@ def _boxes(file: IO[bytes], start: int, end: int, most: int = MAX_PARTS) -> Iter
         length, kind = struct.unpack(">L4s", exactly(file.read(8), 8))
         content = start + 8
         if length == 1:
-            (length,) = struct.unpack(">Q", exactly(file.read(8), 8))
+            length = int.from_bytes(file.read(8)) if content + 8 <= end else end + 1
             content += 8
         stop = end if length == 0 else start + length
         if stop < content:  # what follows is not a box

@@ -9,6 +9,9 @@ from jobs.imaging.formats.reading import exactly
 
 _HEADER_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 _PLAIN, _RLE8, _RLE4, _BIT_FIELDS, _JPEG, _PNG = range(6)
+# Bit fields with opacity, and three for printers; two bits and eight bytes a pixel.
+_UNUSUAL = frozenset({6, 11, 12, 13})
+_UNUSUAL_BITS = frozenset({2, 64})
 _END_OF_BITMAP = b"\0\1"
 
 
@@ -26,6 +29,8 @@ def walk(file: IO[bytes], size: int, _: Picture) -> Ending:
         width, height, bits = struct.unpack("<HH2xH", exactly(file.read(8), 8))
     else:
         width, height, bits, compression, length = struct.unpack("<ll2xHLL", exactly(file.read(20), 20))
+    if compression in _UNUSUAL or bits in _UNUSUAL_BITS:
+        raise errors.UnsupportedFormat.named("a bitmap whose pixels are stored in an unusual way")
     if compression in (_PLAIN, _BIT_FIELDS):
         end = offset + (width * bits + 31) // 32 * 4 * abs(height)
         return Ending.WHOLE if end <= size else Ending.CUT

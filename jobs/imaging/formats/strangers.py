@@ -82,6 +82,8 @@ def _in_boxes(head: bytes, size: int) -> str | None:
     length, kind = int.from_bytes(head[:4]), head[4:8]
     if kind == b"ftyp":
         major = head[8:12]
+        if len(head) < min(length, 12) or (size < length and major in _HEIF_BRANDS):
+            return None  # its other brands, among which AVIF may be, are cut off
         brands = {major, *(head[place : place + 4] for place in range(16, min(length, len(head)), 4))}
         if brands & _AVIF_BRANDS:
             return None
@@ -112,7 +114,10 @@ def _video(head: bytes) -> str | None:
 
 
 def _drawing(head: bytes) -> str | None:
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith((b"<svg", b"<!DOCTYPE svg")) or (text.startswith(b"<?xml") and b"<svg" in text):
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    is_page = b"<html" in text or b"<!doctype html" in text
+    if text.startswith((b"<svg", b"<!doctype svg")) or (
+        text.startswith((b"<?xml", b"<!--")) and b"<svg" in text and not is_page
+    ):
         return "SVG"
     return None

@@ -37,6 +37,24 @@ class Structure:
     picture: Picture
 
 
+# The first bytes of the formats; any byte may stand in the place of a question mark.
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"RIFF????WEBP", b"\0\0\0?ftyp")
+_ANY = ord("?")
+# Fewer could be the beginning of anything.
+_LEAST_TO_TELL = 4
+
+
+def is_beginning(file: IO[bytes]) -> bool:
+    """Whether `file` is empty, or ends within the signature of a format."""
+    file.seek(0)
+    head = file.read(strangers.HEAD_BYTES)
+    return not head or any(
+        _LEAST_TO_TELL <= len(head) < len(one)
+        and all(sign in (byte, _ANY) for byte, sign in zip(head, one, strict=False))
+        for one in _SIGNATURES
+    )
+
+
 def walk(file: IO[bytes]) -> Structure | None:
     """The structure of `file`, or None if it begins like no format that is known.
 

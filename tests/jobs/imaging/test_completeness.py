@@ -280,6 +280,27 @@ def test_boxes_of_an_avif_may_have_long_lengths_or_none():
         measured(long[:-1], framed=True)
 
 
+@pytest.mark.parametrize("tail", [b"\0\0\0\1abcd", b"\0\0\0\1mdax\0\0", b"\0\0\xff\xffmeta"])
+def test_what_looks_like_a_box_behind_an_avif_is_no_fault(tail):
+    assert measured(WHOLE["AVIF"] + tail, framed=False).width == 300
+
+
+@pytest.mark.parametrize("too_much", [2, 8, 10**6])
+def test_a_webp_may_announce_more_than_there_is_if_http_proved_it_whole(too_much):
+    data = bytearray(WHOLE["WEBP"])
+    data[4:8] = struct.pack("<L", len(data) - 8 + too_much)
+    assert measured(bytes(data), framed=True, check="decode").width == 300
+    assert measured(encoded("WEBP", xmp=b"x" * 100)[:-50], framed=True, check="decode").width == 40
+    with pytest.raises(errors.Truncated):
+        measured(bytes(data), framed=False)
+
+
+@pytest.mark.parametrize(("bits", "compression"), [(32, 6), (32, 11), (8, 12), (4, 13), (2, 0), (64, 0)])
+def test_a_bitmap_that_no_decoder_here_reads_is_not_called_damaged(bits, compression):
+    with pytest.raises(errors.UnsupportedFormat, match="bitmap whose pixels are stored in an unusual way"):
+        measured(bitmap(bytes(320 * 30), bits, compression, header=124), framed=True)
+
+
 @pytest.mark.parametrize("kind", WHOLE)
 def test_any_damage_ends_in_a_measurement_or_in_an_image_error(kind):
     draw = random.Random(kind)

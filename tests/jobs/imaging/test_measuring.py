@@ -133,6 +133,7 @@ def test_an_end_marker_across_two_pieces_of_reading_is_found(monkeypatch):
         pytest.param(bytes(18) + b"TRUEVISION-XFILE.\0", id="TGA"),
         pytest.param(b"BMW price list, in PDF format", id="a text that begins like a bitmap"),
         pytest.param(b"GET free coffee", id="a text that begins like a video"),
+        pytest.param(b'<?xml version="1.0"?><html><body><svg/></body></html>', id="a page with a drawing in it"),
     ],
 )
 def test_a_file_that_is_not_an_image_is_reported_as_such(data):
@@ -206,6 +207,7 @@ def test_a_picture_in_a_tiff_is_measured_as_stored():
         (b"\xc5\xd0\xd3\xc6\x1e\0\0\0", "PostScript"),
         (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (b'\xef\xbb\xbf\n<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg/>', "SVG"),
+        (b'<!-- made by hand --><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         (encoded("ICO"), "ICO"),
         (encoded("ICNS", size=(16, 16)), "ICNS"),
         (encoded("PPM"), "PPM"),
