@@ -162,11 +162,11 @@ class Fetcher:
         locations = redirects.locations(_raw(response).fields.get("location", ()))
         if not locations:
             raise errors.BadRedirect("The URL redirects without saying where.")
-        if len(locations) > 1:
+        if len(locations) > 1 and not self._are_one(target, locations):
             evidence.redirects += map(redirects.shown, locations[:2])
             raise errors.BadRedirect("The URL redirects to different addresses at once.")
         try:
-            following = self._guard.admit(redirects.resolve(target.url, locations[0]), longest=math.inf)
+            following = self._destination(target, locations[0])
         except (errors.InvalidURL, errors.Blocked) as error:
             evidence.redirects.append(redirects.shown(locations[0]))
             code = errors.BadRedirect if isinstance(error, errors.InvalidURL) else errors.Blocked
@@ -175,6 +175,16 @@ class Fetcher:
         if (target.scheme, following.scheme) == ("https", "http"):
             raise errors.BadRedirect("The URL redirects from https to unencrypted http.")
         return following
+
+    def _are_one(self, target: Target, locations: list[str]) -> bool:
+        """Whether different spellings lead to the same URL, such as a relative and an absolute one."""
+        try:
+            return len({self._destination(target, location).url for location in locations}) == 1
+        except (errors.InvalidURL, errors.Blocked):
+            return False
+
+    def _destination(self, target: Target, location: str) -> Target:
+        return self._guard.admit(redirects.resolve(target.url, location), longest=math.inf)
 
     def _download(self, response: requests.Response, deadline: Deadline, evidence: Evidence) -> Download:
         framed = self._check_header(response)
