@@ -148,5 +148,7 @@ def _without(header: list[str], missing: list[str], first: str, source: TextRows
     more = f" and {len(header) - MAX_TITLES:,} more" if len(header) > MAX_TITLES else ""
     complaint = f"the header lacks {', '.join(missing)}; it names {found}{more}"
     if isinstance(source, WorkbookRows) and source.others:
-        return f"{complaint}", f"another sheet can be named {{sheet}}: {listed(source.others)}".replace("{", "{")
+        # Braces in a cure stand for options.
+        others = listed(source.others).replace("{", "{{").replace("}", "}}")
+        return complaint, f"another sheet can be named {{sheet}}: {others}"
     return complaint, ""

@@ -15,6 +15,8 @@ from tables.errors import UnreadableFileError
 
 # Characters of one line. A file without line ends would otherwise be read whole, whatever its size.
 MAX_LINE = 2**20
+# Of a row, which has several lines where line breaks are quoted.
+MAX_ROW = 2**20
 BLOCK_BYTES = 2**20
 
 # The first that the header matches is taken; commas where none does.
@@ -23,6 +25,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEP_LINE = re.compile(r'"?sep=(.)"?[,;\t ]*[\r\n]*', re.IGNORECASE)
 _NOTHING = re.compile(r'[\s,;|"]*')
 _NAME_IT = "name the encoding it was saved in {encoding}"
+# Codecs of text that no file is saved in; two take time by the square of its length.
+_NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
 
 type TextRow = tuple[int, list[str], None]
 
@@ -34,7 +38,7 @@ def open_text(file: BinaryIO, encoding: str | None, matches: Callable[[list[str]
     Without `encoding`, UTF-8 (with or without a byte order mark) where the whole file is UTF-8, else cp1252.
     Raises UnreadableFileError, here and while iterating.
     """
-    encoding = _detect_encoding(file) if encoding is None else _python_encoding(encoding)
+    encoding = _detect_encoding(file) if encoding is None else checked_encoding(file, encoding)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
@@ -48,7 +52,8 @@ class TextRows:
 
     def __init__(self, text: io.TextIOWrapper, matches: Callable[[list[str]], bool]) -> None:
         self.encoding = text.encoding.removesuffix("-sig")
-        lines = _lines(text)
+        self._row_length = 0
+        lines = self._lines(text)
         self._before = -1
         named = None
         for first in lines:
@@ -85,7 +90,39 @@ class TextRows:
                 raise UnreadableFileError(*_explain(error), line=line) from error
             if cells is None:
                 return
+            self._row_length = 0
             yield line, cells, None
+
+    def _lines(self, text: io.TextIOWrapper) -> Iterator[str]:
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = text.readline(MAX_LINE)
+            except UnicodeError:
+                # The decoder works in blocks, so the place is known to a few thousand bytes only.
+                raise UnreadableFileError(
+                    f"this line or one shortly after is not {self.encoding}", _NAME_IT, line=number
+                ) from None
+            if not line:
+                return
+            if "\0" in line:
+                raise UnreadableFileError(
+                    "holds a NUL character: the file is damaged, no table at all, or UTF-16",
+                    "if it is UTF-16, name that encoding, utf-16le or utf-16be, {encoding}",
+                    line=number,
+                )
+            if len(line) == MAX_LINE:
+                raise UnreadableFileError(f"is longer than {MAX_LINE - 1:,} characters", line=number)
+            self._row_length += len(line)
+            if self._row_length > MAX_ROW:
+                raise UnreadableFileError(
+                    f"is in a row of more than {MAX_ROW:,} characters",
+                    "look for a quotation mark that is never closed",
+                    line=number,
+                )
+            # Only some encodings take it away.
+            yield line.removeprefix("\ufeff") if number == 1 else line
 
 
 def _split(line: str, separator: str) -> list[str]:
@@ -110,40 +147,33 @@ def _detect_encoding(file: BinaryIO) -> str:
     raise UnreadableFileError("is neither UTF-8 nor cp1252", _NAME_IT)
 
 
-def _python_encoding(name: str) -> str:
+def codec_of(name: str) -> str:
+    """Python's name for an encoding in which files are saved; empty for anything else."""
     try:
         codec = codecs.lookup(name)
         "".encode(codec.name)  # refuses codecs that are not of text, such as hex
     except (LookupError, ValueError):
+        return ""
+    return "" if codec.name in _NOT_OF_FILES else codec.name
+
+
+def checked_encoding(file: BinaryIO, name: str) -> str:
+    """Python's name for the encoding of that name, to read a seekable `file` in; with UTF-8, a byte order mark is left
+    out. Raises UnreadableFileError where it is not known, or the file begins with UTF-8's mark and it is another."""
+    codec = codec_of(name)
+    if not codec:
         raise UnreadableFileError(
             f"cannot be read in the encoding {name!r}, which is not known",
             "known are utf-8, utf-16, cp1252, latin-1 and Python's others",
-        ) from None
-    return "utf-8-sig" if codec.name == "utf-8" else codec.name
-
-
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    number = 0
-    while True:
-        number += 1
-        try:
-            line = text.readline(MAX_LINE)
-        except UnicodeError:
-            # The decoder works in blocks, so the place is known to a few thousand bytes only.
-            raise UnreadableFileError(
-                f"this line or one shortly after is not {text.encoding.removesuffix('-sig')}", _NAME_IT, line=number
-            ) from None
-        if not line:
-            return
-        if "\0" in line:
-            raise UnreadableFileError(
-                "holds a NUL character: the file is damaged, no table at all, or UTF-16",
-                "if it is UTF-16, name that encoding, utf-16le or utf-16be, {encoding}",
-                line=number,
-            )
-        if len(line) == MAX_LINE:
-            raise UnreadableFileError(f"is longer than {MAX_LINE - 1:,} characters", line=number)
-        yield line
+        )
+    if codec in ("utf-8", "utf-8-sig"):
+        return "utf-8-sig"
+    file.seek(0)
+    if file.read(3) == codecs.BOM_UTF8:
+        raise UnreadableFileError(
+            f"begins with the byte order mark of UTF-8, and is said to be {codec}", "name utf-8, or no encoding"
+        )
+    return codec
 
 
 def _explain(error: csv.Error) -> tuple[str, str]:

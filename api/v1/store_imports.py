@@ -213,7 +213,7 @@ class StoreImports(ImportView):
                 BytesIO(content),
                 self.query.get("name") or name,
                 request.user,
-                encoding=agreed_encoding(charset, self.query.get("encoding", "")),
+                encoding=agreed_encoding(charset, self.query.get("encoding", ""), content),
                 sheet=self.query.get("sheet", ""),
                 skip_rejected=self.query.get("skip_rejected", False),
                 prune=self.query.get("prune", False),

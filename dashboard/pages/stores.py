@@ -167,6 +167,7 @@ def _dry_run(
     request: HttpRequest, content: bytes, name: str, *, charset: str = "", back: int | None = None
 ) -> HttpResponse:
     rest = request.POST.get("rest", "")
+    encoding = request.POST.get("encoding", "").replace("\0", "").strip()[:40]
     prune = rest == "prune"
     if prune and not rights.may_import_stores(request.user, prune=True):
         raise PermissionDenied("Your account may not delete stores.")
@@ -175,7 +176,7 @@ def _dry_run(
             BytesIO(content),
             name,
             request.user,
-            encoding=agreed_encoding(charset, request.POST.get("encoding", "").replace("\0", "").strip()[:40]),
+            encoding=agreed_encoding(charset, encoding, content),
             sheet=request.POST.get("sheet", "").replace("\0", "").strip()[:MAX_SHEET],
             skip_rejected=rest == "skip_rejected",
             prune=prune,

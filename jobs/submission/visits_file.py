@@ -36,8 +36,9 @@ from stores.charsets import agreed_encoding
 from tables.cells import doubt_about_id, invisible_complaint
 from tables.doubts import Doubts
 from tables.errors import Entry, UnreadableFileError
+from tables.kinds import HEAD_BYTES
 from tables.table import Table, open_table
-from tables.text import MAX_LINE
+from tables.text import MAX_LINE, checked_encoding, codec_of
 
 # Of a table and of an export, in bytes. They are read row by row; JSON is read whole, up to MAX_BODY_BYTES.
 MAX_TABLE_BYTES = 2**29
@@ -104,7 +105,9 @@ def read_visits(
     """
     try:
         with _seekable(file) as opened:
-            return _read(opened, entry, agreed_encoding(declared, encoding or "") or None, sheet)
+            head = opened.read(HEAD_BYTES)
+            opened.seek(0)
+            return _read(opened, entry, agreed_encoding(declared, encoding or "", head) or None, sheet)
     except UnreadableFileError as error:
         raise UnreadableVisits([LineProblem(error.line, None, error.predicate(entry))], name) from error
     except UnreadableVisits as unreadable:
@@ -133,28 +136,53 @@ def _too_large(limit: int) -> UnreadableVisits:
 
 
 def _read(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
-    beginning = file.read(MAX_LINE).removeprefix(codecs.BOM_UTF8).lstrip()
-    file.seek(0)
+    beginning = _beginning(file, encoding)
     if beginning.startswith(b"{\\rtf") or not beginning.startswith((b"{", b"[")):
         return _read_table(file, entry, encoding, sheet)
+    if encoding:
+        with SpooledTemporaryFile(SPOOL_BYTES) as copy:
+            _write_as_utf_8(file, checked_encoding(file, encoding), cast(BinaryIO, copy))
+            return _read_json(cast(BinaryIO, copy), beginning)
+    return _read_json(file, beginning)
+
+
+def _beginning(file: BinaryIO, encoding: str | None) -> bytes:
+    """The file's first characters, as UTF-8 without a byte order mark or white space."""
+    head = file.read(MAX_LINE)
+    file.seek(0)
+    if encoding and (codec := codec_of(encoding)):
+        try:
+            head = codecs.getincrementaldecoder(codec)("replace").decode(head).encode(errors="replace")
+        except UnicodeError:
+            return b""  # UTF-16 without its mark, which is said where the file is read
+    return head.removeprefix(codecs.BOM_UTF8).lstrip()
+
+
+def _write_as_utf_8(file: BinaryIO, encoding: str, copy: BinaryIO) -> None:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    try:
+        while block := file.read(SPOOL_BYTES):
+            copy.write(decoder.decode(block).encode())
+        copy.write(decoder.decode(b"", final=True).encode())
+    except UnicodeError:
+        name = encoding.removesuffix("-sig")
+        raise UnreadableFileError(
+            f"is not {name}, as it is said to be", "name the encoding it was saved in {encoding}"
+        ) from None
+    copy.seek(0)
+
+
+def _read_json(file: BinaryIO, beginning: bytes) -> VisitsFile:
     if _is_exported_line(beginning.partition(b"\n")[0]):
         return VisitsFile(_read_ndjson(file))
     content = file.read(settings.MAX_BODY_BYTES + 1)
     if len(content) > settings.MAX_BODY_BYTES:
         raise _too_large(settings.MAX_BODY_BYTES)
-    if encoding:
-        content = _as_utf_8(content, encoding)
     try:
         return VisitsFile(load_json(content.removeprefix(codecs.BOM_UTF8)))
     except ParseError as error:
         raise UnreadableVisits([LineProblem(None, None, _complaint_of(error))]) from None
-
-
-def _as_utf_8(content: bytes, encoding: str) -> bytes:
-    try:
-        return content.decode(encoding).encode()
-    except (LookupError, ValueError):
-        raise UnreadableVisits([LineProblem(None, None, f"is not {encoding}, as it is said to be")]) from None
 
 
 def _complaint_of(error: ParseError) -> str:

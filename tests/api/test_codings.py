@@ -13,6 +13,7 @@ from jobs.models import Job
 from stores.models import Store
 from tests.api.payloads import assert_nothing_stored, assert_refused, submission
 from tests.api.v1.conftest import assert_problem
+from tests.tables.files import workbook
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +164,7 @@ def test_what_is_not_in_its_declared_charset_is_refused(clerk, charset):
         ("iso-8859-2", "latin2", True),
         ("iso-8859-2", "cp1252", False),
         ("utf-8", "iso-8859-2", False),
+        ("binary", "iso-8859-2", True),
     ],
 )
 def test_a_charset_and_an_option_that_contradict_each_other_are_refused(clerk, declared, chosen, is_read):
@@ -172,6 +174,17 @@ def test_a_charset_and_an_option_that_contradict_each_other_are_refused(clerk, d
         assert response.json()["report"]["new_stores"][0]["name"] == "Żółć Łódź"
     else:
         assert "only one" in assert_problem(response, 400, "invalid-submission")["detail"]
+
+
+@pytest.mark.parametrize("charset", ["binary", "klingon", "utf-16"])
+def test_a_workbook_is_read_whatever_charset_is_declared_for_it(clerk, charset):
+    content = workbook(["A", "Żółć Łódź", "S1"])
+    kind = f"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet; charset={charset}"
+    assert send("/api/v1/store-imports?encoding=cp1252", content, kind, clerk).status_code == 201
+    assert "Żółć Łódź" in clerk.post("/stores/import/", {"file": part(content, charset)}, follow=True).text
+    visits = workbook(["S1", "noon", "http://h/1"], header=["store_id", "visit_time", "image_url"])
+    clerk.post("/submit/", {"way": "file", "act": "submit", "file": part(visits, charset)})
+    assert Job.objects.count() == 1
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tables import text
 from tests.tables.files import HEADER, misfits, read, refusal
 
 COMMAS = ",".join(HEADER)
@@ -91,3 +92,31 @@ def test_a_header_that_comes_again_is_rejected_with_its_line():
 def test_a_row_after_a_quoted_line_break_and_a_named_separator_has_its_own_line():
     content = file("", "sep=;", "", "AreaCode;StoreName;StoreID", 'A;"B\r\nC";X', "A;D;Y")
     assert read(content) == [(5, ["A", "B\r\nC", "X"]), (7, ["A", "D", "Y"])]
+
+
+def test_a_row_of_many_quoted_lines_is_bounded(monkeypatch):
+    monkeypatch.setattr(text, "MAX_ROW", 100)
+    fits = 'A,"' + "\n" * 10 + '","' + "\n" * 10 + '"\n'
+    assert len(read((COMMAS + "\n" + 10 * fits).encode())) == 10
+    long = 'A,B,"x"' + ',"\n"' * 30 + "\n"
+    found = refusal((COMMAS + "\n" + long).encode())
+    assert "is in a row of more than 100 characters; look for a quotation mark that is never closed" in found
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-2", "cp1252", "utf-16"])
+def test_utf_8_by_its_mark_is_not_read_in_another_encoding(encoding):
+    # The first column is one that nobody reads, so that its title gives nothing away.
+    content = "\ufeffNote,AreaCode,StoreName,StoreID\n1,A,Łódź,X\n".encode()
+    assert "the byte order mark of UTF-8" in refusal(content, encoding=encoding)
+    assert read(content, encoding="utf8") == [(2, ["1", "A", "Łódź", "X"])]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16le", "utf-16be", "gb18030"])
+def test_a_mark_that_an_encoding_keeps_is_no_part_of_the_first_title(encoding):
+    content = "\ufeffsep=;\nAreaCode;StoreName;StoreID\nA;Łódź;X\n".encode(encoding)
+    assert read(content, encoding=encoding) == [(3, ["A", "Łódź", "X"])]
+
+
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "hex", "undefined", "klingon"])
+def test_what_no_file_is_saved_in_is_no_encoding(name):
+    assert f"the encoding {name!r}, which is not known" in refusal(file(COMMAS), encoding=name)

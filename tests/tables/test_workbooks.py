@@ -226,3 +226,8 @@ def test_a_strict_workbook_is_named():
 )
 def test_columns_have_excels_letters(place, letters):
     assert letters_of(place) == letters
+
+
+def test_other_sheets_are_named_whatever_they_are_called():
+    content = workbook(header=["a", "b", "c"], **{"{sheet}": [], "{0} }": []})
+    assert refusal(content).endswith("another sheet can be named with --sheet: '{sheet}', '{0} }'.")

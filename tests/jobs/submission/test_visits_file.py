@@ -299,3 +299,29 @@ def test_what_comes_through_a_pipe_is_read_alike(kind):
         json.dumps(BODY).encode(),
     ):
         assert read_visits(kind(content)).body == BODY
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-2", "utf-16", "utf-16le", "gb18030", "utf-8-sig"])
+@pytest.mark.parametrize("option", ["encoding", "declared"])
+def test_json_and_lines_of_json_are_read_in_the_encoding_that_is_named(encoding, option):
+    row = {"store_id": "\u0141-1", "visit_time": "noon", "image_url": "http://h/1"}
+    whole = {"count": 1, "visits": [row | {"image_url": ["http://h/1"]}]}
+    if encoding.startswith("gb"):
+        row["store_id"] = whole["visits"][0]["store_id"] = "\u5e97"
+    lines = [json.dumps(each, ensure_ascii=False).encode(encoding) for each in (row, whole)]
+    assert [body_of(line, **{option: encoding}) for line in lines] == [whole, whole]
+
+
+@pytest.mark.parametrize("kind", ["json", "ndjson", "csv"])
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("klingon", "is not known"), ("utf-16", "not utf-16"), ("ascii", "not ascii"), ("cp1252", "byte order mark")],
+)
+def test_a_wrong_encoding_is_told_alike_of_every_kind(kind, encoding, said):
+    content = {
+        "json": '{"count": 0, "visits": [], "x": "Ł"}',
+        "ndjson": '{"store_id": "Ł", "visit_time": "t", "image_url": "http://h/1"}\n',
+        "csv": "store_id,visit_time,image_url\nŁ,t,http://h/1\n",
+    }[kind]
+    with pytest.raises(UnreadableVisits, match=said):
+        body_of(("\ufeff" * (encoding == "cp1252") + content).encode(), encoding=encoding)
