@@ -47,9 +47,9 @@ class Values:
         if kind in ("str", "inlineStr"):
             return unescaped(text), None
         if kind == "n":
-            return self._number(text, cell.style)
+            return self._number(text, cell.style, place)
         if kind == "b":
-            return ("FALSE" if text == "0" else "TRUE"), Mark(None, "truth_value")
+            return ("FALSE" if text.strip() in ("0", "false") else "TRUE"), Mark(None, "truth_value")
         if kind == "e":
             return text, Mark(f"holds the error {text[:32]!r} (cell {place})", None)
         if kind == "d":
@@ -64,14 +64,19 @@ class Values:
             pass
         raise UnreadableFileError(DAMAGED, SAVE_AGAIN)
 
-    def _number(self, text: str, style: str) -> tuple[str, Mark | None]:
+    def _number(self, text: str, style: str, place: str) -> tuple[str, Mark | None]:
         code, is_date, is_duration = self._codes.get(style) or self._code(style)
         try:
             number = Decimal(text)
             if not isfinite(float(number)):
                 raise ValueError(text)
             if is_date and not is_duration:
-                return self._date(float(number), code), Mark(None, "date")
+                try:
+                    return self._date(float(number), code), Mark(None, "date")
+                except (OverflowError, ValueError):
+                    # Excel shows nothing but number signs there.
+                    fault = f"holds a number that is no date, in a date's format (cell {place}); give it another format"
+                    return text, Mark(fault, None)
             # Some 300 zeros at most: a float, as the format has it.
             rounded = Decimal(f"{float(number):.{DIGITS}g}")
             shown = f"{rounded:f}"

@@ -33,6 +33,8 @@ _VALID_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?
 # A string in an outline, also one that is never closed: the search must not start again within it.
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_IN_OUTLINE = bytes(set(range(256)) - set(b'"[{,'))
+# And what is a part of it, or says nothing.
+_UTF_8 = {"utf-8", "utf8", "us-ascii", "ascii", ""}
 _GZIP = b"\x1f\x8b"
 _NEXT_URL = re.compile(r"[\s,|;]\s*https?:", re.IGNORECASE)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -57,7 +59,7 @@ class StrictJSONParser(JSONParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
         charset = parse_header_parameters(media_type or "")[1].get("charset", "utf-8")
-        if charset.lower() not in {"utf-8", "utf8"}:
+        if charset.lower() not in _UTF_8:
             raise ParseError("The body must be UTF-8; its Content-Type names another charset.")
         return load_json(stream.read())
 
@@ -213,8 +215,8 @@ def load_json(body: bytes) -> Any:
     try:
         data = json.loads(text, object_pairs_hook=_object, parse_float=_finite_float, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        # Some of the decoder's messages end with "at", for a position to follow.
-        reason = error.msg.removesuffix(" at")
+        # Some of the decoder's messages end with "at", for a position to follow, or with advice to a programmer.
+        reason = error.msg.removesuffix(" at").partition(" (")[0]
         raise ParseError(f"The body is not JSON: {reason}, line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
         raise ParseError("The body is nested too deeply.") from None

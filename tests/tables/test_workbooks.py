@@ -231,3 +231,18 @@ def test_columns_have_excels_letters(place, letters):
 def test_other_sheets_are_named_whatever_they_are_called():
     content = workbook(header=["a", "b", "c"], **{"{sheet}": [], "{0} }": []})
     assert refusal(content).endswith("another sheet can be named with --sheet: '{sheet}', '{0} }'.")
+
+
+@pytest.mark.parametrize("number", [10_000_000, 8901234567890])
+def test_a_number_that_its_format_cannot_show_as_a_date_is_a_fault_of_its_cell_alone(number):
+    made = load_workbook(io.BytesIO(workbook(["A", "B", "X1", number], [number, "B", "X2"], header=[*HEADER, "Since"])))
+    made.active["D2"].number_format = made.active["A3"].number_format = "yyyy-mm-dd"
+    assert [(text, "cell D2" in fault or "cell A3" in fault) for text, fault, _ in marks(saved(made))] == [
+        (str(number), True)
+    ] * 2
+
+
+@pytest.mark.parametrize(("written", "shown"), [("0", "FALSE"), ("false", "FALSE"), ("1", "TRUE"), ("true", "TRUE")])
+def test_a_truth_value_is_read_as_xml_writes_it(written, shown):
+    row = f'<row r="2">{text_cell("A")}{text_cell("B")}<c t="b"><v>{written}</v></c></row>'
+    assert value(raw_workbook([row])) == shown

@@ -1,6 +1,7 @@
 """Which bytes are a JSON body, and how much of anything may it hold before it is decoded?"""
 
 import gzip
+import io
 import json
 import time
 import tracemalloc
@@ -8,7 +9,7 @@ import tracemalloc
 import pytest
 from rest_framework.exceptions import ParseError
 
-from jobs.submission.payload import load_json, parse_submission
+from jobs.submission.payload import StrictJSONParser, load_json, parse_submission
 
 SUBMISSION = {"count": 1, "visits": [{"store_id": "Ł-1", "image_url": ["http://h/1"], "visit_time": "noon"}]}
 TEXT = json.dumps(SUBMISSION, ensure_ascii=False)
@@ -117,3 +118,8 @@ def test_the_largest_job_passes_with_long_urls_that_hold_commas_and_with_keys_of
     body = json.dumps({"count": 100_000, "visits": visits}).encode()
 
     assert len(parse_submission(load_json(body)).visits) == 100_000
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii", "ascii", '""'])
+def test_a_charset_that_is_a_part_of_utf_8_is_read_as_utf_8(charset):
+    assert StrictJSONParser().parse(io.BytesIO('["Ł"]'.encode()), f"application/json; charset={charset}") == ["Ł"]
