@@ -20,7 +20,7 @@ from jobs.models.compiled import Select, Update
 from jobs.models.expressions import ClockTimestamp, FromRow, Given, Seconds
 from jobs.models.update_from import UpdateFrom
 from jobs.queue.choice import Choice
-from jobs.queue.completion import Moved, apply_pending, complete, lock_jobs
+from jobs.queue.completion import Moved, apply_pending, complete, lock_jobs, lock_jobs_soon
 from jobs.queue.hosts import take_probes
 from jobs.queue.lanes import Lanes
 from jobs.queue.quarantine import batch_size
@@ -183,7 +183,7 @@ def release(worker_id: int, claims: Sequence[Claim]) -> int:
             if claim_no == fences[image_id]
         ]
         ImageResult.objects.filter(id__any=[each.id for each in again]).update(
-            state=ImageState.PENDING, claimed_by=None
+            state=ImageState.PENDING, claimed_by=None, ready_since=Now()
         )
         complete(jobs, apply_pending(jobs, again))
     return len(again)
@@ -192,14 +192,15 @@ def release(worker_id: int, claims: Sequence[Claim]) -> int:
 def rescue() -> Rescued:
     """Take the claims of dead workers back, and delete the workers, see `WorkerQuerySet.dead`.
 
-    A worker that is claiming at this moment is skipped, and so are jobs that others are at: the next round finds them.
+    A worker that is claiming at this moment is skipped, and so are jobs, all but those that nobody is at, where it
+    would have to wait long for one: the next round finds them.
     """
     with transaction.atomic():
         dead = Worker.objects.dead().order_by("id").select_for_update(skip_locked=True)
         workers = list(dead.values_list("id", flat=True))
         Worker.objects.filter(id__in=workers).delete()
         orphans = ImageResult.objects.running().filter(~Exists(Worker.objects.filter(id=OuterRef("claimed_by"))))
-        jobs = lock_jobs(orphans.values_list("job_id", flat=True).distinct(), skip_locked=True)
+        jobs = lock_jobs_soon(orphans.values_list("job_id", flat=True).distinct())
         again, crash_loops = [], []
         if jobs:
             rows = orphans.filter(job_id__in=jobs).locked()
@@ -209,7 +210,7 @@ def rescue() -> Rescued:
                 else:
                     crash_loops.append(Moved(image_id, job_id, visit_id, ImageState.FAILED))
         ImageResult.objects.filter(id__any=[each.id for each in again]).update(
-            state=ImageState.PENDING, claimed_by=None, crashes=F("crashes") + 1
+            state=ImageState.PENDING, claimed_by=None, crashes=F("crashes") + 1, ready_since=Now()
         )
         ImageResult.objects.filter(id__any=[each.id for each in crash_loops]).update(
             state=ImageState.FAILED,

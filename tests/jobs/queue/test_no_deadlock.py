@@ -66,6 +66,16 @@ def test_a_rescue_passes_over_jobs_that_somebody_is_at(other):
     assert queue.rescue().released == len(claims)
 
 
+def test_a_rescue_waits_a_little_for_a_job_that_engines_queue_up_for(other, monkeypatch):
+    monkeypatch.setattr("jobs.queue.completion.SOON_SECONDS", 9)
+    job, _worker, claims = a_job_in_the_midst(OnError.CONTINUE)
+    other.execute("SELECT FROM jobs_job WHERE id = %s FOR NO KEY UPDATE", [job.pk])
+    rescuing = Concurrent(queue.rescue)
+    wait_for(blocked)
+    other.commit()
+    assert rescuing.ended().released == len(claims)
+
+
 def test_a_claim_and_a_promotion_pass_over_images_that_somebody_holds(other):
     job, worker, _ = a_job_in_the_midst(OnError.CONTINUE)
     other.execute("SELECT FROM jobs_imageresult WHERE job_id = %s FOR UPDATE", [job.pk])

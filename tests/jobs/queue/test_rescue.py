@@ -123,3 +123,18 @@ def test_silence_is_no_wake_up(heartbeat):
 
 def test_the_heartbeat_does_not_wait_for_a_silent_database_for_ever(heartbeat):
     assert isinstance(heartbeat._connection, TimeoutConnection)
+
+
+@pytest.mark.parametrize("give_back", ["release", "rescue"])
+def test_an_image_given_back_is_ready_since_then(give_back):
+    job = submit_job(1)
+    worker = make_worker()
+    claims = queue.claim(worker, limit=1)
+    ImageResult.objects.update(ready_since=Now() - timedelta(hours=1))
+    if give_back == "release":
+        queue.release(worker, claims)
+    else:
+        Worker.objects.all().delete()
+        queue.rescue()
+    assert states(job) == ["pending"]
+    assert ImageResult.objects.filter(ready_since__gt=Now() - timedelta(minutes=1)).count() == 1
