@@ -1,7 +1,7 @@
 """The answers of the status endpoint; their keys are part of the HTTP contract.
 
-A failed job's answer names every failed store, which may be a hundred thousand: those are streamed from the job's row,
-so that an answer of 20 MB takes no more memory than a small one.
+The answer names every failed store, which may be a hundred thousand: those are streamed, from the row of a failed job,
+from the images of an ongoing one, so that an answer of 20 MB takes no more memory than a small one.
 """
 
 import json
@@ -17,9 +17,11 @@ from rest_framework.response import Response
 
 from api.pagination import PageRequest
 from jobs.models import ImageResult, Job
-from jobs.models.store_errors import in_order, store_errors, stream_stored
+from jobs.models.store_errors import in_order, store_errors, stream_failed, stream_stored
 from jobs.states import ImageState, JobStatus
 
+# So many failed images are at most as many stores, whose errors are read at once.
+FEW_FAILED = 200
 CHUNK_BYTES = 64 * 2**10
 
 
@@ -53,13 +55,22 @@ def summary(job: Job) -> dict[str, Any]:
         job = _again(job)
     answer = status(job)
     if job.status == JobStatus.ONGOING:
-        answer["error"] = store_errors(job.pk) if counts.failed else []
+        answer["error"] = _errors_so_far(job.pk, counts.failed)
     return answer | {
         "counts": asdict(counts),
         "progress": finished / counts.total,
         "created_at": job.created_at,
         "finished_at": job.finished_at,
     }
+
+
+def _errors_so_far(job_id: int, failed_images: int) -> list[dict[str, str]] | Iterator[dict[str, str]]:
+    if failed_images <= FEW_FAILED:
+        return store_errors(job_id) if failed_images else []
+    entries = stream_failed(job_id)
+    # Read before the answer begins, as in `status`; a retry may have reopened them all.
+    first = next(entries, None)
+    return [] if first is None else chain([first], entries)
 
 
 def images(job: Job, request: PageRequest) -> dict[str, Any]:
@@ -113,7 +124,8 @@ def _pieces(answer: dict[str, Any]) -> Iterator[bytes]:
                 yield (b"," if place else b"[") + _text(entry).encode()
             yield b"]"
         else:
-            yield render(value)
+            # The renderer takes None for an answer without a body.
+            yield b"null" if value is None else render(value)
     yield b"}"
 
 

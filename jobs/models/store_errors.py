@@ -75,6 +75,15 @@ def in_order(entry: dict[str, str]) -> dict[str, str]:
     return {key: entry[key] for key in ("store_id", "error")}
 
 
+def stream_failed(job_id: int) -> Iterator[dict[str, str]]:
+    """As `store_errors`, one entry at a time. The database connection is in use until the end."""
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        statement = f"COPY ({cursor.mogrify(_FAILED, [[job_id]])}) TO STDOUT"
+        with cursor.copy(statement) as copy:
+            for row in copy.rows():
+                yield _entry(*row[1:])
+
+
 def store_errors(job_id: int) -> list[dict[str, str]]:
     """`[{"store_id": …, "error": …}]` for every store of the job with a failed image, none twice.
 
@@ -99,10 +108,15 @@ def _store_errors(job_ids: Sequence[int]) -> dict[int, list[dict[str, str]]]:
         cursor.execute(_FAILED, [list(job_ids)])
         rows = cursor.fetchall()
     errors: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for job_id, store_id, codes, total, url, message in rows:
-        sentence = _sentence(Counter(json.loads(codes)), total, url, message)
-        errors[job_id].append({"store_id": store_id, "error": sentence})
+    for job_id, *row in rows:
+        errors[job_id].append(_entry(*row))
     return errors
+
+
+def _entry(store_id: str, codes: str, total: int | str, first_url: str, first_message: str) -> dict[str, str]:
+    """Of a row of _FAILED."""
+    sentence = _sentence(Counter(json.loads(codes)), int(total), first_url, first_message)
+    return {"store_id": store_id, "error": sentence}
 
 
 def _sentence(codes: Counter[str], total: int, first_url: str, first_message: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, transaction
 
 from jobs.models import ImageResult, Visit
+from jobs.models.store_errors import store_errors
 from jobs.reporting import overview
 from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobOutcome, JobState
@@ -252,3 +253,27 @@ def test_the_frozen_answer_names_every_failed_store_and_is_streamed(rows, admin_
     with_images = json.loads(admin_client.get("/api/status", {"jobid": rows.failed_job, "view": "images"}).getvalue())
     assert {**with_images, **found} == with_images
     assert (len(with_images["images"]), body[:20]) == (100, b'{"status":"failed","')
+
+
+def test_the_summary_of_a_running_job_names_every_failed_store_so_far_and_is_streamed(large, admin_client):
+    with cost() as counted:
+        answer = admin_client.get("/api/status", {"jobid": large.running_job, "view": "summary"})
+        body = answer.getvalue()
+    assert answer.streaming
+    assert counted.bytes < 1_000
+    found = json.loads(body)
+    assert list(found) == ["status", "job_id", "error", "counts", "progress", "created_at", "finished_at"]
+    assert found["error"] == store_errors(large.running_job)
+    assert len(found["error"]) == SIZES.failed_stores
+
+
+def test_the_last_page_of_a_streamed_answer_says_that_there_is_no_other(rows, admin_client):
+    parameters = {"jobid": rows.failed_job, "view": "images", "limit": 1000}
+    ids = []
+    while True:
+        page = json.loads(admin_client.get("/api/status", parameters).getvalue())
+        ids += [image["store_id"] for image in page["images"]]
+        if page["next_cursor"] is None:
+            break
+        parameters["cursor"] = page["next_cursor"]
+    assert ids == [entry["store_id"] for entry in page["error"]]
