@@ -18,6 +18,9 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def expired(self) -> IdempotencyKeyQuerySet:
         return self.filter(created_at__lt=Now() - timedelta(hours=HOURS))
 
+    def unexpired(self) -> IdempotencyKeyQuerySet:
+        return self.filter(created_at__gte=Now() - timedelta(hours=HOURS))
+
     def prune(self) -> None:
         """Delete the oldest expired keys, MOST_PRUNED at most; those that somebody else is deleting are passed over.
 

@@ -149,8 +149,8 @@ def _remember(idempotency: IdempotencyToken, job: Job) -> None:
 
 
 def _find(idempotency: IdempotencyToken, owner: User | None) -> Submitted | None:
-    """The first submission with this key. Raises KeyReused if it had another body."""
-    first = IdempotencyKey.objects.filter(owner=owner, key=idempotency.key).first()
+    """The first submission with this key, within the last day. Raises KeyReused if it had another body."""
+    first = IdempotencyKey.objects.unexpired().filter(owner=owner, key=idempotency.key).first()
     if first is None:
         return None
     if first.body_sha256 != idempotency.body_sha256:

@@ -1,10 +1,13 @@
 """How much may one user have in the queue?"""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
+from django.db.models import F
 from django.test import Client
 
-from jobs.models import ImageResult, Job
+from jobs.models import IdempotencyKey, ImageResult, Job
 from tests.api.conftest import API
 from tests.api.payloads import assert_refused, submission, visit, work_off
 from tests.factories import KNOWN_STORE, make_stores
@@ -102,3 +105,9 @@ def test_checking_the_limit_costs_one_query_whatever_is_pending(api, django_asse
     sums = [query["sql"] for query in queries.captured_queries if "SUM(" in query["sql"]]
     assert len(sums) == 1
     assert "ImageResult" not in sums[0]
+
+
+def test_an_expired_key_replays_nothing_at_the_limit_either(api):
+    api.submit(images(5), idempotency_key="k")
+    IdempotencyKey.objects.update(created_at=F("created_at") - timedelta(hours=24))
+    assert api.submit(images(5), idempotency_key="k").status_code == 429
