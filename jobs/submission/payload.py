@@ -33,8 +33,8 @@ _VALID_ESCAPES = re.compile(r"(?:[^\\]++|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\(?
 # A string in an outline, also one that is never closed: the search must not start again within it.
 _STRING = re.compile(rb'"[^"]*+"?')
 _NOT_IN_OUTLINE = bytes(set(range(256)) - set(b'"[{,'))
-# And what is a part of it, or says nothing.
-_UTF_8 = {"utf-8", "utf8", "us-ascii", "ascii", ""}
+# UTF-8 by its names, and what is a part of it.
+_UTF_8 = {"utf-8", "utf8", "us-ascii", "ascii"}
 _GZIP = b"\x1f\x8b"
 _NEXT_URL = re.compile(r"[\s,|;]\s*https?:", re.IGNORECASE)
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
