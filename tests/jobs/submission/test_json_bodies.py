@@ -120,6 +120,6 @@ def test_the_largest_job_passes_with_long_urls_that_hold_commas_and_with_keys_of
     assert len(parse_submission(load_json(body)).visits) == 100_000
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii", "ascii", '""'])
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii", "ascii"])
 def test_a_charset_that_is_a_part_of_utf_8_is_read_as_utf_8(charset):
     assert StrictJSONParser().parse(io.BytesIO('["Ł"]'.encode()), f"application/json; charset={charset}") == ["Ł"]
