@@ -122,14 +122,14 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     return DryRun(
         errors=errors,
         warnings=[
-            *_warn("unknown_stores", unknown, "image(s) of {total} store(s) not in the store master will fail"),
-            *_warn("refused_urls", refused, "image(s) will fail without a fetch because of their URL"),
-            *_warn("repeated_urls", repeated_urls, "image(s) have one of {total} URL(s) that occur more than once"),
-            *_warn("repeated_visits", repeated_visits, "visit(s) have the same store and time as another one"),
-            *_warn("undated_visits", undated, "visit(s) have a time that is not a date, so filters by date miss them"),
-            *_warn("doubtful_stores", doubtful, "visit(s) have a store id that is probably not as meant"),
-            *_warn("invisible_characters", invisible, "store id(s) and URL(s) hold a character that cannot be seen"),
-            *_warn("several_urls", several, "image(s) have several URLs in one text, which will be taken for one"),
+            *_warn("unknown_stores", unknown, "image{s} of stores that are not in the store master will fail"),
+            *_warn("refused_urls", refused, "image{s} will fail without a fetch because of the URL"),
+            *_warn("repeated_urls", repeated_urls, "image{s} {have} a URL that occurs more than once"),
+            *_warn("repeated_visits", repeated_visits, "visit{s} {have} the same store and time as another one"),
+            *_warn("undated_visits", undated, "visit{s} {have} a time that is no date; filters by date leave such out"),
+            *_warn("doubtful_stores", doubtful, "visit{s} {have} a store id that is probably not as meant"),
+            *_warn("invisible_characters", invisible, "time{s} a store id or URL holds an invisible character"),
+            *_warn("several_urls", several, "image{s} {have} several URLs in one text, which will be taken for one"),
             *(Finding("misspelled_key", str(spelling), spelling.path) for spelling in misspellings),
             *([] if seconds is not None else [_NO_WORKER]),
         ],
@@ -155,8 +155,10 @@ def _error(problem: Problem) -> Finding:
 
 
 def _warn(code: str, groups: Groups, sentence: str) -> Iterator[Finding]:
+    """`{s}` and `{have}` in `sentence` stand for the plural's s and for its verb."""
     if groups.count:
-        yield Finding(code, f"{groups.count:,} {sentence.format(total=f'{groups.total:,}')}.")
+        one = groups.count == 1
+        yield Finding(code, f"{groups.count:,} {sentence.format(s='' if one else 's', have='has' if one else 'have')}.")
 
 
 def _unknown_stores(visits: Mapping[int, VisitPayload]) -> Groups:

@@ -83,7 +83,7 @@ def test_a_retry_reaches_the_running_server(served, images, manage):
     job_id = service.submit(payload(f"{images.url}/404"))
     assert finished(service, job_id)["status"] == "failed"
     retried = manage(deployment, "retry", str(job_id), "--code", "http_404")
-    assert "1 image(s) will be tried again" in retried
+    assert "1 image will be tried again" in retried
     again = f"SELECT count(*) = 1 FROM jobs_imageresult WHERE job_id = {job_id} AND claim_no = 2 AND state = 'failed'"
     deployment.wait_for(again)
 

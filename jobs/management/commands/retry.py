@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.template.defaultfilters import pluralize
 
 from jobs import actions
 from jobs.models import ImageFilter, Job
@@ -21,6 +22,6 @@ class Command(BaseCommand):
             raise CommandError(f"There is no job {job}.") from None
         except TooManyPending as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Job {job}: {retried.reopened:,} image(s) will be tried again.")
+        self.stdout.write(f"Job {job}: {retried.reopened:,} image{pluralize(retried.reopened)} will be tried again.")
         if retried.still_unknown:
             self.stdout.write(f"{retried.still_unknown:,} stay failed, because their store is still unknown.")

@@ -190,8 +190,9 @@ def dry_run_lines(found: DryRun) -> Iterator[str]:
     numbers = found.numbers
     took = f", about {in_words(found.seconds)}" if found.seconds is not None else ""
     yield (
-        f"{numbers.images:,} image(s) of {numbers.visits:,} visit(s) to {numbers.stores:,} store(s), "
-        f"from {numbers.hosts:,} host(s){took}"
+        f"{numbers.images:,} image{pluralize(numbers.images)} of {numbers.visits:,} visit{pluralize(numbers.visits)} "
+        f"to {numbers.stores:,} store{pluralize(numbers.stores)}, "
+        f"from {numbers.hosts:,} host{pluralize(numbers.hosts)}{took}"
     )
 
 

@@ -97,7 +97,7 @@ def test_warnings_are_printed_and_bounded_and_cannot_control_the_terminal(write)
     assert "\x1b" not in out
     assert r"  1 x \x1b[2J0 (visits[0])" in out
     assert "  … and 2 more others" in out
-    assert "warning: 12 image(s) will fail without a fetch because of their URL." in out
+    assert "warning: 12 images will fail without a fetch because of the URL." in out
     assert "dry run, nothing submitted" in out
     assert not Job.objects.exists()
 

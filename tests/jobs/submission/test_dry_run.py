@@ -265,3 +265,29 @@ def test_several_urls_in_one_text_are_warned_of(between):
     found = dry_run(body(visit(url, "http://a.test/?u=http://b.test/", "http://a.test/1,2;3")), None)
     assert "several_urls" in warned(found)
     assert listed(found.several_urls) == [(url, 1, ["visits[0].image_url[0]"])]
+
+
+@pytest.mark.parametrize(
+    ("times", "sentences"),
+    [
+        (
+            ["someday"],
+            {
+                "1 image of stores that are not in the store master will fail.",
+                "1 visit has a time that is no date; filters by date leave such out.",
+                "1 visit has a store id that is probably not as meant.",
+            },
+        ),
+        (
+            ["someday", "later"],
+            {
+                "2 images of stores that are not in the store master will fail.",
+                "2 visits have a time that is no date; filters by date leave such out.",
+                "2 visits have a store id that is probably not as meant.",
+            },
+        ),
+    ],
+)
+def test_warnings_speak_of_one_and_of_several(times, sentences):
+    visits = [visit(f"http://a.test/{time}", store_id="#N/A", time=time) for time in times]
+    assert sentences <= {warning.message for warning in dry_run(body(*visits), None).warnings}
