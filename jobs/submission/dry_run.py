@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.template.defaultfilters import pluralize
 
 from jobs.errors import Blocked, FetchError
 from jobs.imaging.guard import Guard
@@ -122,9 +123,9 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     return DryRun(
         errors=errors,
         warnings=[
-            *_warn("unknown_stores", unknown, "image{s} of stores that are not in the store master will fail"),
+            *_warn("unknown_stores", unknown, "image{s} of {total} store{total_s} not in the store master will fail"),
             *_warn("refused_urls", refused, "image{s} will fail without a fetch because of the URL"),
-            *_warn("repeated_urls", repeated_urls, "image{s} {have} a URL that occurs more than once"),
+            *_warn("repeated_urls", repeated_urls, "image{s} {have} one of {total} URL{total_s} that occur more than once"),
             *_warn("repeated_visits", repeated_visits, "visit{s} {have} the same store and time as another one"),
             *_warn("undated_visits", undated, "visit{s} {have} a time that is no date; filters by date leave such out"),
             *_warn("doubtful_stores", doubtful, "visit{s} {have} a store id that is probably not as meant"),
@@ -155,10 +156,15 @@ def _error(problem: Problem) -> Finding:
 
 
 def _warn(code: str, groups: Groups, sentence: str) -> Iterator[Finding]:
-    """`{s}` and `{have}` in `sentence` stand for the plural's s and for its verb."""
+    """Placeholders of `sentence`: `{s}` and `{have}` follow the count, `{total}` and `{total_s}` the different things."""
     if groups.count:
-        one = groups.count == 1
-        yield Finding(code, f"{groups.count:,} {sentence.format(s='' if one else 's', have='has' if one else 'have')}.")
+        words = {
+            "s": pluralize(groups.count),
+            "have": pluralize(groups.count, "has,have"),
+            "total": f"{groups.total:,}",
+            "total_s": pluralize(groups.total),
+        }
+        yield Finding(code, f"{groups.count:,} {sentence.format(**words)}.")
 
 
 def _unknown_stores(visits: Mapping[int, VisitPayload]) -> Groups:

@@ -273,7 +273,7 @@ def test_several_urls_in_one_text_are_warned_of(between):
         (
             ["someday"],
             {
-                "1 image of stores that are not in the store master will fail.",
+                "1 image of 1 store not in the store master will fail.",
                 "1 visit has a time that is no date; filters by date leave such out.",
                 "1 visit has a store id that is probably not as meant.",
             },
@@ -281,7 +281,7 @@ def test_several_urls_in_one_text_are_warned_of(between):
         (
             ["someday", "later"],
             {
-                "2 images of stores that are not in the store master will fail.",
+                "2 images of 1 store not in the store master will fail.",
                 "2 visits have a time that is no date; filters by date leave such out.",
                 "2 visits have a store id that is probably not as meant.",
             },
