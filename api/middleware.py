@@ -1,6 +1,5 @@
 """Checks before every view, headers after it, and the answer where no view gives one."""
 
-import codecs
 import re
 import sys
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from api.problems import (
 )
 from api.refusals import Refused, as_json, is_api, media_type_of
 from api.v1.problem_types import Problem
+from tables.text import codec_of
 
 _COMPRESSED = (
     "The body has a Content-Encoding, which this service does not undo: send it as it is, without that header."
@@ -84,25 +84,13 @@ class BodyLimits:
 def _is_encoded(request: HttpRequest) -> bool:
     """Whether the body has a content coding, such as gzip. Some clients name its charset there: that is none."""
     codings = request.headers.get("Content-Encoding", "").lower().split(",")
-    return any(coding.strip() not in _NO_CODINGS and not _is_charset(coding.strip()) for coding in codings)
-
-
-def _is_charset(name: str) -> bool:
-    try:
-        return codecs.lookup(name)._is_text_encoding
-    except (LookupError, ValueError):
-        return False
+    return any(coding.strip() not in _NO_CODINGS and not codec_of(coding.strip()) for coding in codings)
 
 
 def _is_form_of_other_charset(request: HttpRequest) -> bool:
     """Django would read it as UTF-8, and put U+FFFD for what is not."""
     charset = (request.content_params or {}).get("charset", "utf-8")
-    if request.content_type not in _FORMS:
-        return False
-    try:
-        return codecs.lookup(charset).name not in {"utf-8", "ascii"}
-    except (LookupError, ValueError):
-        return True
+    return request.content_type in _FORMS and codec_of(charset) not in {"utf-8", "ascii"}
 
 
 class OwnPages:
