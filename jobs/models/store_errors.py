@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -62,12 +63,8 @@ def stream_stored(job_id: int) -> Iterator[dict[str, str]]:
 
     The database connection is in use until the end.
     """
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        # COPY takes no parameters: the driver inserts them into the statement.
-        statement = f"COPY ({cursor.mogrify(_ALL_STORED, [job_id])}) TO STDOUT"
-        with cursor.copy(statement) as copy:
-            for (entry,) in copy.rows():
-                yield in_order(json.loads(entry))
+    for (entry,) in _copied(_ALL_STORED, [job_id]):
+        yield in_order(json.loads(entry))
 
 
 def in_order(entry: dict[str, str]) -> dict[str, str]:
@@ -77,11 +74,8 @@ def in_order(entry: dict[str, str]) -> dict[str, str]:
 
 def stream_failed(job_id: int) -> Iterator[dict[str, str]]:
     """As `store_errors`, one entry at a time. The database connection is in use until the end."""
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        statement = f"COPY ({cursor.mogrify(_FAILED, [[job_id]])}) TO STDOUT"
-        with cursor.copy(statement) as copy:
-            for row in copy.rows():
-                yield _entry(*row[1:])
+    for row in _copied(_FAILED, [[job_id]]):
+        yield _entry(*row[1:])
 
 
 def store_errors(job_id: int) -> list[dict[str, str]]:
@@ -104,16 +98,21 @@ def write_store_errors(job_ids: Sequence[int]) -> None:
 
 def _store_errors(job_ids: Sequence[int]) -> dict[int, list[dict[str, str]]]:
     """By job; those without failed images are left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(_FAILED, [list(job_ids)])
-        rows = cursor.fetchall()
     errors: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for job_id, *row in rows:
-        errors[job_id].append(_entry(*row))
+    for job_id, *row in _copied(_FAILED, [list(job_ids)]):
+        errors[int(job_id)].append(_entry(*row))
     return errors
 
 
-def _entry(store_id: str, codes: str, total: int | str, first_url: str, first_message: str) -> dict[str, str]:
+def _copied(select: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a query as text, one at a time: they may be a hundred thousand, of a kilobyte each."""
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        # COPY takes no parameters: the driver inserts them into the statement.
+        with cursor.copy(f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT") as copy:
+            yield from copy.rows()
+
+
+def _entry(store_id: str, codes: str, total: str, first_url: str, first_message: str) -> dict[str, str]:
     """Of a row of _FAILED."""
     sentence = _sentence(Counter(json.loads(codes)), int(total), first_url, first_message)
     return {"store_id": store_id, "error": sentence}
