@@ -101,7 +101,7 @@ def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, o
 
 def _refuse_too_many(job_id: int, image_filter: ImageFilter, *, only_retryable: bool) -> None:
     """Raises TooManyPending where the images that a retry would reopen pass their owner's limit."""
-    job = Job.objects.select_related("owner").defer("store_errors").filter(pk=job_id).first()
+    job = Job.objects.select_related("owner").filter(pk=job_id).first()
     # No more than have failed are reopened; they are only counted where that would be too many.
     if job is None or too_many_pending(job.owner, job.failed) is None:
         return

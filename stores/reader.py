@@ -68,10 +68,10 @@ class _Column(NamedTuple):
     is_code: bool
 
 
-# What a name may not hold: control characters, and lone surrogates, which some encodings let through and UTF-8 cannot
-# store. It may hold line breaks: quoted, they are part of the format.
 # The usual ids and area codes, of which nothing needs to be asked.
 _PLAIN_CODE = re.compile("[A-Za-z]{0,16}(?:[0-9]{1,14}|[-_][0-9]{5,14})")
+# What a name may not hold: control characters, and lone surrogates, which some encodings let through and UTF-8 cannot
+# store. It may hold line breaks: quoted, they are part of the format.
 _CONTROL_BUT_LINE_BREAKS = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models import Aggregate, BooleanField, DateTimeField, DurationField, Expression, Field, Func, Lookup
+from django.db.models import BooleanField, DateTimeField, DurationField, Expression, Field, Func, Lookup
 
 # The name under which a statement knows the rows that were given to it.
 ROW = "row"
@@ -82,14 +82,6 @@ class Behind(Func):
         sides = parts[: len(parts) // 2], parts[len(parts) // 2 :]
         left, right = (", ".join(sql for sql, _ in side) for side in sides)
         return f"({left}) > ({right})", tuple(value for _, params in parts for value in params)
-
-
-class First(Aggregate):
-    """The value of the first row of a group, in the order of `order_by`."""
-
-    function = "array_agg"
-    template = "(%(function)s(%(expressions)s %(order_by)s))[1]"
-    allow_order_by = True
 
 
 class Notify(Func):

@@ -1,12 +1,34 @@
-"""Row locks that Django's `select_for_update` cannot take."""
+"""Row locks that Django's `select_for_update` cannot take, and a limit for waiting for one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
-from django.db import connections
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import sql
 from django.db.models.sql.compiler import SQLCompiler
+from psycopg.errors import LockNotAvailable
+
+
+class LockTimeout(Exception):
+    """A row stayed locked for too long."""
+
+
+@contextmanager
+def lock_timeout(seconds: float) -> Iterator[None]:
+    """Wait for each lock for so many seconds at most. Raises LockTimeout; what was done within is then undone."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # Undone with the savepoint, or else right behind it.
+            cursor.execute(f"SET LOCAL lock_timeout = {round(seconds * 1000)}")
+            yield
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        raise LockTimeout from error
 
 
 class LocksMixin:

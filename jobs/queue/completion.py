@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact, GreaterThan, LessThan
@@ -13,6 +12,7 @@ from jobs.errors import Canceled, ImageError, Skipped
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.compiled import Select, SelectForEach, UpdateForEach
 from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given, Notify
+from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.server import notify
 from jobs.models.store_errors import write_store_errors
 from jobs.models.update_from import UpdateFrom
@@ -23,7 +23,6 @@ JOBS_CHANNEL = "retail_pulse_jobs"
 
 # A batch of outcomes takes some milliseconds, an action on a large job minutes.
 SOON_SECONDS = 0.2
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
@@ -92,16 +91,10 @@ def lock_jobs_soon(job_ids: Iterable[int]) -> dict[int, JobRow]:
     if not job_ids:
         return {}
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            # Undone with the savepoint, or else right behind it.
-            cursor.execute(f"SET LOCAL lock_timeout = {round(SOON_SECONDS * 1000)}")
-            jobs = lock_jobs(job_ids)
-            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-            raise
+        with lock_timeout(SOON_SECONDS):
+            return lock_jobs(job_ids)
+    except LockTimeout:
         return lock_jobs(job_ids, skip_locked=True)
-    return jobs
 
 
 def announce(job_id: int) -> None:

@@ -125,7 +125,9 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
         warnings=[
             *_warn("unknown_stores", unknown, "image{s} of {total} store{total_s} not in the store master will fail"),
             *_warn("refused_urls", refused, "image{s} will fail without a fetch because of the URL"),
-            *_warn("repeated_urls", repeated_urls, "image{s} {have} one of {total} URL{total_s} that occur more than once"),
+            *_warn(
+                "repeated_urls", repeated_urls, "image{s} {have} one of {total} URL{total_s} that occur more than once"
+            ),
             *_warn("repeated_visits", repeated_visits, "visit{s} {have} the same store and time as another one"),
             *_warn("undated_visits", undated, "visit{s} {have} a time that is no date; filters by date leave such out"),
             *_warn("doubtful_stores", doubtful, "visit{s} {have} a store id that is probably not as meant"),
