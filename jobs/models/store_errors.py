@@ -106,10 +106,13 @@ def _store_errors(job_ids: Sequence[int]) -> dict[int, list[dict[str, str]]]:
 
 def _copied(select: str, parameters: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """The rows of a query as text, one at a time: they may be a hundred thousand, of a kilobyte each."""
-    with connection.cursor() as cursor, connection.wrap_database_errors:
+    with (
+        connection.cursor() as cursor,
+        connection.wrap_database_errors,
         # COPY takes no parameters: the driver inserts them into the statement.
-        with cursor.copy(f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT") as copy:
-            yield from copy.rows()
+        cursor.copy(f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT") as copy,
+    ):
+        yield from copy.rows()
 
 
 def _entry(store_id: str, codes: str, total: str, first_url: str, first_message: str) -> dict[str, str]:

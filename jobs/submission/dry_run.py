@@ -158,7 +158,7 @@ def _error(problem: Problem) -> Finding:
 
 
 def _warn(code: str, groups: Groups, sentence: str) -> Iterator[Finding]:
-    """Placeholders of `sentence`: `{s}` and `{have}` follow the count, `{total}` and `{total_s}` the different things."""
+    """In `sentence`, `{s}` and `{have}` follow the count; `{total}` and `{total_s}` are of the different things."""
     if groups.count:
         words = {
             "s": pluralize(groups.count),

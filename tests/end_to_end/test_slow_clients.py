@@ -73,6 +73,15 @@ def assert_answered(service) -> None:
     assert answer.seconds < PROMPT
 
 
+def assert_silent(sock, seconds):
+    """No answer comes, and the connection stays, for so long."""
+    before = sock.gettimeout()
+    sock.settimeout(seconds)
+    with pytest.raises(TimeoutError):
+        sock.recv(1)
+    sock.settimeout(before)
+
+
 def test_heads_that_do_not_end_hold_up_nobody(patient):
     with many(patient, 50, HALF_A_HEAD):
         assert_probed(patient)
@@ -240,7 +249,7 @@ def test_a_slow_body_within_its_pace_is_read(strict):
         sock.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         for start in range(0, len(body), 1_500):
             # Slower than its whole time, at more than the pace of 1,000 bytes a second.
-            time.sleep(0.12)
+            assert_silent(sock, 0.12)
             sock.sendall(body[start : start + 1_500])
         assert read(sock).status == 201
 
@@ -249,8 +258,8 @@ def test_a_kept_connection_is_read_on_in_pieces(strict):
     with connected(strict) as sock:
         for _ in range(3):
             for piece in (b"GET /api/visits?limit=1 HT", b"TP/1.1\r\nHost: localhost\r", b"\n\r\n"):
+                assert_silent(sock, 0.02)
                 sock.sendall(piece)
-                time.sleep(0.02)
             received = b""
             while not received.endswith(b'{"results":[]}'):
                 received += sock.recv(65536)
