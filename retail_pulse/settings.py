@@ -1,125 +1,35 @@
-"""Every setting of Retail Pulse, and the only place that reads the environment.
+"""Every setting of Retail Pulse: its name in the environment, its default and its limits. Nothing else reads it.
 
 Durations end in `_SECONDS`, sizes in `_BYTES`. A wrong value stops the start with the values allowed.
 """
 
 import hmac
-import ipaddress
-import re
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.db.pool import check_or_drain
 from retail_pulse.db.timeouts import TimeoutConnection
+from retail_pulse.environment import boolean, choice, cidrs, env, integer, listed, ports, seconds, secret_key
 from retail_pulse.logs.config import logging_config
-from retail_pulse.secret_key import kept_key
 from retail_pulse.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
 env.read_env(BASE_DIR / ".env", overwrite=False)
-
-
-def _refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"{name}={value!s}: allowed is {allowed}.")
-
-
-def _integer(name: str, default: int, low: int, high: int) -> int:
-    text = env.str(name, default=str(default))
-    # 18 digits: more than any limit has, and fewer than the conversion itself refuses.
-    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text) or not low <= int(text) <= high:
-        raise _refuse(name, text, f"a whole number from {low:,} to {high:,}")
-    return int(text)
-
-
-def _seconds(name: str, default: float, low: float, high: float) -> float:
-    text = env.str(name, default=str(default))
-    allowed = f"a number of seconds from {low:g} to {high:g}"
-    try:
-        value = float(text)
-    except ValueError:
-        raise _refuse(name, text, allowed) from None
-    if not low <= value <= high:  # also refuses nan
-        raise _refuse(name, text, allowed)
-    return value
-
-
-def _boolean(name: str, default: bool) -> bool:
-    text = env.str(name, default=str(default)).strip().lower()
-    if text in {"true", "1", "yes", "on"}:
-        return True
-    if text in {"false", "0", "no", "off", ""}:
-        return False
-    raise _refuse(name, text, "true or false")
-
-
-def _choice(name: str, default: str, choices: Sequence[str]) -> str:
-    value = str(env.str(name, default=default))
-    if value not in choices:
-        raise _refuse(name, value, " or ".join(choices))
-    return value
-
-
-def _list(name: str, default: Sequence[str] = ()) -> list[str]:
-    return [part.strip() for part in env.str(name, default=",".join(default)).split(",") if part.strip()]
-
-
-def _cidrs(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    networks = []
-    for text in _list(name):
-        try:
-            networks.append(ipaddress.ip_network(text))
-        except ValueError:
-            raise _refuse(name, text, "networks such as 10.1.2.0/24 or fd00::/8, separated by commas") from None
-    return networks
-
-
-def _ports(name: str, default: str) -> list[range]:
-    ranges = []
-    for text in _list(name, [default]):
-        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
-        if not 1 <= first <= last <= 65535:
-            raise _refuse(name, text, "ports from 1 to 65535 and ranges of them, such as 80,443,8000-8100")
-        ranges.append(range(first, last + 1))
-    if not ranges:
-        raise _refuse(name, "", "at least one port; without any, nothing can be fetched")
-    return ranges
-
-
-def _secret_key(home: Path) -> str:
-    """The environment's SECRET_KEY, or one made once and kept in `home`, readable by its owner alone."""
-    if key := str(env.str("SECRET_KEY", default="")):
-        if len(key) < 50 or key.startswith("django-insecure-"):
-            # The value is not repeated: it may be the beginning of a real one.
-            raise ImproperlyConfigured(
-                "SECRET_KEY: allowed is a random text of 50 characters or more, and no sample; unset, one is made."
-            )
-        return key
-    try:
-        return kept_key(home / "secret-key")
-    except OSError as error:
-        raise ImproperlyConfigured(
-            f"SECRET_KEY is unset, and none can be kept in {home}: {error.strerror}. "
-            "Set it, or let RETAIL_PULSE_HOME name a directory that this user may write to."
-        ) from error
 
 
 # The embedded database, the secret key and the log. Ignored by git, and named so that nobody takes it for a cache.
 RETAIL_PULSE_HOME = Path(env.str("RETAIL_PULSE_HOME", default=str(BASE_DIR / ".retail-pulse"))).absolute()
 
-DEBUG = _boolean("DEBUG", default=False)
-SECRET_KEY = _secret_key(RETAIL_PULSE_HOME)
-ALLOWED_HOSTS = _list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = _list("CSRF_TRUSTED_ORIGINS")
+DEBUG = boolean("DEBUG", default=False)
+SECRET_KEY = secret_key(RETAIL_PULSE_HOME)
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -198,23 +108,23 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # Threads of the web server; each may hold one database connection.
-WEB_THREADS = _integer("WEB_THREADS", 8, 1, 256)
+WEB_THREADS = integer("WEB_THREADS", 8, 1, 256)
 # For the head of a request, from its first byte; until it is there, it takes no thread.
-WEB_HEAD_SECONDS = _seconds("WEB_HEAD_SECONDS", 10, 0.1, 3600)
+WEB_HEAD_SECONDS = seconds("WEB_HEAD_SECONDS", 10, 0.1, 3600)
 # How long a body may be waited for in all, and how fast it must come beyond that.
-WEB_BODY_SECONDS = _seconds("WEB_BODY_SECONDS", 10, 0.1, 3600)
-WEB_BODY_BYTES_PER_SECOND = _integer("WEB_BODY_BYTES_PER_SECOND", 1_000, 1, 1_000_000)
+WEB_BODY_SECONDS = seconds("WEB_BODY_SECONDS", 10, 0.1, 3600)
+WEB_BODY_BYTES_PER_SECOND = integer("WEB_BODY_BYTES_PER_SECOND", 1_000, 1, 1_000_000)
 # From the end of a request's head to its answer's last byte; then the client is cut off, and its thread is freed.
-WEB_REQUEST_SECONDS = _seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
+WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 # Threads that may be busy with live event streams; a client that finds none free polls every few seconds instead.
-LIVE_STREAMS = _integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
+LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
-LIVE_STREAMS_PER_CLIENT = _integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
+LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
 # The claimer and the recorder are the engine's two users of the pool.
-DATABASE_POOL_SIZE = _integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
+DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
-DATABASE_PATIENCE_SECONDS = _seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
+DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
 # What may take longer, by name, in commands as well. Those that write let others wait for as long.
 LONG_STATEMENT_SECONDS = {
     "action on a job": 300.0,
@@ -228,9 +138,9 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 # For dedicated connections, which bypass a transaction pooler: an advisory lock would mean nothing there.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 # Without any direct connection: liveness by the heartbeat alone, and polling instead of NOTIFY.
-LEASE_ONLY = _boolean("LEASE_ONLY", default=False)
+LEASE_ONLY = boolean("LEASE_ONLY", default=False)
 # A worker whose heartbeat is older than this is dead, whatever its lock says.
-LEASE_SECONDS = _seconds("LEASE_SECONDS", 30, 1, 3600)
+LEASE_SECONDS = seconds("LEASE_SECONDS", 30, 1, 3600)
 
 _POSTGRES_URL = "postgresql://user:password@host:5432/name"
 if DATABASE_URL:
@@ -291,21 +201,21 @@ if CACHE_URL == _CACHE_URL:
 CACHES = {"default": _cache}
 
 # The API without credentials; `serve` and `demo` switch it on when they bind to loopback.
-API_OPEN = _boolean("API_OPEN", default=False)
+API_OPEN = boolean("API_OPEN", default=False)
 API_OPEN_IS_UNSET = "API_OPEN" not in env.ENVIRON
-MAX_IMAGES_PER_JOB = _integer("MAX_IMAGES_PER_JOB", 100_000, 1, 1_000_000)
+MAX_IMAGES_PER_JOB = integer("MAX_IMAGES_PER_JOB", 100_000, 1, 1_000_000)
 # 100,000 visits take up to 13 MB of JSON.
-MAX_BODY_BYTES = _integer("MAX_BODY_BYTES", 32 * 2**20, 1_024, 2**30)
+MAX_BODY_BYTES = integer("MAX_BODY_BYTES", 32 * 2**20, 1_024, 2**30)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 # Images of one user that are not final yet; all callers without credentials count as one user.
-MAX_PENDING_IMAGES = _integer("MAX_PENDING_IMAGES", 1_000_000, 1, 2**31)
+MAX_PENDING_IMAGES = integer("MAX_PENDING_IMAGES", 1_000_000, 1, 2**31)
 # Requests of one user, or of one address without credentials; 0 is no limit.
-API_RATE_PER_MINUTE = _integer("API_RATE_PER_MINUTE", 6_000, 0, 1_000_000)
+API_RATE_PER_MINUTE = integer("API_RATE_PER_MINUTE", 6_000, 0, 1_000_000)
 # Failed sign-ins allowed for one name in one window; five times as many from one address.
-LOGIN_FAILURES = _integer("LOGIN_FAILURES", 10, 1, 1_000)
-LOGIN_WINDOW_SECONDS = _integer("LOGIN_WINDOW_SECONDS", 300, 1, 86_400)
+LOGIN_FAILURES = integer("LOGIN_FAILURES", 10, 1, 1_000)
+LOGIN_WINDOW_SECONDS = integer("LOGIN_WINDOW_SECONDS", 300, 1, 86_400)
 # The operator's proxies that append to X-Forwarded-For; 0: that header is ignored.
-PROXIES = _integer("PROXIES", 0, 0, 10)
+PROXIES = integer("PROXIES", 0, 0, 10)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.Bearer", "access.authentication.Session"],
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.SignedInOrOpen", "access.permissions.WithinScope"],
@@ -338,8 +248,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
 }
 # Users' tokens, see access/tokens.py; only a new password or a deactivated user ends them sooner.
-JWT_ACCESS_SECONDS = _integer("JWT_ACCESS_SECONDS", 900, 10, 86_400)
-JWT_REFRESH_SECONDS = _integer("JWT_REFRESH_SECONDS", 86_400, 60, 31_536_000)
+JWT_ACCESS_SECONDS = integer("JWT_ACCESS_SECONDS", 900, 10, 86_400)
+JWT_REFRESH_SECONDS = integer("JWT_REFRESH_SECONDS", 86_400, 60, 31_536_000)
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     # A separate key: nothing else that this service signs can pass as a token.
@@ -350,37 +260,37 @@ SIMPLE_JWT = {
 
 ENGINE = env.str("ENGINE", default="jobs.engine.threads.ThreadEngine")
 # `off`: this web process serves requests only, and `work` processes do the work.
-ENGINE_AUTOSTART = _choice("ENGINE_AUTOSTART", "auto", ["auto", "off"])
+ENGINE_AUTOSTART = choice("ENGINE_AUTOSTART", "auto", ["auto", "off"])
 # Worker slots of one process: images in flight at once.
-WORKER_THREADS = _integer("WORKER_THREADS", 64, 1, 1024)
-MAX_ATTEMPTS = _integer("MAX_ATTEMPTS", 3, 1, 100)
+WORKER_THREADS = integer("WORKER_THREADS", 64, 1, 1024)
+MAX_ATTEMPTS = integer("MAX_ATTEMPTS", 3, 1, 100)
 # Counted separately from attempts: healthy images must not fail because processes are killed.
-MAX_CRASHES = _integer("MAX_CRASHES", 10, 1, 1000)
-BACKOFF_BASE_SECONDS = _seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
-BACKOFF_MAX_SECONDS = _seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
+MAX_CRASHES = integer("MAX_CRASHES", 10, 1, 1000)
+BACKOFF_BASE_SECONDS = seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
+BACKOFF_MAX_SECONDS = seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
 # How long images in flight may finish after SIGTERM before they are handed back.
-SHUTDOWN_SECONDS = _seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
+SHUTDOWN_SECONDS = seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 
 # For the whole download, redirects included: the library's own timeouts are per read.
-FETCH_DEADLINE_SECONDS = _seconds("FETCH_DEADLINE_SECONDS", 30, 0.1, 3600)
-FETCH_MAX_BYTES = _integer("FETCH_MAX_BYTES", 25 * 2**20, 1, 2**31)
+FETCH_DEADLINE_SECONDS = seconds("FETCH_DEADLINE_SECONDS", 30, 0.1, 3600)
+FETCH_MAX_BYTES = integer("FETCH_MAX_BYTES", 25 * 2**20, 1, 2**31)
 # What all downloads of a process may keep in memory together; beyond that they use temporary files.
-FETCH_MEMORY_BYTES = _integer("FETCH_MEMORY_BYTES", 64 * 2**20, 0, 2**40)
-FETCH_MAX_REDIRECTS = _integer("FETCH_MAX_REDIRECTS", 5, 0, 20)
+FETCH_MEMORY_BYTES = integer("FETCH_MEMORY_BYTES", 64 * 2**20, 0, 2**40)
+FETCH_MAX_REDIRECTS = integer("FETCH_MAX_REDIRECTS", 5, 0, 20)
 # Networks that are not public but may be fetched from.
-FETCH_ALLOW_CIDRS = _cidrs("FETCH_ALLOW_CIDRS")
-FETCH_ALLOW_PORTS = _ports("FETCH_ALLOW_PORTS", "80,443")
+FETCH_ALLOW_CIDRS = cidrs("FETCH_ALLOW_CIDRS")
+FETCH_ALLOW_PORTS = ports("FETCH_ALLOW_PORTS", "80,443")
 # Most downloads at once from one host, per process, whatever it could handle; 0 is no cap.
-FETCH_PER_HOST = _integer("FETCH_PER_HOST", 0, 0, 1024)
+FETCH_PER_HOST = integer("FETCH_PER_HOST", 0, 0, 1024)
 # How long a host's refusals (429, 503, Retry-After, timeouts) cost its images no attempt; 0: each costs one.
-HOST_PATIENCE_SECONDS = _seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
+HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
-IMAGE_CHECK = _choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
-IMAGE_MAX_PIXELS = _integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
+IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
+IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
 # Where a real model is plugged in: the dotted path of a class with one method, see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
-GPU_MIN_SECONDS = _seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
-GPU_MAX_SECONDS = _seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
+GPU_MIN_SECONDS = seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
+GPU_MAX_SECONDS = seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
 
 # The stock admin and this service's pages need nothing from other origins and nothing inline.
 SECURE_CSP = {
@@ -397,13 +307,13 @@ SECURE_CSP = {
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # True where the service runs behind a proxy that terminates TLS: secure cookies, HSTS, redirect to https.
-HTTPS = _boolean("HTTPS", default=False)
+HTTPS = boolean("HTTPS", default=False)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 
-LOG_LEVEL = _choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
+LOG_LEVEL = choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 # JSON lines, appended to by every process; empty means none. A relative name is relative to RETAIL_PULSE_HOME.
 LOG_FILE = env.str("LOG_FILE", default="retail-pulse.log")
 LOGGING = logging_config(LOG_LEVEL, RETAIL_PULSE_HOME / LOG_FILE if LOG_FILE else None)

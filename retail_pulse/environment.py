@@ -1,0 +1,105 @@
+"""How settings are read from the environment; a wrong value is refused with the name and the values allowed.
+
+Each of these raises ImproperlyConfigured. Only `settings.py` calls them.
+"""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from retail_pulse.secret_key import kept_key
+
+env = environ.Env()
+
+
+def refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
+    """The error to raise, which names the variable, its value and what is allowed."""
+    return ImproperlyConfigured(f"{name}={value!s}: allowed is {allowed}.")
+
+
+def integer(name: str, default: int, low: int, high: int) -> int:
+    """A whole number from `low` to `high`."""
+    text = env.str(name, default=str(default))
+    # 18 digits: more than any limit has, and fewer than the conversion itself refuses.
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text) or not low <= int(text) <= high:
+        raise refuse(name, text, f"a whole number from {low:,} to {high:,}")
+    return int(text)
+
+
+def seconds(name: str, default: float, low: float, high: float) -> float:
+    """A number of seconds from `low` to `high`."""
+    text = env.str(name, default=str(default))
+    allowed = f"a number of seconds from {low:g} to {high:g}"
+    try:
+        value = float(text)
+    except ValueError:
+        raise refuse(name, text, allowed) from None
+    if not low <= value <= high:  # also refuses nan
+        raise refuse(name, text, allowed)
+    return value
+
+
+def boolean(name: str, default: bool) -> bool:
+    text = env.str(name, default=str(default)).strip().lower()
+    if text in {"true", "1", "yes", "on"}:
+        return True
+    if text in {"false", "0", "no", "off", ""}:
+        return False
+    raise refuse(name, text, "true or false")
+
+
+def choice(name: str, default: str, choices: Sequence[str]) -> str:
+    value = str(env.str(name, default=default))
+    if value not in choices:
+        raise refuse(name, value, " or ".join(choices))
+    return value
+
+
+def listed(name: str, default: Sequence[str] = ()) -> list[str]:
+    """Texts separated by commas."""
+    return [part.strip() for part in env.str(name, default=",".join(default)).split(",") if part.strip()]
+
+
+def cidrs(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    networks = []
+    for text in listed(name):
+        try:
+            networks.append(ipaddress.ip_network(text))
+        except ValueError:
+            raise refuse(name, text, "networks such as 10.1.2.0/24 or fd00::/8, separated by commas") from None
+    return networks
+
+
+def ports(name: str, default: str) -> list[range]:
+    ranges = []
+    for text in listed(name, [default]):
+        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= first <= last <= 65535:
+            raise refuse(name, text, "ports from 1 to 65535 and ranges of them, such as 80,443,8000-8100")
+        ranges.append(range(first, last + 1))
+    if not ranges:
+        raise refuse(name, "", "at least one port; without any, nothing can be fetched")
+    return ranges
+
+
+def secret_key(home: Path) -> str:
+    """The environment's SECRET_KEY, or one made once and kept in `home`, readable by its owner alone."""
+    if key := str(env.str("SECRET_KEY", default="")):
+        if len(key) < 50 or key.startswith("django-insecure-"):
+            # The value is not repeated: it may be the beginning of a real one.
+            raise ImproperlyConfigured(
+                "SECRET_KEY: allowed is a random text of 50 characters or more, and no sample; unset, one is made."
+            )
+        return key
+    try:
+        return kept_key(home / "secret-key")
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is unset, and none can be kept in {home}: {error.strerror}. "
+            "Set it, or let RETAIL_PULSE_HOME name a directory that this user may write to."
+        ) from error
