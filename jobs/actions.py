@@ -24,7 +24,7 @@ from retail_pulse.db.timeouts import longer
 logger = logging.getLogger(__name__)
 
 Verb = JobAction.Verb
-# An action on many jobs stops after this time and says where to go on: whoever asked sees how far it is.
+# An action on many jobs stops after this time and says where to go on: the person sees how far it is.
 MOST_SECONDS = 5.0
 # How many jobs are looked for at a time.
 JOBS_AT_A_TIME = 200

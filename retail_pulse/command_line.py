@@ -53,7 +53,7 @@ def _sentence(error: Exception) -> str | None:
     said = " ".join(str(error).split())
     if state is None or state.startswith("08"):
         return f"The database cannot be reached ({said}): is it running, and is DATABASE_URL right?"
-    return f"The database could not do it: {said}. Its own log says more; run the command again once that is mended."
+    return f"The database could not do it: {said}. Its own log says more; run the command again once that is repaired."
 
 
 def _missing_migrations() -> str | None:

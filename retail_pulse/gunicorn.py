@@ -20,7 +20,7 @@ from jobs.engine.base import get_engine
 from jobs.reporting.notifications import listener
 from retail_pulse.db.timeouts import set_statement_timeout
 from retail_pulse.web.refusals import MAX_HEADER_BYTES, MAX_HEADERS, MAX_REQUEST_LINE
-from retail_pulse.web.worker import PatientWorker
+from retail_pulse.web.worker import BufferingWorker
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 FIRST_LOOK_SECONDS = 0.5
 
 
-class EngineWorker(PatientWorker):
+class EngineWorker(BufferingWorker):
     """The web server's worker with an engine inside, which stops claiming on a signal to end."""
 
     def load_wsgi(self) -> None:

@@ -41,7 +41,7 @@ def damage() -> Iterator[None]:
 
 
 class Archive(ZipFile):
-    """Opens parts of at most `limit` unpacked bytes: MAX_OTHER unless told otherwise.
+    """Opens parts of at most `limit` unpacked bytes: MAX_OTHER by default.
 
     A part never yields more than the size in the directory, which is checked before; one that does not match it fails
     with BadZipFile at its end.

@@ -56,7 +56,7 @@ class _Places:
     def take(self, client: str) -> Callable[[], None]:
         """Returns what gives the place back. Raises TooManyStreams, NoStreamFree."""
         with self._lock:
-            # In this order: who has many is not told to wait for others.
+            # In this order: a client that has many itself must not be asked to wait for others.
             if self._taken[client] >= settings.LIVE_STREAMS_PER_CLIENT:
                 raise TooManyStreams
             if self._taken.total() >= settings.LIVE_STREAMS:

@@ -57,7 +57,7 @@ _HANDSHAKES = {
 
 
 def before_the_body(error: BaseException) -> errors.TLSFailed:
-    """The failure of which OpenSSL, or a library above it, has told by `error`: usually one of the handshake."""
+    """The failure that OpenSSL, or a library above it, has reported by `error`: usually one of the handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
         # Absent where a library has raised it, not OpenSSL.
         if found := _CERTIFICATES.get(getattr(error, "verify_code", 0)):

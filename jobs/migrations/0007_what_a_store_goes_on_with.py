@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    # Built beside the work, which no transaction allows.
+    # Built while the service works, which no transaction allows.
     atomic = False
 
     dependencies = [("jobs", "0006_what_waits_for_a_host")]

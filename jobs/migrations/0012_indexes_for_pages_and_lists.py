@@ -1,4 +1,4 @@
-"""Made beside the running service, so outside a transaction."""
+"""Made while the service runs, so outside a transaction."""
 
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models

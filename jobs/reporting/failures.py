@@ -36,7 +36,7 @@ _GROUPS = """
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
     """`images` of one job that failed alike. `area` is empty if the store master does not have the store, and None if
-    so many of its images failed that areas are not told apart."""
+    so many of its images failed that areas are not distinguished."""
 
     code: str
     host: str

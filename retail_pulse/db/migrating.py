@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.errors import LockNotAvailable
 
-# How long a migration waits for the lock of a table, and with it whoever comes after; and how often it tries.
+# How long a migration waits for the lock of a table, and everything behind it; and how often it tries.
 LOCK_SECONDS = 2.0
 TRIES = 15
 

@@ -19,7 +19,7 @@ from psycopg.abc import PQGen
 
 # Of the client's time, so that a living server is the first to end a statement: then its connection stays usable.
 SERVER_SHARE = 0.9
-# How long the server may take to be told; a frozen one does not listen.
+# How long the server may take to accept a cancel; a frozen one does not listen.
 CANCEL_SECONDS = 0.5
 
 _seconds: float | None = None

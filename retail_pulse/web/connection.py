@@ -127,11 +127,11 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # as above
         if not self._has_begun:
             raise InvalidHeader("the head has no end")
         pace = settings.WEB_BODY_BYTES_PER_SECOND
-        patience = settings.WEB_BODY_SECONDS + self._received / pace - self._waited
+        left = settings.WEB_BODY_SECONDS + self._received / pace - self._waited
         given: float | None = self.sock.gettimeout()
         began = time.monotonic()
         try:
-            self.sock.settimeout(max(0.0, patience if given is None else min(patience, given)))
+            self.sock.settimeout(max(0.0, left if given is None else min(left, given)))
             data: bytes = super().chunk(size_hint)
         except (TimeoutError, BlockingIOError):
             # Where its next request would begin is unknown.

@@ -18,7 +18,7 @@ from gunicorn.http import errors
 from retail_pulse.web.connection import MAX_HEAD_BYTES, PROBES
 
 if TYPE_CHECKING:
-    from api.v1.problem_types import Problem  # not before the engine has started, see `PatientWorker`
+    from api.v1.problem_types import Problem  # not before the engine has started, see `BufferingWorker`
 
 # gunicorn's defaults: what fits between any browser and any proxy.
 MAX_REQUEST_LINE = 4094

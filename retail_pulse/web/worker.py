@@ -36,7 +36,7 @@ SPARE = 16
 OPEN_FILES = 16_384
 
 
-class PatientWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
+class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # Those that are kept for another request, which nobody pushes out.

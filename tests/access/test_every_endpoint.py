@@ -1,4 +1,4 @@
-"""Does every path of the service ask the rule that docs/access.md names, whoever comes, with whatever credentials?
+"""Does every path of the service ask the rule that docs/access.md names, for every role and all credentials?
 
 The walk takes the paths from the URL configuration: one without a line here fails, and so does a method.
 """
@@ -274,7 +274,7 @@ def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, set
 
 @pytest.mark.parametrize("person", [OPEN, "owner of the job", "superuser"])
 @pytest.mark.parametrize("sender", [{"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}])
-def test_no_other_website_acts_on_any_path_whoever_its_visitor_is(world, settings, person, sender):
+def test_no_other_website_acts_on_any_path_for_any_visitor(world, settings, person, sender):
     settings.API_OPEN = True
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     cookies, _ = credentials_of(person, "session", world)

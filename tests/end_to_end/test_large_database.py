@@ -1,7 +1,7 @@
 """What do pages and lists read from a large database whose statistics know none of it?
 
 Each has its bounds: statements, rows and bytes read from the database, and bytes of the answer, whatever a job, a visit
-or a store holds. And each statement ends in time, though the planner is told that there are no rows, or others.
+or a store holds. And each statement ends in time, though the planner believes that there are no rows, or others.
 """
 
 import json

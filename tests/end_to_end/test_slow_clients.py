@@ -174,7 +174,7 @@ def test_without_a_file_left_the_oldest_are_pushed_out_and_the_worker_lives(pati
     assert_probed(patient)
 
 
-def test_half_a_head_is_given_up_in_time_and_told_so(strict):
+def test_half_a_head_is_given_up_in_time_with_an_answer(strict):
     for path, kind in [
         (b"/api/status", "application/json"),
         (b"/api/v1/jobs", "application/problem+json"),
@@ -211,7 +211,7 @@ def test_a_connection_that_says_nothing_is_closed_without_a_word(strict):
         ("/api/token/", "application/json"),
     ],
 )
-def test_half_a_body_is_given_up_in_time_and_told_so(strict, path, kind):
+def test_half_a_body_is_given_up_in_time_with_an_answer(strict, path, kind):
     answer = ask(strict, HALF_A_BODY.replace(b"/api/submit", path.encode()))
     assert (answer.status, answer.headers["content-type"], answer.headers["connection"]) == (408, kind, "close")
     assert b"too slowly" in answer.body

@@ -63,18 +63,18 @@ def locks_on_stores():
 @pytest.mark.parametrize("prune", [False, True])
 def test_while_a_dry_run_goes_on_another_import_is_done_and_neither_waits(prune):
     import_stores(store_file("A,OLD,X0"))
-    with ThreadPoolExecutor(1) as beside, transaction.atomic():
+    with ThreadPoolExecutor(1) as executor, transaction.atomic():
         report = import_stores(store_file(*ROWS), dry_run=True, prune=prune)
         assert locks_on_stores() == {"AccessShareLock"}
-        assert beside.submit(import_here, ROWS).result(timeout=20).new == 299
+        assert executor.submit(import_here, ROWS).result(timeout=20).new == 299
     assert (report.new, report.changed, report.missing, report.stored) == (299, 1, 0, False)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_dry_run_does_not_wait_for_an_import():
-    with ThreadPoolExecutor(1) as beside, transaction.atomic():
+    with ThreadPoolExecutor(1) as executor, transaction.atomic():
         import_stores(store_file(*ROWS))
-        dry_run = beside.submit(import_dry, ROWS)
+        dry_run = executor.submit(import_dry, ROWS)
         assert dry_run.result(timeout=20).new == 300, "what is not committed is not there yet"
 
 

@@ -51,9 +51,9 @@ def pixels(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", FILES)
 def test_a_file_cut_anywhere(kind):
-    data, told = FILES[kind]
+    data, recognized = FILES[kind]
     assert code_of(data, framed=False) == "completed"
-    for length in range(told, len(data)):
+    for length in range(recognized, len(data)):
         unframed, framed = code_of(data[:length], framed=False), code_of(data[:length], framed=True)
         if "completed" not in (unframed, framed):
             assert unframed == "truncated", length
