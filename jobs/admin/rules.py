@@ -9,7 +9,7 @@ from access import rights
 
 
 class PartOfJobs:
-    """Jobs, and what belongs to one: a person who may read everybody's jobs may read their visits, images and history."""
+    """Jobs, and what belongs to one: users who may read everybody's jobs may read their visits, images and history."""
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return rights.may_read_all_jobs(request.user)

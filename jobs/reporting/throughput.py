@@ -137,7 +137,7 @@ def seconds_for(images: int) -> float | None:
     slots: int = Worker.objects.alive().aggregate(slots=Sum("seats"))["slots"] or 0
     if not slots:
         return None
-    # The condition opens the index of finished images; the states are distinguished here, where it cannot be left again.
+    # The condition opens the index of finished images; the states are split here, where it cannot be left again.
     latest = ImageResult.objects.filter(finished_at__isnull=False).order_by("-finished_at")
     rows = latest.values_list("state", "fetch_ms", "measure_ms", "gpu_ms")[:MOST_MEASURED]
     took = [sum(part or 0 for part in row) / 1000 for state, *row in rows if state == ImageState.COMPLETED]
