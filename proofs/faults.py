@@ -119,6 +119,8 @@ def _as_one_job(folder: Path, urls: dict[str, str], some: Sequence[Case], deadli
             "FETCH_ALLOW_CIDRS": "127.0.0.1/32",
             "FETCH_ALLOW_PORTS": "1-65535",
             "FETCH_DEADLINE_SECONDS": str(deadline),
+            # All cases are of one host, which refuses more than any; how it is spared is what `proof hosts` tries.
+            "HOST_PATIENCE_SECONDS": "0",
             "WORKER_THREADS": str(SLOTS),
             "MAX_ATTEMPTS": str(MAX_ATTEMPTS),
             "BACKOFF_BASE_SECONDS": "0.1",
