@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 # Where the database is away, the web side starts after this time all the same.
 FIRST_LOOK_SECONDS = 0.5
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
 
 class EngineWorker(BufferingWorker):
     """The web server's worker with an engine inside, which stops claiming on a signal to end."""
@@ -45,6 +47,8 @@ class EngineWorker(BufferingWorker):
         super().init_signals()
         # Ctrl-C reaches every process of the terminal's group: gunicorn would exit at once, this service drains.
         signal.signal(signal.SIGINT, self.handle_exit)
+        # One that came since the fork arrives here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.alive:
@@ -55,6 +59,17 @@ class EngineWorker(BufferingWorker):
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         os._exit(0)
+
+
+class SignalSafeArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
+    """A worker between its fork and its own handlers would lose a signal to end, and be killed much later."""
+
+    def spawn_worker(self) -> int:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return int(super().spawn_worker())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
@@ -72,6 +87,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
         for name in self.cfg.settings.keys() & globals().keys():
             self.cfg.set(name, globals()[name])
         self.cfg.set("bind", self._address)
+
+    def run(self) -> None:
+        SignalSafeArbiter(self).run()
 
     def load(self) -> WSGIHandler:
         # Not `wsgi.py`, which would set Django up a second time, with new handlers under the engine's log.

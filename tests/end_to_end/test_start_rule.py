@@ -1,9 +1,11 @@
 """Which process starts an engine, and when."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
@@ -80,13 +82,36 @@ def test_a_signal_while_the_engine_starts_ends_the_server_in_order(deployment):
     server = deployment.start("serve", "--port", str(free_port()))
     assert any(b"Booting worker" in line for line in server.stdout)
     server.send_signal(signal.SIGTERM)
+    assert_ended_in_order(server, deployment)
+
+
+def test_a_signal_that_meets_a_worker_at_its_fork_ends_it(deployment):
+    server = deployment.start("serve", "--port", str(free_port()))
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    while not (workers := children.read_text().split()):
+        pass
+    worker = int(workers[0])
+    os.kill(worker, signal.SIGSTOP)
+    server.send_signal(signal.SIGTERM)
+    wait_for(lambda: is_pending(signal.SIGTERM, worker))
+    os.kill(worker, signal.SIGCONT)
+    assert_ended_in_order(server, deployment)
+
+
+def is_pending(number, pid):
+    pending = re.search(r"ShdPnd:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1]
+    return int(pending, 16) & 1 << number - 1
+
+
+def assert_ended_in_order(server, deployment):
+    """Not by SIGKILL after the time that a worker has to drain: that would leave the worker's row."""
     assert b"Traceback" not in server.stdout.read()
     assert server.wait(30) == 0
+    assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0
 
 
 def test_serve_starts_its_engine_before_the_first_request(deployment):
     server = deployment.start("serve", "--port", str(free_port()))
     deployment.wait_for("SELECT count(*) = 1 FROM jobs_worker")
     server.send_signal(signal.SIGTERM)
-    assert server.wait(30) == 0
-    assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0
+    assert_ended_in_order(server, deployment)
