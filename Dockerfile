@@ -27,6 +27,7 @@ COPY jobs jobs
 COPY api api
 COPY dashboard dashboard
 COPY demo demo
+COPY client/retail_pulse_client client/retail_pulse_client
 # The code belongs to root; the service may only write to its state directory, also where that is a new volume.
 RUN python -m compileall -q . \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin retail-pulse \

@@ -18,4 +18,6 @@ def read_idempotency_token(request: Request) -> IdempotencyToken | None:
         return None
     if not _KEY.fullmatch(key):
         raise ParseError("Idempotency-Key must be 1 to 255 visible ASCII characters.")
-    return IdempotencyToken(key, sha256(request.body).hexdigest())
+    # Options of a submission may stand in the query.
+    query = request.META.get("QUERY_STRING", "").encode()
+    return IdempotencyToken(key, sha256(request.body + (b"?" + query if query else b"")).hexdigest())

@@ -24,6 +24,7 @@ from tests.retail_pulse.test_settings import DEFAULTS, NUMBERS
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "client" / "README.md",
 ]
 TEXTS = {str(page.relative_to(ROOT)): page.read_text() for page in PAGES}
 EVERYTHING = "\n".join(TEXTS.values())

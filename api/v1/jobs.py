@@ -13,7 +13,7 @@ from access import rights
 from access.models import Scope
 from api.idempotency import read_idempotency_token
 from api.pagination import Page, write_cursor
-from api.v1 import pages, parameters, problems, request_bodies, submission_schema
+from api.v1 import pages, parameters, problems, request_bodies, submission_schema, submissions
 from api.v1.describe import describe
 from api.v1.job_serializers import JobDetail, JobSummary, StoreError, context_of, detail_of, etag_of, path_of
 from api.v1.problem_types import Problem
@@ -68,8 +68,9 @@ _PRIORITY = {
 
 
 class Jobs(V1View):
+    parser_classes = submissions.PARSERS
     scopes = {"POST": Scope.SUBMIT}
-    parameters = {"GET": (*_FILTERS, *parameters.PAGE)}
+    parameters = {"GET": (*_FILTERS, *parameters.PAGE), "POST": submissions.OPTIONS}
     refusals = {"POST": (422,)}
 
     @describe(summary="List jobs", responses=pages.page_of(JobSummary))
@@ -84,24 +85,28 @@ class Jobs(V1View):
     @describe(
         summary="Submit a job",
         parameters=[_KEY, _LOCATION, _REPLAYED],
-        request={"application/json": submission_schema.with_priority()},
+        request={"application/json": submission_schema.with_priority(), **submissions.FILE_SCHEMAS},
         responses={201: JobDetail},
         examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
     )
     def post(self, request: Request) -> Response:
         """The job and all its rows are stored durably before the answer.
 
-        The body is the assignment's, with an optional `priority`. A store that is not in the store master is accepted:
-        its images fail as `unknown_store`. A priority above 0 needs the permission to prioritize jobs.
+        The body is the assignment's, with an optional `priority`; or a file of visits: CSV or an Excel workbook with
+        the columns `store_id`, `visit_time` and `image_url`, a row per image, or what an export wrote. A store that is
+        not in the store master is accepted: its images fail as `unknown_store`. A priority above 0 needs the
+        permission to prioritize jobs.
         """
-        payload, priority = submission_schema.read(request.data)
+        # Before the body is parsed: a file is read from the stream, once.
+        token = read_idempotency_token(request)
+        payload, priority = submission_schema.read(submissions.read_submission(request, self.query).body)
         _require_priority(request, priority)
         submitted = submit(
             payload.visits,
             owner=request.user if request.user.is_authenticated else None,
             on_error=payload.on_error,
             priority=priority,
-            idempotency=read_idempotency_token(request),
+            idempotency=token,
         )
         job = Job.objects.with_running().select_related("owner").get(pk=submitted.job_id)
         headers = {"Location": path_of(job), **({"Idempotent-Replayed": "true"} if submitted.replayed else {})}

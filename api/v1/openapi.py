@@ -33,8 +33,8 @@ jobs.
 **Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. Rows added meanwhile do not shift pages.
 
 **Problems** are `application/problem+json` (RFC 9457). `type` links to an explanation and is stable: branch on it.
-`errors` lists every fault of the request at once, by JSON Pointer into the body or by the query parameter's name. A
-parameter that a path does not know is an error: a misspelt filter never widens anything.
+`errors` lists every fault of the request at once, by JSON Pointer into the body, by line and column of a file, or by
+the query parameter's name. A parameter that a path does not know is an error: a misspelt filter never widens anything.
 
 **Paths** answer with and without a trailing slash.
 
@@ -71,6 +71,8 @@ _PROBLEM = {
                 "properties": {
                     "pointer": {**_TEXT, "description": "A JSON Pointer into the body, such as `#/visits/3/store_id`."},
                     "parameter": {**_TEXT, "description": "The name of a query parameter."},
+                    "line": {"type": ["integer", "null"], "description": "Of a file; null where all of it is meant."},
+                    "column": {"type": ["string", "null"], "description": "A column's title in the file."},
                     "detail": _TEXT,
                 },
                 "required": ["detail"],

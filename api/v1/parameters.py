@@ -20,6 +20,7 @@ from jobs.models.image_result import MAX_HOST
 from jobs.states import ImageState
 from jobs.submission.dates import read_period
 from jobs.submission.payload import MAX_STORE_ID
+from stores.models.store_import import MAX_SHEET
 
 # The most unknown names that one answer lists, and the most characters of each that it repeats.
 MOST_NAMES = 20
@@ -95,6 +96,15 @@ def choice(name: str, description: str, values: Iterable[str]) -> Parameter:
     return Parameter(name, description, read, {"type": "string", "enum": allowed})
 
 
+def integer(name: str, description: str, lowest: int, highest: int) -> Parameter:
+    def read(value: str) -> int:
+        if not re.fullmatch("-?[0-9]{1,9}", value) or not lowest <= int(value) <= highest:
+            raise Unreadable(f"must be an integer from {lowest} to {highest}")
+        return int(value)
+
+    return Parameter(name, description, read, {"type": "integer", "minimum": lowest, "maximum": highest})
+
+
 def boolean(name: str, description: str) -> Parameter:
     def read(value: str) -> bool:
         if value not in ("true", "false"):
@@ -144,6 +154,17 @@ LIMIT = Parameter(
     {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT},
 )
 PAGE = (CURSOR, LIMIT)
+
+# How a body that is a table is read.
+TABLE = (
+    text(
+        "encoding",
+        "The encoding of a CSV file; by default the Content-Type's charset, else detected. 400 where the two differ.",
+        40,
+        shortest=1,
+    ),
+    text("sheet", "A workbook's sheet; by default the first that is not hidden.", MAX_SHEET, shortest=1),
+)
 
 STATE = choice("state", "Images in this state.", ImageState.values)
 CODE = text("code", "Failed images with this error code, such as `http_404`.", 32)

@@ -38,8 +38,8 @@ class Problem(Enum):
         "invalid-submission",
         "The body breaks the rules",
         400,
-        "The body is not the JSON that this path takes. errors lists every fault at once, each with a sentence and a "
-        "JSON Pointer (RFC 6901) to its place. Nothing was stored.",
+        "The body is not what this path takes. errors lists every fault at once, each with a sentence and its place: a "
+        "JSON Pointer (RFC 6901), or the line and column of a file. Nothing was stored.",
         "Correct every place that is listed, and send the whole body again.",
     )
     MALFORMED_REQUEST = ProblemType(

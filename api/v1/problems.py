@@ -1,11 +1,11 @@
 """Errors under /api/v1/, as `application/problem+json` (RFC 9457).
 
-`errors` lists every fault of a request at once: in the body by JSON Pointer (RFC 6901, as a URI fragment), in the
-query by the parameter's name.
+`errors` lists every fault of a request at once: in the body by JSON Pointer (RFC 6901, as a URI fragment) or, where it
+is a file, by line and column, in the query by the parameter's name.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from urllib.parse import quote
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, UnreadablePostError
+from django.utils.text import capfirst
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -43,6 +44,7 @@ from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
 from jobs.submission.submit import KeyReused
+from jobs.submission.visits_file import UnreadableVisits
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,12 @@ class Refusal(APIException):
     """A request that is answered with this problem; it may succeed after `wait` seconds."""
 
     def __init__(
-        self, problem: Problem, detail: str, *, errors: Sequence[dict[str, str]] = (), wait: int | None = None
+        self,
+        problem: Problem,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, str | int | None]] = (),
+        wait: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.problem = problem
@@ -87,7 +94,7 @@ def not_found(what: str) -> Refusal:
 
 def invalid_parameters(errors: Sequence[tuple[str, str]]) -> Refusal:
     """`errors` are (name of a query parameter, sentence)."""
-    listed = [{"parameter": name, "detail": sentence} for name, sentence in errors]
+    listed: list[dict[str, str | int | None]] = [{"parameter": name, "detail": sentence} for name, sentence in errors]
     return Refusal(Problem.INVALID_REQUEST, _first_of([sentence for _, sentence in errors]), errors=listed)
 
 
@@ -97,7 +104,7 @@ def pointer(path: Path) -> str:
     return "".join(["#", *(f"/{quote(part, safe='~')}" for part in parts)])
 
 
-def body(problem: Problem, detail: str, errors: Sequence[dict[str, str]] = ()) -> dict[str, Any]:
+def body(problem: Problem, detail: str, errors: Sequence[Mapping[str, str | int | None]] = ()) -> dict[str, Any]:
     kind = problem.value
     found: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
     return {**found, "errors": list(errors)} if errors else found
@@ -143,6 +150,10 @@ def _refusal(error: Exception) -> Refusal | None:
         case InvalidPayload():
             errors = [{"pointer": pointer(each.path), "detail": f"{each.sentence}."} for each in error.problems]
             return Refusal(Problem.INVALID_SUBMISSION, str(error.detail), errors=errors)
+        case UnreadableVisits():
+            problems = error.problems
+            lines = [{"line": at.line, "column": at.column, "detail": f"{at.sentence}."} for at in problems]
+            return Refusal(Problem.INVALID_SUBMISSION, capfirst(str(error)), errors=lines)
         case UnreadablePostError():
             return Refusal(
                 Problem.TOO_SLOW if came_too_slowly(error) else Problem.INVALID_SUBMISSION, incomplete(error)

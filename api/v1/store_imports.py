@@ -1,19 +1,18 @@
 """Imports into the store master: dry-run a file, read the report, apply it, fetch the rejected rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import BytesIO
-from typing import IO, Any, ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.urls import reverse
-from django.utils.http import parse_header_parameters
 from django.utils.text import capfirst
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated, ParseError
-from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +21,7 @@ from access import rights
 from access.models import Scope
 from api.v1 import parameters, request_bodies
 from api.v1.describe import describe
+from api.v1.file_bodies import TABLE_PARSERS, FileBody, file_schemas
 from api.v1.problem_types import Problem
 from api.v1.problems import Refusal, invalid_parameters
 from api.v1.views import V1View, find_by_id, path_id
@@ -29,18 +29,11 @@ from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ContradictingOptions, FileForgotten, ImportRefused
 from stores.models import StoreImport
-from stores.models.store_import import MAX_SHEET
 from tables.errors import Entry, UnreadableFileError
 from tables.kinds import is_archive
 
 _OPTIONS = (
-    parameters.text(
-        "encoding",
-        "The encoding of a CSV file; by default the Content-Type's charset, else detected. 400 where the two differ.",
-        40,
-        shortest=1,
-    ),
-    parameters.text("sheet", "A workbook's sheet; by default the first that is not hidden.", MAX_SHEET, shortest=1),
+    *parameters.TABLE,
     parameters.boolean("skip_rejected", "Skip rejected rows; otherwise a file with any is not stored."),
     parameters.boolean("prune", "Delete stores that are not in the file; needs the permission to delete stores."),
     parameters.text("name", "A name for the file, shown to people.", 255),
@@ -48,36 +41,6 @@ _OPTIONS = (
 _LOCATION = OpenApiParameter(
     "Location", {"type": "string", "format": "uri-reference"}, "header", response=[201], description="The import."
 )
-
-
-class FileBody(NamedTuple):
-    content: bytes
-    charset: str  # as the Content-Type declares it; empty where it does not
-
-
-class FileParser(BaseParser):
-    """The body is the file. `BodyLimits` has checked its length.
-
-    What it is shows in its content, whatever its type says; yet a body of none of these types is probably no file.
-    """
-
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        declared = parse_header_parameters(media_type or "")[1].get("charset", "")
-        return FileBody(stream.read(), declared)
-
-
-class CSVParser(FileParser):
-    media_type = "text/csv"
-
-
-class WorkbookParser(FileParser):
-    media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-class MacroWorkbookParser(FileParser):
-    media_type = "application/vnd.ms-excel.sheet.macroEnabled.12"
 
 
 class FormParser(MultiPartParser):
@@ -179,7 +142,7 @@ class ImportView(V1View):
 
 
 class StoreImports(ImportView):
-    parser_classes = (CSVParser, WorkbookParser, MacroWorkbookParser, FormParser)
+    parser_classes = (*TABLE_PARSERS, FormParser)
     parameters = {"POST": _OPTIONS}
     path_parameters = ()
 
@@ -187,11 +150,7 @@ class StoreImports(ImportView):
         summary="Dry-run an import",
         parameters=[_LOCATION],
         request={
-            "text/csv": {"type": "string"},
-            **{
-                parser.media_type: {"type": "string", "contentMediaType": parser.media_type}
-                for parser in (WorkbookParser, MacroWorkbookParser)
-            },
+            **file_schemas(TABLE_PARSERS),
             "multipart/form-data": {
                 "type": "object",
                 "properties": {"file": {"type": "string", "contentMediaType": "application/octet-stream"}},

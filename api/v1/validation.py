@@ -10,11 +10,11 @@ from rest_framework.response import Response
 
 from access import rights
 from access.models import Scope
-from api.v1 import request_bodies, submission_schema
+from api.v1 import request_bodies, submission_schema, submissions
 from api.v1.describe import describe
 from api.v1.problems import pointer
 from api.v1.views import V1View
-from jobs.submission.dry_run import Finding, dry_run
+from jobs.submission.dry_run import DryRun, Finding, dry_run
 
 
 class FindingRow(serializers.Serializer[Finding]):
@@ -75,19 +75,37 @@ class DryRunRow(serializers.Serializer[Any]):
         help_text="How long it may take with all worker slots free; null where no worker is alive."
     )
 
+    notes = serializers.SerializerMethodField(help_text="How a file was read; empty for JSON.")
+
+    @extend_schema_field({"type": "array", "items": {"type": "string"}})
+    def get_notes(self, dry_run: Any) -> list[str]:
+        notes: list[str] = self.context["notes"]
+        return notes
+
     @extend_schema_field({"type": ["number", "null"], "minimum": 0})
     def get_seconds(self, dry_run: Any) -> float | None:
         seconds: float | None = dry_run.seconds
         return seconds
 
 
+def document_of(found: DryRun, notes: list[str]) -> dict[str, Any]:
+    """`notes` are sentences about how a file was read."""
+    document: dict[str, Any] = DryRunRow(found, context={"notes": notes}).data
+    return document
+
+
 class Validate(V1View):
+    parser_classes = submissions.PARSERS
     scopes = {"POST": Scope.SUBMIT}
+    parameters = {"POST": submissions.OPTIONS}
 
     @describe(
         summary="Dry-run a submission",
         # Any JSON: the answer says what is wrong with it.
-        request={"application/json": {"description": "What `POST /api/v1/jobs` would be sent."}},
+        request={
+            "application/json": {"description": "What `POST /api/v1/jobs` would be sent."},
+            **submissions.FILE_SCHEMAS,
+        },
         responses=DryRunRow,
         examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
     )
@@ -96,8 +114,9 @@ class Validate(V1View):
 
         200 even where it would be refused: `errors` lists the reasons, with their places.
         """
-        data = request.data
-        found: dict[str, Any] = DryRunRow(dry_run(data, request.user if request.user.is_authenticated else None)).data
+        read = submissions.read_submission(request, self.query)
+        data = read.body
+        found = document_of(dry_run(data, request.user if request.user.is_authenticated else None), read.notes)
         if isinstance(data, dict) and "priority" in data:
             found = {**found, **_with_priority(found, data["priority"], request.user)}
         return Response(found)

@@ -4,16 +4,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TextIO, cast
 
 from django.db import InterfaceError, OperationalError, connection
 from rich import progress as bars
 from rich.console import Console
 from rich.text import Text
 
+from api.v1.job_serializers import detail_of
+from client.retail_pulse_client import lines
+from client.retail_pulse_client.types import JobDetail
 from jobs.models import Job, Worker
-from jobs.reporting.hosts import NONE, Waits, waits
-from jobs.reporting.throughput import estimates
 from jobs.states import JobState
 
 LOOK_SECONDS = 0.5
@@ -84,30 +85,7 @@ class _SplitBar(bars.ProgressColumn):
 
 def status_line(job: Job) -> str:
     """One line about a job read `with_running`; two queries if it is running."""
-    counts = f"{job.finished:,} of {job.total:,}, {job.completed:,} completed, {job.failed:,} failed"
-    line = f"job {job.pk} {job.state}: {counts}"
-    waiting = waits([job])
-    if estimate := estimates([job], waiting).get(job.pk):
-        left = (job.total - job.finished) / estimate.images_per_second
-        line += f", {estimate.images_per_second:.1f} images/s, about {in_words(left)} left"
-    return line + _waits_text(waiting.get(job.pk, NONE))
-
-
-def _waits_text(waiting: Waits) -> str:
-    if not waiting.hosts:
-        return ""
-    first = waiting.hosts[0]
-    others = len(waiting.hosts) + waiting.more - 1
-    more = f" and {others:,} more" if others else ""
-    how_many = "all of them wait" if waiting.is_all else f"{waiting.images:,} wait"
-    return f", {how_many} for {first.name}{more}: {first.reason}"
-
-
-def in_words(seconds: float) -> str:
-    """For example `40 s`, `12 min`, `3.5 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return lines.status_line(cast(JobDetail, detail_of(job)))
 
 
 def watch(job_id: int, stream: TextIO | None = None) -> Job:

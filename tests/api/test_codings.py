@@ -91,12 +91,22 @@ def test_utf_16_is_named(path):
     assert "UTF-16, and must be UTF-8" in response.text
 
 
-@pytest.mark.parametrize("path", [*ERRORS, *PROBLEMS[:3]])
+@pytest.mark.parametrize("path", [*ERRORS, "/api/v1/jobs/1/retry"])
 def test_another_type_is_told_the_one_that_the_path_takes(path):
     response = send(path, BODY, "text/plain")
 
     assert (response.status_code, response["Accept"]) == (415, "application/json")
     assert "application/json" in response.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/api/v1/jobs:validate"])
+def test_another_type_is_told_all_that_the_path_takes(path):
+    response = send(path, BODY, "text/plain")
+
+    sentence = assert_problem(response, 415, "wrong-media-type")["detail"]
+    types = response["Accept"].split(", ")
+    assert {"application/json", "text/csv", "application/x-ndjson"} < set(types)
+    assert all(each in sentence for each in types)
 
 
 def test_an_import_names_the_types_that_it_takes_and_not_json(clerk):

@@ -4,30 +4,26 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.template.defaultfilters import pluralize
 
-from jobs.management.watching import in_words, watch
+from api.v1.job_serializers import detail_of
+from api.v1.progress import FailureGroups as FailureGroupsRow
+from api.v1.validation import document_of
+from client.retail_pulse_client.lines import INTERRUPTED, OUTCOMES, REFUSED, dry_run_lines, printable, result_lines
+from client.retail_pulse_client.types import FailureGroups, JobDetail, RehearsalRow
+from jobs.management.watching import watch
 from jobs.models import Job
 from jobs.pending_limit import TooManyPending
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
-from jobs.reporting.failures import Failures, failures
-from jobs.states import JobOutcome, OnError
-from jobs.submission.dry_run import DryRun, Groups, dry_run
+from jobs.reporting.failures import failures
+from jobs.states import OnError
+from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import submit
 from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
-from retail_pulse.logs.formatters import escape
-from tables.cells import visible
-
-REFUSED = 2
-INTERRUPTED = 130
-OUTCOMES = {JobOutcome.COMPLETED: 0, JobOutcome.FAILED: 1, JobOutcome.CANCELED: 3}
-# How many lines of one kind are printed; further ones are only counted.
-MOST_LINES = 10
 
 
 class Command(BaseCommand):
@@ -75,9 +71,8 @@ class Command(BaseCommand):
         owner = self.find_user(user)
         visits = self.read(file, encoding, sheet)
         data = visits.body
-        self.print(f"warning: {note}" for note in visits.notes)
         self.document["notes"] = visits.notes
-        if not self.preview(data, owner):
+        if not self.preview(visits, owner):
             self.refuse(f"{file}: nothing is submitted.")
         if dry_run:
             self.print(["dry run, nothing submitted"])
@@ -123,12 +118,12 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror or error}", returncode=REFUSED) from error
 
-    def preview(self, data: Any, owner: User | None) -> bool:
+    def preview(self, visits: VisitsFile, owner: User | None) -> bool:
         """Print what the submission would do; returns whether it would be accepted."""
-        found = dry_run(data, owner)
+        found = dry_run(visits.body, owner)
         # The key's name is kept: scripts read it.
         self.document["rehearsal"] = asdict(found)
-        self.print(dry_run_lines(found))
+        self.print(dry_run_lines(cast(RehearsalRow, document_of(found, visits.notes))))
         return found.accepted
 
     def follow(self, job_id: int) -> int:
@@ -148,67 +143,17 @@ class Command(BaseCommand):
             "failures": [asdict(group) for group in failed.groups],
             "store_errors": job.store_errors,
         }
-        self.print(summary_lines(job, failed))
+        self.print(result_lines(cast(JobDetail, detail_of(job)), cast(FailureGroups, FailureGroupsRow(failed).data)))
         return OUTCOMES[job.outcome]
 
     def print(self, lines: Iterator[str] | list[str]) -> None:
         for line in lines if self.is_text else ():
-            # The content of a file must not control the terminal, nor hide from its reader.
-            self.stdout.write(visible(escape(line)))
+            self.stdout.write(printable(line))
 
     def refuse(self, sentence: str) -> NoReturn:
         self.finish()
-        raise CommandError(escape(sentence), returncode=REFUSED)
+        raise CommandError(printable(sentence), returncode=REFUSED)
 
     def finish(self) -> None:
         if not self.is_text:
             self.stdout.write(json.dumps(self.document, ensure_ascii=False, indent=2))
-
-
-def dry_run_lines(found: DryRun) -> Iterator[str]:
-    """What a dry run found, in lines."""
-    for error in found.errors:
-        yield f"error: {error.message}"
-    details: dict[str, Groups] = {
-        "unknown_stores": found.unknown_stores,
-        "repeated_urls": found.repeated_urls,
-        "repeated_visits": found.repeated_visits,
-        "refused_urls": found.refused_urls,
-        "undated_visits": found.undated_visits,
-        "doubtful_stores": found.doubtful_stores,
-        "invisible_characters": found.invisible_characters,
-        "several_urls": found.several_urls,
-    }
-    for warning in found.warnings:
-        yield f"warning: {warning.message}"
-        if (groups := details.get(warning.code)) is None:
-            continue
-        for group in groups.listed[:MOST_LINES]:
-            places = ", ".join(group.places) + (", …" if group.count > len(group.places) else "")
-            yield f"  {group.count:,} x {group.subject} ({places})"
-        yield from _more(groups.total - min(len(groups.listed), MOST_LINES), "others")
-    numbers = found.numbers
-    took = f", about {in_words(found.seconds)}" if found.seconds is not None else ""
-    yield (
-        f"{numbers.images:,} image{pluralize(numbers.images)} of {numbers.visits:,} visit{pluralize(numbers.visits)} "
-        f"to {numbers.stores:,} store{pluralize(numbers.stores)}, "
-        f"from {numbers.hosts:,} host{pluralize(numbers.hosts)}{took}"
-    )
-
-
-def summary_lines(job: Job, failed: Failures) -> Iterator[str]:
-    """The result of a job that has ended, in lines."""
-    images = f"image{pluralize(job.total)}"
-    yield f"job {job.pk} {job.outcome}: {job.completed:,} of {job.total:,} {images} completed, {job.failed:,} failed"
-    for group in failed.groups[:MOST_LINES]:
-        place = ", ".join(part for part in (group.host, group.area and f"area {group.area}") if part)
-        yield f"  {group.images:,} x {group.code}{f' ({place})' if place else ''}: {group.message}"
-    yield from _more(len(failed.groups) - MOST_LINES + failed.more, "groups of failures")
-    for entry in job.store_errors[:MOST_LINES]:
-        yield f"  store {entry['store_id']}: {entry['error']}"
-    yield from _more(len(job.store_errors) - MOST_LINES, "stores")
-
-
-def _more(number: int, what: str) -> Iterator[str]:
-    if number > 0:
-        yield f"  … and {number:,} more {what}"

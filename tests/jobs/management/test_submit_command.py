@@ -13,10 +13,11 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
+from client.retail_pulse_client.lines import MOST_LINES, in_words
 from jobs import queue
 from jobs.management import watching
 from jobs.management.commands import submit as command
-from jobs.management.watching import in_words, status_line
+from jobs.management.watching import status_line
 from jobs.models import ImageResult, Job, Worker
 from tests.factories import KNOWN_STORE, defer, look, make_stores, make_worker, pause_host, submit_job
 from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
@@ -90,7 +91,7 @@ def test_standard_input_is_a_file_too(write, monkeypatch):
 def test_warnings_are_printed_and_bounded_and_cannot_control_the_terminal(write):
     visits = [
         {"store_id": f"\x1b[2J{number}", "visit_time": "noon", "image_url": ["ftp://x"]}
-        for number in range(command.MOST_LINES + 2)
+        for number in range(MOST_LINES + 2)
     ]
     out, code, _ = run(write({"count": len(visits), "visits": visits}), "--dry-run")
     assert code == 0
@@ -275,10 +276,10 @@ def test_a_job_that_waits_for_a_host_says_so():
     assert "wait" not in status_line(look(job))
     pause_host("photos.test:443")
     defer(job, "photos.test:443", 2)
-    assert status_line(look(job)).endswith("0 failed, 2 wait for photos.test: it answered 503")
+    assert status_line(look(job)).endswith("0 failed, 2 wait for photos.test: The server answered 503 instead of 200")
     pause_host("other.test:80")
     defer(job, "other.test:80")
-    assert status_line(look(job)).endswith(", all of them wait for photos.test and 1 more: it answered 503")
+    assert ", all of them wait for photos.test and 1 more: The server answered 503" in status_line(look(job))
 
 
 @pytest.mark.django_db

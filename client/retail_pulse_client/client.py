@@ -1,0 +1,217 @@
+"""The operations of API v1 that a client needs, as methods."""
+
+import hashlib
+import json as json_module
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, Literal, cast
+
+import requests
+
+from .errors import Unreachable
+from .transport import Transport
+from .types import FailureGroups, Image, JobDetail, RehearsalRow, Retried, RetryPreview, StoreError, VisitRow
+
+WATCH_SECONDS = 1.0
+BLOCK_BYTES = 2**16
+_WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+Filter = str | None
+ExportFormat = Literal["csv", "ndjson"]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """`replayed`: the same visits had been submitted before, within the last 24 hours, and this is that job."""
+
+    job: JobDetail
+    replayed: bool
+
+
+class Client:
+    """The service at `url`, with an API key where it wants one. Methods raise Refused and Unreachable.
+
+    While the service or its network is away, a request is repeated for `patience` seconds; `say` is told each time.
+    """
+
+    def __init__(
+        self, url: str, key: str = "", *, patience: float = 300.0, say: Callable[[str], None] = lambda sentence: None
+    ) -> None:
+        self._transport = Transport(f"{url.rstrip('/')}/api/v1", key, patience, say)
+
+    def submit(
+        self,
+        visits: IO[bytes] | dict[str, Any],
+        *,
+        on_error: str | None = None,
+        priority: int | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Submitted:
+        """Submit a file of visits, or the decoded body of a submission.
+
+        The idempotency key is made from the content and the options: a client that is killed and started again
+        submits one job. Pass one of your own to submit the same visits once more.
+        """
+        body = _body(visits)
+        query = _query(on_error=on_error, priority=priority, encoding=encoding, sheet=sheet)
+        headers = {"Content-Type": _type_of(body), "Idempotency-Key": idempotency_key or _key_of(body, query)}
+        answer = self._transport.request("POST", "/jobs", query=query, body=body, headers=headers)
+        return Submitted(cast(JobDetail, answer.json()), answer.headers.get("Idempotent-Replayed") == "true")
+
+    def dry_run(
+        self,
+        visits: IO[bytes] | dict[str, Any],
+        *,
+        on_error: str | None = None,
+        priority: int | None = None,
+        encoding: str | None = None,
+        sheet: str | None = None,
+    ) -> RehearsalRow:
+        """What `submit` would do; nothing is stored."""
+        body = _body(visits)
+        query = _query(on_error=on_error, priority=priority, encoding=encoding, sheet=sheet)
+        headers = {"Content-Type": _type_of(body)}
+        answer = self._transport.request("POST", "/jobs:validate", query=query, body=body, headers=headers)
+        return cast(RehearsalRow, answer.json())
+
+    def job(self, job_id: int) -> JobDetail:
+        return cast(JobDetail, self._get(f"/jobs/{job_id}"))
+
+    def watch(self, job_id: int, seconds: float = WATCH_SECONDS) -> Iterator[JobDetail]:
+        """The job now and after every change, until it has ended; it is looked at every `seconds`."""
+        etag = ""
+        while True:
+            headers = {"If-None-Match": etag} if etag else {}
+            answer = self._transport.request("GET", f"/jobs/{job_id}", headers=headers)
+            if answer.status_code != 304:
+                etag = answer.headers.get("ETag", "")
+                job = cast(JobDetail, answer.json())
+                yield job
+                if job["state"] == "ended":
+                    return
+            time.sleep(seconds)
+
+    def images(
+        self, job_id: int, *, state: Filter = None, code: Filter = None, host: Filter = None, store: Filter = None
+    ) -> Iterator[Image]:
+        """In the order of the submission, page by page."""
+        query = _query(state=state, code=code, host=host, store=store)
+        yield from self._pages(f"/jobs/{job_id}/images", query)
+
+    def store_errors(self, job_id: int) -> Iterator[StoreError]:
+        """What failed of each store; nothing until the job has ended."""
+        yield from self._pages(f"/jobs/{job_id}/store-errors", {})
+
+    def visits(
+        self, *, store: Filter = None, area: Filter = None, since: Filter = None, until: Filter = None
+    ) -> Iterator[VisitRow]:
+        """Visits of all jobs, with the states of their images; dates as 2026-01-31, both inclusive."""
+        yield from self._pages("/visits", _query(store=store, area=area, **{"from": since, "to": until}))
+
+    def failures(self, job_id: int) -> FailureGroups:
+        return cast(FailureGroups, self._get(f"/jobs/{job_id}/failures"))
+
+    def preview_retry(
+        self, job_id: int, *, code: Filter = None, host: Filter = None, store: Filter = None
+    ) -> RetryPreview:
+        """What `retry` would match."""
+        return cast(RetryPreview, self._get(f"/jobs/{job_id}/retry", _query(code=code, host=host, store=store)))
+
+    def retry(self, job_id: int, *, code: Filter = None, host: Filter = None, store: Filter = None) -> Retried:
+        """Try failed images again."""
+        body = _query(code=code, host=host, store=store)
+        answer = self._transport.request("POST", f"/jobs/{job_id}/retry", json=body, repeatable=False)
+        return cast(Retried, answer.json())
+
+    def cancel(self, job_id: int) -> JobDetail:
+        """End its pending images; what has been measured stays."""
+        answer = self._transport.request("POST", f"/jobs/{job_id}/cancel")
+        return cast(JobDetail, answer.json()["job"])
+
+    def export(
+        self,
+        job_id: int,
+        file: IO[bytes] | Path,
+        *,
+        form: ExportFormat = "csv",
+        state: Filter = None,
+        code: Filter = None,
+        host: Filter = None,
+        store: Filter = None,
+    ) -> int:
+        """Write the job's images; a path appears once it is complete. Returns the number of bytes."""
+        query = _query(format=form, state=state, code=code, host=host, store=store)
+        if not isinstance(file, Path):
+            return self._export(job_id, file, query)
+        with _appearing(file) as temporary:
+            return self._export(job_id, temporary, query)
+
+    def _export(self, job_id: int, file: IO[bytes], query: dict[str, Any]) -> int:
+        written = 0
+        with self._transport.request("GET", f"/jobs/{job_id}/export", query=query, stream=True) as answer:
+            try:
+                for block in answer.iter_content(BLOCK_BYTES):
+                    file.write(block)
+                    written += len(block)
+            except requests.RequestException as error:
+                raise Unreachable("The export was cut off: what was written is incomplete; run it again.") from error
+        return written
+
+    def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        return self._transport.request("GET", path, query=query).json()
+
+    def _pages(self, path: str, query: dict[str, Any]) -> Iterator[Any]:
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._get(path, {**query, **cursor, "limit": 500})
+            yield from page["results"]
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
+
+
+def _query(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _body(visits: IO[bytes] | dict[str, Any]) -> IO[bytes]:
+    if isinstance(visits, dict):
+        return BytesIO(json_module.dumps(visits).encode())
+    return visits
+
+
+def _type_of(body: IO[bytes]) -> str:
+    """Enough for the service to know that a file is coming; which it is, it finds out itself."""
+    body.seek(0)
+    head = body.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith(b"PK"):
+        return _WORKBOOK
+    return "application/x-ndjson" if head.startswith((b"{", b"[")) else "text/csv"
+
+
+def _key_of(body: IO[bytes], query: dict[str, Any]) -> str:
+    body.seek(0)
+    digest = hashlib.file_digest(body, "sha256")  # type: ignore[arg-type]  # typeshed wants a raw file
+    digest.update(json_module.dumps(query, sort_keys=True).encode())
+    return f"client-{digest.hexdigest()}"
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[IO[bytes]]:
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
+        try:
+            yield temporary
+            temporary.flush()
+            os.fsync(temporary.fileno())
+            Path(temporary.name).replace(path)
+        except BaseException:
+            Path(temporary.name).unlink()
+            raise

@@ -1,0 +1,278 @@
+"""The command `retail-pulse`."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, cast
+
+from .client import Client, ExportFormat
+from .errors import ClientError, Refused
+from .lines import (
+    INTERRUPTED,
+    OUTCOMES,
+    REFUSED,
+    UNAVAILABLE,
+    count,
+    dry_run_lines,
+    printable,
+    result_lines,
+    status_line,
+)
+from .progress import Progress
+from .types import Image, VisitRow
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+SPOOL_BYTES = 2**20
+STATES = ("pending", "running", "completed", "failed")
+DESCRIPTION = "Submit the photos of store visits to a Retail Pulse service, and see what became of them."
+EPILOG = """\
+The address comes from --url or RETAIL_PULSE_URL; an API key from --key-file or RETAIL_PULSE_API_KEY, never from an
+argument, which others on the machine could read.
+Exit code 0: done, or with --watch completed; 1: the job failed; 2: refused, nothing is submitted; 3: the job was
+canceled; 69: the service is away for longer than --patience; 130: Ctrl-C, the job continues."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    if hasattr(signal, "SIGPIPE"):
+        # `retail-pulse images 7 | head` ends quietly.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    options = _parser().parse_args(arguments)
+    try:
+        with Progress(sys.stderr) if getattr(options, "watch", False) else _Silent() as progress:
+            say = progress.say
+            client = Client(options.url, _key(options.key_file), patience=options.patience, say=say)
+            run: Callable[[Client, Any, Any], int] = options.run
+            return run(client, options, progress)
+    except Refused as refused:
+        for error in refused.errors:
+            _complain(error["detail"])
+        _complain(str(refused))
+        return REFUSED
+    except ClientError as error:
+        _complain(str(error))
+        return UNAVAILABLE
+    except OSError as error:
+        _complain(f"{error.filename or 'file'}: {error.strerror or error}")
+        return REFUSED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+class _Silent:
+    """Where nothing is watched, only waiting is worth a word."""
+
+    def __enter__(self) -> "_Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        _complain(sentence)
+
+
+def _submit(client: Client, options: Any, progress: Any) -> int:
+    how = {name: getattr(options, name) for name in ("on_error", "priority", "encoding", "sheet")}
+    with _opened(options.file) as file:
+        found = client.dry_run(file, **how)
+        _print(dry_run_lines(found), options)
+        if not found["accepted"]:
+            _complain(f"{options.file}: nothing is submitted.")
+            return REFUSED
+        if options.dry_run:
+            return _finish(options, found, 0)
+        key = os.urandom(16).hex() if options.again else None
+        submitted = client.submit(file, idempotency_key=key, **how)
+    job = submitted.job
+    if submitted.replayed:
+        _print([f"job {job['id']} was submitted before from the same file; --again submits it once more"], options)
+    else:
+        _print([f"job {job['id']} submitted"], options)
+    if not options.watch:
+        return _finish(options, job, 0)
+    return _watch(client, job["id"], options, progress)
+
+
+def _status(client: Client, options: Any, progress: Any) -> int:
+    if options.watch:
+        return _watch(client, options.job, options, progress)
+    job = client.job(options.job)
+    if job["state"] == "ended":
+        _print(result_lines(job, client.failures(options.job)), options)
+    else:
+        _print([status_line(job)], options)
+    return _finish(options, job, 0)
+
+
+def _watch(client: Client, job_id: int, options: Any, progress: Any) -> int:
+    try:
+        for job in client.watch(job_id):
+            progress.show(job)
+    except KeyboardInterrupt:
+        progress.say(f"Job {job_id} continues; see it with: retail-pulse status {job_id} --watch")
+        return INTERRUPTED
+    assert job["outcome"] is not None
+    _print(result_lines(job, client.failures(job_id)), options)
+    return _finish(options, job, OUTCOMES[job["outcome"]])
+
+
+def _images(client: Client, options: Any, progress: Any) -> int:
+    for image in client.images(options.job, **_filters(options), state=options.state):
+        print(json.dumps(image, ensure_ascii=False) if options.format == "json" else image_line(image))
+    return 0
+
+
+def _visits(client: Client, options: Any, progress: Any) -> int:
+    for visit in client.visits(store=options.store, area=options.area, since=options.since, until=options.until):
+        print(json.dumps(visit, ensure_ascii=False) if options.format == "json" else visit_line(visit))
+    return 0
+
+
+def visit_line(visit: VisitRow) -> str:
+    """One visit, its parts separated by tabs."""
+    counts = visit["counts"]
+    images = f"{counts['completed']:,} of {count(counts['total'], 'image')} completed, {counts['failed']:,} failed"
+    return _tabbed(visit["store_id"], visit["visit_time"], f"job {visit['job_id']}", images)
+
+
+def image_line(image: Image) -> str:
+    """One image, its parts separated by tabs."""
+    error = image["error"]
+    found = f"{error['code']}: {error['message']}" if error else f"perimeter {image['perimeter']:,}"
+    result = found if image["state"] in ("completed", "failed") else image["state"]
+    return _tabbed(image["store_id"], image["visit_time"], image["image_url"], result)
+
+
+def _tabbed(*parts: str) -> str:
+    return "\t".join(map(printable, parts))
+
+
+def _retry(client: Client, options: Any, progress: Any) -> int:
+    filters = _filters(options)
+    if options.dry_run:
+        preview = client.preview_retry(options.job, **filters)
+        _print([f"{preview['matching']:,} failed images match, {preview['retryable']:,} of them may succeed"], options)
+        return _finish(options, preview, 0)
+    retried = client.retry(options.job, **filters)
+    _print([f"{retried['reopened']:,} images of job {options.job} are tried again"], options)
+    if options.watch and retried["reopened"]:
+        return _watch(client, options.job, options, progress)
+    return _finish(options, retried, 0)
+
+
+def _export(client: Client, options: Any, progress: Any) -> int:
+    path: Path | None = options.file if options.file != Path("-") else None
+    form: ExportFormat = options.format or ("ndjson" if path and path.suffix in (".ndjson", ".jsonl") else "csv")
+    written = client.export(options.job, path or sys.stdout.buffer, form=form, **_filters(options), state=options.state)
+    if path:
+        print(f"{path}: {written:,} bytes")
+    return 0
+
+
+def _filters(options: Any) -> dict[str, str | None]:
+    return {name: getattr(options, name) for name in ("code", "host", "store")}
+
+
+def _print(lines: Iterable[str], options: Any) -> None:
+    if options.format == "text":
+        for line in lines:
+            print(printable(line))
+
+
+def _finish(options: Any, document: Any, code: int) -> int:
+    if options.format == "json":
+        print(json.dumps(document, ensure_ascii=False, indent=2))
+    return code
+
+
+def _complain(sentence: str) -> None:
+    print(printable(sentence), file=sys.stderr)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[IO[bytes]]:
+    """The file from its beginning; standard input is copied, so that it can be sent more than once."""
+    if name != "-":
+        with Path(name).open("rb") as file:
+            yield file
+        return
+    with SpooledTemporaryFile(SPOOL_BYTES) as copy:
+        while block := sys.stdin.buffer.read(SPOOL_BYTES):
+            copy.write(block)
+        yield cast(IO[bytes], copy)
+
+
+def _key(file: Path | None) -> str:
+    return file.read_text().strip() if file else os.environ.get("RETAIL_PULSE_API_KEY", "")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "retail-pulse", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--url", default=os.environ.get("RETAIL_PULSE_URL", DEFAULT_URL), help="of the service")
+    parser.add_argument("--key-file", type=Path, help="a file that holds an API key and nothing else")
+    parser.add_argument(
+        "--patience", type=float, default=300, metavar="SECONDS", help="how long to wait for a service that is away"
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    submit = _command(commands, "submit", _submit, "submit a file of visits: CSV, .xlsx, JSON or an export")
+    submit.add_argument("file", help="- for standard input")
+    submit.add_argument("--watch", action="store_true", help="show the job on standard error until it ends")
+    submit.add_argument("--dry-run", action="store_true", help="show what would happen, submit nothing")
+    submit.add_argument("--again", action="store_true", help="also where the same file was submitted within a day")
+    submit.add_argument("--on-error", choices=("continue", "stop_store"), help="overrides the value in FILE")
+    submit.add_argument("--priority", type=int, metavar="N", help="-9 to 9; each step is worth an hour of waiting")
+    submit.add_argument("--encoding", help="of a CSV file; without it the service finds out")
+    submit.add_argument("--sheet", metavar="NAME", help="of a workbook; without it the first that is not hidden")
+
+    status = _command(commands, "status", _status, "show how far a job is, or how it ended")
+    status.add_argument("job", type=int)
+    status.add_argument("--watch", action="store_true", help="show the job on standard error until it ends")
+
+    images = _command(commands, "images", _images, "list a job's images, a line each; as JSON a document a line")
+    images.add_argument("job", type=int)
+    images.add_argument("--state", choices=STATES, help="only images in this state")
+    _add_filters(images)
+
+    visits = _command(commands, "visits", _visits, "list visits of all jobs, a line each; as JSON a document a line")
+    visits.add_argument("--store", help="only visits of the store with this id")
+    visits.add_argument("--area", help="only visits of stores in this area; '' for unknown stores")
+    visits.add_argument("--since", metavar="DATE", help="only visits from this day on, such as 2026-01-31")
+    visits.add_argument("--until", metavar="DATE", help="only visits up to this day")
+
+    retry = _command(commands, "retry", _retry, "try a job's failed images again")
+    retry.add_argument("job", type=int)
+    retry.add_argument("--watch", action="store_true", help="show the job on standard error until it ends")
+    retry.add_argument("--dry-run", action="store_true", help="show how many images match, retry nothing")
+    _add_filters(retry)
+
+    export = commands.add_parser("export", help="write a job's images to a file, which appears once it is complete")
+    export.set_defaults(run=_export)
+    export.add_argument("job", type=int)
+    export.add_argument("file", type=Path, nargs="?", default=Path("-"), help="if missing or -, standard output")
+    export.add_argument("--format", choices=("csv", "ndjson"), help="default: by the extension of FILE, else csv")
+    export.add_argument("--state", choices=STATES, help="only images in this state")
+    _add_filters(export)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Callable[..., int], explanation: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=explanation)
+    command.set_defaults(run=run)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="of the output")
+    return command
+
+
+def _add_filters(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--code", help="only images that failed with this code, such as http_404")
+    command.add_argument("--host", help="only images of this host")
+    command.add_argument("--store", help="only images of the store with this id")
