@@ -18,13 +18,13 @@ SENTENCES = {
     403: "This request is not allowed.",
     404: "There is nothing at this path.",
     405: "This path does not answer to this method.",
-    408: "The body came too slowly: it was given up before its end. Send the request again, over a faster connection.",
     411: "The body's length is unknown: send it with Content-Length, not in chunks.",
     413: "The body is larger than this service accepts.",
     415: "The body must be JSON, declared as Content-Type: application/json.",
     500: "An unexpected error in this service; its log has the details.",
     503: "The database is not available at the moment; try again in a few seconds.",
 }
+INCOMPLETE = "The body ended before its Content-Length."
 # A restarting database is back within seconds.
 RETRY_AFTER_SECONDS = 5
 # A server finishes a few thousand images a minute.
@@ -54,11 +54,6 @@ class TooManyPending(APIException):
 class _BodyTooLarge(APIException):
     status_code = 413
     default_detail = SENTENCES[413]
-
-
-class _TooSlow(APIException):
-    status_code = 408
-    default_detail = SENTENCES[408]
 
 
 class _DatabaseAway(APIException):
@@ -96,7 +91,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, RequestDataTooBig):
         error = _BodyTooLarge()
     elif isinstance(error, UnreadablePostError):
-        error = _TooSlow() if came_too_slowly(error) else ParseError(incomplete(error))
+        error = ParseError(INCOMPLETE)
     elif is_database_away(error):
         logger.warning("database not available", extra={"error": str(error).strip()})
         error = _BY_SQLSTATE.get(sqlstate(error) or "", _DatabaseAway)()
@@ -123,15 +118,3 @@ def add_media_types(response: Response, context: dict[str, Any]) -> str:
     *others, last = types
     listed = f"{', '.join(others)} or {last}" if others else last
     return f"The body must be {listed}, declared in the header Content-Type."
-
-
-def came_too_slowly(error: UnreadablePostError) -> bool:
-    """Whether the web server gave a body up, see `retail_pulse.web.connection`; otherwise the client did."""
-    cause = error.__cause__
-    while isinstance(cause, UnreadablePostError):  # Django wraps it twice
-        cause = cause.__cause__
-    return isinstance(cause, TimeoutError)
-
-
-def incomplete(error: UnreadablePostError) -> str:
-    return SENTENCES[408] if came_too_slowly(error) else "The body ended before its Content-Length."

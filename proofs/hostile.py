@@ -240,7 +240,7 @@ def _judge_storm(report: Report, total: Tally, alone: Tally, growth: float, requ
 
 def _scenes(report: Report, server: Server) -> None:
     table = report.table("Misbehaving clients", "what", "found", "expected")
-    for scene in hostile_behaviour.play_all(server.port, WEB_THREADS, REQUEST_SECONDS):
+    for scene in hostile_behaviour.play_all(server.port, WEB_THREADS):
         table.add(scene.what, scene.found, scene.expected, ok=scene.ok)
 
 

@@ -27,16 +27,16 @@ class Scene:
     ok: bool
 
 
-def play_all(port: int, threads: int, request_seconds: float) -> Iterator[Scene]:
-    """Every scene against the server at `port`, which has `threads` and lets a request take `request_seconds`."""
+def play_all(port: int, threads: int) -> Iterator[Scene]:
+    """Every scene against the server at `port`, which has `threads`."""
     few, many = threads - 1, 2 * threads
     yield _beside(port, f"{few} clients stop in the header", [_HALF_HEADER] * few)
     yield _beside(port, f"{few} clients stop in the body", [_HALF_BODY] * few)
     yield _beside(port, f"{many} clients connect and say nothing", [b""] * many)
     yield _slow_loris(port)
     yield _beside(port, f"{many} clients stop in the header", [_HALF_HEADER] * many)
+    yield _beside(port, f"{many} clients stop in the body", [_HALF_BODY] * many)
     yield _beside(port, f"{many} clients stop in the body, probes", [_HALF_BODY] * many, "/livez")
-    yield _recovery(port, f"{many} clients stop in the body", [_HALF_BODY] * many, request_seconds)
     yield _gone(port)
     yield _pipelining(port)
     yield _expect(port, b"100-continue", [b"100", b"400"])
@@ -59,17 +59,6 @@ def _beside(port: int, what: str, openings: list[bytes], path: str = "/api/statu
         _let_arrive()
         seconds = max(others_wait(port, path) for _ in range(3))
     return Scene(what, f"others wait {seconds:.2f} s", f"≤ {BAR_SECONDS:g} s", seconds <= BAR_SECONDS)
-
-
-def _recovery(port: int, what: str, openings: list[bytes], request_seconds: float) -> Scene:
-    """How long until others are served again, where every thread is held by a client that has stopped sending."""
-    bar = 2 * request_seconds + BAR_SECONDS  # twice as many clients as threads
-    with ExitStack() as stack:
-        for opening in openings:
-            stack.enter_context(_opened(port, opening))
-        _let_arrive()
-        seconds = others_wait(port)
-    return Scene(what, f"others wait {seconds:.2f} s", f"≤ {bar:g} s", seconds <= bar)
 
 
 def _slow_loris(port: int) -> Scene:

@@ -94,7 +94,7 @@ class Problem(Enum):
         "The request came too slowly",
         408,
         "The headers did not arrive within WEB_HEAD_SECONDS, or the body was more than WEB_BODY_SECONDS behind "
-        "WEB_BODY_BYTES_PER_SECOND. Nothing was stored, and the connection was closed.",
+        "WEB_BODY_BYTES_PER_SECOND, or took WEB_REQUEST_SECONDS. Nothing was stored, and the connection was closed.",
         "Send the request again, over a faster connection or in smaller parts.",
     )
     CONFLICT = ProblemType(
@@ -189,7 +189,8 @@ class Problem(Enum):
         "unavailable",
         "Not available at the moment",
         503,
-        "The database is away or its disk is full. Nothing was stored.",
+        "The database is away or its disk is full; or the web server gave up an unfinished body, because there were "
+        "too many at once, or because it is being restarted. Nothing was stored.",
         "Wait for the seconds of Retry-After and send the request again, with the same Idempotency-Key where it is "
         "a submission.",
     )

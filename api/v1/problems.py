@@ -27,6 +27,7 @@ from rest_framework.views import exception_handler
 
 from api.problems import (
     DISK_FULL,
+    INCOMPLETE,
     PENDING_RETRY_AFTER_SECONDS,
     QUERY_CANCELED,
     RETRY_AFTER_SECONDS,
@@ -34,8 +35,6 @@ from api.problems import (
     TOO_SLOW,
     TOO_SLOW_RETRY_AFTER_SECONDS,
     add_media_types,
-    came_too_slowly,
-    incomplete,
     is_database_away,
 )
 from api.problems import sqlstate as sqlstate_of
@@ -155,9 +154,7 @@ def _refusal(error: Exception) -> Refusal | None:
             lines = [{"line": at.line, "column": at.column, "detail": f"{at.sentence}."} for at in problems]
             return Refusal(Problem.INVALID_SUBMISSION, capfirst(str(error)), errors=lines)
         case UnreadablePostError():
-            return Refusal(
-                Problem.TOO_SLOW if came_too_slowly(error) else Problem.INVALID_SUBMISSION, incomplete(error)
-            )
+            return Refusal(Problem.INVALID_SUBMISSION, INCOMPLETE)
         case RequestDataTooBig():
             return Refusal(Problem.TOO_LARGE, SENTENCES[413])
         case ParseError():

@@ -1,19 +1,24 @@
-"""One client's connection: its requests' heads, read as they arrive, and their bodies, read at a minimum pace."""
+"""One client's connection: its requests' heads and bodies, read as they arrive."""
 
 import re
 import socket
 import time
+from contextlib import suppress
 from enum import Enum, auto
 from itertools import takewhile
 from math import inf
 from typing import Any
 
-from django.conf import settings
+from gunicorn.http.body import LengthReader
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.parser import RequestParser
-from gunicorn.http.unreader import SocketUnreader
+from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn
 
+from retail_pulse.web.bodies import Body, length_to_wait_for
+
+# Read at once, so that one client's fast upload leaves others their turn.
+MAX_READ_BYTES = 256 * 1024
 # The request line and all headers: twice what browsers and proxies allow.
 MAX_HEAD_BYTES = 64 * 1024
 PROBES = ("/livez", "/readyz")
@@ -23,24 +28,26 @@ PROBES_ON_A_CONNECTION = 16
 # A line that ends otherwise is malformed, and the parser says so: nobody need wait for the rest.
 _END_OF_HEAD = re.compile(rb"\r\n\r\n|(?<!\r)\n")
 _PROBE = re.compile(rb"(?:\r\n)?(?:GET|HEAD) (%s)/?(?:\?\S*)? HTTP/" % "|".join(PROBES).encode())
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # RFC 9110, section 5.6.2
+# A method and a blank, or as much of it. TLS, SSH and what else comes to a wrong port begin otherwise.
+_BEGINNING = re.compile(rb"(?:\r\n)?%b+ |(?:\r\n)?%b*\Z|\r\Z" % (_TOKEN, _TOKEN))
+_BEGINNING_BYTES = 64
+_EXPECT = re.compile(rb"(?<=\r\n)expect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _HAS_BODY = re.compile(rb"\r\n(?:transfer-encoding:|content-length:[ \t]*+(?!0[ \t]*\r\n))", re.IGNORECASE)
 
 
-class Head(Enum):
-    """What there is of a request's head."""
+class Arrival(Enum):
+    """What there is of a request's head, or of its body."""
 
     PART = auto()
     WHOLE = auto()
     TOO_LARGE = auto()
+    NO_HTTP = auto()
     GONE = auto()  # the client has closed the connection
 
 
-class BodyTooSlow(TimeoutError):
-    """A body fell too far behind its minimum pace."""
-
-
 class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
-    """`head` is what has arrived of a request; `answered` is set once its answer is sent.
+    """`head` is what has arrived of a request, and of its body with it; `answered` is set once its answer is sent.
 
     `probe` is which of PROBES it asks for, where the answer cannot make a thread wait.
     """
@@ -48,42 +55,99 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
     def __init__(self, cfg: Any, sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
         self.parser = RequestParser(cfg, sock, client)
-        self.parser.unreader = self.body = PacedUnreader(self)
+        self.parser.unreader = self.arrived = _Arrived()
         # What the superclass would do in the thread that handles the first request.
         self.initialized = True
         self._asked_for_probes_only = True
+        self.body: Body | None = None
         self.begin()
+
+    @property
+    def address(self) -> str:
+        """The client's, without its port; the same for all clients of a Unix socket."""
+        return str(self.client[0]) if self.client else ""
 
     def begin(self) -> None:
         """Before each request. What arrived behind the one before is its beginning."""
         self.sock.setblocking(False)
-        self.head = bytearray(self.body.take_buffered())
+        self.began = time.monotonic()
+        self.head = bytearray(self.arrived.take_buffered())
         self.probe: str | None = None
         self.answered = False
         self.discarded_bytes = 0
 
-    def read_head(self) -> Head:
+    def read_head(self) -> Arrival:
         """Takes what has arrived, without waiting."""
         searched = 0
-        while _END_OF_HEAD.search(self.head, max(0, searched - 3)) is None:
+        while (end := _END_OF_HEAD.search(self.head, max(0, searched - 3))) is None:
+            if _BEGINNING.match(self.head[:_BEGINNING_BYTES]) is None:
+                return Arrival.NO_HTTP
             if len(self.head) > MAX_HEAD_BYTES:
-                return Head.TOO_LARGE
+                return Arrival.TOO_LARGE
             searched = len(self.head)
             try:
                 data = self.sock.recv(MAX_HEAD_BYTES)
             except BlockingIOError:
-                return Head.PART
+                return Arrival.PART
             except OSError:
-                return Head.GONE
+                return Arrival.GONE
             if not data:
-                return Head.GONE
+                return Arrival.GONE
             self.head += data
-        self.body.unread(bytes(self.head))
+        if _BEGINNING.match(self.head[:_BEGINNING_BYTES]) is None:
+            return Arrival.NO_HTTP
+        behind = bytes(self.head[end.end() :])
+        del self.head[end.end() :]
+        self._take(behind)
         probe = _PROBE.match(self.head)
         # With a body, or behind answers that may not have been read, a probe could make its thread wait.
         self._asked_for_probes_only &= probe is not None and _HAS_BODY.search(self.head) is None
         self.probe = probe[1].decode() if probe and self._asked_for_probes_only else None
-        return Head.WHOLE
+        return Arrival.WHOLE
+
+    def _take(self, behind: bytes) -> None:
+        head = bytes(self.head)
+        length = length_to_wait_for(head) if head.endswith(b"\r\n\r\n") else 0
+        if length > len(behind):
+            self.body = self.arrived.body = Body(length)
+            self.body.add(behind)
+            if b" HTTP/1.1\r\n" in head and _EXPECT.search(head):
+                # Not by the thread, which takes the request later: a client that waits for it sends nothing before.
+                with suppress(OSError):
+                    self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                head = _EXPECT.sub(b"", head, count=1)
+            behind = b""
+        self.arrived.unread(head + behind)
+
+    def read_body(self) -> Arrival:
+        """Takes what has arrived of the body, without waiting. Raises OSError where there is no room for it."""
+        body = self.body
+        while body is not None and body.missing:
+            try:
+                data = self.sock.recv(min(body.missing, MAX_READ_BYTES))
+            except BlockingIOError:
+                return Arrival.PART
+            except OSError:
+                return Arrival.GONE
+            if not data:
+                break  # the service answers that the body is too short
+            body.add(data)
+            if len(data) == MAX_READ_BYTES:
+                return Arrival.PART  # others' turn
+        if body is not None:
+            body.rewind()
+        return Arrival.WHOLE
+
+    def holds_body_of(self, request: Any) -> bool:
+        """Called once when its head is read. Where not, its body is read no further, and the connection is closed."""
+        self.arrived.begin()
+        reader = request.body.reader
+        return isinstance(reader, LengthReader) and reader.length <= self.arrived.left
+
+    def drop_body(self) -> None:
+        if self.body is not None:
+            self.body.close()
+        self.body = self.arrived.body = None
 
     def discard(self) -> bool:
         """Read and forget what still arrives behind the last answer; False once there is nothing more to expect.
@@ -100,16 +164,19 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn ships no types
         return bool(data) and self.discarded_bytes <= MAX_HEAD_BYTES
 
 
-class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # as above
-    """Where gunicorn's parser reads from: at first a head that is there already, then a body, which must keep its pace.
+class _Arrived(Unreader):  # type: ignore[misc]  # as above
+    """Where gunicorn's parser reads from: what has arrived already, never the socket."""
 
-    A body may be waited for WEB_BODY_SECONDS in all, and a second more for every WEB_BODY_BYTES_PER_SECOND received.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.sock)
-        self._connection = connection
+    def __init__(self) -> None:
+        super().__init__()
+        self.body: Body | None = None
         self._has_begun = False
+
+    @property
+    def left(self) -> int:
+        """Bytes that have arrived and are not read yet."""
+        buffered: int = self.buf.getbuffer().nbytes
+        return buffered + (self.body.received - self.body.taken if self.body else 0)
 
     def take_buffered(self) -> bytes:
         self._has_begun = False
@@ -117,31 +184,14 @@ class PacedUnreader(SocketUnreader):  # type: ignore[misc]  # as above
         return buffered
 
     def begin(self) -> None:
-        """The head is read; from now on the socket is."""
+        """The head is read; what follows is the body."""
         self._has_begun = True
-        self._received = 0
-        self._waited = 0.0
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Raises BodyTooSlow, and InvalidHeader where the parser finds no end of the head."""
+        """Nothing at the end. Raises InvalidHeader where the parser finds no end of the head."""
         if not self._has_begun:
             raise InvalidHeader("the head has no end")
-        pace = settings.WEB_BODY_BYTES_PER_SECOND
-        left = settings.WEB_BODY_SECONDS + self._received / pace - self._waited
-        given: float | None = self.sock.gettimeout()
-        began = time.monotonic()
-        try:
-            self.sock.settimeout(max(0.0, left if given is None else min(left, given)))
-            data: bytes = super().chunk(size_hint)
-        except (TimeoutError, BlockingIOError):
-            # Where its next request would begin is unknown.
-            self._connection.parser.mesg.force_close()
-            raise BodyTooSlow(f"{self._received} bytes in {self._waited:.1f} s") from None
-        finally:
-            self._waited += time.monotonic() - began
-            self.sock.settimeout(given)
-        self._received += len(data)
-        return data
+        return self.body.read(size_hint or MAX_READ_BYTES) if self.body else b""
 
 
 class Waiting:

@@ -33,18 +33,49 @@ class HeadTooSlow(Exception):
     """The head of a request did not arrive within WEB_HEAD_SECONDS."""
 
 
+class BodyTooSlow(Exception):
+    """A body fell behind its pace."""
+
+
+class BodyGivenUp(Exception):
+    """A body can be kept no longer: there are too many, or the server stops."""
+
+
+class NoHTTP(Exception):
+    """What arrived can be the beginning of no request."""
+
+
+class TLSHandshake(NoHTTP):
+    """The client speaks https."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`problem` is the name of its type under /api/v1/, if it has one."""
+    """`problem` is the name of its type under /api/v1/, if it has one; `wait` is for Retry-After, in seconds."""
 
     status: int
     sentence: str
     problem: str = ""
+    wait: int | None = None
 
 
 _MALFORMED = "MALFORMED_REQUEST"
 _REFUSALS: dict[type[Exception], Refusal] = {
     HeadTooSlow: Refusal(408, "The request's headers did not arrive in time; send them at once.", "TOO_SLOW"),
+    BodyTooSlow: Refusal(
+        408,
+        "The body came too slowly: it was given up before its end. Send the request again, over a faster connection.",
+        "TOO_SLOW",
+    ),
+    BodyGivenUp: Refusal(
+        503,
+        "The body was given up before its end, because there are too many at once, or because the service is "
+        "restarting; send the request again in a few seconds.",
+        "UNAVAILABLE",
+        wait=5,
+    ),
+    TLSHandshake: Refusal(400, "This port speaks plain HTTP, and a TLS handshake came: use http://.", _MALFORMED),
+    NoHTTP: Refusal(400, "This port speaks HTTP, and what came begins with no HTTP method.", _MALFORMED),
     errors.LimitRequestLine: Refusal(
         414,
         f"The address is too long: the request line may have {MAX_REQUEST_LINE:,} bytes. "
@@ -105,6 +136,8 @@ def answer(head: bytes, refusal: Refusal) -> bytes:
         "Content-Security-Policy": build_policy(settings.SECURE_CSP),
         "X-Content-Type-Options": "nosniff",
     }
+    if refusal.wait is not None:
+        headers["Retry-After"] = refusal.wait
     lines = [f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     is_head = request is not None and request[1] == b"HEAD"

@@ -23,8 +23,9 @@ class Answer(NamedTuple):
 
 
 @contextmanager
-def connected(service):
-    with socket.create_connection(("127.0.0.1", service.port), timeout=SECONDS) as sock:
+def connected(service, source: str = "127.0.0.1"):
+    """A connection from the address `source`, which is one of 127.0.0.0/8."""
+    with socket.create_connection(("127.0.0.1", service.port), SECONDS, (source, 0)) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield sock
 

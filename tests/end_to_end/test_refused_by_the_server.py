@@ -98,6 +98,16 @@ def test_what_is_no_http_at_all_is_answered_in_json(service, data):
     assert list(answer.json) == ["error"]
 
 
+@pytest.mark.parametrize(
+    "data", [b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03", b"SSH-2.0-OpenSSH_9.6\r\n", b"\0\0\0\x08\x04\xd2\x16/"]
+)
+def test_another_protocol_is_refused_at_once_and_named(service, data):
+    answer = ask(service, data)  # which waits for more
+    assert (answer.status, answer.headers["content-type"]) == (400, "application/json")
+    assert answer.seconds < 5  # of WEB_HEAD_SECONDS, 10
+    assert ("TLS" in answer.json["error"]) == data.startswith(b"\x16")
+
+
 def test_a_head_request_is_refused_without_a_body(service):
     answer = ask(service, b"HEAD /api/status?jobid=%b HTTP/1.1\r\n%b\r\n" % (b"9" * 5000, HOST))
     assert (answer.status, answer.body) == (414, b"")

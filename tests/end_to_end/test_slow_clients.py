@@ -27,6 +27,10 @@ HALF_A_BODY = b"POST /api/submit HTTP/1.1\r\n%bContent-Type: application/json\r\
     HOST,
     10_000,
 )
+ONE_BODY = (
+    HALF_A_BODY.removesuffix(b"{").replace(b"10000", b"%d").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+)
+SMALL_BODY = 100_000
 
 
 def deploy(migrated_database, tmp_path_factory, **settings):
@@ -50,11 +54,19 @@ def patient(migrated_database, tmp_path_factory):
         yield service
 
 
+@pytest.fixture(scope="module")
+def small(migrated_database, tmp_path_factory):
+    """A patient server that takes small bodies only."""
+    settings = {"WEB_BODY_SECONDS": "600", "MAX_BODY_BYTES": str(SMALL_BODY)}
+    with deploy(migrated_database, tmp_path_factory, **settings) as service:
+        yield service
+
+
 @contextmanager
-def many(service, number: int, data: bytes):
+def many(service, number: int, data: bytes, source: str = "127.0.0.1"):
     """So many connections on which this was sent."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(connected(service)) for _ in range(number)]
+        sockets = [stack.enter_context(connected(service, source)) for _ in range(number)]
         for sock in sockets:
             sock.sendall(data)
         yield sockets
@@ -94,12 +106,46 @@ def test_connections_that_say_nothing_hold_up_nobody(patient):
         assert_answered(patient)
 
 
-def test_bodies_that_do_not_end_leave_the_probes_answered(patient):
-    with many(patient, 4 * THREADS, HALF_A_BODY):
-        for _ in range(3):
-            assert_probed(patient)
-    # And once the clients have gone, everybody is answered again.
-    assert_answered(patient)
+def test_bodies_that_do_not_end_hold_up_nobody(patient):
+    with many(patient, 60, HALF_A_BODY, source="127.0.0.2"):
+        assert_probed(patient)
+        for source in ("127.0.0.1", "127.0.0.2"):
+            seconds = []
+            for body in (b"{}", b" " * 100_000):
+                with connected(patient, source) as sock:
+                    begun = time.monotonic()
+                    sock.sendall(ONE_BODY % len(body))
+                    sock.sendall(body)
+                    assert read(sock, begun).status == 400
+                    seconds.append(time.monotonic() - begun)
+            assert min(seconds) < 0.5
+            assert_answered(patient)
+
+
+@pytest.mark.parametrize("headers", [b"Transfer-Encoding: chunked\r\n\r\n5\r\n{", b"Content-Length: 99999999\r\n\r\n{"])
+def test_nor_do_those_that_are_refused_unread(patient, headers):
+    head = b"POST /api/submit HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+    with many(patient, 60, head + headers) as sockets:
+        assert_answered(patient)
+        assert {read(sock).status for sock in sockets} <= {411, 413}
+
+
+def test_bodies_beyond_what_a_worker_keeps_are_given_up_those_of_the_heaviest_client_first(small):
+    most = 32 * SMALL_BODY
+    with ExitStack() as stack:
+        light = stack.enter_context(connected(small))
+        light.sendall(ONE_BODY % SMALL_BODY + b" " * (SMALL_BODY - 1))
+        heavy = []
+        for _ in range(most // SMALL_BODY + 2):
+            sock = stack.enter_context(connected(small, "127.0.0.2"))
+            sock.sendall(ONE_BODY % SMALL_BODY + b" " * (SMALL_BODY - 1))
+            heavy.append(sock)
+        given_up = read(heavy[0])
+        assert (given_up.status, given_up.headers["retry-after"]) == (503, "5")
+        light.sendall(b" ")
+        assert read(light).status == 400
+        heavy[-1].sendall(b" ")
+        assert read(heavy[-1]).status == 400
 
 
 def test_a_probe_with_a_body_takes_no_thread_of_the_probes(patient):
@@ -234,19 +280,19 @@ def test_so_is_one_that_comes_byte_by_byte(strict):
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-def test_half_a_form_is_no_error_of_ours(strict, kind):
-    cookie = b"Cookie: csrftoken=" + b"x" * 32 + b"\r\nContent-Type: " + kind.encode()
+def test_half_a_form_is_given_up_with_our_page(strict, kind):
+    cookie = b"Accept: text/html\r\nContent-Type: " + kind.encode()
     answer = ask(
         strict, HALF_A_BODY.replace(b"/api/submit", b"/sign-in/").replace(b"Content-Type: application/json", cookie)
     )
-    assert answer.status == 403
+    assert (answer.status, answer.headers["content-type"]) == (408, "text/html; charset=utf-8")
+    assert b"too slowly" in answer.body
 
 
 def test_a_slow_body_within_its_pace_is_read(strict):
     body = b'{"count": 1, "visits": [{"store_id": "s", "visit_time": "t", "image_url": ["http://h/1"]}]}' + b" " * 9_000
     with connected(strict) as sock:
-        head = HALF_A_BODY.replace(b"10000", b"%d" % len(body)).removesuffix(b"{")
-        sock.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        sock.sendall(ONE_BODY % len(body))
         for start in range(0, len(body), 1_500):
             # Slower than its whole time, at more than the pace of 1,000 bytes a second.
             assert_silent(sock, 0.12)
@@ -285,7 +331,7 @@ def test_requests_sent_at_once_are_answered_in_order(strict):
 
 
 def test_a_server_with_half_sent_requests_stops_as_quickly_as_any(patient):
-    with many(patient, 20, HALF_A_HEAD), many(patient, 20, b""):
+    with many(patient, 20, HALF_A_HEAD), many(patient, 20, b""), many(patient, 20, HALF_A_BODY):
         assert_probed(patient)
         begun = time.monotonic()
         os.kill(patient.pid, signal.SIGTERM)
