@@ -55,9 +55,15 @@ def patient(migrated_database, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def small(migrated_database, tmp_path_factory):
+def temporary(tmp_path_factory):
+    """Where the server below keeps its temporary files."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def small(migrated_database, tmp_path_factory, temporary):
     """A patient server that takes small bodies only."""
-    settings = {"WEB_BODY_SECONDS": "600", "MAX_BODY_BYTES": str(SMALL_BODY)}
+    settings = {"WEB_BODY_SECONDS": "600", "MAX_BODY_BYTES": str(SMALL_BODY), "TMPDIR": str(temporary)}
     with deploy(migrated_database, tmp_path_factory, **settings) as service:
         yield service
 
@@ -146,6 +152,18 @@ def test_bodies_beyond_what_a_worker_keeps_are_given_up_those_of_the_heaviest_cl
         assert read(light).status == 400
         heavy[-1].sendall(b" ")
         assert read(heavy[-1]).status == 400
+
+
+def test_a_body_for_which_there_is_no_room_is_refused_and_the_server_lives(small, temporary):
+    body = b" " * SMALL_BODY
+    assert ask(small, ONE_BODY % SMALL_BODY + body).status == 400
+    away = temporary.rename(f"{temporary}-away")
+    try:
+        refused = ask(small, ONE_BODY % SMALL_BODY + body)
+    finally:
+        away.rename(temporary)
+    assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+    assert ask(small, ONE_BODY % SMALL_BODY + body).status == 400
 
 
 def test_a_probe_with_a_body_takes_no_thread_of_the_probes(patient):
