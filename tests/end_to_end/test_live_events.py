@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 import requests
 
 from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.sockets import connected
 from tests.waiting import wait_for
 
 DEADLINE = 20.0
@@ -90,6 +93,36 @@ def test_beyond_so_many_streams_a_client_is_told_to_ask_instead_and_is_answered(
     streams[0].close()
     # Its place is free once the server has found out that the client has gone.
     streams[0] = wait_for(lambda: (found := watch(service, "jobs/events")).ok and found)
+
+
+def test_one_client_leaves_streams_to_others(deployment):
+    settings = {"ENGINE_AUTOSTART": "off", "LIVE_STREAMS": "3", "LIVE_STREAMS_PER_CLIENT": "2"}
+    with ExitStack() as opened, deployment.service(**settings) as service:
+
+        def open_from(source: str) -> tuple[socket.socket, bytes]:
+            sock = opened.enter_context(connected(service, source))
+            sock.sendall(b"GET /api/v1/jobs/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += sock.recv(4096)
+            return sock, head
+
+        def status(source: str) -> bytes:
+            return open_from(source)[1].split()[1]
+
+        first, head = open_from("127.0.0.2")
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert status("127.0.0.2") == b"200"
+        _, head = open_from("127.0.0.2")
+        assert head.startswith(b"HTTP/1.1 429 ")
+        assert b"\r\nRetry-After: 5\r\n" in head
+        assert status("127.0.0.1") == b"200"
+        # All are taken now; who has as many as one may is told that, and not to wait for others.
+        assert status("127.0.0.3") == b"503"
+        assert status("127.0.0.2") == b"429"
+        first.close()
+        # Its place is free once the server has found out that the client has gone.
+        wait_for(lambda: status("127.0.0.2") == b"200")
 
 
 def test_streams_hold_no_database_connection_but_the_one_that_listens(deployment, streams):
