@@ -40,11 +40,16 @@ def damage() -> Iterator[None]:
         raise UnreadableFileError(DAMAGED, SAVE_AGAIN) from error
 
 
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").lstrip("/").casefold()
+
+
 class Archive(ZipFile):
     """Opens parts of at most `limit` unpacked bytes: MAX_OTHER by default.
 
     A part never yields more than the size in the directory, which is checked before; one that does not match it fails
-    with BadZipFile at its end.
+    with BadZipFile at its end. Names of parts are compared as the format has it (ECMA-376, part 2): without regard to
+    case; and as Excel reads them: with `\\` for `/`, and with `/` at the beginning.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -52,6 +57,17 @@ class Archive(ZipFile):
         with damage():
             super().__init__(capped, "r")
         capped.cap = None
+        self._by_name = {_plain(info.filename): info for info in self.filelist}
+
+    def __contains__(self, name: str) -> bool:
+        return _plain(name) in self._by_name
+
+    def getinfo(self, name: str) -> ZipInfo:
+        return self._by_name[_plain(name)]
+
+    def plain_names(self) -> list[str]:
+        """The names of all parts in small letters."""
+        return list(self._by_name)
 
     def open(self, name: str | ZipInfo, mode: Any = "r", pwd: bytes | None = None, *,
              force_zip64: bool = False, limit: int = MAX_OTHER) -> IO[bytes]:  # fmt: skip

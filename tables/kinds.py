@@ -81,15 +81,17 @@ def refuse_foreign(file: BinaryIO, head: bytes) -> None:
 
 
 def refuse_archive(names: list[str], mimetype: bytes) -> None:
-    """For a ZIP archive of these parts, which is no workbook; `mimetype` is the part of that name, empty without one.
-    Raises UnreadableFileError."""
+    """For a ZIP archive of these parts, in small letters, which is no workbook. Raises UnreadableFileError.
+
+    `mimetype` is the content of the part of that name, empty without one.
+    """
     if mimetype.startswith(_OPEN_DOCUMENT):
         kind = mimetype.removeprefix(_OPEN_DOCUMENT)
         if kind.startswith(b"spreadsheet"):
             raise UnreadableFileError("is a LibreOffice workbook (.ods)", "open it, and save it as .xlsx or as CSV")
         raise UnreadableFileError("is a LibreOffice document", _EXPORT)
     for part, what, cure in _ARCHIVES:
-        if part in names:
+        if part.casefold() in names:
             raise UnreadableFileError(what, cure)
     raise UnreadableFileError("is a ZIP archive and no workbook", _UNPACK)
 

@@ -252,8 +252,10 @@ class Sheet(_Texts):
 
     def _begin_row(self, number: str | None) -> None:
         row = self._row + 1 if number is None else int(number)
-        if not self._row < row <= MAX_ROWS:
+        if row <= self._row:
             raise UnreadableFileError(DAMAGED, SAVE_AGAIN)
+        if row > MAX_ROWS:
+            raise TooLarge(f"is a workbook whose sheet has more than {MAX_ROWS:,} rows")
         self._row, self._column = row, -1
         self._in_row = 0
 
@@ -261,8 +263,8 @@ class Sheet(_Texts):
         self._left -= 1
         if self._left < 0:
             raise TooLarge(f"is a workbook whose sheet has more than {MAX_CELLS:,} cells")
-        if not 0 <= self._column < MAX_COLUMNS:
-            raise UnreadableFileError(DAMAGED, SAVE_AGAIN)
+        if self._column >= MAX_COLUMNS:
+            raise TooLarge(f"is a workbook whose sheet has more than {MAX_COLUMNS:,} columns")
         text = "".join(self.pieces) if self._has_value else None
         if self.pieces:
             self.pieces.clear()

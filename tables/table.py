@@ -88,7 +88,8 @@ class Table:
         for place, title in enumerate(header):
             field = wanted.get(_plain(title))
             if field is None:
-                self.ignored.append(title)
+                if title.strip():
+                    self.ignored.append(title)
             elif field in self.places:
                 raise UnreadableFileError(
                     f"the header names the column {columns[field]} twice, as "
@@ -144,8 +145,9 @@ def _without(header: list[str], missing: list[str], first: str, source: TextRows
         for separator, word in (("|", "bars"), (";", "semicolons"), ("\t", "tabs")):
             if separator in header[0] and separator != source.separator:
                 return f"the columns are separated by {word}, and the header is not {first}", "separate by commas"
-    found = ", ".join(repr(visible(title[:SHOWN])) for title in header[:MAX_TITLES])
-    more = f" and {len(header) - MAX_TITLES:,} more" if len(header) > MAX_TITLES else ""
+    titles = [title for title in header if title.strip()]
+    found = ", ".join(repr(visible(title[:SHOWN])) for title in titles[:MAX_TITLES])
+    more = f" and {len(titles) - MAX_TITLES:,} more" if len(titles) > MAX_TITLES else ""
     complaint = f"the header lacks {', '.join(missing)}; it names {found}{more}"
     if isinstance(source, WorkbookRows) and source.others:
         # Braces in a cure stand for options.

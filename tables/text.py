@@ -27,6 +27,14 @@ _NOTHING = re.compile(r'[\s,;|"]*')
 _NAME_IT = "name the encoding it was saved in {encoding}"
 # Codecs of text that no file is saved in; two take time by the square of its length.
 _NOT_OF_FILES = {"idna", "punycode", "raw-unicode-escape", "unicode-escape"}
+# UTF-32 before UTF-16, with which the mark of the first begins.
+_MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
 
 type TextRow = tuple[int, list[str], None]
 
@@ -132,10 +140,19 @@ def _split(line: str, separator: str) -> list[str]:
         return []
 
 
-def _detect_encoding(file: BinaryIO) -> str:
+def _marked(file: BinaryIO) -> tuple[str, str]:
+    """The encoding of whose byte order mark `file` begins with, and that with the order of bytes; empty without one."""
     file.seek(0)
-    if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        raise UnreadableFileError("is UTF-16", "name that encoding, utf-16, {encoding}, or save it as UTF-8")
+    head = file.read(4)
+    return next(((each[:6].rstrip("-"), each) for mark, each in _MARKS.items() if head.startswith(mark)), ("", ""))
+
+
+def _detect_encoding(file: BinaryIO) -> str:
+    marked, _ = _marked(file)
+    if marked not in ("", "utf-8"):
+        raise UnreadableFileError(
+            f"is {marked.upper()}", f"name that encoding, {marked}, {{encoding}}, or save it as UTF-8"
+        )
     for encoding in ("utf-8-sig", "cp1252"):
         file.seek(0)
         try:
@@ -159,21 +176,22 @@ def codec_of(name: str) -> str:
 
 def checked_encoding(file: BinaryIO, name: str) -> str:
     """Python's name for the encoding of that name, to read a seekable `file` in; with UTF-8, a byte order mark is left
-    out. Raises UnreadableFileError where it is not known, or the file begins with UTF-8's mark and it is another."""
+    out. Raises UnreadableFileError where it is not known, or the file begins with the mark of another."""
     codec = codec_of(name)
     if not codec:
         raise UnreadableFileError(
             f"cannot be read in the encoding {name!r}, which is not known",
             "known are utf-8, utf-16, cp1252, latin-1 and Python's others",
         )
-    if codec in ("utf-8", "utf-8-sig"):
-        return "utf-8-sig"
-    file.seek(0)
-    if file.read(3) == codecs.BOM_UTF8:
+    if codec == "utf-8-sig":
+        codec = "utf-8"
+    marked, with_order = _marked(file)
+    if marked and codec not in (marked, with_order):
+        or_none = ", or no encoding" if marked == "utf-8" else ""
         raise UnreadableFileError(
-            f"begins with the byte order mark of UTF-8, and is said to be {codec}", "name utf-8, or no encoding"
+            f"begins with the byte order mark of {marked.upper()}, and is said to be {codec}", f"name {marked}{or_none}"
         )
-    return codec
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
 def _explain(error: csv.Error) -> tuple[str, str]:

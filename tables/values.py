@@ -72,6 +72,8 @@ class Values:
                 raise ValueError(text)
             if is_date and not is_duration:
                 try:
+                    if number < 0:
+                        raise ValueError(text)
                     return self._date(float(number), code), Mark(None, "date")
                 except (OverflowError, ValueError):
                     # Excel shows nothing but number signs there.

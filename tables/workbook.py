@@ -48,7 +48,7 @@ class WorkbookRows:
 
     def __init__(self, opened: Archive, file: BinaryIO, sheet: str | None) -> None:
         if not _IS_WORKBOOK.search(_part(opened, _MANIFEST)):
-            refuse_archive(opened.namelist(), _part(opened, "mimetype"))
+            refuse_archive(opened.plain_names(), _part(opened, "mimetype"))
         self._archive = opened
         tabs, self._values = _structure(opened, file)
         tab = _chosen(tabs, sheet)
@@ -135,14 +135,13 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
     try:
         reader.read_manifest()
         reader.read_workbook()
-        names = set(opened.namelist())
         relations: Any = reader.parser.rels
         parts = {relation.Type.rpartition("/")[2]: relation.target for relation in relations.values()}
         texts, styles = parts.get("sharedStrings", ""), parts.get("styles", "")
         tabs = [
             _Tab(sheet.name or "", sheet.state != "visible", relation.target)
             for sheet, relation in reader.parser.find_sheets()
-            if relation.Type.endswith("/worksheet") and relation.target in names
+            if relation.Type.endswith("/worksheet") and relation.target in opened
         ]
     except UnreadableFileError:
         raise
@@ -152,16 +151,16 @@ def _structure(opened: Archive, file: BinaryIO) -> tuple[list[_Tab], Values]:
         raise UnreadableFileError(
             "is saved as Strict Open XML Spreadsheet", "open it in Excel, and save it as Excel Workbook (.xlsx)"
         )
-    with opened.open(texts, limit=MAX_STRINGS) if texts in names else BytesIO() as part:
-        shared = SharedTexts(part) if texts in names else None
-    with opened.open(styles) if styles in names else BytesIO() as part:
-        formats = Styles(part) if styles in names else None
+    with opened.open(texts, limit=MAX_STRINGS) if texts in opened else BytesIO() as part:
+        shared = SharedTexts(part) if texts in opened else None
+    with opened.open(styles) if styles in opened else BytesIO() as part:
+        formats = Styles(part) if styles in opened else None
     return tabs, Values(shared, formats, reader.wb.epoch)
 
 
 def _part(opened: Archive, name: str) -> bytes:
     """The content of a small part, empty without one."""
-    if name not in opened.NameToInfo:
+    if name not in opened:
         return b""
     with opened.open(name) as part, damage():
         return part.read()
@@ -170,6 +169,6 @@ def _part(opened: Archive, name: str) -> bytes:
 def _is_strict(opened: Archive) -> bool:
     return any(
         b"http://purl.oclc.org/ooxml/" in _part(opened, name)
-        for name in opened.namelist()
+        for name in opened.plain_names()
         if name.endswith("/workbook.xml")
     )

@@ -109,13 +109,28 @@ def test_cells_far_to_the_right_in_every_row_are_refused(monkeypatch):
         assert ("whose sheet has more than" in refusal(content)) == refused
 
 
-@pytest.mark.parametrize("place", ["XFE2", "ZZZ2", "AAAA2", "2", "a2", "\u0410" + "2", "A"])
-def test_a_cell_beyond_the_format_is_damage(place):
+@pytest.mark.parametrize(
+    ("row", "place", "refused"),
+    [(2, "XFE2", "16,384 columns"), (2, "ZZZ2", "16,384 columns"),
+     (1_048_577, "A1048577", "1,048,576 rows"), (10**19, "", "1,048,576 rows"),
+     (2, "XFD2", ""), (1_048_576, "C1048576", "")],
+)  # fmt: skip
+def test_more_rows_or_columns_than_the_format_has_are_too_many(row, place, refused):
+    answer = refusal(raw_workbook([f'<row r="{row}">{text_cell("x", place)}</row>']))
+    assert answer == (
+        f"the file is a workbook whose sheet has more than {refused}; give the rows as CSV, or in several files."
+        if refused
+        else ""
+    )
+
+
+@pytest.mark.parametrize("place", ["AAAA2", "2", "a2", "\u0410" + "2", "A"])
+def test_a_cell_of_no_place_is_damage(place):
     assert "is a damaged workbook" in refusal(raw_workbook([f'<row r="2">{text_cell("x", place)}</row>']))
 
 
-@pytest.mark.parametrize("number", ["0", "1", "-5", "1048577", "99999999999999999999", "x", "1.5", ""])
-def test_a_row_out_of_order_or_beyond_the_format_is_damage(number):
+@pytest.mark.parametrize("number", ["0", "1", "-5", "9" * 5_000, "x", "1.5", ""])
+def test_a_row_out_of_order_or_without_a_number_is_damage(number):
     assert "is a damaged workbook" in refusal(raw_workbook([f'<row r="{number}">{text_cell("x")}</row>']))
 
 

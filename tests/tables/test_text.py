@@ -1,11 +1,18 @@
 """CSV as Excel and others write it: separators, blank and surplus cells, headers that come twice."""
 
+import codecs
+import io
+
 import pytest
 
 from tables import text
-from tests.tables.files import HEADER, misfits, read, refusal
+from tables.table import open_table
+from tests.tables.files import COLUMNS, HEADER, misfits, read, refusal
 
 COMMAS = ",".join(HEADER)
+
+
+MARKS = {"utf-16-le": "utf-16", "utf-16-be": "utf-16", "utf-32-le": "utf-32", "utf-32-be": "utf-32"}
 
 
 def file(*lines, end="\r\n"):
@@ -79,6 +86,12 @@ def test_a_title_with_invisible_characters_is_recognised(title):
     assert read(b"\xef\xbb\xbf" * 2 + file(COMMAS, "A,B,X")) == [(2, ["A", "B", "X"])]
 
 
+def test_blank_titles_are_not_listed():
+    assert refusal(b",AreaCode, ,\n,A,,\n") == "line 1: the header lacks StoreName, StoreID; it names 'AreaCode'."
+    with open_table(io.BytesIO(b",AreaCode,StoreName,StoreID, ,Note\n"), COLUMNS) as table:
+        assert table.ignored == ["Note"]
+
+
 def test_columns_that_nobody_reads_may_be_named_alike():
     assert read(file(f"{COMMAS},Note,Note", "A,B,X,1,2")) == [(2, ["A", "B", "X", "1", "2"])]
 
@@ -109,6 +122,19 @@ def test_utf_8_by_its_mark_is_not_read_in_another_encoding(encoding):
     content = "\ufeffNote,AreaCode,StoreName,StoreID\n1,A,Łódź,X\n".encode()
     assert "the byte order mark of UTF-8" in refusal(content, encoding=encoding)
     assert read(content, encoding="utf8") == [(2, ["1", "A", "Łódź", "X"])]
+
+
+@pytest.mark.parametrize(("mark", "named"), MARKS.items())
+def test_what_its_mark_says_is_named_and_read_in_no_other_encoding(mark, named):
+    content = codecs.encode("\ufeffNote,AreaCode,StoreName,StoreID\n1,A,Łódź,X\n", mark)
+    assert refusal(content) == (
+        f"the file is {named.upper()}; name that encoding, {named}, with --encoding, or save it as UTF-8."
+    )
+    assert read(content, encoding=named) == read(content, encoding=mark) == [(2, ["1", "A", "Łódź", "X"])]
+    for other in {"utf-8", "cp1252", "utf-16", "utf-32", *MARKS} - {mark, named}:
+        assert refusal(content, encoding=other) == (
+            f"the file begins with the byte order mark of {named.upper()}, and is said to be {other}; name {named}."
+        )
 
 
 @pytest.mark.parametrize("encoding", ["utf-16le", "utf-16be", "gb18030"])

@@ -2,6 +2,7 @@
 
 import io
 from datetime import date, datetime, time, timedelta
+from zipfile import ZipFile
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -35,7 +36,8 @@ def test_a_workbook_is_read_by_its_content():
 def test_a_workbook_with_macros_is_read_too():
     content = saved(Workbook()) and workbook(["A", "B", "X1"])
     made = load_workbook(io.BytesIO(content), keep_vba=True)
-    assert read(saved(made)) == [(2, ["A", "B", "X1"])]
+    with made.vba_archive:  # the parts that openpyxl copies, which it leaves open
+        assert read(saved(made)) == [(2, ["A", "B", "X1"])]
 
 
 def test_shared_texts_with_formats_and_phonetic_hints_are_plain_text():
@@ -233,13 +235,33 @@ def test_other_sheets_are_named_whatever_they_are_called():
     assert refusal(content).endswith("another sheet can be named with --sheet: '{sheet}', '{0} }'.")
 
 
-@pytest.mark.parametrize("number", [10_000_000, 8901234567890])
+@pytest.mark.parametrize("number", [10_000_000, 8901234567890, -1, -0.5, -43_000])
 def test_a_number_that_its_format_cannot_show_as_a_date_is_a_fault_of_its_cell_alone(number):
     made = load_workbook(io.BytesIO(workbook(["A", "B", "X1", number], [number, "B", "X2"], header=[*HEADER, "Since"])))
     made.active["D2"].number_format = made.active["A3"].number_format = "yyyy-mm-dd"
     assert [(text, "cell D2" in fault or "cell A3" in fault) for text, fault, _ in marks(saved(made))] == [
         (str(number), True)
     ] * 2
+
+
+@pytest.mark.parametrize(
+    "rename", [str.upper, str.title, lambda name: name.replace("/", "\\"), "/{}".format, "\\{}".format]
+)
+def test_parts_are_found_however_their_names_are_written(rename):
+    strings = "".join(f"<si><t>{text}</t></si>" for text in (*HEADER, "X1"))
+    row = f'<row r="2">{text_cell("A")}{text_cell("B")}<c t="s"><v>3</v></c></row>'
+    content = io.BytesIO()
+    with ZipFile(io.BytesIO(raw_workbook([row], strings=strings))) as before, ZipFile(content, "w") as after:
+        for name in before.namelist():
+            after.writestr(rename(name), before.read(name))
+    assert read(content.getvalue()) == [(2, ["A", "B", "X1"])]
+
+
+def test_a_document_is_named_however_its_parts_are_written():
+    content = io.BytesIO()
+    with ZipFile(content, "w") as archive:
+        archive.writestr("Word\\Document.xml", "")
+    assert "is a Word document" in refusal(content.getvalue())
 
 
 @pytest.mark.parametrize(("written", "shown"), [("0", "FALSE"), ("false", "FALSE"), ("1", "TRUE"), ("true", "TRUE")])
