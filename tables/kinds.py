@@ -38,6 +38,21 @@ _BEGINNINGS = (
     (rb"\x7fELF|MZ.{30,}(?s:.*)This program", "is a program", "give a table instead"),
     (rb"-----BEGIN PGP MESSAGE|\x85[\x01-\x04]\x0c\x03", "is encrypted with PGP", "decrypt it"),
     (rb"bplist0", "is a property list", _EXPORT),
+    (rb"\x04\x22\x4d\x18", "is compressed with lz4", _UNPACK),
+    (rb"LZIP\x01", "is compressed with lzip", _UNPACK),
+    (rb"MSCF\0\0\0\0", "is a cabinet archive", _UNPACK),
+    (rb"ID;P(?:WXL|SCALC3|CALCOOO32)\b", "is a SYLK spreadsheet (.slk)", _SAVE),
+    (rb"TABLE\r?\n0,1\r?\n", "is a spreadsheet in the Data Interchange Format (.dif)", _SAVE),
+    (rb"\0\0\x02\0[\x04-\x06]\x04", "is a Lotus spreadsheet", _SAVE),
+    (rb"[\x03\x30\x31\x43\x83\x8b\xf5].[\x01-\x0c][\x01-\x1f].{24,26}\0\0[A-Z_0-9]+\0", "is a dBase table", _SAVE),
+    (rb"(?i:MIME-Version: ?1\.0)", "is a web page in one file (MHTML), or an e-mail", _SAVE),
+    (rb"\s*(?:\[\s*\{|\{)\s*\"", "is JSON", _EXPORT),
+    (rb"ARROW1\0\0", "is an Arrow file", _EXPORT),
+    (rb"\x89HDF\r\n", "is an HDF5 file", _EXPORT),
+    (rb"\$FL[23]@\(#\)", "is an SPSS file", _EXPORT),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "is a PostScript document", _EXPORT),
+    (rb"version https://git-lfs", "is a pointer to a file kept by Git LFS", "fetch the file with git lfs pull"),
+    (rb"\[InternetShortcut\]", "is a link to a web page", "open it, and give the file that it leads to"),
 )  # fmt: skip
 _KINDS = [(re.compile(beginning, re.DOTALL), what, cure) for beginning, what, cure in _BEGINNINGS]
 _MARKUP = re.compile(

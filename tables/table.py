@@ -10,7 +10,7 @@ from typing import BinaryIO, NamedTuple
 from tables.cells import visible, without_invisible
 from tables.errors import UnreadableFileError
 from tables.kinds import HEAD_BYTES, is_archive, refuse_foreign
-from tables.text import TextRows, open_text
+from tables.text import SEPARATORS, TextRows, open_text
 from tables.values import Mark
 from tables.workbook import WorkbookRows, letters_of, listed, open_workbook
 
@@ -100,6 +100,14 @@ class Table:
             else:
                 self.places[field] = place
         if missing := [title for field, title in columns.items() if field not in self.places]:
+            if len(header) == 1 and any(
+                wanted.keys() <= set(map(_plain, header[0].split(each))) for each in SEPARATORS
+            ):
+                raise UnreadableFileError(
+                    "is in quotation marks as a whole, and so in one column",
+                    "remove those around every line, and one of each two within it",
+                    line=line,
+                )
             raise UnreadableFileError(*_without(header, missing, first, source), line=line)
         self._is_workbook = isinstance(source, WorkbookRows)
 

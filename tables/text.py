@@ -129,6 +129,11 @@ class TextRows:
                     "look for a quotation mark that is never closed",
                     line=number,
                 )
+            if line.endswith("\x1a"):
+                # Programs of DOS end a file with it, and only a last line has no line end behind it.
+                line = line.rstrip("\x1a")
+                if not line:
+                    return
             # Only some encodings take it away.
             yield line.removeprefix("\ufeff") if number == 1 else line
 

@@ -69,6 +69,17 @@ KINDS = {
     "MP4": (b"\0\0\0\x18ftypisom\0\0\0\0", "is a video"),
     "SQLite": (b"SQLite format 3\0\x10\0", "is an SQLite database"),
     "Parquet": (b"PAR1\x15\x04", "is a Parquet file"),
+    "SYLK": (b'ID;PWXL;N;E\r\nP;PGeneral\r\nC;Y1;X1;K"AreaCode"', "is a SYLK spreadsheet (.slk)"),
+    "DIF": (b'TABLE\r\n0,1\r\n"EXCEL"\r\nVECTORS', "is a spreadsheet in the Data Interchange Format (.dif)"),
+    "Lotus": (b"\0\0\2\0\6\4\6\0\x08\0", "is a Lotus spreadsheet"),
+    "dBase": (b"\x03\x7d\x01\x01" + bytes(28) + b"AREACODE\0\0\0C", "is a dBase table"),
+    "page in one file": (b"MIME-Version: 1.0\r\nX-Document-Type: Workbook", "is a web page in one file (MHTML)"),
+    "JSON": (b' [\n {"AreaCode": "A"}]', "is JSON; give the data in it as .xlsx or as CSV"),
+    "link to a Google sheet": (b'{"url":"https://docs.google.com/open?id=x"}', "is JSON"),
+    "link": (b"[InternetShortcut]\r\nURL=https://h", "is a link to a web page"),
+    "Git LFS": (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer to a file kept by Git LFS"),
+    "SPSS": (b"$FL2@(#) SPSS DATA FILE", "is an SPSS file"),
+    "PostScript": (b"%!PS-Adobe-3.0\n", "is a PostScript document"),
     ".ods": (
         zipped(mimetype="application/vnd.oasis.opendocument.spreadsheet", content_DOT_xml="<x/>"),
         "is a LibreOffice workbook (.ods); open it, and save it as .xlsx or as CSV",
@@ -95,7 +106,9 @@ def test_a_file_that_is_no_table_is_named_for_what_it_is(name):
     "header",
     ["BM,AreaCode,StoreName,StoreID", "MZ,AreaCode,StoreName,StoreID", "\tAreaCode\tStoreName\tStoreID",
      "PK,AreaCode,StoreName,StoreID", "PAR,AreaCode,StoreName,StoreID", "<,AreaCode,StoreName,StoreID",
-     "GIF,AreaCode,StoreName,StoreID", "Rar,AreaCode,StoreName,StoreID", "%PDF,AreaCode,StoreName,StoreID"],
+     "GIF,AreaCode,StoreName,StoreID", "Rar,AreaCode,StoreName,StoreID", "ID;PLACE;AreaCode;StoreName;StoreID",
+     "TABLE,AreaCode,StoreName,StoreID", "[x],AreaCode,StoreName,StoreID", "Version,AreaCode,StoreName,StoreID",
+     "%PDF,AreaCode,StoreName,StoreID"],
 )  # fmt: skip
 def test_a_table_whose_header_begins_like_another_kind_is_still_read(header):
     assert refusal(f"{header}\n".encode()) == ""

@@ -86,6 +86,23 @@ def test_a_title_with_invisible_characters_is_recognised(title):
     assert read(b"\xef\xbb\xbf" * 2 + file(COMMAS, "A,B,X")) == [(2, ["A", "B", "X"])]
 
 
+@pytest.mark.parametrize("end", ["\x1a", "\x1a\x1a\x1a", "A,B,X2\x1a"])
+def test_what_programs_of_dos_end_a_file_with_is_no_row_and_no_part_of_one(end):
+    assert read(file(COMMAS, "A,B,X1") + end.encode()) == [
+        (2, ["A", "B", "X1"]),
+        *([(3, ["A", "B", "X2"])] if "X2" in end else []),
+    ]
+    assert misfits(file(COMMAS, "A,B,X1") + end.encode()) == []
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_lines_in_quotation_marks_as_a_whole_are_named(separator):
+    assert refusal(file(f'"{separator.join(HEADER)}"', f'"{separator.join("ABX")}"')) == (
+        "line 1: is in quotation marks as a whole, and so in one column; "
+        "remove those around every line, and one of each two within it."
+    )
+
+
 def test_blank_titles_are_not_listed():
     assert refusal(b",AreaCode, ,\n,A,,\n") == "line 1: the header lacks StoreName, StoreID; it names 'AreaCode'."
     with open_table(io.BytesIO(b",AreaCode,StoreName,StoreID, ,Note\n"), COLUMNS) as table:
