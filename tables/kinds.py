@@ -46,7 +46,7 @@ _BEGINNINGS = (
     (rb"\0\0\x02\0[\x04-\x06]\x04", "is a Lotus spreadsheet", _SAVE),
     (rb"[\x03\x30\x31\x43\x83\x8b\xf5].[\x01-\x0c][\x01-\x1f].{24,26}\0\0[A-Z_0-9]+\0", "is a dBase table", _SAVE),
     (rb"(?i:MIME-Version: ?1\.0)", "is a web page in one file (MHTML), or an e-mail", _SAVE),
-    (rb"\s*(?:\[\s*\{|\{)\s*\"", "is JSON", _EXPORT),
+    (rb"\{\"url\": ?\"https://docs\.google", "is a link to a Google document", "open it, and download it as .xlsx"),
     (rb"ARROW1\0\0", "is an Arrow file", _EXPORT),
     (rb"\x89HDF\r\n", "is an HDF5 file", _EXPORT),
     (rb"\$FL[23]@\(#\)", "is an SPSS file", _EXPORT),

@@ -100,14 +100,9 @@ class Table:
             else:
                 self.places[field] = place
         if missing := [title for field, title in columns.items() if field not in self.places]:
-            if len(header) == 1 and any(
-                wanted.keys() <= set(map(_plain, header[0].split(each))) for each in SEPARATORS
-            ):
-                raise UnreadableFileError(
-                    "is in quotation marks as a whole, and so in one column",
-                    "remove those around every line, and one of each two within it",
-                    line=line,
-                )
+            in_one = len(header) == 1 and any(wanted.keys() <= _titles(header[0], each) for each in SEPARATORS)
+            if in_one and (isinstance(source, WorkbookRows) or source.is_quoted):
+                raise UnreadableFileError(*_in_one_cell(source), line=line)
             raise UnreadableFileError(*_without(header, missing, first, source), line=line)
         self._is_workbook = isinstance(source, WorkbookRows)
 
@@ -145,6 +140,20 @@ class Table:
 
 def _plain(title: str) -> str:
     return re.sub(r"[\s_-]", "", without_invisible(title)).casefold()
+
+
+def _titles(line: str, separator: str) -> set[str]:
+    return {_plain(title) for title in line.split(separator)}
+
+
+def _in_one_cell(source: TextRows | WorkbookRows) -> tuple[str, str]:
+    """What is wrong with a header whose one cell holds all titles, and what to do."""
+    if isinstance(source, WorkbookRows):
+        return "holds all columns in one cell", "split them in Excel (Data, Text to Columns), and save it again"
+    return (
+        "is in quotation marks as a whole, and so in one column",
+        "remove those around every line, and one of each two within it",
+    )
 
 
 def _without(header: list[str], missing: list[str], first: str, source: TextRows | WorkbookRows) -> tuple[str, str]:

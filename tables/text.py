@@ -77,6 +77,8 @@ class TextRows:
         else:
             first = ""
             self._before += 1
+        # Whether the header begins with a quoted title.
+        self.is_quoted = first.startswith('"')
         self.separator = named or next((each for each in SEPARATORS if matches(_split(first, each))), ",")
         self._reader = csv.reader(chain([first], lines), delimiter=self.separator, strict=True)
 

@@ -257,6 +257,12 @@ def test_parts_are_found_however_their_names_are_written(rename):
     assert read(content.getvalue()) == [(2, ["A", "B", "X1"])]
 
 
+def test_a_workbook_into_which_lines_were_pasted_is_named():
+    assert refusal(workbook(["A;B;X1"], header=[";".join(HEADER)])) == (
+        "line 1: holds all columns in one cell; split them in Excel (Data, Text to Columns), and save it again."
+    )
+
+
 def test_a_document_is_named_however_its_parts_are_written():
     content = io.BytesIO()
     with ZipFile(content, "w") as archive:
