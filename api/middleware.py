@@ -20,7 +20,7 @@ from api.problems import (
     is_database_away,
     sqlstate,
 )
-from api.refusals import Refused, as_json, is_api, media_type_of
+from api.refusals import PAGE_TYPE, Refused, as_json, as_page, asks_for_page, is_api, media_type_of
 from api.v1.problem_types import Problem
 from tables.text import codec_of
 
@@ -32,8 +32,9 @@ _NO_CODINGS = {"", "identity", "none", "binary", "7bit", "8bit"}
 _FORMS = {"application/x-www-form-urlencoded", "multipart/form-data"}
 
 
-class APIAnswers:
-    """The outermost: every answer of the API is JSON, wherever it was made, and is never cached."""
+class Answers:
+    """The outermost: every answer of the API is JSON, wherever it was made, and is never cached; what is refused on
+    other paths is a page where a browser asks for one."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -45,7 +46,16 @@ class APIAnswers:
             if response.status_code >= 400 and response["Content-Type"] != kind:
                 _turn_into_json(response, kind, request.path_info)
             response["Cache-Control"] = "no-store"
+        elif isinstance(response, Refused) and _opens_page(request):
+            response.content = as_page(response.status_code, response.sentence)
+            response["Content-Type"] = PAGE_TYPE
+            response["Content-Length"] = str(len(response.content))
         return response
+
+
+def _opens_page(request: HttpRequest) -> bool:
+    """Not the dashboard's own script, which shows the sentence where it is needed."""
+    return "HX-Request" not in request.headers and asks_for_page(request.headers.get("Accept", ""))
 
 
 def _turn_into_json(response: HttpResponse, kind: str, path: str) -> None:

@@ -54,7 +54,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "retail_pulse.health.Probes",
-    "api.middleware.APIAnswers",
+    "api.middleware.Answers",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "api.middleware.BodyLimits",

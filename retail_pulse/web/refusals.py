@@ -160,7 +160,6 @@ def _json(path: str, refusal: Refusal) -> tuple[bytes, str]:
 
 
 def _page(refusal: Refusal) -> tuple[bytes, str]:
-    from django.template.loader import render_to_string
+    from api.refusals import PAGE_TYPE, as_page
 
-    context = {"title": HTTPStatus(refusal.status).phrase, "sentence": refusal.sentence}
-    return render_to_string("dashboard/refused.html", context).encode(), "text/html; charset=utf-8"
+    return as_page(refusal.status, refusal.sentence), PAGE_TYPE
