@@ -154,6 +154,18 @@ def test_bodies_beyond_what_a_worker_keeps_are_given_up_those_of_the_heaviest_cl
         assert read(heavy[-1]).status == 400
 
 
+def test_what_is_answered_is_kept_no_longer_and_the_connection_goes_on(small):
+    head = (ONE_BODY % SMALL_BODY).replace(b"Connection: close\r\n", b"")
+    with connected(small) as sock:
+        for _ in range(40):  # more than are kept at once
+            sock.sendall(head)
+            sock.sendall(b" " * SMALL_BODY)
+            received = b""
+            while b"}" not in received:
+                received += sock.recv(4096)
+            assert received.startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_body_for_which_there_is_no_room_is_refused_and_the_server_lives(small, temporary):
     body = b" " * SMALL_BODY
     assert ask(small, ONE_BODY % SMALL_BODY + body).status == 400
