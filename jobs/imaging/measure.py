@@ -39,8 +39,9 @@ from jobs.imaging.formats.picture import Ending
 from jobs.imaging.formats.structure import Structure, is_beginning, walk
 from jobs.imaging.types import Measurement
 
-# Decoded pixels take three or four bytes each; checking an image is not worth more than a quarter of a gigabyte.
+# What decoding one image may take: time, and memory, of which a decoder needs four to eighteen bytes a pixel.
 MAX_DECODE_PIXELS = 89_478_485
+MAX_DECODE_BYTES = 2**29
 # Decoders release the GIL but keep the processor busy: unbounded, they starve the threads that answer requests.
 _decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) - 1))
 
@@ -105,8 +106,10 @@ def _verify(image: ImageFile.ImageFile) -> None:
 
 
 def _decode(file: IO[bytes], structure: Structure, pixels: int, framed: bool) -> None:
-    if pixels > MAX_DECODE_PIXELS:
-        raise _too_many_pixels(MAX_DECODE_PIXELS)
+    if pixels > (limit := min(MAX_DECODE_PIXELS, MAX_DECODE_BYTES // structure.picture.bytes_per_pixel)):
+        raise errors.TooManyPixels(
+            f"The image has more than {limit:,} pixels, the most that this service decodes of such a {structure.format}."
+        )
     # Opened again, because verify() leaves an image that cannot be used.
     picture = structure.picture.open(file)
     with _decoders, _reading(lambda: _incomplete(framed)), Image.open(picture, formats=(structure.format,)) as image:

@@ -15,6 +15,10 @@ from jobs.imaging.printable import printable
 # No part of a URL: control characters and spaces around it, tabs and line breaks anywhere.
 _AROUND = "".join(map(chr, range(0x21)))
 _ANYWHERE = str.maketrans("", "", "\t\r\n")
+# The slashes before a host, of which browsers take any number.
+_SLASHES = re.compile(r"^(https?:)?/{2,}", re.IGNORECASE)
+_NO_HOST = re.compile(r"^(https?:)?//(?:[?#]|$)", re.IGNORECASE)
+_SCHEME = re.compile(r"^(https?):/*", re.IGNORECASE)
 # A user name and a password, wherever any program may see them: as far as the last @ before the path.
 _CREDENTIALS = re.compile(r"^([a-z][a-z0-9+.-]*:[/\\]*|[/\\]{2,})[^/\\?#]*@", re.IGNORECASE)
 _MASKED = r"\1…@"
@@ -34,13 +38,30 @@ def resolve(base: str, location: str) -> str:
     before_query = location.partition("?")[0].partition("#")[0]
     slashed = before_query.replace("\\", "/") + location[len(before_query) :]
     try:
-        literal, parts = urlsplit(urljoin(base, location)), urlsplit(urljoin(base, slashed))
+        literal, parts = (urlsplit(urljoin(base, _with_two_slashes(base, text))) for text in (location, slashed))
     except ValueError:
         raise errors.InvalidURL("The URL's host or port is not valid.") from None
     if literal[:2] != parts[:2]:
         raise errors.InvalidURL("A backslash leaves open which host the URL means.")
     path, query = quote(parts.path, safe=URL_SAFE), quote(parts.query, safe=URL_SAFE)
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def _with_two_slashes(base: str, location: str) -> str:
+    """`location` with the two slashes of RFC 3986 before its host.
+
+    A host may also follow a scheme alone, but only one that is not that of `base`: else, it is a path. Raises
+    InvalidURL where no host follows: the library would take that of `base`.
+    """
+    if (scheme := _SCHEME.match(location)) and scheme[1].lower() != urlsplit(base).scheme:
+        location = f"{scheme[1]}://{location[scheme.end() :]}"
+    elif slashes := _SLASHES.match(location):
+        location = f"{slashes[1] or ''}//{location[slashes.end() :]}"
+    else:
+        return location
+    if _NO_HOST.match(location):
+        raise errors.InvalidURL("The URL's host name is not valid.")
+    return location
 
 
 def shown(location: str) -> str:

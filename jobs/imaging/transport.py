@@ -50,6 +50,8 @@ HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
 _HEADERS = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
 _HTTP = b"HTTP/1."
+# RFC 9112, section 7.1, and blanks behind the number, which some servers write.
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]+)[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([0-9]{3})[ \r\n]")  # RFC 9112, section 4
 
 
@@ -131,6 +133,19 @@ class GuardedResponse(http.client.HTTPResponse):
             if line.startswith(beginning) or not line:
                 raise http.client.RemoteDisconnected("in the header")
         return line
+
+    def _read_next_chunk_size(self) -> int:
+        """For the library, which takes a size that is no number for the end of the connection, and some that are none.
+
+        Raises IncompleteRead where the connection ends, HTTPException where no size is.
+        """
+        line: bytes = self.fp.readline(_MAX_LINE)
+        if found := _CHUNK_SIZE.fullmatch(line):
+            return int(found[1], 16)
+        self._close_conn()  # type: ignore[attr-defined]  # of the library
+        if line.endswith(b"\n") or len(line) == _MAX_LINE:
+            raise http.client.HTTPException("the size of a chunk is no number")
+        raise http.client.IncompleteRead(b"")
 
     def close(self) -> None:
         is_spent = self.isclosed() and not self.will_close and not self.length

@@ -106,7 +106,7 @@ class Choice:
         rows = look_into(looks, without=[row.id for row, _ in self.begun])
         self._lanes.peeked(looks, rows)
         left_in = {row.waits_for for row in rows}
-        for row in self._fitting(self._fairly(rows)):
+        for row in self._fitting(self._fairly(rows, leftover=leftover)):
             host = host_of_url(row.url)
             if row.waits_for != host and not self._limits.is_stranger(host):
                 # Its host has answered since, so that it has its place in the lane of its host.
@@ -120,9 +120,13 @@ class Choice:
             if look.lane not in left_in:
                 self._lanes.discard(look.lane)
 
-    def _fairly(self, rows: Sequence[ReadyRow]) -> list[ReadyRow]:
-        """The rows in the order in which to begin: each host's by rank, the hosts by what they have of their share."""
-        taken: Counter[str] = Counter()
+    def _fairly(self, rows: Sequence[ReadyRow], *, leftover: bool) -> list[ReadyRow]:
+        """The rows in the order in which to begin: each host's by rank, the hosts by what they have of their share.
+
+        What is left over goes to the host that it takes the least beyond its share: to one whose share is a single slot
+        it is as much again, and a slow host would hold it for long.
+        """
+        taken = Counter({host_of_url(row.url): 1 for row in rows}) if leftover else Counter[str]()
         order = []
         for row in sorted(rows, key=lambda row: (row.rank, row.id)):
             host = host_of_url(row.url)
@@ -157,7 +161,7 @@ class Choice:
 
     def _put_aside(self) -> None:
         """Let images of the line begin where no other host can use the slots; defer those in the way."""
-        for each in sorted(self._aside, key=lambda each: self._limits.load(each.host)):
+        for each in sorted(self._aside, key=lambda each: self._limits.load(each.host, 1)):
             if each.admission is Admission.HOST_BUSY and self._left:
                 each.admission = self._offer(each.row, each.host, leftover=True)
             if each.admission is Admission.BEGINS:

@@ -13,6 +13,8 @@ MAX_LIST_BYTES = 2**20
 MAX_EXTENTS = 2**15
 # The boxes without which there is no picture; any other may be cut or damaged.
 _ESSENTIAL = frozenset({b"ftyp", b"meta", b"moov", b"mdat"})
+# Planes of up to twelve bits for colours and opacity, the picture made of them, and Pillow's copy.
+_BYTES_PER_PIXEL = 18
 _METADATA = frozenset({b"Exif", b"mime", b"uri "})
 _UNUSED = b"skip"
 # What Pillow recognizes as an AVIF by its first brand.
@@ -102,6 +104,7 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
 
     A file without a list is an animation, whose samples the decoder checks.
     """
+    picture.bytes_per_pixel = _BYTES_PER_PIXEL
     items: _Items | None = None
     has_track = False
     ending = Ending.WHOLE
@@ -111,7 +114,8 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
         if end > size:
             # A second list of items is none of this picture.
             if kind in _ESSENTIAL and (kind != b"meta" or items is None):
-                ending = Ending.CUT
+                # Some writers announce too many bytes of pixels. Where these are, only a list of items says.
+                ending = Ending.UNMARKED if kind == b"mdat" and items and not has_track else Ending.CUT
             break
         if kind == b"meta" and items is None:
             items = _Items(file, start, end)

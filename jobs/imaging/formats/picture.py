@@ -26,6 +26,8 @@ class Picture:
     """
 
     pieces: list[bytes | tuple[int, int]] = field(default_factory=list)
+    bytes_per_pixel: int = 4
+    """How much memory decoding it takes at most; Pillow itself keeps up to four bytes."""
 
     def keep(self, start: int, stop: int) -> None:
         """Add a range of the file; neighbours become one piece."""

@@ -20,6 +20,9 @@ MAX_STRIPS = 2**16
 # How many directories are looked at: a raw file has fewer, and a picture is usually in the first.
 MAX_DIRECTORIES = 16
 
+# A strip may be the whole picture: libtiff unpacks it, up to eight bytes a pixel, before Pillow copies it.
+_BYTES_PER_PIXEL = 12
+
 PREFIXES = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+")
 
 _WIDTH, _HEIGHT = 256, 257
@@ -154,6 +157,7 @@ class _Directory:
 
 def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
     """A directory and its strips or tiles, each of which must lie within the file."""
+    picture.bytes_per_pixel = _BYTES_PER_PIXEL
     tiff = _File(file, size)
     chain = [tiff.directory(tiff.first)]
     is_chain_whole = _follow(chain)

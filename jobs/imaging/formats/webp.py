@@ -8,6 +8,8 @@ from jobs.imaging.formats.reading import exactly, too_complex
 
 # An animation has a chunk for every frame.
 MAX_CHUNKS = 2**15
+# libwebp keeps two canvases of four bytes, and for an opacity planes of their own; Pillow copies the result twice.
+_BYTES_PER_PIXEL = 18
 _PICTURE = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"})
 _PIXELS = frozenset({b"VP8 ", b"VP8L", b"ANMF"})
 
@@ -17,6 +19,7 @@ def walk(file: IO[bytes], size: int, picture: Picture) -> Ending:
 
     Where the file ends before, its picture may be complete nevertheless: some writers announce a wrong length.
     """
+    picture.bytes_per_pixel = _BYTES_PER_PIXEL
     file.seek(4)
     (length,) = struct.unpack("<L", exactly(file.read(4), 4))
     end = 8 + length

@@ -4,10 +4,14 @@ import io
 import os
 import re
 import struct
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from jobs import errors
 from jobs.imaging import measure as measuring
@@ -56,6 +60,7 @@ FITTING = {
     "JPEG stray bytes": lambda: jpeg_with(EMPTY_APP, bytes(2**15)),
     "JPEG stray bytes and fill bytes": lambda: jpeg_with((EMPTY_APP + b"xyz\xff\xff") * 660),
     "JPEG tables": lambda: jpeg_with(*[segment(0xDB, TABLE)] * 250),
+    "JPEG segments between scans": lambda: encoded(size=(40, 30))[:-2] + EMPTY_APP * 16_382 + b"\xff\xd9" + bytes(2**16),
     "PNG chunks": lambda: png_with(chunk(b"teSt", b"") * 1_999),
     "PNG pieces": lambda: png_with(chunk(b"IDAT", b"") * 65_530, after_header=False),
     "GIF extensions": lambda: gif_with(COMMENT * 1_990),
@@ -74,6 +79,8 @@ TOO_COMPLEX = {
     "JPEG junk": lambda: jpeg_with(b"\xff\xc8" + b"x" * 8_000_000),
     "JPEG junk behind a bare marker": lambda: jpeg_with(b"\xff\xf0\xff\xff" + b"x" * 70_000),
     "JPEG tables": lambda: jpeg_with(*[segment(0xDB, TABLE)] * 252),
+    "JPEG segments between scans": lambda: encoded()[:-2] + EMPTY_APP * 16_384 + b"\xff\xd9" + bytes(2**16),
+    "JPEG, two million segments between scans": lambda: encoded()[:-2] + EMPTY_APP * 2_000_000,
     "JPEG, 20 MB of tables": lambda: jpeg_with(*[segment(0xDB, TABLE * 60)] * 300),
     "PNG chunks": lambda: png_with(chunk(b"teSt", b"") * 2_000),
     "PNG, 200,000 chunks": lambda: png_with(chunk(b"teSt", b"") * 200_000),
@@ -181,6 +188,107 @@ def test_the_most_pixels_are_decoded(monkeypatch):
     assert measured(encoded(size=(40, 30)), check="decode").width == 40
     with pytest.raises(errors.TooManyPixels):
         measured(encoded(size=(40, 31)), check="decode")
+
+
+LARGE = {
+    "JPEG": lambda image: encoded_as(image, "JPEG", subsampling=0),
+    "progressive JPEG": lambda image: encoded_as(image, "JPEG", subsampling=0, progressive=True),
+    "progressive JPEG for printers": lambda image: encoded_as(image.convert("CMYK"), "JPEG", progressive=True),
+    "PNG": lambda image: encoded_as(image.convert("RGBA"), "PNG", compress_level=1),
+    "WebP": lambda image: encoded_as(image, "WEBP", method=0),
+    "WebP with opacity": lambda image: encoded_as(with_opacity(image), "WEBP", method=0),
+    "lossless WebP": lambda image: encoded_as(with_opacity(image), "WEBP", lossless=True, method=0, quality=0),
+    "animated WebP": lambda image: encoded_as(image, "WEBP", method=0, save_all=True, append_images=[image.rotate(90)]),
+    "GIF": lambda image: encoded_as(image.convert("P"), "GIF"),
+    "TIFF of one strip": lambda image: encoded_as(image.convert("RGBA"), "TIFF", compression="tiff_lzw", tiffinfo=STRIP),
+    "TIFF of floating point": lambda image: encoded_as(
+        image.convert("F"), "TIFF", compression="tiff_lzw", tiffinfo=STRIP
+    ),
+    "BMP": lambda image: encoded_as(image, "BMP"),
+    "AVIF": lambda image: encoded_as(image, "AVIF", speed=10, subsampling="4:4:4"),
+    "AVIF with opacity": lambda image: encoded_as(with_opacity(image), "AVIF", speed=10),
+}
+LARGE_SIZE = 1600, 1200
+STRIP = {278: LARGE_SIZE[1]}
+# Measures each file in its arguments; prints the largest memory that it took, in bytes, and what is allowed for it.
+MEASURING = """
+import sys
+from pathlib import Path
+from jobs.imaging.formats.structure import walk
+from jobs.imaging.measure import measure
+
+def memory(name):
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(name + ":")[2].split()[0]) * 1024
+
+for name in (sys.argv[1], *sys.argv[1:]):  # once more, because the first of all loads what they have in common
+    with open(name, "rb") as file:
+        allowed = walk(file).picture.bytes_per_pixel
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+        before = memory("VmRSS")
+        found = measure(file, framed=True, check="decode", max_pixels=10**9)
+        print(Path(name).name, memory("VmHWM") - before, found.width * found.height * allowed)
+"""
+
+
+def encoded_as(image: Image.Image, format_: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, format_, **options)
+    return file.getvalue()
+
+
+def with_opacity(image: Image.Image) -> Image.Image:
+    image = image.copy()
+    image.putalpha(image.convert("L"))
+    return image
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads its memory as Linux shows it")
+def test_decoding_takes_no_more_memory_than_is_allowed_for_its_format(tmp_path):
+    image = Image.linear_gradient("L").resize(LARGE_SIZE)
+    image = Image.merge("RGB", (image, image.transpose(Image.Transpose.ROTATE_180), image))
+    for kind, encode in LARGE.items():
+        (tmp_path / kind).write_bytes(encode(image))
+    ran = subprocess.run(
+        [sys.executable, "-c", MEASURING, *(tmp_path / kind for kind in LARGE)],
+        # Whatever is large is given back at once, so that each file is measured by itself.
+        env=os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = [line.rsplit(maxsplit=2) for line in ran.stdout.splitlines()[1:]]
+    assert [name for name, *_ in found] == list(LARGE)
+    for name, taken, allowed in found:
+        assert int(taken) <= int(allowed) + 2**20, name
+        assert int(taken) >= int(allowed) / 5, name  # it was decoded
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_what_takes_more_memory_than_that_is_not_decoded(kind, monkeypatch):
+    data = LARGE[kind](Image.new("RGB", (40, 30)))
+    structure = walk(io.BytesIO(data))
+    monkeypatch.setattr(measuring, "MAX_DECODE_BYTES", 1200 * structure.picture.bytes_per_pixel)
+    assert measured(data, check="decode").width == 40
+    monkeypatch.setattr(measuring, "MAX_DECODE_BYTES", 1200 * structure.picture.bytes_per_pixel - 1)
+    assert measured(data, check="complete").width == 40
+    with pytest.raises(errors.TooManyPixels) as caught:
+        measured(data, check="decode")
+    assert str(caught.value) == (
+        f"The image has more than 1,199 pixels, the most that this service decodes of such a {structure.format}."
+    )
+
+
+def test_a_jpeg_whose_colours_follow_one_another_is_held_as_a_whole():
+    kinds = encoded(size=(40, 30)), encoded(size=(40, 30), progressive=True), one_colour_a_scan()
+    assert [walk(io.BytesIO(data)).picture.bytes_per_pixel for data in kinds] == [4, 10, 10]
+
+
+def one_colour_a_scan() -> bytes:
+    """A header that says so: a baseline JPEG, whose first scan has one of three components."""
+    data = encoded(size=(40, 30))
+    place = data.index(b"\xff\xda\0\x0c\3")
+    return data[:place] + b"\xff\xda\0\x08\1\1\0\0\x3f\0" + data[place + 14 :]
 
 
 def test_only_a_few_pictures_are_decoded_at_once():

@@ -1,7 +1,9 @@
 """Which truncations and damages are noticed, at which level, and which of them are worth another download."""
 
 import io
+import itertools
 import random
+import re
 import struct
 import zlib
 from contextlib import suppress
@@ -11,7 +13,7 @@ from PIL import Image
 
 from jobs import errors
 from jobs.imaging.measure import measure
-from proofs.pictures import avif_of, chunk, encoded, png_with, tiff_with
+from proofs.pictures import avif_of, chunk, encoded, png_with, segment, tiff_with
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns of damage; a real process suppresses it
 WHOLE = {
@@ -65,6 +67,41 @@ def test_a_thumbnails_end_is_not_taken_for_the_images():
     assert measured(data, framed=False).width == 300
     with pytest.raises(errors.Truncated):
         measured(data[:-2], framed=False)
+
+
+def scans_of(data: bytes) -> list[bytes]:
+    """A progressive JPEG, cut before each segment behind its first scan."""
+    places, place = [0], data.index(b"\xff\xda")
+    while found := re.compile(rb"\xff[\xc4\xda\xd9]").search(data, place + 2):
+        place = found.start()
+        places.append(place)
+    return [data[start:stop] for start, stop in itertools.pairwise([*places, len(data)])]
+
+
+SCANS = scans_of(WHOLE["progressive JPEG"])
+# With a thumbnail, or with any bytes that happen to be an end marker.
+BETWEEN_SCANS = {
+    "a comment": segment(0xFE, b"from \xff\xd9 to"),
+    "a comment that ends with an end marker": segment(0xFE, b"\xff\xd9"),
+    "a thumbnail": segment(0xE1, b"Exif\0\0" + encoded(size=(30, 20))),
+    "the longest segment": segment(0xEF, bytes(65_000) + b"\xff\xd9"),
+    "segments in a segment": segment(0xE5, segment(0xFE, b"\xff\xd9") * 9),
+    "fill bytes before it": b"\xff" * 9 + segment(0xFE, b"\xff\xd9"),
+}
+
+
+@pytest.mark.parametrize("kind", BETWEEN_SCANS)
+@pytest.mark.parametrize("behind", range(1, len(SCANS)))
+def test_an_end_marker_in_a_segment_between_scans_is_not_the_images(kind, behind):
+    between = BETWEEN_SCANS[kind]
+    before, after = b"".join(SCANS[:behind]) + between, b"".join(SCANS[behind:])
+    for tail in (b"", bytes(200_000), segment(0xE5, b"\xff\xd9" * 9), b"\xff\xe5\xff\xff"):
+        assert measured(before + after + tail, framed=False, check="decode").width == 300
+    for cut in (before, before[:-1], before[: before.rindex(b"\xff\xd9") + 2]):
+        with pytest.raises(errors.Truncated):
+            measured(cut, framed=False)
+        with pytest.raises(errors.CorruptImage):
+            measured(cut, framed=True)
 
 
 @pytest.mark.parametrize("framed", [True, False])
@@ -277,7 +314,33 @@ def test_boxes_of_an_avif_may_have_long_lengths_or_none():
         measured(data[:place] + bytes(4) + data[place + 4 : -1], framed=False)
     long = data[:place] + struct.pack(">L4sQ", 1, b"mdat", length + 8) + data[place + 8 :]
     with pytest.raises(errors.CorruptImage):
-        measured(long[:-1], framed=True)
+        measured(long[:-9], framed=True)
+
+
+@pytest.mark.parametrize("check", ["complete", "decode"])
+@pytest.mark.parametrize("layout", ["behind", "in two boxes"])
+@pytest.mark.parametrize("too_much", [1, 10**6])
+def test_an_avif_may_announce_more_pixels_than_there_are_if_http_proved_it_whole(layout, check, too_much):
+    data = bytearray(avif_of(layout))
+    place = data.rindex(b"mdat") - 4
+    (length,) = struct.unpack(">L", data[place : place + 4])
+    data[place : place + 4] = struct.pack(">L", length + too_much)
+    assert measured(bytes(data), framed=True, check=check).width == 40
+    with pytest.raises(errors.Truncated):
+        measured(bytes(data), framed=False, check=check)
+    for missing in (1, length // 2):
+        with pytest.raises(errors.CorruptImage):
+            measured(bytes(data[:-missing]), framed=True, check=check)
+
+
+@pytest.mark.parametrize("layout", ["before meta", "of an animation"])
+def test_an_avif_that_announces_too_much_before_saying_where_its_pixels_are_is_cut(layout):
+    frames = {"save_all": True, "append_images": [Image.new("RGB", (40, 30), 9)]}
+    data = bytearray(avif_of(layout) if layout == "before meta" else encoded("AVIF", **frames))
+    place = data.index(b"mdat") - 4
+    data[place : place + 4] = struct.pack(">L", 10**6)
+    with pytest.raises(errors.CorruptImage):
+        measured(bytes(data), framed=True)
 
 
 @pytest.mark.parametrize("tail", [b"\0\0\0\1abcd", b"\0\0\0\1mdax\0\0", b"\0\0\xff\xffmeta"])

@@ -65,6 +65,44 @@ def test_a_body_that_is_shorter_than_its_header_says_is_cut_short(fetch, server,
         fetch(server.at("/", closing(cut)))
 
 
+MALFORMED_CHUNKS = {
+    "no number": b"xyz\r\n",
+    "an empty line": b"\r\n",
+    "an extension alone": b";a=b\r\n",
+    "a sign": b"+c\r\n",
+    "a negative number": b"-c\r\n",
+    "a prefix": b"0xc\r\n",
+    "an underscore": b"0_c\r\n",
+    "a blank before it": b" c\r\n",
+    "two numbers": b"c c\r\n",
+    "a word behind it": b"12 bytes\r\n",
+    "a quoted number": b'"c"\r\n',
+    "no line": b"c" * 2**17,
+}
+
+
+@pytest.mark.parametrize("size", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS)
+@pytest.mark.parametrize("before", [b"", b"5\r\ntwelv\r\n"])
+def test_a_chunk_whose_size_is_no_number_is_a_malformed_answer(fetch, server, before, size):
+    with pytest.raises(errors.ProtocolViolation):
+        fetch(server.at("/", closing(head(CHUNKED) + before + size + BODY + b"\r\n0\r\n\r\n")))
+
+
+def test_a_chunk_that_is_longer_than_its_size_is_a_malformed_answer(fetch, server):
+    with pytest.raises(errors.ProtocolViolation):
+        fetch(server.at("/", closing(head(CHUNKED) + b"5\r\n" + BODY + b"\r\n0\r\n\r\n")))
+
+
+@pytest.mark.parametrize("size", [b"", b"c", b"c\r", b"c;a=b", b"xyz"])
+def test_a_connection_that_ends_within_a_chunks_size_has_cut_the_body_short(fetch, server, size):
+    with pytest.raises(errors.Truncated):
+        fetch(server.at("/", closing(head(CHUNKED) + b"5\r\ntwelv\r\n" + size)))
+
+
+def test_lines_of_chunks_may_end_with_a_line_feed_alone(fetch, server):
+    assert fetch(server.at("/", closing(head(CHUNKED) + b"c\n" + BODY + b"\r\n0\n\n"))) == BODY
+
+
 def test_an_identity_of_no_length_ends_with_the_connection(fetcher, server, evidence):
     answer = closing(head("Transfer-Encoding: Identity") + BODY)
     with fetcher.fetch(server.at("/", answer), evidence) as download:

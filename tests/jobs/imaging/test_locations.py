@@ -80,6 +80,36 @@ def test_an_absolute_location_leads_to_another_server(fetch, server, form, schem
         assert fetch(server.at("/", moved(form.format(scheme + url).encode()))) == b"good"
 
 
+@pytest.mark.parametrize("form", ["http:///{}/good", "http:////{}/good", "HTTP:///{}/good", "///{}/good", "/////{}/good"])
+def test_any_number_of_slashes_may_stand_before_a_host(fetch, server, evidence, form):
+    with FaultServer() as other:
+        good = other.at("/good", response(b"good"))
+        assert fetch(server.at("/", moved(form.format(f"127.0.0.1:{other.port}").encode()))) == b"good"
+        assert evidence.redirects == [good]
+
+
+@pytest.mark.parametrize(
+    ("base", "location", "url"),
+    [
+        # WHATWG URL Standard, "special authority ignore slashes state" and "special relative or authority state".
+        ("http://a.example/b/c", "http:///x.example", "http://x.example"),
+        ("http://a.example/b/c", "https:///x.example/d?e", "https://x.example/d?e"),
+        ("http://a.example/b/c", "https:/x.example/d", "https://x.example/d"),
+        ("http://a.example/b/c", "https:x.example/d", "https://x.example/d"),
+        ("http://a.example/b/c", "HTTPS:////x.example/d", "https://x.example/d"),
+        ("https://a.example/b/c", "///x.example/d", "https://x.example/d"),
+        ("https://a.example/b/c", "http:x.example/d", "http://x.example/d"),
+        # A scheme alone stands for nothing where it is that of the page.
+        ("http://a.example/b/c", "http:/d", "http://a.example/d"),
+        ("http://a.example/b/c", "HTTP:d", "http://a.example/b/d"),
+        ("http://a.example/b/c", "/d//e///f", "http://a.example/d//e///f"),
+        ("http://a.example/b/c", "?d=http:///e", "http://a.example/b/c?d=http:///e"),
+    ],
+)
+def test_slashes_before_a_host_are_counted_as_browsers_count_them(base, location, url):
+    assert redirects.resolve(base, location) == url
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -148,6 +178,12 @@ REASON = "The URL redirects to an address that cannot be followed: "
         ("//user:secret@x.example/", "the URL contains a user name or a password.", "//…@x.example/"),
         ("http://a:se@cr@x.example/", "the URL contains a user name or a password.", "http://…@x.example/"),
         (r"http:\\user:secret@x.example\a", "a backslash leaves open which host the URL means.", None),
+        ("http:///user:secret@x.example/", "the URL contains a user name or a password.", "http:///…@x.example/"),
+        ("http:///", "the URL's host name is not valid.", None),
+        ("///", "the URL's host name is not valid.", None),
+        (r"http:///\x.example/", "a backslash leaves open which host the URL means.", None),
+        (r"https:\x.example/", "a backslash leaves open which host the URL means.", None),
+        (r"https:/\x.example/", "a backslash leaves open which host the URL means.", None),
         (r"\\cdn.example\good", "a backslash leaves open which host the URL means.", None),
         (r"/\cdn.example/good", "a backslash leaves open which host the URL means.", None),
         (r"http:\\cdn.example\good", "a backslash leaves open which host the URL means.", None),
@@ -167,6 +203,7 @@ def test_a_location_that_is_refused_is_shown_with_the_reason(fetch, server, evid
     [
         ("file:///etc/passwd", "only http and https URLs are fetched."),
         ("javascript:alert(1)", "only http and https URLs are fetched."),
+        ("http:///x.example:22/", "port 22 is not one that this service fetches from."),
         ("http://x.example:22/", "port 22 is not one that this service fetches from."),
     ],
 )

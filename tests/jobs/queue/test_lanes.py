@@ -169,6 +169,27 @@ def test_what_the_common_line_leaves_goes_to_the_lanes(worker):
     assert len(queue.claim(worker, 8, lanes=mine)) == 8
 
 
+@pytest.mark.parametrize("is_in_lanes", [True, False])
+def test_what_is_left_over_does_not_go_to_a_host_that_would_hold_it_for_long(worker, is_in_lanes):
+    slow, *good = "slow.example:443", HOST, OTHER
+    known = limits(*good)
+    for image in range(-60, -50):
+        known.begin(slow, image, 0, leftover=True)
+        known.fetched(slow, image)
+        known.finished(slow, image, None, fetch_seconds=0.27, model_seconds=0.1)
+    # Of 24 places the good ones have 11 each by their shares, and the slow one has one: so one is left over.
+    for host, number in ((slow, 1), (HOST, 11), (OTHER, 11)):
+        for image in range(number):
+            known.begin(host, -1000 - image, 0, leftover=True)
+    for host in (slow, HOST):
+        job = submit_job(urls(2, host))
+        if is_in_lanes:
+            defer(job, host)
+    mine = Lanes(known)
+    mine.look_around()
+    assert [claim.host for claim in queue.claim(worker, 1, lanes=mine)] == [HOST]
+
+
 def test_a_claim_that_fails_keeps_no_place_at_a_host(worker, monkeypatch):
     submit_job(urls(5))
     mine = Lanes(limits())
