@@ -80,7 +80,9 @@ def test_an_absolute_location_leads_to_another_server(fetch, server, form, schem
         assert fetch(server.at("/", moved(form.format(scheme + url).encode()))) == b"good"
 
 
-@pytest.mark.parametrize("form", ["http:///{}/good", "http:////{}/good", "HTTP:///{}/good", "///{}/good", "/////{}/good"])
+@pytest.mark.parametrize(
+    "form", ["http:///{}/good", "http:////{}/good", "HTTP:///{}/good", "///{}/good", "/////{}/good"]
+)
 def test_any_number_of_slashes_may_stand_before_a_host(fetch, server, evidence, form):
     with FaultServer() as other:
         good = other.at("/good", response(b"good"))
