@@ -129,8 +129,8 @@ ADVICE: dict[type[ImageError], str] = {
     ),
     errors.TooManyPixels: (
         "A panorama or a scan, or a file made to exhaust the program that opens it. Have a smaller photo uploaded, "
-        "or have this service's operator raise the limit (IMAGE_MAX_PIXELS); then retry. Where the sentence speaks of "
-        "decoding, the limit is one on memory, which the check 'complete' (IMAGE_CHECK) does not need."
+        "or have this service's operator raise the limit (IMAGE_MAX_PIXELS) or not decode photos (IMAGE_CHECK); then "
+        "retry."
     ),
     errors.HeaderTooComplex: (
         "Some programs add a piece to the file whenever they save, and reading very many would hold up other photos; a "

@@ -108,7 +108,7 @@ def _verify(image: ImageFile.ImageFile) -> None:
 def _decode(file: IO[bytes], structure: Structure, pixels: int, framed: bool) -> None:
     if pixels > (limit := min(MAX_DECODE_PIXELS, MAX_DECODE_BYTES // structure.picture.bytes_per_pixel)):
         raise errors.TooManyPixels(
-            f"The image has more than {limit:,} pixels, the most that this service decodes of such a {structure.format}."
+            f"The image has more than {limit:,} pixels, the most that are decoded of such a {structure.format}."
         )
     # Opened again, because verify() leaves an image that cannot be used.
     picture = structure.picture.open(file)

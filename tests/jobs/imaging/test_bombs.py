@@ -60,7 +60,9 @@ FITTING = {
     "JPEG stray bytes": lambda: jpeg_with(EMPTY_APP, bytes(2**15)),
     "JPEG stray bytes and fill bytes": lambda: jpeg_with((EMPTY_APP + b"xyz\xff\xff") * 660),
     "JPEG tables": lambda: jpeg_with(*[segment(0xDB, TABLE)] * 250),
-    "JPEG segments between scans": lambda: encoded(size=(40, 30))[:-2] + EMPTY_APP * 16_382 + b"\xff\xd9" + bytes(2**16),
+    "JPEG segments between scans": lambda: (
+        encoded(size=(40, 30))[:-2] + EMPTY_APP * 16_382 + b"\xff\xd9" + bytes(2**16)
+    ),
     "PNG chunks": lambda: png_with(chunk(b"teSt", b"") * 1_999),
     "PNG pieces": lambda: png_with(chunk(b"IDAT", b"") * 65_530, after_header=False),
     "GIF extensions": lambda: gif_with(COMMENT * 1_990),
@@ -190,6 +192,8 @@ def test_the_most_pixels_are_decoded(monkeypatch):
         measured(encoded(size=(40, 31)), check="decode")
 
 
+LARGE_SIZE = 1600, 1200
+STRIP = {278: LARGE_SIZE[1]}
 LARGE = {
     "JPEG": lambda image: encoded_as(image, "JPEG", subsampling=0),
     "progressive JPEG": lambda image: encoded_as(image, "JPEG", subsampling=0, progressive=True),
@@ -200,7 +204,9 @@ LARGE = {
     "lossless WebP": lambda image: encoded_as(with_opacity(image), "WEBP", lossless=True, method=0, quality=0),
     "animated WebP": lambda image: encoded_as(image, "WEBP", method=0, save_all=True, append_images=[image.rotate(90)]),
     "GIF": lambda image: encoded_as(image.convert("P"), "GIF"),
-    "TIFF of one strip": lambda image: encoded_as(image.convert("RGBA"), "TIFF", compression="tiff_lzw", tiffinfo=STRIP),
+    "TIFF of one strip": lambda image: encoded_as(
+        image.convert("RGBA"), "TIFF", compression="tiff_lzw", tiffinfo=STRIP
+    ),
     "TIFF of floating point": lambda image: encoded_as(
         image.convert("F"), "TIFF", compression="tiff_lzw", tiffinfo=STRIP
     ),
@@ -208,8 +214,6 @@ LARGE = {
     "AVIF": lambda image: encoded_as(image, "AVIF", speed=10, subsampling="4:4:4"),
     "AVIF with opacity": lambda image: encoded_as(with_opacity(image), "AVIF", speed=10),
 }
-LARGE_SIZE = 1600, 1200
-STRIP = {278: LARGE_SIZE[1]}
 # Measures each file in its arguments; prints the largest memory that it took, in bytes, and what is allowed for it.
 MEASURING = """
 import sys
@@ -275,7 +279,7 @@ def test_what_takes_more_memory_than_that_is_not_decoded(kind, monkeypatch):
     with pytest.raises(errors.TooManyPixels) as caught:
         measured(data, check="decode")
     assert str(caught.value) == (
-        f"The image has more than 1,199 pixels, the most that this service decodes of such a {structure.format}."
+        f"The image has more than 1,199 pixels, the most that are decoded of such a {structure.format}."
     )
 
 
