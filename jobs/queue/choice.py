@@ -106,9 +106,15 @@ class Choice:
         rows = look_into(looks, without=[row.id for row, _ in self.begun])
         self._lanes.peeked(looks, rows)
         left_in = {row.waits_for for row in rows}
+        # Images of the common line compete for what is left over, wherever those of other hosts wait.
+        aside = {each.row.id: each for each in self._aside if leftover and each.admission is Admission.HOST_BUSY}
+        rows += (each.row for each in aside.values())
         for row in self._fitting(self._fairly(rows, leftover=leftover)):
             host = host_of_url(row.url)
-            if row.waits_for != host and not self._limits.is_stranger(host):
+            if row.id in aside:
+                if len(self.begun) < end:
+                    aside[row.id].admission = self._offer(row, host, leftover=True)
+            elif row.waits_for != host and not self._limits.is_stranger(host):
                 # Its host has answered since, so that it has its place in the lane of its host.
                 if len(self.begun) == end or self._offer(row, host, leftover=leftover) is not Admission.BEGINS:
                     self.deferred[row.id] = host
