@@ -22,6 +22,11 @@ _PREFIXES = (
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
     (b"qoif", "QOI"),
+    (b"BPG\xfb", "BPG"),
+    (b"FLIF", "FLIF"),
+    (b"\x01\xda\0\1", "SGI"),
+    (b"\x01\xda\1\1", "SGI"),
+    (b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
     (b"\x8aMNG\r\n\x1a\n", "MNG"),
     (b"\x8bJNG\r\n\x1a\n", "JNG"),
     (b"P1\n", "PBM"),
@@ -74,6 +79,10 @@ def name(head: bytes, size: int) -> str | None:
         return next(found for prefix, found in _PREFIXES if head.startswith(prefix))
     if head.startswith((b"II", b"MM")) and any(head.startswith(mark, place) for place, mark in _RAW_MARKS):
         return CAMERA_RAW
+    if head.startswith(b"\1\0\0\0") and head.startswith(b" EMF", 40):
+        return "a Windows metafile"
+    if head.startswith(b"DICM", 128):
+        return "DICOM"
     return _in_boxes(head, size) or _video(head) or _drawing(head)
 
 
