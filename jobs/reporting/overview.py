@@ -86,9 +86,8 @@ class Overview:
     MOST_COUNTED each.
 
     `oldest_seconds` is how long the image has been ready that has been so for the longest, whatever its rank; None
-    where nothing is ready. `slots` are the
-    worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest `fetches` images. `paused`
-    are the hosts that get no request for the moment.
+    where nothing is ready. `slots` are the worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of
+    the latest `fetches` images. `paused` are the hosts that get no request for the moment.
     """
 
     ready: int

@@ -73,7 +73,7 @@ _IMAGES = """
         job_id, visit_id, url, state, rank, held, claim_no, attempts, crashes, generation, format,
         width, height, perimeter, bytes, fetch_ms, measure_ms, gpu_ms, finished_at, error_code, error_message
     )
-    SELECT job_id, visit.id, 'https://photos' || visit.id %% 40 || '.example/' || visit.id || '/' || n || '.jpg',
+    SELECT job_id, visit.id, 'https://photos' || visit.id %% 4000 || '.example/' || visit.id || '/' || n || '.jpg',
         %(state)s, extract(epoch FROM now()) + n, false, 1, 1, 0, 0, '',
         CASE WHEN %(state)s = 'completed' THEN 640 END, CASE WHEN %(state)s = 'completed' THEN 480 END,
         CASE WHEN %(state)s = 'completed' THEN 2240 END, 1000, 20, 3, 250,
