@@ -1,6 +1,10 @@
 """What `./run demo` shows, from the empty state directory to the table of results."""
 
+import fcntl
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ from rich.table import Table
 from demo.image_server import ImageServer
 from demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
 from demo.service import Service, ServiceFailed, free_port
+from retail_pulse.postgres.locks import open_lock, try_flock
 from retail_pulse.postgres.server import ensure_running
 
 JOBS_SECONDS = 60.0
@@ -20,14 +25,14 @@ POLL_SECONDS = 0.1
 def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
     """Run the demo on the state directory `home`; with `stay`, keep serving until Ctrl-C.
 
-    Returns the results that were not as expected, one sentence each. Raises ServiceFailed where the
-    service could not be started.
+    Returns the results that were not as expected, one sentence each. Raises ServiceFailed where the service could not
+    be started, or another demo runs on `home`.
     """
     console = Console()
     console.print(f"State of this demo: {home} (delete it whenever you like).", soft_wrap=True)
     # Held for the whole demo, so that the database server is not stopped and started between two commands.
     ensure_running(home)
-    with ImageServer(checkout / "fixtures" / "images") as images:
+    with _alone(home), ImageServer(checkout / "fixtures" / "images") as images:
         settings = {
             "API_OPEN": "true",
             "ENGINE_AUTOSTART": "auto",
@@ -60,6 +65,20 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
                 service.wait()
                 raise ServiceFailed("The server ended by itself; its log is serve.log in the state directory.")
     return surprises
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Raises ServiceFailed where another demo runs on `home`: two would work on each other's jobs."""
+    lock = open_lock(home / "demo.lock")
+    try:
+        if not try_flock(lock, fcntl.LOCK_EX):
+            raise ServiceFailed(
+                "Another demo is running in this checkout: look at that one, or end it first, by Ctrl-C."
+            )
+        yield
+    finally:
+        os.close(lock)
 
 
 def _show_results(console: Console, service: Service, jobs: dict[int, Scene]) -> list[str]:

@@ -9,8 +9,9 @@ import pytest
 import requests
 from PIL import Image
 
-from demo.service import Service
+from demo.service import Service, ServiceFailed
 from demo.tour import tour
+from retail_pulse.postgres import locks
 from tests.conftest import FIXTURES
 from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.waiting import wait_for
@@ -59,6 +60,12 @@ def finished(service, job_id):
 def test_the_demo_ends_as_expected(toured):
     _, surprises = toured
     assert surprises == []
+
+
+def test_a_second_demo_in_the_same_place_says_so_and_ends(toured):
+    home, _ = toured
+    with locks.exclusive(home / "demo.lock", 1), pytest.raises(ServiceFailed, match=r"Another demo is running .*\.$"):
+        tour(CHECKOUT, home, stay=False)
 
 
 def test_a_job_is_accepted_processed_and_reported(served, images):
