@@ -16,6 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from api.pagination import PageRequest
+from jobs.errors import is_transient
 from jobs.models import ImageResult, Job
 from jobs.models.store_errors import in_order, store_errors, stream_failed, stream_stored
 from jobs.states import ImageState, JobStatus
@@ -100,7 +101,8 @@ def _image(image: ImageResult) -> dict[str, Any]:
 
 
 def _error(image: ImageResult) -> dict[str, Any]:
-    return {"code": image.error_code, "message": image.error_message, "retryable": image.retryable}
+    # Frozen: `retryable` where the service tries again by itself, which it never does with what was not tried.
+    return {"code": image.error_code, "message": image.error_message, "retryable": is_transient(image.error_code)}
 
 
 def _again(job: Job) -> Job:

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Cast, Coalesce, Extract, Left, Lower, Now
 
-from jobs.errors import UnknownStore, is_transient, retryable_codes
+from jobs.errors import UnknownStore, retryable_codes
 from jobs.models.expressions import Behind
 from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
@@ -264,5 +264,5 @@ class ImageResult(models.Model):
 
     @property
     def retryable(self) -> bool:
-        """Whether a person's retry may help."""
-        return is_transient(self.error_code)
+        """Whether a person's retry may help, by the code alone."""
+        return self.error_code in retryable_codes()

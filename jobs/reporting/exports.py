@@ -30,7 +30,7 @@ from django.db import connection
 from django.db.models import BooleanField, Case, F, Func, OuterRef, Subquery, TextField, Value, When
 from django.db.models.expressions import Combinable
 
-from jobs.errors import HTTPStatus, all_errors
+from jobs.errors import retryable_codes
 from jobs.models import ImageFilter, ImageResult
 from retail_pulse.db.timeouts import longer
 from stores.models import Store
@@ -112,9 +112,7 @@ def _if_any(field: str) -> Combinable:
 
 
 def _retryable() -> Combinable:
-    codes = [error.code for error in all_errors() if error.retryable]
-    codes += [f"http_{status}" for status in sorted(HTTPStatus.RETRYABLE_STATUSES)]
-    failed = When(state="failed", then=Case(When(error_code__in=codes, then=True), default=False))
+    failed = When(state="failed", then=Case(When(error_code__in=retryable_codes(), then=True), default=False))
     return Case(failed, default=None, output_field=BooleanField())
 
 
