@@ -102,6 +102,7 @@ _BODY = {
 
 class Retry(JobView):
     scopes = {"POST": Scope.MANAGE}
+    refusals = {"POST": (409,)}
     parameters = {"GET": parameters.FAILED_IMAGES}
 
     @describe(summary="Preview a retry", responses=RetryPreview)

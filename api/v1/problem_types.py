@@ -102,8 +102,8 @@ class Problem(Enum):
         "Not possible in its present state",
         409,
         "What the path names has moved on, or never was in a state for this: for example, a job that has ended cannot "
-        "be paused, nor can an import be carried out twice.",
-        "Read it again, and decide by its state.",
+        "be paused, nor can an import be carried out twice. Or another action on the job is still under way.",
+        "Read it again, and decide by its state; where the job is busy, try again in a minute.",
     )
     LENGTH_REQUIRED = ProblemType(
         "length-required",

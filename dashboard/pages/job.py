@@ -184,7 +184,7 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
     only_retryable = asked.get("what") != "all"
     try:
         retried = actions.retry(job.pk, request.user, image_filter, only_retryable=only_retryable)
-    except TooManyPending as error:
+    except (NotPossible, TooManyPending) as error:
         messages.warning(request, str(error))
         return redirect(page)
     said = f"{retried.reopened:,} image{pluralize(retried.reopened)} will be tried again."

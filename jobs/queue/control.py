@@ -13,14 +13,19 @@ from django.db.models.functions import Extract, Now
 
 from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
+from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
 from jobs.queue.completion import announce, fail_unfetched, first_of_stores
 from jobs.queue.rank import SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 
+# How long an action waits for a job that another one has locked: that may take minutes, and a request must be answered
+# before the web server cuts it off.
+BUSY_SECONDS = 10.0
+
 
 class NotPossible(Exception):
-    """The job's state does not allow it; the text is a sentence that says why."""
+    """The job's state does not allow it, or the job is busy; the text is a sentence that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +41,10 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
 
     With `only_retryable`, only those that another attempt can help, see `ImageResultQuerySet.retryable`. Images of
     stores that are still unknown stay failed. The retried images queue up behind what was submitted before now, in
-    their old order; in a paused job they are held. Raises Job.DoesNotExist.
+    their old order; in a paused job they are held. Raises Job.DoesNotExist, and NotPossible where the job is busy.
     """
     with transaction.atomic():
-        job = Job.objects.locked().get(pk=job_id)
+        job = _lock_job(job_id)
         failed = ImageResult.objects.failed().filter(job_id=job_id).matching(image_filter or ImageFilter())
         wanted = failed.retryable() if only_retryable else failed
         rows = list(
@@ -171,9 +176,18 @@ def prioritize(job_id: int, priority: int) -> int:
     return moved
 
 
+def _lock_job(job_id: int) -> Job:
+    """Raises Job.DoesNotExist, and NotPossible where somebody else has the job for longer than BUSY_SECONDS."""
+    try:
+        with lock_timeout(BUSY_SECONDS):
+            return Job.objects.locked().get(pk=job_id)
+    except LockTimeout:
+        raise NotPossible(f"Job {job_id} is busy with another action; try again in a minute.") from None
+
+
 def _lock(job_id: int, verb: str) -> tuple[QuerySet[ImageResult], Job]:
     """The job's pending images, and the job, locked."""
-    job = Job.objects.locked().get(pk=job_id)
+    job = _lock_job(job_id)
     if job.status != JobStatus.ONGOING:
         raise NotPossible(f"Job {job_id} has ended; there is nothing to {verb}.")
     if job.canceled_at is not None and verb != "cancel":

@@ -6,6 +6,7 @@ from django.template.defaultfilters import pluralize
 from jobs import actions
 from jobs.models import ImageFilter, Job
 from jobs.pending_limit import TooManyPending
+from jobs.queue import NotPossible
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
             retried = actions.retry(job, None, ImageFilter(code=code))
         except Job.DoesNotExist:
             raise CommandError(f"There is no job {job}.") from None
-        except TooManyPending as error:
+        except (NotPossible, TooManyPending) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Job {job}: {retried.reopened:,} image{pluralize(retried.reopened)} will be tried again.")
         if retried.still_unknown:

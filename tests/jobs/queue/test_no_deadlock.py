@@ -8,6 +8,7 @@ import threading
 from time import monotonic
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from jobs import errors, queue
@@ -56,6 +57,28 @@ def test_a_move_that_waits_for_its_job_holds_no_image(move, on_error, other):
     other.commit()
     assert moving.ended() is not None
     assert audit().findings[0].count == 0
+
+
+@pytest.mark.parametrize("action", ["retry", "cancel", "pause", "resume", "prioritize"])
+def test_an_action_says_that_its_job_is_busy_before_its_request_would_be_cut_off(action, other, monkeypatch):
+    monkeypatch.setattr("jobs.queue.control.BUSY_SECONDS", 0.05)
+    job, worker, claims = a_job_in_the_midst(OnError.CONTINUE)
+    if action == "resume":
+        queue.pause(job.pk)
+    other.execute("SELECT FROM jobs_job WHERE id = %s FOR NO KEY UPDATE", [job.pk])
+    with pytest.raises(queue.NotPossible, match=f"Job {job.pk} is busy with another action"):
+        MOVES[action](job, worker, claims)
+
+
+def test_so_do_all_entry_points_of_a_retry(other, monkeypatch, admin_client):
+    monkeypatch.setattr("jobs.queue.control.BUSY_SECONDS", 0.05)
+    job, _, _ = a_job_in_the_midst(OnError.CONTINUE)
+    other.execute("SELECT FROM jobs_job WHERE id = %s FOR NO KEY UPDATE", [job.pk])
+    answer = admin_client.post(f"/api/v1/jobs/{job.pk}/retry", {}, "application/json")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/docs/problems/#conflict")
+    assert "is busy" in admin_client.post(f"/jobs/{job.pk}/retry/", {"what": "all"}, follow=True).text
+    with pytest.raises(CommandError, match="is busy"):
+        call_command("retry", str(job.pk))
 
 
 def test_a_rescue_passes_over_jobs_that_somebody_is_at(other):
