@@ -134,10 +134,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 def principal(request: Request) -> str:
-    """For whom a request counts: its user, or, without one, the address that it came from.
-
-    Of an IPv6 address the first half, since a single customer has all of the second (RFC 6177).
-    """
+    """For whom a request counts: its user, or, without one, the network that it came from, see `client_network`."""
     if request.user.is_authenticated:
         return f"user:{request.user.pk}"
     return f"address:{_digest(client_network(request))}"

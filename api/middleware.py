@@ -127,7 +127,9 @@ class OwnPages:
 
 
 def _sender(request: HttpRequest) -> str:
-    origin = request.headers.get("Origin", "another website")
+    origin = request.headers.get("Origin", "null")
+    if origin == "null":
+        return "another website"  # which browsers leave unnamed, for example in a frame without rights
     # Short, and without what could be taken for markup or for another line of a log.
     return re.sub(r"[^\w.:/\[\] -]", "?", origin, flags=re.ASCII)[:100]
 

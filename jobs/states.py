@@ -57,7 +57,7 @@ class JobOutcome(TextChoices):
 
 
 class OnError(TextChoices):
-    """What happens to a store's other images in the job once one image has failed permanently."""
+    """What happens to a store's other images in the job once one image has failed, after its last attempt."""
 
     CONTINUE = "continue"
     STOP_STORE = "stop_store"

@@ -27,10 +27,9 @@ def rejects_csv(file: BinaryIO, encoding: str | None = None, sheet: str | None =
     short is filled up with blank cells, so that its reason is in the right column.
 
     What the file's cells hold is never touched, formulas included: corrected and uploaded again the file must store
-    what its owner wrote, and a name that begins with `=`, `-` or `@` is a name;
-    opening it is as safe as opening the uploaded file. The text that is ours is safe: where a reason would begin like
-    a formula it gets an apostrophe, and an import ignores that column. Columns of an earlier rejects file are replaced
-    by the new ones.
+    what its owner wrote, and a name that begins with `=`, `-` or `@` is a name; opening it is as safe as opening the
+    uploaded file. The text that is ours is safe: where a reason would begin like a formula it gets an apostrophe, and
+    an import ignores that column. Columns of an earlier rejects file are replaced by the new ones.
 
     Bounded memory: doubled ids are found by the database, before the first block. Raises UnreadableFileError and
     database errors at the call; no connection is held while the blocks are read.

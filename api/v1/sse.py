@@ -2,8 +2,7 @@
 
 A stream takes one of the web server's threads, so there are only LIVE_STREAMS of them, LIVE_STREAMS_PER_CLIENT for
 each client, and each ends after a while: the browser reconnects by itself, with the id of the last event it has
-received. No database connection is held while
-a stream waits.
+received. No database connection is held while a stream waits.
 """
 
 import json
