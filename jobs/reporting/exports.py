@@ -37,10 +37,10 @@ from stores.models import Store
 
 CHUNK_BYTES = 64 * 2**10
 
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @, their full-width forms, and
-# white space, which they skip before them. A text that already has such a quote gets another one, so that
-# `unguard_cell` restores exactly what was guarded.
-_FORMULA = re.compile("'*[=+@\uff0b\uff0d\uff1d\uff20\t\r\n-]")
+# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @ and their full-width forms,
+# also behind white space, which some of them skip, and tabs and line ends. A text that already has such a quote gets
+# another one, so that `unguard_cell` restores exactly what was guarded.
+_FORMULA = re.compile("'*(?:[\t\r\n]|\\s*[=+@\uff0b\uff0d\uff1d\uff20-])")
 
 # Line separators that PostgreSQL does not escape in JSON.
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}

@@ -21,7 +21,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("job", type=int, help="the job's id")
         parser.add_argument("file", type=Path, nargs="?", help="if missing or -, standard output")
-        parser.add_argument("--format", choices=[*ExportFormat], help="default: by the extension of FILE, else csv")
+        parser.add_argument(
+            "--format",
+            choices=[each.value for each in ExportFormat],
+            help="default: by the extension of FILE, else csv",
+        )
         parser.add_argument("--state", choices=ImageState.values, help="only images in this state")
         parser.add_argument("--code", help="only images that failed with this code, such as http_404")
         parser.add_argument("--host", help="only images of this host")
@@ -55,6 +59,7 @@ class Command(BaseCommand):
             sys.exit(1)
         except (OSError, DatabaseError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip()
-            raise CommandError(f"{file or 'standard output'}: {reason}; what was written is incomplete.") from error
+            left = "nothing was written there" if file else "what was written is incomplete"
+            raise CommandError(f"{file or 'standard output'}: {reason}; {left}.") from error
         if file:
             self.stdout.write(f"{file}: {written:,} bytes")

@@ -63,8 +63,14 @@ def test_an_unknown_job_is_an_error(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_an_error(job, tmp_path):
-    with pytest.raises(CommandError, match="No such file or directory"):
+    with pytest.raises(CommandError, match="No such file or directory; nothing was written there"):
         export(job.pk, tmp_path / "absent" / "a.csv")
+
+
+def test_an_unknown_format_is_answered_with_those_that_there_are():
+    # Python 3.12 quotes them.
+    with pytest.raises(CommandError, match=r"\(choose from '?csv'?, '?ndjson'?\)"):
+        export(7, "--format", "xml")
 
 
 @pytest.mark.django_db(transaction=True)
