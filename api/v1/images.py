@@ -1,4 +1,4 @@
-"""A job's images: pages of them, and one image with every failed attempt."""
+"""A job's images: pages of them, and one image with its latest failed attempts."""
 
 from typing import Any
 
@@ -13,6 +13,9 @@ from api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
 from jobs.states import ImageState
+
+# Failed attempts in the answer about one image; each may name a dozen redirects.
+MOST_ATTEMPTS = 50
 
 
 class ImageError(serializers.Serializer[ImageResult]):
@@ -107,10 +110,11 @@ class Explanation(serializers.Serializer[Any]):
 
 
 class ImageDetail(Image):
-    """One image with its failed attempts, oldest first."""
+    """One image with its latest failed attempts, oldest first."""
 
     explanation = serializers.SerializerMethodField(help_text="What the error's code means; null without one.")
-    failed_attempts = serializers.SerializerMethodField()
+    failed_attempts = serializers.SerializerMethodField(help_text=f"The latest, at most {MOST_ATTEMPTS}.")
+    failed_attempts_total = serializers.IntegerField(source="failed_attempts.count", min_value=0)
 
     @extend_schema_field(Explanation(allow_null=True))
     def get_explanation(self, image: ImageResult) -> Any:
@@ -118,7 +122,7 @@ class ImageDetail(Image):
 
     @extend_schema_field(Attempt(many=True))
     def get_failed_attempts(self, image: ImageResult) -> Any:
-        return pages.list_of(Attempt, image.failed_attempts.order_by("claim_no"))
+        return pages.list_of(Attempt, FailedAttempt.objects.latest_of(image.pk, MOST_ATTEMPTS))
 
 
 class Images(JobView):
@@ -140,6 +144,6 @@ class OneImage(JobView):
 
     @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:
-        """Including every failed attempt."""
+        """Including its latest failed attempts."""
         images = ImageResult.objects.filter(job=self.find_job(job_id)).select_related("visit")
         return Response(ImageDetail(find_by_id(images, image_id, "image")).data)

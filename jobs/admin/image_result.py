@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from jobs.admin.filters import AreaOfImageFilter, ErrorCodeFilter
+from jobs.admin.latest import MOST_ROWS, LatestRows
 from jobs.admin.links import to_page, to_store_list, to_store_page
 from jobs.admin.rules import PartOfJobs
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
@@ -18,9 +19,10 @@ from tables.cells import visible
 SHOWN_URL = 48
 
 
-class FailedAttempts(PartOfJobs, admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
+class FailedAttempts(LatestRows):
     model = FailedAttempt
-    verbose_name_plural = "failed attempts"
+    fk_name = "image"
+    verbose_name_plural = f"failed attempts, the latest {MOST_ROWS}"
     fields = [
         "failed_at",
         "code",
@@ -36,20 +38,10 @@ class FailedAttempts(PartOfJobs, admin.TabularInline):  # type: ignore[type-arg]
     ]
     readonly_fields = ["redirected_to"]
     ordering = ["claim_no"]
-    extra = 0
 
     @admin.display(description="redirected to")
     def redirected_to(self, attempt: FailedAttempt) -> str:
         return "\n".join(attempt.redirects) or "-"
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(ImageResult)

@@ -4,11 +4,12 @@ from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from jobs.admin.latest import MOST_ROWS, LatestRows
 from jobs.admin.links import to_dashboard, to_list
 from jobs.admin.rules import PartOfJobs
 from jobs.errors import retryable_codes
@@ -24,22 +25,13 @@ MOST_STORE_ERRORS = 100
 MOST_CHOSEN = 100
 
 
-class History(PartOfJobs, admin.TabularInline):  # type: ignore[type-arg]  # generic for the type checker alone
+class History(LatestRows):
     model = JobAction
-    verbose_name_plural = "history"
+    fk_name = "job"
+    verbose_name_plural = f"history, the latest {MOST_ROWS}"
     fields = ["done_at", "verb", "user_name", "images", "parameters"]
     readonly_fields = ["done_at"]
     ordering = ["pk"]
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 @admin.register(Job)

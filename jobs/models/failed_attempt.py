@@ -1,7 +1,15 @@
+from __future__ import annotations
+
 from django.db import models
 from django.db.models.functions import Now
 
 from jobs.models.image_result import ImageResult
+
+
+class FailedAttemptQuerySet(models.QuerySet["FailedAttempt"]):
+    def latest_of(self, image_id: int, most: int) -> list[FailedAttempt]:
+        """The latest attempts of an image, the oldest of them first: retries and refusals may make thousands."""
+        return list(self.filter(image=image_id).order_by("-claim_no")[:most])[::-1]
 
 
 class FailedAttempt(models.Model):
@@ -24,6 +32,8 @@ class FailedAttempt(models.Model):
     elapsed_ms = models.PositiveIntegerField()
     worker_id = models.BigIntegerField()
     failed_at = models.DateTimeField(db_default=Now())
+
+    objects = FailedAttemptQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -82,6 +82,19 @@ _IMAGES = """
     WHERE job_id BETWEEN %(first)s AND %(last)s AND store_id LIKE %(like)s
     ORDER BY visit.id, n
 """
+# Of the ended job, and of its first image: one for each failed store.
+_HISTORY = """
+    INSERT INTO jobs_jobaction (job_id, verb, user_name, images, parameters)
+    SELECT %(job)s, 'retry', 'somebody', n, '{"code": "http_404"}' FROM generate_series(1, %(number)s) AS n
+"""
+_ATTEMPTS = """
+    INSERT INTO jobs_failedattempt (
+        image_id, claim_no, code, message, redirects, address_class, content_type, bytes, elapsed_ms, worker_id
+    )
+    SELECT (SELECT min(id) FROM jobs_imageresult WHERE job_id = %(job)s), n, 'http_404', %(text)s,
+        jsonb_build_array('https://photos.example/' || md5(n::text)), '', 'text/html', 900, 20, 1
+    FROM generate_series(1, %(number)s) AS n
+"""
 _STORE_ERRORS = """
     UPDATE jobs_job SET store_errors = (
         SELECT jsonb_agg(jsonb_build_object('store_id', store_id, 'error', %(text)s || ' Nothing was fetched of its 1 '
@@ -111,6 +124,8 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     images_job = _job(run, "completed", visits=1, prefix="K-", images=sizes.images, state="completed", same=True)
     failed_job = _job(run, "failed", visits=sizes.failed_stores, prefix="U-", images=1, state="failed")
     run(_STORE_ERRORS, {"job": failed_job, "text": UNKNOWN})
+    run(_HISTORY, {"job": failed_job, "number": sizes.failed_stores})
+    run(_ATTEMPTS, {"job": failed_job, "number": sizes.failed_stores, "text": MESSAGE})
     running_job = _job(run, "ongoing", visits=sizes.failed_stores, prefix="K-", images=1, state="failed", more=1)
     first, *_, last = sorted(each for (each,) in run(_QUEUED, {"number": sizes.queued}))
     run(_VISITS_OF_QUEUED, {"after": running_job})

@@ -230,6 +230,20 @@ def test_every_failed_store_is_listed_page_by_page_and_the_job_says_how_many(row
     assert listed[:100] == job["store_errors"]
 
 
+def test_of_what_was_tried_again_and_again_the_latest_is_shown_and_how_often_it_was(rows, admin_client):
+    image = ImageResult.objects.filter(job_id=rows.failed_job).order_by("pk").first().pk
+    answer = admin_client.get(f"/api/v1/jobs/{rows.failed_job}/images/{image}").json()
+    shown = range(SIZES.failed_stores - 49, SIZES.failed_stores + 1)
+    assert [attempt["claim_no"] for attempt in answer["failed_attempts"]] == list(shown)
+    assert answer["failed_attempts_total"] == SIZES.failed_stores
+    page = admin_client.get(f"/jobs/{rows.failed_job}/images/{image}/").text
+    assert f"{SIZES.failed_stores - 50:,} earlier attempts failed, too" in page
+    for address in (f"/admin/jobs/imageresult/{image}/change/", f"/admin/jobs/job/{rows.failed_job}/change/"):
+        page = admin_client.get(address).text
+        assert "the latest 50" in page.lower()
+        assert page.count("has_original") == 50
+
+
 def test_a_job_that_has_not_changed_is_answered_without_its_body(rows, admin_client):
     path = f"/api/v1/jobs/{rows.failed_job}"
     etag = admin_client.get(path)["ETag"]

@@ -130,6 +130,7 @@ def test_an_image_shows_the_evidence_of_its_failed_attempts(v1, settings):
 
     assert answer["error"]["code"] == "http_503"
     assert [attempt["claim_no"] for attempt in answer["failed_attempts"]] == [1, 2]
+    assert answer["failed_attempts_total"] == 2
     first = answer["failed_attempts"][0]
     assert (first["http_status"], first["bytes"]) == (503, 7)
     assert first["redirects"] == ["http://a.test/2"]
