@@ -40,6 +40,14 @@ GIVEN_TO_READERS = {"shelf_model.py", "retail-pulse.log"}
 of_every_page = pytest.mark.parametrize("page", TEXTS)
 
 
+@of_every_page
+def test_lines_are_at_most_120_characters_wide(page: str) -> None:
+    """But for tables, code and pictures, which cannot be broken."""
+    prose = re.sub(r"^```.*?^```", "", TEXTS[page], flags=re.MULTILINE | re.DOTALL)
+    lines = (line for line in prose.splitlines() if not line.startswith(("|", "![")))
+    assert [line for line in lines if len(line) > 120] == []
+
+
 def table(text: str) -> list[list[str]]:
     """The cells of every table's rows in `text`, without the dashes under its headings."""
     rows = [line.strip("|").split(" | ") for line in text.splitlines() if line.startswith("| ")]
