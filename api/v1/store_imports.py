@@ -137,8 +137,7 @@ class ImportView(V1View):
             raise Refusal(Problem.NOT_ALLOWED, f"Importing needs the permission to {verbs} stores.")
 
     def find_import(self, import_id: str) -> StoreImport:
-        row: StoreImport = find_by_id(StoreImport.objects.all(), import_id, "store import")
-        return row
+        return find_by_id(StoreImport.objects.all(), import_id, "store import")
 
 
 class StoreImports(ImportView):

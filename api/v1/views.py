@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -79,7 +80,7 @@ class JobView(V1View):
         return job
 
 
-def find_by_id[Row: Any](rows: Any, row_id: str, what: str) -> Any:
+def find_by_id[Row: Model](rows: QuerySet[Row], row_id: str, what: str) -> Row:
     """The row of the queryset `rows` with this id. Raises a Refusal."""
     row = rows.filter(pk=row_id).first() if _ID.fullmatch(row_id) else None
     if row is None:
