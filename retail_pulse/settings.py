@@ -268,6 +268,8 @@ MAX_ATTEMPTS = integer("MAX_ATTEMPTS", 3, 1, 100)
 MAX_CRASHES = integer("MAX_CRASHES", 10, 1, 1000)
 BACKOFF_BASE_SECONDS = seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
 BACKOFF_MAX_SECONDS = seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
+# Ended jobs are deleted after so many days, with all that belongs to them; 0: they are kept.
+RETENTION_DAYS = integer("RETENTION_DAYS", 0, 0, 36_500)
 # How long images in flight may finish after SIGTERM before they are handed back.
 SHUTDOWN_SECONDS = seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 
