@@ -122,11 +122,11 @@ def _due(cursor: CursorWrapper, most: int) -> list[tuple[int, int]]:
 
 
 def _fit_together(due: Iterable[tuple[int, int]]) -> Iterable[int]:
-    """The first job, and as many of the next as have at most MOST_ROWS images together with it."""
+    """The first job, and as many of the next as have less than MOST_ROWS images together with it."""
     images = 0
     for number, (job_id, total) in enumerate(due):
         images += total
-        if number and images > MOST_ROWS:
+        if number and images >= MOST_ROWS:
             return
         yield job_id
 

@@ -49,6 +49,10 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def ended(self) -> JobQuerySet:
         return self.exclude(status=JobStatus.ONGOING)
 
+    def deleted(self) -> JobQuerySet:
+        """Of `Job.with_deleted`, the jobs that nobody sees any more, though some of their rows are still there."""
+        return self.filter(deleted_at__isnull=False)
+
     def ended_before(self, instant: datetime) -> JobQuerySet:
         """Jobs that ended before `instant`, and were not retried since."""
         return self.filter(finished_at__lt=instant)

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from django.db.models import F, Sum
 
@@ -15,7 +17,7 @@ def no_grace(monkeypatch):
 def ended_job(completed=2, failed=1, *, owner=None, host="images.test", days_ago=0):
     """A job that ended so many days ago."""
     urls = [f"http://{host}/{number}.jpg" for number in range(completed + failed)]
-    job = submit_visits((KNOWN_STORE, urls[:1]), (KNOWN_STORE, urls[1:]), owner=owner)
+    job = submit_visits(*[(KNOWN_STORE, some) for some in (urls[:1], urls[1:]) if some], owner=owner)
     worker = make_worker()
     claims = queue.claim(worker, limit=len(urls))
     assert {claim.job_id for claim in claims} == {job.pk}
@@ -28,8 +30,6 @@ def ended_job(completed=2, failed=1, *, owner=None, host="images.test", days_ago
 
 def age(job, days):
     """Make the job so many days older."""
-    from datetime import timedelta
-
     Job.objects.filter(pk=job.pk).update(
         created_at=F("created_at") - timedelta(days=days), finished_at=F("finished_at") - timedelta(days=days)
     )
