@@ -6,8 +6,8 @@ does not finish.
 
 A job is deleted in two steps, since it may have a million images:
 
-1. `marks.py`, one short transaction: the job gets its `deleted_at`, by which all readers leave it out, and its row of
-   `DeletedJob`. Only jobs that have ended are marked. Nothing unmarks one.
+1. `marks.py`, one short transaction: the job becomes `is_deleted`, so that all readers leave it out, and gets its row
+   of `DeletedJob`. Only jobs that have ended are marked. Nothing unmarks one.
 2. `slices.py`, many bounded transactions: its images are counted and deleted, then its visits, then the job itself. The
    first one comes GRACE_SECONDS after the mark, when every request that found the job has read what belongs to it.
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from jobs.models import DeletedJob, IdempotencyKey, Job
 from jobs.queue import NotPossible, announce
@@ -58,13 +57,15 @@ def _mark(jobs: Sequence[Job], cause: DeletedJob.Cause, user: User | None) -> li
     if not jobs:
         return []
     job_ids = [job.pk for job in jobs]
-    Job.objects.filter(pk__any=job_ids).update(deleted_at=Now())
+    Job.objects.filter(pk__any=job_ids).update(is_deleted=True)
     # The same key and body submit anew from now on: there is no job any more that could be the answer.
     IdempotencyKey.objects.filter(job__in=job_ids).delete()
     owners = Job.with_deleted.filter(pk__any=job_ids).values_list("pk", "owner__username")
     names = dict(owners)
-    return DeletedJob.objects.bulk_create(
-        DeletedJob(
+    records = []
+    for job in jobs:
+        assert job.finished_at is not None  # it has ended
+        record = DeletedJob(
             job_id=job.pk,
             owner_name=names[job.pk] or "",
             total=job.total,
@@ -76,5 +77,5 @@ def _mark(jobs: Sequence[Job], cause: DeletedJob.Cause, user: User | None) -> li
             user=user,
             user_name=user.get_username() if user else "",
         )
-        for job in jobs
-    )
+        records.append(record)
+    return DeletedJob.objects.bulk_create(records)

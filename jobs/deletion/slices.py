@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,9 @@ MOST_JOBS = 1_000
 LOCK = 0x5250_0001
 
 _DUE = """
-    SELECT id, total FROM jobs_job
-    WHERE deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s) ORDER BY id LIMIT %(jobs)s
+    SELECT job.id, job.total FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
+    WHERE job.is_deleted AND deleted.deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s)
+    ORDER BY job.id LIMIT %(jobs)s
 """
 # What belongs to an image goes before it does: its failed attempts. Whatever else will once belong to one, such as a
 # kept photo, joins here.
@@ -118,7 +119,8 @@ def delete_slice(*, wait: bool) -> Slice | None:
 def _due(cursor: CursorWrapper, most: int) -> list[tuple[int, int]]:
     """The id of each job, and how many images it had."""
     cursor.execute(_DUE, {"grace": GRACE_SECONDS, "jobs": most})
-    return cursor.fetchall()
+    rows: list[tuple[int, int]] = cursor.fetchall()
+    return rows
 
 
 def _fit_together(due: Iterable[tuple[int, int]]) -> Iterable[int]:
@@ -131,7 +133,7 @@ def _fit_together(due: Iterable[tuple[int, int]]) -> Iterable[int]:
         yield job_id
 
 
-def _number(cursor: CursorWrapper, statement: str, jobs: Sequence[int]) -> int:
+def _number(cursor: CursorWrapper, statement: str, jobs: list[int]) -> int:
     cursor.execute(statement, {"jobs": jobs, "most": MOST_ROWS})
     row: Any = cursor.fetchone()
     return int(row[0])

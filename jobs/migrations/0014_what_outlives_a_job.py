@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='job',
-            name='deleted_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True),
+            name='is_deleted',
+            field=models.BooleanField(db_default=False, default=False, editable=False),
         ),
     ]

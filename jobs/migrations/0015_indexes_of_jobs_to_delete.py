@@ -15,10 +15,10 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='job',
-            index=models.Index(condition=models.Q(('deleted_at', None), ('finished_at__isnull', False)), fields=['finished_at'], name='job_finished'),
+            index=models.Index(condition=models.Q(('finished_at__isnull', False), ('is_deleted', False)), fields=['finished_at'], name='job_finished'),
         ),
         AddIndexConcurrently(
             model_name='job',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', False)), fields=['id'], name='job_deleted'),
+            index=models.Index(condition=models.Q(('is_deleted', True)), fields=['id'], name='job_deleted'),
         ),
     ]

@@ -70,7 +70,7 @@ CHECKS = (
                 count(*) FILTER (WHERE error_code = 'canceled') AS canceled
             FROM jobs_imageresult GROUP BY job_id
         ) images ON images.job_id = job.id
-        WHERE job.deleted_at IS NULL
+        WHERE NOT job.is_deleted
             AND (coalesce(images.total, 0), coalesce(images.completed, 0), coalesce(images.failed, 0),
                 coalesce(images.canceled, 0))
             IS DISTINCT FROM (job.total::bigint, job.completed::bigint, job.failed::bigint, job.canceled::bigint)
@@ -188,15 +188,16 @@ CHECKS = (
         "A deleted job is on record with what it had, and its rows are gone once the record says so",
         """
         SELECT coalesce(job.id, deleted.job_id), format(
-            'job %s, deleted at %s, with %s images, %s completed and %s failed, is on record as deleted at %s with %s, '
-            '%s and %s, and as gone at %s',
-            coalesce(job.id, deleted.job_id), coalesce(job.deleted_at::text, 'no time'), job.total, job.completed,
-            job.failed, coalesce(deleted.deleted_at::text, 'no time'), deleted.total, deleted.completed, deleted.failed,
-            coalesce(deleted.gone_at::text, 'no time'))
+            'job %s, which is %s, has %s images, %s completed and %s failed; '
+            'on record is %s with %s, %s and %s, gone at %s',
+            coalesce(job.id, deleted.job_id),
+            CASE job.is_deleted WHEN true THEN 'deleted' WHEN false THEN 'not deleted' ELSE 'not there' END,
+            job.total, job.completed, job.failed, coalesce('a deletion at ' || deleted.deleted_at, 'no deletion'),
+            deleted.total, deleted.completed, deleted.failed, coalesce(deleted.gone_at::text, 'no time'))
         FROM jobs_job job FULL JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
-        WHERE (job.deleted_at IS NOT NULL OR deleted.job_id IS NOT NULL) AND CASE
+        WHERE (job.is_deleted OR deleted.job_id IS NOT NULL) AND CASE
             WHEN job.id IS NULL THEN deleted.gone_at IS NULL OR deleted.completed + deleted.failed <> deleted.total
-            ELSE job.deleted_at IS NULL OR deleted.job_id IS NULL OR deleted.gone_at IS NOT NULL
+            ELSE NOT job.is_deleted OR deleted.job_id IS NULL OR deleted.gone_at IS NOT NULL
                 OR (job.total, job.completed, job.failed) <> (deleted.total, deleted.completed, deleted.failed)
         END
         """,
@@ -217,7 +218,7 @@ CHECKS = (
         ) counted, (
             SELECT count(*) FILTER (WHERE image.state = 'completed') AS completed,
                 count(*) FILTER (WHERE image.state = 'failed') AS failed
-            FROM jobs_job job JOIN jobs_imageresult image ON image.job_id = job.id WHERE job.deleted_at IS NOT NULL
+            FROM jobs_job job JOIN jobs_imageresult image ON image.job_id = job.id WHERE job.is_deleted
         ) left_over
         WHERE (had.completed, had.failed) IS DISTINCT FROM
             (counted.completed + left_over.completed, counted.failed + left_over.failed)
@@ -234,7 +235,7 @@ CHECKS = (
 )
 
 _SIZES = """
-    SELECT (SELECT count(*) FROM jobs_job WHERE deleted_at IS NULL), (SELECT count(*) FROM jobs_imageresult),
+    SELECT (SELECT count(*) FROM jobs_job WHERE NOT is_deleted), (SELECT count(*) FROM jobs_imageresult),
         (SELECT count(*) FROM jobs_deletedjob)
 """
 # Only with LEASE_ONLY does the lock say nothing; `holder` is the heartbeat of a living worker.

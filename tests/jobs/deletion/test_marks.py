@@ -48,7 +48,7 @@ def test_a_job_that_has_not_ended_is_refused_with_the_cure(prepare):
     prepare(job)
     with pytest.raises(NotPossible, match=rf"Job {job.pk} has not ended, so it cannot be deleted; cancel it first\."):
         deletion.mark(job.pk, None)
-    assert look(job).deleted_at is None
+    assert not look(job).is_deleted
     assert not DeletedJob.objects.exists()
 
 
@@ -92,7 +92,7 @@ def test_of_two_who_delete_a_job_at_once_one_finds_it_gone(other):
 
 def test_a_retry_that_comes_too_late_finds_no_job_and_changes_no_image(other):
     job = ended_job(completed=1, failed=2)
-    other.execute("UPDATE jobs_job SET deleted_at = now() WHERE id = %s", [job.pk])
+    other.execute("UPDATE jobs_job SET is_deleted = true WHERE id = %s", [job.pk])
 
     def retry():
         try:

@@ -123,7 +123,7 @@ def test_a_person_who_acts_on_a_job_that_was_just_deleted_finds_nothing(admin_cl
     def after_deletion(action):
         def act(*arguments, **options):
             with connection.cursor() as cursor:
-                cursor.execute("UPDATE jobs_job SET deleted_at = now() WHERE id = ANY (%s)", [[job.pk, other.pk]])
+                cursor.execute("UPDATE jobs_job SET is_deleted = true WHERE id = ANY (%s)", [[job.pk, other.pk]])
             return action(*arguments, **options)
 
         return act
@@ -139,11 +139,11 @@ def test_a_person_who_acts_on_a_job_that_was_just_deleted_finds_nothing(admin_cl
     ]
     for path, form in posts:
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE jobs_job SET deleted_at = NULL")
+            cursor.execute("UPDATE jobs_job SET is_deleted = false")
         kind = {"content_type": "application/json"} if path.startswith("/api") else {}
         assert admin_client.post(path, form, **kind).status_code == 404, path
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE jobs_job SET deleted_at = NULL")
+        cursor.execute("UPDATE jobs_job SET is_deleted = false")
     assert admin_client.delete(f"/api/v1/jobs/{job.pk}").status_code == 404
 
 

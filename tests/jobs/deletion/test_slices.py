@@ -135,7 +135,7 @@ def test_nothing_is_deleted_before_every_request_has_read_what_it_found(monkeypa
     deletion.mark(job.pk, None)
     assert not deletion.is_anything_due()
     assert deletion.delete_slice(wait=True) is None
-    Job.with_deleted.update(deleted_at=job.finished_at - timedelta(hours=1, seconds=1))
+    DeletedJob.objects.update(deleted_at=job.finished_at - timedelta(hours=1, seconds=1))
     assert deletion.is_anything_due()
     assert deletion.delete_slice(wait=True) == Slice(3, 1)
 
