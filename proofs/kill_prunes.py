@@ -29,12 +29,7 @@ class Prunes:
     def fill(self) -> None:
         """Before anything else is in the database."""
         with self._world.cluster.connect() as connection:
-
-            def run(sql: str, parameters: object) -> list[tuple[object, ...]]:
-                found = connection.execute(sql, parameters or None)  # type: ignore[arg-type]  # literals in `history`
-                return found.fetchall() if found.description else []
-
-            fill(run, self._images)
+            fill(connection, self._images)
 
     def start(self) -> None:
         self._thread.start()

@@ -1,15 +1,12 @@
 """Very many images that ended long ago, in many jobs, by a few statements."""
 
-from collections.abc import Callable
 from typing import Any
 
-# Of one job.
-VISITS, IMAGES_OF_VISIT = 200, 5
-IMAGES_OF_JOB = VISITS * IMAGES_OF_VISIT
-# How many jobs one statement writes: a million images.
-JOBS_AT_A_TIME = 1_000
+import psycopg
 
-type Run = Callable[[str, dict[str, Any]], Any]
+IMAGES_OF_VISIT = 5
+# How many images one statement writes.
+IMAGES_AT_A_TIME = 1_000_000
 
 _JOBS = """
     INSERT INTO jobs_job (
@@ -50,15 +47,19 @@ _ATTEMPTS = """
 """
 
 
-def fill(run: Run, images: int, *, days_ago: int = 100) -> None:
-    """Jobs of IMAGES_OF_JOB completed images each, which ended `days_ago` and in the days before; nobody's."""
-    left = max(1, images // IMAGES_OF_JOB)
+def fill(connection: psycopg.Connection[Any], images: int, *, of_job: int = 1_000, days_ago: int = 100) -> None:
+    """Jobs of `of_job` completed images each, which ended `days_ago` and in the days before; nobody's.
+
+    The connection is the superuser's, outside transactions.
+    """
+    left = max(1, images // of_job)
     # What is written here refers to what is there; looking that up would be most of the work.
-    run("SET session_replication_role = replica", {})
+    connection.execute("SET session_replication_role = replica")
     while left > 0:
-        jobs = min(left, JOBS_AT_A_TIME)
-        ids = [job for (job,) in run(_JOBS, {"images": IMAGES_OF_JOB, "days": days_ago, "jobs": jobs})]
+        jobs = min(left, IMAGES_AT_A_TIME // of_job)
+        made = connection.execute(_JOBS, {"images": of_job, "days": days_ago, "jobs": jobs})
+        ids = [job for (job,) in made]
         for statement in (_VISITS, _IMAGES, _ATTEMPTS):
-            run(statement, {"ids": ids, "visits": VISITS, "each": IMAGES_OF_VISIT})
+            connection.execute(statement, {"ids": ids, "visits": of_job // IMAGES_OF_VISIT, "each": IMAGES_OF_VISIT})
         left -= jobs
-    run("RESET session_replication_role", {})
+    connection.execute("RESET session_replication_role")
