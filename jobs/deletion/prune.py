@@ -20,12 +20,13 @@ class Pruned:
     imports: int = 0
 
 
-def prune(before: datetime, watch: Callable[[int], None] = lambda images: None) -> Pruned:
+def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, images: None) -> Pruned:
     """Delete the jobs that ended before `before`, and the imports that were stored before then.
 
-    `watch` is called with the number of images of every slice. Where another process deletes too, the two share the
-    jobs, and take turns at the slices; each returns once what it has marked is gone. Interrupted, it leaves jobs that
-    are whole, and jobs that nobody sees any more, of which an engine or the next call deletes the rest.
+    `watch` is called after every slice with how many images are deleted, and how many are to be. Where another process
+    deletes too, the two share the jobs, and take turns at the slices; each returns once what it has marked is gone.
+    Interrupted, it leaves jobs that are whole, and jobs that nobody sees any more, of which an engine or the next call
+    deletes the rest.
     """
     pruned = Pruned(imports=imports.forget_stored(before))
     while marked := mark_old(before, DeletedJob.Cause.COMMAND):
@@ -33,7 +34,9 @@ def prune(before: datetime, watch: Callable[[int], None] = lambda images: None) 
         pruned.images += sum(job.total for job in marked)
     if pruned.jobs:
         sleep(slices.GRACE_SECONDS)
+    done = 0
     # Also what others have marked and not finished.
     while (deleted := slices.delete_slice(wait=True)) is not None:
-        watch(deleted.images)
+        done += deleted.images
+        watch(done, pruned.images)
     return pruned

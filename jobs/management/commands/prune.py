@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Sum
 from django.db.models.functions import Coalesce
 from django.template.defaultfilters import pluralize
+from rich import progress as bars
+from rich.console import Console
 
 from jobs.deletion import Pruned, old_jobs, prune
 from jobs.management.age import UnclearAge, read_age
@@ -43,7 +47,8 @@ class Command(BaseCommand):
         except UnclearAge as unclear:
             raise CommandError(f"--older-than {older_than!r} {unclear}", returncode=REFUSED) from None
         try:
-            pruned = _count(before) if dry_run else prune(before)
+            with progress_bar() as watch:
+                pruned = _count(before) if dry_run else prune(before, watch)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted. Every job is whole, or deleted; an engine or the next prune goes on.")
             sys.exit(INTERRUPTED)
@@ -61,6 +66,14 @@ def _count(before: datetime) -> Pruned:
     """What `prune` would delete."""
     found = old_jobs(before).aggregate(jobs=Count("pk"), images=Coalesce(Sum("total"), 0))
     return Pruned(**found, imports=StoreImport.objects.stored().filter(stored_at__lt=before).count())
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error where that is a terminal, for `prune` to move; else nothing."""
+    with bars.Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("deleting images", total=None)
+        yield lambda done, images: bar.update(task, completed=done, total=images)
 
 
 def _sentence(pruned: Pruned, before: datetime, *, dry_run: bool) -> str:

@@ -116,6 +116,28 @@ def test_a_refused_age_deletes_nothing(old_and_young):
     assert Job.objects.count() == 3
 
 
+def test_an_interrupted_prune_says_that_what_is_left_goes_later(old_and_young, monkeypatch, capsys):
+    def interrupted(*, wait):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slices, "delete_slice", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        call_command("prune", "--older-than", "90d")
+    assert ended.value.code == 130
+    assert "Every job is whole, or deleted" in capsys.readouterr().err
+    assert audit().is_clean
+    assert Job.with_deleted.deleted().count() == 1
+
+
+def test_a_prune_tells_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(slices, "MOST_ROWS", 4)
+    for _ in range(3):
+        ended_job(days_ago=100)
+    seen = []
+    deletion.prune(queue.database_now() - timedelta(days=90), lambda *far: seen.append(far))
+    assert seen == [(3, 9), (6, 9), (9, 9)]
+
+
 def test_two_prunes_at_once_share_the_jobs_and_take_turns(other, monkeypatch):
     monkeypatch.setattr(slices, "MOST_ROWS", 2)
     jobs = [ended_job(days_ago=100) for _ in range(4)]
