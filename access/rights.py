@@ -38,7 +38,7 @@ def owner_of(caller: Caller) -> User | None:
 
 def may_read_all_jobs(caller: Caller) -> bool:
     """Other users' jobs, their visits, images, exports and history."""
-    return _staff_may(caller, "jobs.view_job", "jobs.change_job")
+    return _staff_may(caller, "jobs.view_job", "jobs.change_job", "jobs.delete_job")
 
 
 def may_change_all_jobs(caller: Caller) -> bool:
@@ -49,6 +49,18 @@ def may_change_all_jobs(caller: Caller) -> bool:
 def may_change_job(caller: Caller, job: Owned) -> bool:
     owner = owner_of(caller)
     return job.owner_id == (owner.pk if owner else None) or may_change_all_jobs(caller)
+
+
+def may_delete_all_jobs(caller: Caller) -> bool:
+    """Delete other users' jobs, and look at the jobs that were deleted."""
+    return _staff_may(caller, "jobs.delete_job")
+
+
+def may_delete_job(caller: Caller, job: Owned) -> bool:
+    """Delete a job for good. Its owner needs the permission for it, too, and without credentials nobody has it."""
+    owner = owner_of(caller)
+    is_own = owner is not None and job.owner_id == owner.pk and owner.has_perm("jobs.delete_job")
+    return is_own or may_delete_all_jobs(caller)
 
 
 def may_prioritize(caller: Caller, priority: int) -> bool:

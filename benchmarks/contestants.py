@@ -18,6 +18,7 @@ import requests
 from benchmarks.accounting import PeakMemory, cpu_seconds
 from benchmarks.nginx import Nginx
 from proofs.world.cluster import CHECKOUT, Cluster
+from proofs.world.history import fill as fill_history
 from proofs.world.processes import STORES, Process, Server, Worker, environment, prepare
 
 START_SECONDS = 60.0
@@ -164,6 +165,11 @@ class Service:
 
     def query(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         return self._bench.cluster.query(sql, parameters, database=self.database)
+
+    def fill_history(self, images: int, of_job: int = 1_000) -> None:
+        """Add so many images of jobs that ended long ago."""
+        with self._bench.cluster.connect(self.database) as connection:
+            fill_history(connection, images, of_job=of_job)
 
     def submit(self, picture: str, images: int) -> int:
         """Submit one job of `images` images; its id."""

@@ -22,6 +22,7 @@ urlpatterns = [
     path("jobs/act/", jobs.act_on_matching, name="act_on_matching"),
     path("jobs/<int:job_id>/", job.job_page, name="job"),
     path("jobs/<int:job_id>/act/", job.act, name="job_act"),
+    path("jobs/<int:job_id>/delete/", job.delete, name="job_delete"),
     path("jobs/<int:job_id>/resume-host/", job.resume_host, name="job_resume_host"),
     path("jobs/<int:job_id>/retry/", job.retry, name="job_retry"),
     path("jobs/<int:job_id>/images/<int:image_id>/", image.image_page, name="image"),

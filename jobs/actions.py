@@ -12,10 +12,10 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
-from jobs import queue
+from jobs import deletion, queue
 from jobs.engine.base import wake_up
 from jobs.engine.faults import is_conflict
-from jobs.models import ImageFilter, ImageResult, Job, JobAction
+from jobs.models import DeletedJob, ImageFilter, ImageResult, Job, JobAction
 from jobs.models.image_result import ImageResultQuerySet
 from jobs.pending_limit import TooManyPending, too_many_pending
 from jobs.queue import NotPossible, Retried
@@ -97,6 +97,14 @@ def retry(job_id: int, by: Person, image_filter: ImageFilter | None = None, *, o
         return retried
 
     return _in_transaction(move)
+
+
+def delete(job_id: int, by: Person) -> DeletedJob:
+    """Delete an ended job with all that belongs to it, for good. See `deletion.mark`, whose errors are raised.
+
+    Its history goes with it; who deleted it is in what is returned, and stays.
+    """
+    return _in_transaction(lambda: deletion.mark(job_id, by if isinstance(by, User) else None))
 
 
 def _refuse_too_many(job_id: int, image_filter: ImageFilter, *, only_retryable: bool) -> None:

@@ -2,8 +2,8 @@
 
 Two servers and a worker share a database and work through jobs that a client submits over HTTP. At random moments one
 of them is killed with SIGKILL and started again; PostgreSQL is restarted as after a crash, every connection is cut, one
-process is frozen for longer than its lease. Then the image server's ledger and the client's orders are compared with
-the database, row by row.
+process is frozen for longer than its lease. Meanwhile old jobs are pruned by processes that are killed, too. Then the
+image server's ledger, the client's orders and the totals of what was pruned are compared with the database, row by row.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from proofs.kill_findings import show_audit, show_events, show_ledger, show_log, show_rescues
+from proofs.kill_prunes import Prunes, show_prunes
 from proofs.kill_scenes import Scenes
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Watch
@@ -33,6 +34,8 @@ SLOTS = 8
 # The most images that a process holds: its slots and what waits for them, see jobs/engine/slots.py.
 IN_FLIGHT = SLOTS + SLOTS // 2
 SETTINGS = {"WORKER_THREADS": str(SLOTS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
+# Images of the jobs that are pruned meanwhile.
+OLD_IMAGES = 200_000
 # A limit on the whole time; an idle machine does fifty images a second.
 SECONDS_PER_IMAGE = 0.1
 START_SECONDS = 60.0
@@ -69,6 +72,7 @@ def show_storm(
     restarts: int = 2,
     cuts: int = 2,
     freezes: int = 1,
+    old_images: int = OLD_IMAGES,
 ) -> None:
     """Work through `images` images in a storm, and report the results."""
     rng = Random(seed)  # noqa: S311 - a storm that can be repeated
@@ -79,6 +83,8 @@ def show_storm(
     watch = Watch(world.cluster)
     storm = Storm(world.cluster, processes, client, watch, rng, images, LEASE_SECONDS)
     observer = Observer(world.cluster)
+    prunes = Prunes(world, Random(seed), old_images)  # noqa: S311 - as above
+    prunes.fill()
     submitting = threading.Thread(
         target=_submit, args=[client, orders, Observer(world.cluster), storm.stopping], daemon=True
     )
@@ -91,6 +97,7 @@ def show_storm(
         _wait(storm.stopping, lambda: len(observer.query("SELECT FROM jobs_worker")) == len(processes))
         watch.start()
         submitting.start()
+        prunes.start()
         storm.run(kills, restarts, cuts, freezes)
         _wait(storm.stopping, lambda: not submitting.is_alive() and _ongoing(observer) == 0)
         _wait(storm.stopping, lambda: all(rescue.seconds is not None for rescue in watch.rescues))
@@ -99,9 +106,11 @@ def show_storm(
         storm.stopping.set()
         watch.stop()
         observer.close()
+        prunes.finish()
     seconds = time.monotonic() - begun
     show_events(report, storm, Counter(kill=kills, restart=restarts, cut=cuts, freeze=freezes), seconds)
     show_ledger(report, compare(world.cluster, orders, world.images.ledger()), storm.hits * IN_FLIGHT)
+    show_prunes(report, world, prunes, old_images)
     show_rescues(report, watch.rescues, storm.first_claims, LEASE_SECONDS)
     show_log(report, read_log(world.log_file), storm.frozen_workers)
     show_audit(report, world)

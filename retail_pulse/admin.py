@@ -23,10 +23,7 @@ def dashboard_address(page: str, *arguments: int) -> str | None:
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
-    """Rows that only the service writes: browsed, never added, changed or deleted by hand.
-
-    Jobs are not deleted here either: the confirmation page would first list each of their images.
-    """
+    """Rows that only the service writes: browsed, never added, changed or deleted by hand."""
 
     list_per_page = 50
     show_full_result_count = False

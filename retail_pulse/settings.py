@@ -120,7 +120,7 @@ WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
 LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
-# The claimer and the recorder are the engine's two users of the pool.
+# The claimer and the recorder are the engine's two users of the pool; what deletes old jobs borrows one for moments.
 DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
@@ -268,6 +268,8 @@ MAX_ATTEMPTS = integer("MAX_ATTEMPTS", 3, 1, 100)
 MAX_CRASHES = integer("MAX_CRASHES", 10, 1, 1000)
 BACKOFF_BASE_SECONDS = seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
 BACKOFF_MAX_SECONDS = seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
+# Ended jobs are deleted after so many days, with all that belongs to them; 0: they are kept.
+RETENTION_DAYS = integer("RETENTION_DAYS", 0, 0, 36_500)
 # How long images in flight may finish after SIGTERM before they are handed back.
 SHUTDOWN_SECONDS = seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 

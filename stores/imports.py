@@ -5,13 +5,14 @@ What changed in the store master between the two is no reason to refuse: the imp
 transaction, and its report replaces that of the dry run.
 
 Files are deleted as soon as possible. A stored import keeps its file only where rows of it were rejected; a
-dry run that nobody applied is deleted after a day; of all imports at most the newest KEEP_FILES have a file.
+dry run that nobody applied is deleted after a day; of all imports at most the newest KEEP_FILES have a file. Imports
+themselves are deleted when somebody prunes what is old.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -157,6 +158,12 @@ def forget() -> None:
         newest = StoreImport.objects.with_file().order_by("-pk").values_list("pk", flat=True)[:KEEP_FILES]
         rest = free.with_file().exclude(pk__in=list(newest))
         StoreImport.objects.filter(pk__in=list(rest.values_list("pk", flat=True))).update(content=b"")
+
+
+def forget_stored(before: datetime) -> int:
+    """Delete imports that were stored before `before`, with whatever is kept of their files. Returns how many."""
+    old = StoreImport.objects.stored().filter(stored_at__lt=before)
+    return old.delete()[0]
 
 
 def _import(store_import: StoreImport, *, dry_run: bool) -> dict[str, Any]:

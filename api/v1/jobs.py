@@ -108,14 +108,15 @@ class Jobs(V1View):
             priority=priority,
             idempotency=token,
         )
-        job = Job.objects.with_running().select_related("owner").get(pk=submitted.job_id)
+        # A job that is replayed may be deleted at this very moment.
+        job = Job.with_deleted.with_running().select_related("owner").get(pk=submitted.job_id)
         headers = {"Location": path_of(job), **({"Idempotent-Replayed": "true"} if submitted.replayed else {})}
         return Response(detail_of(job), status=201, headers=headers)
 
 
 class OneJob(JobView):
-    scopes = {"PATCH": Scope.MANAGE}
-    refusals = {"PATCH": (409,)}
+    scopes = {"PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE}
+    refusals = {"PATCH": (409,), "DELETE": (409,)}
 
     @describe(
         summary="Read a job",
@@ -149,6 +150,20 @@ class OneJob(JobView):
         _require_priority(request, values["priority"])
         actions.prioritize(job.pk, values["priority"], request.user)
         return Response(detail_of(self.find_job(job_id)))
+
+    @describe(
+        summary="Delete a job",
+        request=None,
+        responses={204: OpenApiResponse(description="It is deleted, and cannot be restored.")},
+    )
+    def delete(self, request: Request, job_id: str) -> Response:
+        """With its visits, images and history; their number stays in the totals, and who deleted it on record.
+
+        It takes the permission to delete jobs. 409 where the job has not ended: cancel it first.
+        """
+        request_bodies.read_nothing(request.data)
+        actions.delete(self.find_job(job_id).pk, request.user)
+        return Response(status=204)
 
 
 class StoreErrors(JobView):

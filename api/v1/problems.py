@@ -39,6 +39,7 @@ from api.problems import (
 )
 from api.problems import sqlstate as sqlstate_of
 from api.v1.problem_types import Problem
+from jobs.models import Job
 from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
@@ -165,7 +166,7 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(Problem.IDEMPOTENCY_KEY_REUSED, Problem.IDEMPOTENCY_KEY_REUSED.value.explanation)
         case TooManyPending():
             return Refusal(Problem.TOO_MANY_PENDING, str(error), wait=PENDING_RETRY_AFTER_SECONDS)
-        case Http404():
+        case Http404() | Job.DoesNotExist():  # the second where it was deleted since it was looked for
             return Refusal(Problem.NOT_FOUND, SENTENCES[404])
         case DjangoPermissionDenied():
             return Refusal(Problem.NOT_ALLOWED, SENTENCES[403])

@@ -104,7 +104,7 @@ class Validate(V1View):
         # Any JSON: the answer says what is wrong with it.
         request={
             "application/json": {"description": "What `POST /api/v1/jobs` would be sent."},
-            **dict.fromkeys(submissions.FILE_SCHEMAS, {"description": "A file of visits."}),
+            **{kind: {"description": "A file of visits."} for kind in submissions.FILE_SCHEMAS},
         },
         responses=DryRunRow,
         examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],

@@ -35,7 +35,7 @@ class V1View(APIView):
     operation may answer: they, `tag` and `path_parameters` only serve the documentation.
     """
 
-    http_method_names = ["get", "head", "post", "patch"]
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     scopes: ClassVar[Mapping[str, Scope]] = {}
     parameters: ClassVar[Mapping[str, Sequence[Parameter]]] = {}
     refusals: ClassVar[Mapping[str, Sequence[int]]] = {}
@@ -64,7 +64,7 @@ class JobView(V1View):
     path_parameters: ClassVar[Sequence[OpenApiParameter]] = (JOB_ID,)
 
     def find_job(self, job_id: str) -> Job:
-        """The job, `with_running`, which a request other than GET must be allowed to change.
+        """The job, `with_running`, which a request other than GET must be allowed to change, or to delete.
 
         Raises the same Refusal for a missing job and for one that the caller may not read.
         """
@@ -72,12 +72,18 @@ class JobView(V1View):
         job = jobs.filter(pk=job_id).first() if _ID.fullmatch(job_id) else None
         if job is None:
             raise problems.not_found(f"job {job_id[:20]}")
-        if self.request.method not in SAFE_METHODS and not rights.may_change_job(self.request.user, job):
+        if self.request.method not in SAFE_METHODS:
+            self._require_right(job)
+        return job
+
+    def _require_right(self, job: Job) -> None:
+        is_deleting = self.request.method == "DELETE"
+        if not (rights.may_delete_job if is_deleting else rights.may_change_job)(self.request.user, job):
             raise problems.Refusal(
                 Problem.NOT_ALLOWED,
-                f"You may read job {job.pk}, but it takes the permission to change jobs to do this.",
+                f"You may read job {job.pk}, but it takes the permission to {'delete' if is_deleting else 'change'} "
+                "jobs to do this.",
             )
-        return job
 
 
 def find_by_id[Row: Model](rows: QuerySet[Row], row_id: str, what: str) -> Row:

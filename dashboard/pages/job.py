@@ -1,5 +1,7 @@
 """One job: its status, live; what failed, in groups; its images, page by page; and the actions on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import messages
@@ -47,6 +49,22 @@ def find_job_to_change(request: HttpRequest, job_id: int) -> Job:
     return job
 
 
+def find_job_to_delete(request: HttpRequest, job_id: int) -> Job:
+    job = find_job(request, job_id)
+    if not rights.may_delete_job(request.user, job):
+        raise PermissionDenied(f"You may read job {job_id}, but it takes the permission to delete jobs to do this.")
+    return job
+
+
+@contextmanager
+def unless_deleted(job_id: int) -> Iterator[None]:
+    """Not found, where somebody else deletes the job between its look-up and what is done to it within."""
+    try:
+        yield
+    except Job.DoesNotExist:
+        raise Http404(f"Job {job_id} was deleted in the meantime.") from None
+
+
 @require_safe
 @login_required
 def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
@@ -57,6 +75,7 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     context: dict[str, Any] = {"job": job, "may_change": may_change}
     if part in (None, "status"):
         context |= _status(job, may_change=may_change)
+        context["may_delete"] = job.state == JobState.ENDED and rights.may_delete_job(request.user, job)
     if part in (None, "failures"):
         seen = _failures_revision(job)
         if part and request.GET.get("seen") == seen:
@@ -129,16 +148,29 @@ def act(request: HttpRequest, job_id: int) -> HttpResponse:
     if verb == "cancel" and "confirmed" not in request.POST:
         return render(request, "dashboard/job/confirm_cancel.html", {"job": job, "back": page})
     try:
-        if verb == "prioritize":
-            messages.success(request, _prioritize(job, request))
-        elif verb in ("pause", "resume", "cancel"):
-            images = ACTIONS[verb].do(job.pk, request.user)
-            messages.success(request, f"{images:,} image{pluralize(images)} {ACTIONS[verb].after}.")
-        else:
-            messages.warning(request, "Choose what to do with the job.")
+        with unless_deleted(job.pk):
+            messages.success(request, _act(job, verb, request))
     except NotPossible as error:
         messages.warning(request, str(error))
     return redirect(page)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def delete(request: HttpRequest, job_id: int) -> HttpResponse:
+    """By GET, what would be deleted; by POST from there, the job is."""
+    job = find_job_to_delete(request, job_id)
+    page = reverse("dashboard:job", args=[job.pk])
+    if request.method != "POST":
+        return render(request, "dashboard/job/confirm_delete.html", {"job": job, "back": page})
+    try:
+        with unless_deleted(job.pk):
+            deleted = actions.delete(job.pk, request.user)
+    except NotPossible as error:
+        messages.warning(request, str(error))
+        return redirect(page)
+    messages.success(request, f"Job {job.pk} is deleted, with {deleted.total:,} image{pluralize(deleted.total)}.")
+    return redirect("dashboard:jobs")
 
 
 @require_POST
@@ -152,6 +184,16 @@ def resume_host(request: HttpRequest, job_id: int) -> HttpResponse:
     else:
         messages.warning(request, "No image of this job waits for that host any more.")
     return redirect("dashboard:job", job.pk)
+
+
+def _act(job: Job, verb: str, request: HttpRequest) -> str:
+    """What was done, in a sentence. Raises NotPossible."""
+    if verb == "prioritize":
+        return _prioritize(job, request)
+    if verb not in ("pause", "resume", "cancel"):
+        raise NotPossible("Choose what to do with the job.")
+    images = ACTIONS[verb].do(job.pk, request.user)
+    return f"{images:,} image{pluralize(images)} {ACTIONS[verb].after}."
 
 
 def _prioritize(job: Job, request: HttpRequest) -> str:
@@ -183,7 +225,8 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
         return render(request, "dashboard/job/retry.html", context)
     only_retryable = asked.get("what") != "all"
     try:
-        retried = actions.retry(job.pk, request.user, image_filter, only_retryable=only_retryable)
+        with unless_deleted(job.pk):
+            retried = actions.retry(job.pk, request.user, image_filter, only_retryable=only_retryable)
     except (NotPossible, TooManyPending) as error:
         messages.warning(request, str(error))
         return redirect(page)

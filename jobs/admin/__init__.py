@@ -1,11 +1,12 @@
-"""The admin's pages of jobs, visits, images, workers and paused hosts, one module a page. They show
-rows; people act on them on the dashboard, and the queue moves them."""
+"""The admin's pages of jobs, visits, images, workers and paused hosts, and of what is kept of deleted jobs, one module
+a page. They show rows; people act on them on the dashboard, and the queue moves them. Ended jobs can be deleted here.
+"""
 
 from django.contrib import admin
 
-from jobs.admin import image_result, job, paused_host, visit, worker
+from jobs.admin import day_total, deleted_job, image_result, job, paused_host, visit, worker
 
-__all__ = ["image_result", "job", "paused_host", "visit", "worker"]
+__all__ = ["day_total", "deleted_job", "image_result", "job", "paused_host", "visit", "worker"]
 
 admin.site.site_header = "Retail Pulse"
 admin.site.site_title = "Retail Pulse"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,6 +13,7 @@ from jobs.admin.latest import MOST_ROWS, LatestRows
 from jobs.admin.links import to_page, to_store_list, to_store_page
 from jobs.admin.rules import PartOfJobs
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
+from jobs.models.image_result import ImageResultQuerySet
 from jobs.states import ImageState
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
 from tables.cells import visible
@@ -73,8 +76,8 @@ class ImageResultAdmin(PartOfJobs, ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImageResult]:
-        images: QuerySet[ImageResult] = super().get_queryset(request)
-        return images.select_related("visit")
+        images = cast(ImageResultQuerySet, super().get_queryset(request))
+        return images.of_jobs_there().select_related("visit")
 
     @admin.display(description="job")
     def job_page(self, image: ImageResult) -> SafeString:

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.db.models import Count, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from access import rights
+from jobs import actions
 from jobs.admin.latest import MOST_ROWS, LatestRows
 from jobs.admin.links import to_dashboard, to_list
 from jobs.admin.rules import PartOfJobs
@@ -16,7 +20,8 @@ from jobs.errors import retryable_codes
 from jobs.models import ImageResult, Job, JobAction, Visit
 from jobs.models.job import JobQuerySet
 from jobs.models.store_errors import stored
-from jobs.states import ImageState
+from jobs.queue import NotPossible
+from jobs.states import ImageState, JobStatus
 from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
 
 # Stores whose errors are listed on a job's page; a job may have a hundred thousand of them.
@@ -36,7 +41,11 @@ class History(LatestRows):
 
 @admin.register(Job)
 class JobAdmin(PartOfJobs, ReadOnlyAdmin):
-    """Jobs are browsed here; people act on them on the dashboard, to which the pages lead."""
+    """Jobs are browsed here; people act on them on the dashboard, to which the pages lead.
+
+    Ended ones can be deleted here as there, by the same call: the admin's own would list every image first, and read
+    each of them.
+    """
 
     list_display = [
         "id", "state", "progress", "total", "failed_images", "owner", "created_at",
@@ -65,6 +74,33 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return cast(JobQuerySet, super().get_queryset(request)).with_running().prefetch_related("owner")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return rights.may_delete_all_jobs(request.user)
+
+    def get_deleted_objects(
+        self, objs: Iterable[Job], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What the page that asks for confirmation lists, in numbers; jobs that have not ended stand in its way."""
+        jobs = list(objs)
+        ended = [job for job in jobs if job.status != JobStatus.ONGOING]
+        listed = [f"Job {job.pk}, with its visits, its history and {job.total:,} images" for job in ended]
+        numbers = {"jobs": len(ended), "images": sum(job.total for job in ended)}
+        protected = [
+            f"Job {job.pk}: it has not ended; cancel it first" for job in jobs if job.status == JobStatus.ONGOING
+        ]
+        return listed, numbers, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: Job) -> None:
+        try:
+            actions.delete(obj.pk, request.user)
+        except (NotPossible, Job.DoesNotExist) as error:
+            # Retried, or deleted, since the page asked.
+            raise PermissionDenied(str(error)) from None
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        for job in queryset:
+            self.delete_model(request, job)
 
     @admin.display(description="state")
     def state(self, job: Job) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -10,6 +12,7 @@ from jobs.admin.filters import AreaOfVisitFilter
 from jobs.admin.links import to_list, to_page, to_store_list, to_store_page
 from jobs.admin.rules import PartOfJobs
 from jobs.models import ImageResult, Job, Visit
+from jobs.models.visit import VisitQuerySet
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
 
 
@@ -28,7 +31,7 @@ class VisitAdmin(PartOfJobs, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Visit]:
         images = ImageResult.objects.filter(visit=OuterRef("pk")).order_by().values("visit")
         counted = images.annotate(number=Count("pk")).values("number")
-        visits: QuerySet[Visit] = super().get_queryset(request)
+        visits = cast(VisitQuerySet, super().get_queryset(request)).of_jobs_there()
         return visits.annotate(image_count=Coalesce(Subquery(counted, IntegerField()), 0))
 
     @admin.display(description="job")

@@ -15,6 +15,7 @@ from jobs import failpoints, queue
 from jobs.engine.faults import is_transient
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.recorder import Recorder
+from jobs.engine.retention import Retention
 from jobs.engine.slots import Slots
 from jobs.engine.wake import Wake
 from jobs.errors import HostPaused, HTTPStatus, Internal
@@ -38,6 +39,8 @@ LANE_SECONDS = 0.02
 COUNTED_AT_A_TIME = 250
 # What the first host of a redirect has answered.
 REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
+# A slice of deleted rows takes less, unless the database is slow.
+LEAVING_SECONDS = 0.5
 # A download ends at its deadline; a slot that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
@@ -67,6 +70,7 @@ class Epoch:
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
         self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self.wake.lose)
+        self._retention = Retention(self.worker_id)
         # Claimed and not yet recorded.
         self.in_flight: set[Claim] = set()
         self._claimed_at = 0.0
@@ -76,12 +80,14 @@ class Epoch:
         logger.info("worker started", extra={"worker": self.worker_id, "slots": settings.WORKER_THREADS})
         self._recorder.start()
         self._heartbeat_thread.start()
+        self._retention.start()
         drained = False
         try:
             while not self.wake.is_stopping:
                 self._housekeep()
                 self._report_overdue()
                 self._claim_until(monotonic() + HOUSEKEEPING_SECONDS)
+            self._retention.leave()
             self._drain()
             drained = True
         finally:
@@ -89,7 +95,9 @@ class Epoch:
             # Where the epoch was lost, so is what no slot has begun: a living worker will claim it again.
             self._empty_slots(seconds=0)
             self._recorder.close(seconds=0)
+            self._retention.leave()
             self._heartbeat_thread.join()
+            self._retention.join(LEAVING_SECONDS)
             if drained:
                 self._heartbeat.leave()
             self._heartbeat.close()

@@ -1,5 +1,7 @@
 """Fields, constraints and readable sets; every move of an image row is in `jobs/queue/`."""
 
+from jobs.models.day_total import DayTotal
+from jobs.models.deleted_job import DeletedJob
 from jobs.models.failed_attempt import FailedAttempt
 from jobs.models.idempotency_key import IdempotencyKey
 from jobs.models.image_filter import ImageFilter
@@ -11,6 +13,8 @@ from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
 __all__ = [
+    "DayTotal",
+    "DeletedJob",
     "FailedAttempt",
     "IdempotencyKey",
     "ImageFilter",

@@ -25,6 +25,10 @@ _OF_UNKNOWN_STORE = Q(("area__isnull", True))
 
 
 class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageResult"]):
+    def of_jobs_there(self) -> ImageResultQuerySet:
+        """The images of jobs that are not deleted."""
+        return self.exclude(job__in=Job.with_deleted.deleted().values("pk"))
+
     def ready(self) -> ImageResultQuerySet:
         """Images in the common line, which a worker may claim now."""
         return self.filter(state=ImageState.PENDING, run_after__isnull=True, held=False, waits_for="")

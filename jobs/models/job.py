@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,6 +46,17 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def ongoing(self) -> JobQuerySet:
         return self.filter(status=JobStatus.ONGOING)
 
+    def ended(self) -> JobQuerySet:
+        return self.exclude(status=JobStatus.ONGOING)
+
+    def deleted(self) -> JobQuerySet:
+        """Of `Job.with_deleted`, the jobs that nobody sees any more, though some of their rows are still there."""
+        return self.filter(is_deleted=True)
+
+    def ended_before(self, instant: datetime) -> JobQuerySet:
+        """Jobs that ended before `instant`, and were not retried since."""
+        return self.filter(finished_at__lt=instant)
+
     def with_running(self) -> JobQuerySet:
         """Jobs that know in `running` how many of their images are in flight, read in the same statement."""
         running = _running_images().filter(job=OuterRef("pk"))
@@ -70,7 +82,7 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def in_state(self, state: JobState) -> JobQuerySet:
         """Jobs whose `Job.state` is this. For some states this first reads which jobs have images in flight."""
         if state == JobState.ENDED:
-            return self.exclude(status=JobStatus.ONGOING)
+            return self.ended()
         canceling, paused = Q(canceled_at__isnull=False), Q(paused_at__isnull=False)
         started = Q(started_at__isnull=False)
         if state in (JobState.RUNNING, JobState.QUEUED):
@@ -86,8 +98,7 @@ class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
         )
 
     def with_outcome(self, outcome: JobOutcome) -> JobQuerySet:
-        ended = self.exclude(status=JobStatus.ONGOING)
-        return ended.filter(
+        return self.ended().filter(
             {
                 JobOutcome.CANCELED: Q(canceled__gt=0),
                 JobOutcome.FAILED: Q(failed__gt=0, canceled=0),
@@ -105,7 +116,7 @@ def _running_images() -> models.QuerySet[Any]:
 _JobManager = models.Manager.from_queryset(JobQuerySet)
 
 
-class JobManager(_JobManager["Job"]):
+class AllJobsManager(_JobManager["Job"]):
     """Reads jobs without `store_errors`: a job may have megabytes of them, and next to nothing asks for any.
 
     A single job still has them, at one more query; `store_errors.stored` reads a few of them.
@@ -113,6 +124,13 @@ class JobManager(_JobManager["Job"]):
 
     def get_queryset(self) -> JobQuerySet:
         return cast("JobQuerySet", super().get_queryset().defer("store_errors"))
+
+
+class JobManager(AllJobsManager):
+    """The same, without the jobs that are deleted, though their rows may not all have gone yet: nobody sees those."""
+
+    def get_queryset(self) -> JobQuerySet:
+        return super().get_queryset().filter(is_deleted=False)
 
 
 class Job(models.Model):
@@ -143,8 +161,13 @@ class Job(models.Model):
     # Null again after a retry.
     canceled_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Nobody sees the job any more, and its rows go slice by slice, see `jobs/deletion/`. Of a boolean that it has never
+    # counted, the planner expects half to be true; of a time that most rows lack, that nearly all have one.
+    is_deleted = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = JobManager()
+    # For those who delete them.
+    with_deleted = AllJobsManager()
 
     class Meta:
         permissions = [("prioritize_job", "Can give jobs a priority above the default")]
@@ -185,6 +208,11 @@ class Job(models.Model):
                 condition=Q(status=JobStatus.ONGOING) & (Q(paused_at__isnull=False) | Q(canceled_at__isnull=False)),
                 name="job_stopped",
             ),
+            # What is old enough to be deleted, and what is being deleted.
+            models.Index(
+                fields=["finished_at"], condition=Q(finished_at__isnull=False, is_deleted=False), name="job_finished"
+            ),
+            models.Index(fields=["id"], condition=Q(is_deleted=True), name="job_deleted"),
         ]
 
     def __str__(self) -> str:
@@ -239,5 +267,5 @@ class Job(models.Model):
 
         The two are read in one statement, so the four always sum to the total.
         """
-        job = Job.objects.with_running().get(pk=self.pk)
+        job = Job.with_deleted.with_running().get(pk=self.pk)
         return Counts(job.total, job.pending, job.running, job.completed, job.failed)

@@ -19,6 +19,10 @@ def area_of(store_id: str) -> Subquery:
 
 
 class VisitQuerySet(models.QuerySet["Visit"]):
+    def of_jobs_there(self) -> VisitQuerySet:
+        """The visits of jobs that are not deleted."""
+        return self.exclude(job__in=Job.with_deleted.deleted().values("pk"))
+
     def latest_of(self, store_id: str) -> VisitQuerySet:
         """The visits of a store, those of its latest jobs first."""
         # Written so that only the index of store and job gives this order, see `ImageResultQuerySet.in_order_of`.

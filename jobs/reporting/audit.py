@@ -41,8 +41,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
+    """How many jobs and images there are, and how many jobs were deleted."""
+
     jobs: int
     images: int
+    deleted: int
     findings: list[Finding]
 
     @property
@@ -67,7 +70,8 @@ CHECKS = (
                 count(*) FILTER (WHERE error_code = 'canceled') AS canceled
             FROM jobs_imageresult GROUP BY job_id
         ) images ON images.job_id = job.id
-        WHERE (coalesce(images.total, 0), coalesce(images.completed, 0), coalesce(images.failed, 0),
+        WHERE NOT job.is_deleted
+            AND (coalesce(images.total, 0), coalesce(images.completed, 0), coalesce(images.failed, 0),
                 coalesce(images.canceled, 0))
             IS DISTINCT FROM (job.total::bigint, job.completed::bigint, job.failed::bigint, job.canceled::bigint)
         """,
@@ -180,6 +184,47 @@ CHECKS = (
         """,
     ),
     Check(
+        "deleted",
+        "A deleted job is on record with what it had, and its rows are gone once the record says so",
+        """
+        SELECT coalesce(job.id, deleted.job_id), format(
+            'job %s, which is %s, has %s images, %s completed and %s failed; '
+            'on record is %s with %s, %s and %s, gone at %s',
+            coalesce(job.id, deleted.job_id),
+            CASE job.is_deleted WHEN true THEN 'deleted' WHEN false THEN 'not deleted' ELSE 'not there' END,
+            job.total, job.completed, job.failed, coalesce('a deletion at ' || deleted.deleted_at, 'no deletion'),
+            deleted.total, deleted.completed, deleted.failed, coalesce(deleted.gone_at::text, 'no time'))
+        FROM jobs_job job FULL JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
+        WHERE (job.is_deleted OR deleted.job_id IS NOT NULL) AND CASE
+            WHEN job.id IS NULL THEN deleted.gone_at IS NULL OR deleted.completed + deleted.failed <> deleted.total
+            ELSE NOT job.is_deleted OR deleted.job_id IS NULL OR deleted.gone_at IS NOT NULL
+                OR (job.total, job.completed, job.failed) <> (deleted.total, deleted.completed, deleted.failed)
+        END
+        """,
+    ),
+    Check(
+        "totals",
+        "Every image of a deleted job is counted in the totals, or still there, and never both",
+        """
+        SELECT 0, format(
+            'deleted jobs had %s completed and %s failed images; %s and %s are counted, %s and %s are still there',
+            had.completed, had.failed, counted.completed, counted.failed, left_over.completed, left_over.failed)
+        FROM (
+            SELECT coalesce(sum(completed), 0) AS completed, coalesce(sum(failed), 0) AS failed FROM jobs_deletedjob
+        ) had, (
+            SELECT coalesce(sum(images) FILTER (WHERE code = ''), 0) AS completed,
+                coalesce(sum(images) FILTER (WHERE code <> ''), 0) AS failed
+            FROM jobs_daytotal
+        ) counted, (
+            SELECT count(*) FILTER (WHERE image.state = 'completed') AS completed,
+                count(*) FILTER (WHERE image.state = 'failed') AS failed
+            FROM jobs_job job JOIN jobs_imageresult image ON image.job_id = job.id WHERE job.is_deleted
+        ) left_over
+        WHERE (had.completed, had.failed) IS DISTINCT FROM
+            (counted.completed + left_over.completed, counted.failed + left_over.failed)
+        """,
+    ),
+    Check(
         "durable",
         "What was committed survives a power failure",
         """
@@ -189,6 +234,10 @@ CHECKS = (
     ),
 )
 
+_SIZES = """
+    SELECT (SELECT count(*) FROM jobs_job WHERE NOT is_deleted), (SELECT count(*) FROM jobs_imageresult),
+        (SELECT count(*) FROM jobs_deletedjob)
+"""
 # Only with LEASE_ONLY does the lock say nothing; `holder` is the heartbeat of a living worker.
 _DEAD_CLAIMS = """
     SELECT image.id, image.claim_no,
@@ -212,8 +261,8 @@ DEAD_CLAIMS = Check("dead_claims", "No dead worker holds an image for longer tha
 def audit() -> Audit:
     """Run all checks. Takes about a second for a million images, and RESCUE_SECONDS more if a rescue is due."""
     with _snapshot() as cursor:
-        cursor.execute("SELECT (SELECT count(*) FROM jobs_job), (SELECT count(*) FROM jobs_imageresult)")
-        jobs, images = cursor.fetchone()
+        cursor.execute(_SIZES)
+        jobs, images, deleted = cursor.fetchone()
         findings = [_run_check(cursor, check) for check in CHECKS]
         dead = _dead_claims(cursor)
     if dead:
@@ -223,7 +272,7 @@ def audit() -> Audit:
         dead = {claim: what for claim, what in still.items() if claim in dead}
     cases = [(image_id, what) for (image_id, _), what in dead.items()]
     findings.append(Finding(DEAD_CLAIMS, len(cases), cases[:SHOWN]))
-    return Audit(jobs, images, findings)
+    return Audit(jobs, images, deleted, findings)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ class World:
     def start_over(self) -> None:
         """Kill every process of the service, and delete every job, download and log line."""
         self._kill_processes()
-        self.cluster.query("TRUNCATE jobs_job, jobs_worker CASCADE")
+        self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal CASCADE")
         for file in (self.images.ledger_file, self.log_file):
             os.truncate(file, 0)
 

@@ -44,7 +44,7 @@ class StoreImport(models.Model):
     """One uploaded store master, and its result; `stores/imports.py` writes every one of these rows.
 
                 dry run                     apply
-        file ───────────────► dry run ────────────────► stored
+        file ───────────────► dry run ────────────────► stored ── prune ──► deleted
                                  └── a day later ──► deleted
 
     `report` is an `importer.ImportReport` as JSON: of the dry run, and of the import itself once stored.

@@ -38,6 +38,7 @@ PUBLIC = "read documentation, sign in"
 USE = "submit, list one's own, read stores"
 READ = "read a user's job, its visits, images, exports, events, history"
 CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
+DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
 RESUME_HOSTS = "have a paused host tried again"
 OPERATIONS = "see the operations"
@@ -55,7 +56,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:jobs": {"GET": USE, "POST": (USE, JSON, submission())},
     "v1:validate": {"POST": (USE, JSON, submission())},
     "v1:jobs-events": {"GET": USE},
-    "v1:job": {"GET": READ, "PATCH": (CHANGE, JSON, {"priority": -1})},
+    "v1:job": {"GET": READ, "PATCH": (CHANGE, JSON, {"priority": -1}), "DELETE": DELETE},
     "v1:cancel": {"POST": (CHANGE, JSON, {})},
     "v1:pause": {"POST": (CHANGE, JSON, {})},
     "v1:resume": {"POST": (CHANGE, JSON, {})},
@@ -89,6 +90,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:act_on_matching": {"POST": (USE, FORM, "act=pause&confirmed=yes")},
     "dashboard:job": {"GET": READ},
     "dashboard:job_act": {"POST": (CHANGE, FORM, "act=pause")},
+    "dashboard:job_delete": {"GET": DELETE, "POST": (DELETE, FORM, "")},
     "dashboard:job_resume_host": {"POST": (CHANGE, FORM, f"host={HOST}")},
     "dashboard:job_retry": {"GET": CHANGE, "POST": (CHANGE, FORM, "what=all")},
     "dashboard:image": {"GET": READ},
@@ -110,6 +112,8 @@ ADMIN_LISTS = {
     "jobs_job": READ,
     "jobs_visit": READ,
     "jobs_imageresult": READ,
+    "jobs_deletedjob": READ,
+    "jobs_daytotal": READ,
     "jobs_pausedhost": SEE_HOSTS,
     "stores_storeimport": SEE_IMPORTS,
     # By Django's permission to view them, which of the people here only those who import and superusers have.

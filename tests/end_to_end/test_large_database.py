@@ -104,7 +104,10 @@ def pages(rows):
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
     yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
     for job in (failed, running, images, busy):
-        yield from (f"/jobs/{job}/{part}" for part in ("", "?part=status", "?part=failures", "?part=images", "retry/"))
+        yield from (
+            f"/jobs/{job}/{part}"
+            for part in ("", "?part=status", "?part=failures", "?part=images", "retry/", "delete/")
+        )
         yield from (
             f"/admin/jobs/job/{job}/change/",
             f"/api/v1/jobs/{job}",
@@ -117,7 +120,10 @@ def pages(rows):
     for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
         yield from (f"/jobs/{running}/?part=images&{narrowed}", f"/api/v1/jobs/{running}/images?{narrowed}")
     yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
-    yield from (f"/admin/jobs/{model}/" for model in ("job", "visit", "imageresult", "pausedhost", "worker"))
+    yield from (
+        f"/admin/jobs/{model}/"
+        for model in ("job", "visit", "imageresult", "pausedhost", "worker", "deletedjob", "daytotal")
+    )
     yield from (f"/admin/jobs/job/?status__exact={status}" for status in ("ongoing", "completed", "failed"))
     yield from (f"/admin/jobs/imageresult/?state__exact={state}" for state in ImageState)
     yield from (

@@ -14,6 +14,7 @@ class Command(BaseCommand):
         found = audit()
         self.stdout.write(
             f"{found.jobs:,} job{pluralize(found.jobs)} with {found.images:,} image{pluralize(found.images)}"
+            + (f"; {found.deleted:,} job{pluralize(found.deleted)} deleted" if found.deleted else "")
         )
         for finding in found.findings:
             mark = "broken" if finding.count else "kept  "

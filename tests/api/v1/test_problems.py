@@ -32,9 +32,19 @@ def test_the_root_has_nothing(v1, path):
     assert_problem(v1.client.get(path), 404, "not-found")
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
-@pytest.mark.parametrize("path", ["jobs", "jobs/1", "jobs/1/images", "stores/x", "visits", "schemas/submission.json"])
-def test_a_wrong_method_is_405(v1, method, path):
+PATHS = ["jobs", "jobs/1", "jobs/1/images", "jobs/1/actions", "stores/x", "visits", "schemas/submission.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        (path, method)
+        for path in PATHS
+        for method in ("PUT", "DELETE", "OPTIONS", "TRACE", "BREW")
+        if (path, method) != ("jobs/1", "DELETE")
+    ],
+)
+def test_a_wrong_method_is_405(v1, path, method):
     response = v1.client.generic(method, f"/api/v1/{path}", b"{}", content_type="application/json")
     assert_problem(response, 405, "method-not-allowed")
     assert "GET" in response["Allow"]

@@ -1,0 +1,42 @@
+"""Deleting all that is old, in one call."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from time import sleep
+
+from jobs.deletion import slices
+from jobs.deletion.marks import mark_old
+from jobs.models import DeletedJob
+from stores import imports
+
+
+@dataclass(slots=True)
+class Pruned:
+    """How many jobs were deleted, how many images they had, and how many imports of stores were deleted."""
+
+    jobs: int = 0
+    images: int = 0
+    imports: int = 0
+
+
+def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, images: None) -> Pruned:
+    """Delete the jobs that ended before `before`, and the imports that were stored before then.
+
+    `watch` is called after every slice with how many images are deleted, and how many are to be. Where another process
+    deletes too, the two share the jobs, and take turns at the slices; each returns once what it has marked is gone.
+    Interrupted, it leaves jobs that are whole, and jobs that nobody sees any more, of which an engine or the next call
+    deletes the rest.
+    """
+    pruned = Pruned(imports=imports.forget_stored(before))
+    while marked := mark_old(before, DeletedJob.Cause.COMMAND):
+        pruned.jobs += len(marked)
+        pruned.images += sum(job.total for job in marked)
+    if pruned.jobs:
+        sleep(slices.GRACE_SECONDS)
+    done = 0
+    # Also what others have marked and not finished.
+    while (deleted := slices.delete_slice(wait=True)) is not None:
+        done += deleted.images
+        watch(done, pruned.images)
+    return pruned

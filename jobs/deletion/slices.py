@@ -1,0 +1,139 @@
+"""Counting and deleting the rows of marked jobs, a bounded number at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from jobs import failpoints
+from retail_pulse.db.timeouts import longer
+
+# Between a mark and its first slice. A request that has found the job has read its rows by then: what takes longer, an
+# export for example, is one statement, and goes on in its snapshot.
+GRACE_SECONDS = 2.0
+# Images of one slice, and visits: about a fifth of a second of one processor, and some megabytes of log.
+MOST_ROWS = 5_000
+# How many small jobs one slice may hold.
+MOST_JOBS = 1_000
+# An advisory lock: whoever holds it deletes slices.
+LOCK = 0x5250_0001
+
+_DUE = """
+    SELECT job.id, job.total FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
+    WHERE job.is_deleted AND deleted.deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s)
+    ORDER BY job.id LIMIT %(jobs)s
+"""
+# What belongs to an image goes before it does: its failed attempts. Whatever else will once belong to one, such as a
+# kept photo, joins here.
+#
+# Each job's images are read from the index of (job, id), whatever the planner expects. The totals are written in the
+# order of their keys, so that two statements that write them would wait for one another in no circle.
+_COUNT_AND_DELETE_IMAGES = """
+    WITH slice AS MATERIALIZED (
+        SELECT image.id FROM unnest(%(jobs)s::bigint[]) AS job (id) CROSS JOIN LATERAL (
+            SELECT id FROM jobs_imageresult WHERE job_id >= job.id AND job_id <= job.id
+            ORDER BY job_id, id LIMIT %(most)s
+        ) image
+    ), attempts AS (
+        DELETE FROM jobs_failedattempt WHERE image_id = ANY (ARRAY(SELECT id FROM slice))
+    ), deleted AS (
+        DELETE FROM jobs_imageresult WHERE id = ANY (ARRAY(SELECT id FROM slice))
+        RETURNING job_id, visit_id, host, error_code, finished_at, attempts, bytes, fetch_ms, measure_ms, gpu_ms
+    ), counted AS (
+        INSERT INTO jobs_daytotal AS total (
+            day, owner, area, store, host, code, images, attempts, bytes, fetch_ms, measure_ms, gpu_ms
+        )
+        SELECT (image.finished_at AT TIME ZONE 'UTC')::date, job.owner_id,
+            coalesce((SELECT area_code FROM stores_store WHERE store_id = visit.store_id), ''), visit.store_id,
+            image.host, image.error_code, count(*), sum(image.attempts), coalesce(sum(image.bytes), 0),
+            coalesce(sum(image.fetch_ms), 0), coalesce(sum(image.measure_ms), 0), coalesce(sum(image.gpu_ms), 0)
+        FROM deleted image
+        CROSS JOIN LATERAL (SELECT store_id FROM jobs_visit WHERE id = image.visit_id OFFSET 0) visit
+        CROSS JOIN LATERAL (SELECT owner_id FROM jobs_job WHERE id = image.job_id OFFSET 0) job
+        GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT (day, owner, area, store, host, code) DO UPDATE SET
+            images = total.images + excluded.images, attempts = total.attempts + excluded.attempts,
+            bytes = total.bytes + excluded.bytes, fetch_ms = total.fetch_ms + excluded.fetch_ms,
+            measure_ms = total.measure_ms + excluded.measure_ms, gpu_ms = total.gpu_ms + excluded.gpu_ms
+    )
+    SELECT count(*) FROM deleted
+"""
+_DELETE_VISITS = """
+    WITH deleted AS (
+        DELETE FROM jobs_visit WHERE id = ANY (ARRAY(
+            SELECT visit.id FROM unnest(%(jobs)s::bigint[]) AS job (id) CROSS JOIN LATERAL (
+                SELECT id FROM jobs_visit WHERE job_id = job.id LIMIT %(most)s
+            ) visit
+        )) RETURNING 1
+    )
+    SELECT count(*) FROM deleted
+"""
+_DELETE_JOBS = (
+    "DELETE FROM jobs_jobaction WHERE job_id = ANY (%(jobs)s)",
+    "DELETE FROM jobs_idempotencykey WHERE job_id = ANY (%(jobs)s)",
+    "DELETE FROM jobs_job WHERE id = ANY (%(jobs)s)",
+    "UPDATE jobs_deletedjob SET gone_at = clock_timestamp() WHERE job_id = ANY (%(jobs)s)",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """How many images one slice deleted, and how many jobs of which it deleted the last row."""
+
+    images: int
+    jobs: int
+
+
+def is_anything_due() -> bool:
+    """Whether there is a job that was marked GRACE_SECONDS ago."""
+    with connection.cursor() as cursor:
+        return bool(_due(cursor, 1))
+
+
+def delete_slice(*, wait: bool) -> Slice | None:
+    """Count and delete at most MOST_ROWS images, and as many visits, of marked jobs, the oldest job first.
+
+    None where there is nothing due, or, unless told to `wait`, where another process is deleting at this moment.
+    """
+    with longer("prune"), connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_{'' if wait else 'try_'}advisory_xact_lock(%s)", [LOCK])
+        if cursor.fetchone() == (False,):
+            return None
+        jobs = list(_fit_together(_due(cursor, MOST_JOBS)))
+        if not jobs:
+            return None
+        images = _number(cursor, _COUNT_AND_DELETE_IMAGES, jobs)
+        failpoints.hit("prune.images", jobs)
+        is_last = images < MOST_ROWS and _number(cursor, _DELETE_VISITS, jobs) < MOST_ROWS
+        if is_last:
+            for statement in _DELETE_JOBS:
+                cursor.execute(statement, {"jobs": jobs})
+    failpoints.hit("prune.after_commit", jobs)
+    return Slice(images, len(jobs) if is_last else 0)
+
+
+def _due(cursor: CursorWrapper, most: int) -> list[tuple[int, int]]:
+    """The id of each job, and how many images it had."""
+    cursor.execute(_DUE, {"grace": GRACE_SECONDS, "jobs": most})
+    rows: list[tuple[int, int]] = cursor.fetchall()
+    return rows
+
+
+def _fit_together(due: Iterable[tuple[int, int]]) -> Iterable[int]:
+    """The first job, and as many of the next as have less than MOST_ROWS images together with it."""
+    images = 0
+    for number, (job_id, total) in enumerate(due):
+        images += total
+        if number and images >= MOST_ROWS:
+            return
+        yield job_id
+
+
+def _number(cursor: CursorWrapper, statement: str, jobs: list[int]) -> int:
+    cursor.execute(statement, {"jobs": jobs, "most": MOST_ROWS})
+    row: Any = cursor.fetchone()
+    return int(row[0])

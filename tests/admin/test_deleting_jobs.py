@@ -1,0 +1,65 @@
+"""Deleting jobs in the admin: who may, what the pages say, and which jobs they refuse."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from jobs.models import DeletedJob, Job
+from tests.admin.conftest import list_page, row_page
+from tests.factories import make_staff, submit_job
+
+pytestmark = pytest.mark.django_db
+
+
+def delete_page(job):
+    return row_page(job).replace("change", "delete")
+
+
+def choose(client, *jobs, **form):
+    form |= {"action": "delete_selected", "_selected_action": [job.pk for job in jobs]}
+    return client.post(list_page(Job), form, follow=True)
+
+
+def test_the_page_asks_with_numbers_and_then_deletes(client, job, django_assert_max_num_queries):
+    client.force_login(make_staff("delete_job"))
+    with django_assert_max_num_queries(12):
+        asked = client.get(delete_page(job)).text
+    assert f"Job {job.pk}, with its visits, its history and 3 images" in asked
+    client.post(delete_page(job), {"post": "yes"})
+    assert not Job.objects.exists()
+    deleted = DeletedJob.objects.get()
+    assert (deleted.job_id, deleted.user_name, deleted.total, deleted.cause) == (job.pk, "chief", 3, "request")
+    assert LogEntry.objects.filter(object_id=str(job.pk)).exists()
+
+
+@pytest.mark.parametrize("permission", ["view_job", "change_job"])
+def test_who_may_not_delete_finds_no_way(client, job, permission):
+    client.force_login(make_staff(permission))
+    assert "deletelink" not in client.get(row_page(job)).text
+    assert "delete_selected" not in client.get(list_page(Job)).text
+    assert client.post(delete_page(job), {"post": "yes"}).status_code == 403
+    choose(client, job, post="yes")
+    assert Job.objects.exists()
+
+
+def test_a_job_that_has_not_ended_stands_in_the_way(admin_client):
+    job = submit_job(2)
+    assert f"Job {job.pk}: it has not ended; cancel it first" in admin_client.get(delete_page(job)).text
+    admin_client.post(delete_page(job), {"post": "yes"})
+    choose(admin_client, job, post="yes")
+    assert Job.objects.exists()
+    assert not DeletedJob.objects.exists()
+
+
+def test_chosen_jobs_are_deleted_together(admin_client, job):
+    other = Job.objects.get(pk=submit_job(1, store_id="unknown").pk)
+    Job.objects.filter(pk=other.pk).update(status="failed", failed=1, finished_at=other.created_at)
+    choose(admin_client, job, other, post="yes")
+    assert set(DeletedJob.objects.values_list("job_id", flat=True)) == {job.pk, other.pk}
+
+
+def test_a_job_that_was_retried_since_the_page_asked_is_refused(admin_client, job, monkeypatch):
+    monkeypatch.setattr("jobs.admin.job.JobAdmin.get_deleted_objects", lambda *_: ([], {}, set(), []))
+    Job.objects.filter(pk=job.pk).update(status="ongoing", finished_at=None, failed=0)
+    assert admin_client.post(delete_page(job), {"post": "yes"}).status_code == 403
+    assert Job.objects.exists()
+    assert not LogEntry.objects.exists()
