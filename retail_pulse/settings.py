@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "retail_pulse.request_ids.RequestIds",
     "retail_pulse.health.Probes",
     "api.middleware.APIAnswers",
     "django.middleware.security.SecurityMiddleware",

@@ -5,6 +5,7 @@ import queue as queues
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.db import DatabaseError, connections
 
@@ -129,22 +130,25 @@ class Recorder:
         self._record([Outcome(claim, Evidence(), error=Internal())])
 
     def _log(self, batch: list[Outcome], recorded: queue.Recorded) -> None:
+        def ids(job_id: int) -> dict[str, Any]:
+            return {
+                "job": job_id,
+                "worker": self._worker_id,
+                "request_id": recorded.request_ids.get(job_id, ""),
+            }
+
         for outcome in batch:
             if outcome.error is not None:
                 logger.info(
                     "attempt failed",
                     extra={
-                        "job": outcome.claim.job_id,
+                        **ids(outcome.claim.job_id),
                         "image": outcome.claim.image_id,
                         "attempt": outcome.claim.attempt,
-                        "worker": self._worker_id,
                         "code": outcome.error.code,
                     },
                 )
         for claim in recorded.fenced:
-            logger.warning(
-                "stale outcome dropped",
-                extra={"job": claim.job_id, "image": claim.image_id, "worker": self._worker_id},
-            )
+            logger.warning("stale outcome dropped", extra={**ids(claim.job_id), "image": claim.image_id})
         for job_id in recorded.finished_jobs:
-            logger.info("job finished", extra={"job": job_id, "worker": self._worker_id})
+            logger.info("job finished", extra=ids(job_id))

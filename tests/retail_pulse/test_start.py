@@ -24,8 +24,8 @@ print(json.dumps(sorted(sys.modules)))
 LOADED_BY_SERVE = """
 import json, sys
 import manage
-from gunicorn.app.base import BaseApplication
-BaseApplication.run = lambda _: print(json.dumps(sorted(sys.modules)))
+from gunicorn.arbiter import Arbiter
+Arbiter.run = lambda _: print(json.dumps(sorted(sys.modules)))
 sys.argv = ["manage.py", "serve"]
 manage.main()
 """
