@@ -42,6 +42,10 @@ class EngineWorker(BufferingWorker):
             # Imports would keep the engine's threads from running.
             get_engine().wait_for_first_look(FIRST_LOOK_SECONDS)
         super().load_wsgi()
+        if settings.METRICS_PORT:
+            from retail_pulse.telemetry.port import serve_metrics
+
+            serve_metrics()
 
     def init_signals(self) -> None:
         super().init_signals()

@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.db.pool import check_or_drain
 from retail_pulse.db.timeouts import TimeoutConnection
-from retail_pulse.environment import boolean, choice, cidrs, env, integer, listed, ports, seconds, secret_key
+from retail_pulse.environment import address, boolean, choice, cidrs, env, integer, listed, ports, seconds, secret_key
 from retail_pulse.logs.config import logging_config
 from retail_pulse.version import VERSION
 
@@ -313,6 +313,10 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+
+# `/metrics` and the probes of each process; 0 is none. Whoever reaches the port may read it.
+METRICS_PORT = integer("METRICS_PORT", 0, 0, 65_535)
+METRICS_HOST = address("METRICS_HOST", "127.0.0.1")
 
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 # JSON lines, appended to by every process; empty means none. A relative name is relative to RETAIL_PULSE_HOME.

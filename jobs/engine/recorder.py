@@ -11,6 +11,7 @@ from django.db import DatabaseError, connections
 
 from jobs import failpoints, queue
 from jobs.engine.faults import is_connection_lost, is_transient
+from jobs.engine.meter import Meter
 from jobs.errors import Internal
 from jobs.imaging.types import Evidence, Outcome
 
@@ -35,10 +36,12 @@ class Recorder:
         worker_id: int,
         on_recorded: Callable[[list[Outcome]], None],
         on_lost: Callable[[BaseException], None],
+        meter: Meter | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._on_recorded = on_recorded
         self._on_lost = on_lost
+        self._meter = meter or Meter()
         # None is the end: nothing is put after it that anybody waits for.
         self._outcomes: queues.SimpleQueue[Outcome | None] = queues.SimpleQueue()
         self._closing = threading.Event()
@@ -93,6 +96,7 @@ class Recorder:
         """
         wait, longest = RETRY_SECONDS
         while True:
+            begun = time.monotonic()
             try:
                 recorded = queue.record(self._worker_id, batch)
                 failpoints.hit("record.after_commit", batch)
@@ -106,6 +110,7 @@ class Recorder:
                 self._giving_up.wait(wait)
                 wait = min(2 * wait, longest)
             else:
+                self._meter.recorded(batch, recorded, time.monotonic() - begun)
                 self._log(batch, recorded)
                 return
 

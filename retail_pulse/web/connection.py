@@ -16,7 +16,7 @@ from gunicorn.workers.gthread import TConn
 
 # The request line and all headers: twice what browsers and proxies allow.
 MAX_HEAD_BYTES = 64 * 1024
-PROBES = ("/livez", "/readyz")
+PROBES = ("/livez", "/readyz", "/startupz")
 # Their answers fit into what a connection holds of unread data, even together.
 PROBES_ON_A_CONNECTION = 16
 

@@ -78,6 +78,8 @@ DEFAULTS = {
     "MAX_CRASHES": 10,
     "MAX_IMAGES_PER_JOB": 100_000,
     "MAX_PENDING_IMAGES": 1_000_000,
+    "METRICS_HOST": "127.0.0.1",
+    "METRICS_PORT": 0,
     "PROXIES": 0,
     "SHUTDOWN_SECONDS": 15,
     "WEB_BODY_BYTES_PER_SECOND": 1_000,
@@ -133,6 +135,7 @@ NUMBERS = [
     ("MAX_CRASHES", "1", "1000", "0", "1001"),
     ("MAX_IMAGES_PER_JOB", "1", "1000000", "0", "1000001"),
     ("MAX_PENDING_IMAGES", "1", "2147483648", "0", "2147483649"),
+    ("METRICS_PORT", "0", "65535", "-1", "65536"),
     ("PROXIES", "0", "10", "-1", "11"),
     ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("WEB_BODY_BYTES_PER_SECOND", "1", "1000000", "0", "1000001"),
@@ -346,3 +349,14 @@ def test_where_no_key_can_be_kept_a_sentence_says_what_to_do(read, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ImproperlyConfigured, match=r"^SECRET_KEY is unset, and none can be kept in .*Set it, or let"):
         read(RETAIL_PULSE_HOME=str(tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0", "127.0.0.1", "::", "::1"])
+def test_metrics_are_served_on_an_ip_address(read, text):
+    assert read(SECRET_KEY=KEY, METRICS_HOST=text)["METRICS_HOST"] == text
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "*", "127.0.0.1:9464", "999.1.1.1"])
+def test_metrics_are_served_on_nothing_else(read, text):
+    with pytest.raises(ImproperlyConfigured, match=r"^METRICS_HOST=.*: allowed is an IP address to listen on"):
+        read(SECRET_KEY=KEY, METRICS_HOST=text)

@@ -33,6 +33,10 @@ class Command(BaseCommand):
             signal.signal(signum, self.stop)
         engine = get_engine()
         engine.start()
+        if settings.METRICS_PORT:
+            from retail_pulse.telemetry.port import serve_metrics
+
+            serve_metrics()
         try:
             # A plain flag: a handler that set an event could interrupt the wait for that very event.
             while not self.stopping and not (drain and engine.in_flight == 0 and queue_is_empty()):

@@ -1,0 +1,1 @@
+"""How a process is doing: metrics and probes on a port of its own."""
