@@ -322,3 +322,16 @@ LOG_LEVEL = choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 # JSON lines, appended to by every process; empty means none. A relative name is relative to RETAIL_PULSE_HOME.
 LOG_FILE = env.str("LOG_FILE", default="retail-pulse.log")
 LOGGING = logging_config(LOG_LEVEL, RETAIL_PULSE_HOME / LOG_FILE if LOG_FILE else None)
+
+# Where errors are reported; empty is nowhere.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+# By which Sentry tells installations apart.
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="production")
+if SENTRY_DSN:
+    try:
+        from retail_pulse.sentry import report_errors
+    except ImportError:
+        raise ImproperlyConfigured(
+            "SENTRY_DSN is set, but the extra sentry is not installed: pip install 'retail-pulse[sentry]', or unset it."
+        ) from None
+    report_errors(SENTRY_DSN, SENTRY_ENVIRONMENT, VERSION)

@@ -81,6 +81,8 @@ DEFAULTS = {
     "METRICS_HOST": "127.0.0.1",
     "METRICS_PORT": 0,
     "PROXIES": 0,
+    "SENTRY_DSN": "",
+    "SENTRY_ENVIRONMENT": "production",
     "SHUTDOWN_SECONDS": 15,
     "WEB_BODY_BYTES_PER_SECOND": 1_000,
     "WEB_BODY_SECONDS": 10,
