@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import psycopg
 import pytest
@@ -31,8 +32,8 @@ class Sentry:
     """A server that takes envelopes: lines of JSON, of which the last is the event."""
 
     def __init__(self) -> None:
-        self.events = []
-        self.bodies = []
+        self.events: list[Any] = []
+        self.bodies: list[bytes] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -1,8 +1,10 @@
 """Does every process of a real service say how it is doing, in the metrics that dashboard and alerts ask for?"""
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -11,6 +13,7 @@ import yaml
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.accounting import family
 from demo.service import free_port
 from proofs.world.logs import read_log
 from retail_pulse import request_ids
@@ -41,8 +44,8 @@ def get(url, **headers):
 def samples(text):
     """The names of all samples, each with the labels that one of them has."""
     found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
+    for metric in text_string_to_metric_families(text):
+        for sample in metric.samples:
             found.setdefault(sample.name, []).append(sample.labels)
     return found
 
@@ -151,3 +154,23 @@ def test_an_answers_id_leads_to_the_engines_lines_of_its_job(world):
     expected = {("job submitted", job), ("attempt failed", job), ("job finished", job)}
     found = wait_for(lambda: (seen := lines()).keys() >= expected and seen)
     assert found["job submitted", job] != found["job finished", job] == found["attempt failed", job]
+
+
+def test_the_process_that_replaces_a_killed_one_takes_the_port_over(world):
+    _, service, _, web, _ = world
+    master, killed = family(service.pid)
+    os.kill(killed, signal.SIGKILL)
+    answers = wait_for(lambda: is_another_up(master, killed) and is_answering(f"{web}/livez"))
+    assert answers
+    assert "retail_pulse_images_total" in get(f"{web}/metrics").text
+
+
+def is_another_up(master, killed):
+    return {*family(master)} - {master, killed}
+
+
+def is_answering(url):
+    try:
+        return get(url).status_code == 200
+    except requests.ConnectionError:
+        return False

@@ -6,6 +6,7 @@ import re
 import pytest
 from django.test import Client
 
+from api.middleware import server_error
 from jobs import queue
 from jobs.models import Job
 from proofs.world.logs import read_log
@@ -109,3 +110,9 @@ def test_a_message_takes_the_id_along():
     assert request_ids.as_headers() == {}
     with request_ids.using("r-1"):
         assert request_ids.as_headers() == {"request_id": "r-1"}
+
+
+def test_the_page_of_an_unexpected_error_shows_it(rf):
+    request = rf.get("/jobs/")
+    request.request_id = "r-1"
+    assert b"by this id: r-1." in server_error(request).content
