@@ -10,8 +10,8 @@ from prometheus_client import REGISTRY, Counter, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from jobs.engine.batch_histogram import BatchHistogram
 from jobs.engine.meter import Meter
-from jobs.engine.metrics_of_batches import BatchHistogram
 from jobs.imaging.types import Outcome
 from jobs.queue import Recorded, Rescued
 

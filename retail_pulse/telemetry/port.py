@@ -97,7 +97,7 @@ class Server(ThreadingTCPServer):
         logger.debug("metrics not sent", extra={"client": str(client_address)})
 
 
-def serve_metrics() -> None:
+def serve() -> None:
     """Answer on METRICS_PORT from a thread of its own, from the moment on at which the port can be had."""
     Thread(target=_serve, name="metrics", daemon=True).start()
 

@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from jobs.engine import metrics
+from jobs.engine.batch_histogram import BatchHistogram
 from jobs.engine.meter import Meter, make_meter
-from jobs.engine.metrics_of_batches import BatchHistogram
 from jobs.errors import HTTPStatus, ReadTimeout
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 from jobs.queue import Recorded, Rescued

@@ -9,8 +9,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from retail_pulse.telemetry import collectors, port
-from retail_pulse.telemetry.port import Server, serve_metrics
+from retail_pulse.telemetry import collectors, port, serve_metrics
+from retail_pulse.telemetry.port import Server
 from tests.waiting import wait_for
 
 HOST = "127.0.0.1"
