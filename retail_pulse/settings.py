@@ -317,6 +317,8 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 # `/metrics` and the probes of each process; 0 is none. Whoever reaches the port may read it.
 METRICS_PORT = integer("METRICS_PORT", 0, 0, 65_535)
 METRICS_HOST = address("METRICS_HOST", "127.0.0.1")
+if METRICS_PORT:
+    MIDDLEWARE.insert(MIDDLEWARE.index("retail_pulse.health.Probes") + 1, "retail_pulse.telemetry.answers.CountAnswers")
 
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 # JSON lines, appended to by every process; empty means none. A relative name is relative to RETAIL_PULSE_HOME.

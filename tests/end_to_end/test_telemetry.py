@@ -72,10 +72,16 @@ def world(migrated_database, tmp_path_factory, images):
 
 @pytest.fixture(scope="module")
 def served(world):
-    """The samples of the worker."""
-    return samples(
-        wait_for(lambda: (text := get(f"{world[4]}/metrics").text) and "attempts_failed_total{" in text and text)
-    )
+    """The samples of both processes, once the worker has recorded a failure."""
+
+    def recorded():
+        text = get(f"{world[4]}/metrics").text
+        return text if "attempts_failed_total{" in text else ""
+
+    found = samples(wait_for(recorded))
+    for name, labels in samples(get(f"{world[3]}/metrics").text).items():
+        found.setdefault(name, []).extend(labels)
+    return found
 
 
 def test_both_kinds_of_process_answer_probes_and_metrics(world):

@@ -362,3 +362,9 @@ def test_metrics_are_served_on_an_ip_address(read, text):
 def test_metrics_are_served_on_nothing_else(read, text):
     with pytest.raises(ImproperlyConfigured, match=r"^METRICS_HOST=.*: allowed is an IP address to listen on"):
         read(SECRET_KEY=KEY, METRICS_HOST=text)
+
+
+def test_answers_are_counted_where_metrics_are_served(read):
+    counting = "retail_pulse.telemetry.answers.CountAnswers"
+    assert counting in read(SECRET_KEY=KEY, METRICS_PORT="9464")["MIDDLEWARE"]
+    assert counting not in read(SECRET_KEY=KEY)["MIDDLEWARE"]
