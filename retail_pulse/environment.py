@@ -64,6 +64,15 @@ def listed(name: str, default: Sequence[str] = ()) -> list[str]:
     return [part.strip() for part in env.str(name, default=",".join(default)).split(",") if part.strip()]
 
 
+def address(name: str, default: str) -> str:
+    """An IP address to listen on."""
+    text = str(env.str(name, default=default))
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise refuse(name, text, "an IP address to listen on, such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
 def cidrs(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     networks = []
     for text in listed(name):

@@ -19,6 +19,7 @@ from gunicorn.arbiter import Arbiter
 from jobs.engine.base import get_engine
 from jobs.reporting.notifications import listener
 from retail_pulse.db.timeouts import set_statement_timeout
+from retail_pulse.telemetry import serve_metrics
 from retail_pulse.web.refusals import MAX_HEADER_BYTES, MAX_HEADERS, MAX_REQUEST_LINE
 from retail_pulse.web.worker import BufferingWorker
 
@@ -42,6 +43,7 @@ class EngineWorker(BufferingWorker):
             # Imports would keep the engine's threads from running.
             get_engine().wait_for_first_look(FIRST_LOOK_SECONDS)
         super().load_wsgi()
+        serve_metrics()
 
     def init_signals(self) -> None:
         super().init_signals()

@@ -1,24 +1,22 @@
-"""The probes of a process supervisor: is the process alive, and is it ready?"""
+"""The probes of a process supervisor: has the process started, is it alive, and is it ready?"""
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
-from threading import Lock, Thread
-from time import monotonic
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from jobs.engine.base import get_engine
+from retail_pulse.db.question import Question
 
 logger = logging.getLogger(__name__)
 
 # Longer than a busy database takes, shorter than the timeout of any probe.
 DATABASE_SECONDS = 1.0
 
-_query_lock = Lock()
-
 
 class Probes:
-    """Answers /livez and /readyz before anything else handles the request.
+    """Answers the probes before anything else handles the request.
 
     Probes use an IP address and plain HTTP, which ALLOWED_HOSTS and the redirect to https would reject.
     """
@@ -27,15 +25,22 @@ class Probes:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        match request.path_info.rstrip("/"):
-            case "/livez":
-                response = _livez()
-            case "/readyz":
-                response = _readyz()
-            case _:
-                return self.get_response(request)
-        response["Cache-Control"] = "no-store"
-        return response
+        return probe(request.path_info) or self.get_response(request)
+
+
+def probe(path: str) -> HttpResponse | None:
+    """The answer to a probe; None at any other path."""
+    match path.rstrip("/"):
+        case "/livez":
+            response = _livez()
+        case "/readyz":
+            response = _readyz()
+        case "/startupz":
+            response = _startupz()
+        case _:
+            return None
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _livez() -> HttpResponse:
@@ -45,38 +50,29 @@ def _livez() -> HttpResponse:
 
 def _readyz() -> HttpResponse:
     """200 where the database answers within DATABASE_SECONDS, else 503."""
-    if _database_answers(DATABASE_SECONDS):
-        return JsonResponse({"status": "ready"})
-    error = f"The database did not answer within {DATABASE_SECONDS:g} s."
+    try:
+        _database.answer(DATABASE_SECONDS)
+    except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
+        logger.warning("not ready", extra={"error": str(error).strip() or type(error).__name__})
+        return _not_yet(f"The database did not answer within {DATABASE_SECONDS:g} s.")
+    return JsonResponse({"status": "ready"})
+
+
+def _startupz() -> HttpResponse:
+    """200 once the engine, in a process that has one, has looked at the queue for the first time; else 503."""
+    engine = get_engine()
+    if engine.is_running and not engine.has_looked:
+        return _not_yet("The engine has not looked at the queue yet.")
+    return JsonResponse({"status": "started"})
+
+
+def _not_yet(error: str) -> HttpResponse:
     return JsonResponse({"error": error}, status=503, headers={"Retry-After": "1"})
 
 
-def _database_answers(seconds: float) -> bool:
-    # In a separate thread: no single timeout of the driver covers waiting for a connection, connecting and a frozen
-    # server. The lock limits it to one such thread, however many probes arrive.
-    deadline = monotonic() + seconds
-    if not _query_lock.acquire(timeout=seconds):
-        return False
-    answer: Future[None] = Future()
-    Thread(target=_ask_database, args=[answer], name="readyz", daemon=True).start()
-    try:
-        answer.result(timeout=deadline - monotonic())
-    except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
-        logger.warning("not ready", extra={"error": str(error).strip() or type(error).__name__})
-        return False
-    return True
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
-def _ask_database(answer: Future[None]) -> None:
-    try:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        finally:
-            connection.close()
-    except Exception as error:  # noqa: BLE001 - raised again where the answer is awaited
-        answer.set_exception(error)
-    else:
-        answer.set_result(None)
-    finally:
-        _query_lock.release()
+_database = Question("readyz", _ask_database)

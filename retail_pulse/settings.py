@@ -14,7 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.db.pool import check_or_drain
 from retail_pulse.db.timeouts import TimeoutConnection
-from retail_pulse.environment import boolean, choice, cidrs, env, integer, listed, ports, seconds, secret_key
+from retail_pulse.environment import address, boolean, choice, cidrs, env, integer, listed, ports, seconds, secret_key
 from retail_pulse.logs.config import logging_config
 from retail_pulse.version import VERSION
 
@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "demo",
 ]
 MIDDLEWARE = [
+    "retail_pulse.request_ids.RequestIds",
     "retail_pulse.health.Probes",
     "api.middleware.Answers",
     "django.middleware.security.SecurityMiddleware",
@@ -315,7 +316,26 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 
+# `/metrics` and the probes of each process; 0 is none. Whoever reaches the port may read it.
+METRICS_PORT = integer("METRICS_PORT", 0, 0, 65_535)
+METRICS_HOST = address("METRICS_HOST", "127.0.0.1")
+if METRICS_PORT:
+    MIDDLEWARE.insert(MIDDLEWARE.index("retail_pulse.health.Probes") + 1, "retail_pulse.telemetry.answers.CountAnswers")
+
 LOG_LEVEL = choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 # JSON lines, appended to by every process; empty means none. A relative name is relative to RETAIL_PULSE_HOME.
 LOG_FILE = env.str("LOG_FILE", default="retail-pulse.log")
 LOGGING = logging_config(LOG_LEVEL, RETAIL_PULSE_HOME / LOG_FILE if LOG_FILE else None)
+
+# Where errors are reported; empty is nowhere.
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+# By which Sentry tells installations apart.
+SENTRY_ENVIRONMENT = env.str("SENTRY_ENVIRONMENT", default="production")
+if SENTRY_DSN:
+    try:
+        from retail_pulse.sentry import report_errors
+    except ImportError:
+        raise ImproperlyConfigured(
+            "SENTRY_DSN is set, but the extra sentry is not installed: pip install 'retail-pulse[sentry]', or unset it."
+        ) from None
+    report_errors(SENTRY_DSN, SENTRY_ENVIRONMENT, VERSION)

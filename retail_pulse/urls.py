@@ -1,4 +1,4 @@
-"""All URL paths; `health.py` answers /livez and /readyz before they get here."""
+"""All URL paths; `health.py` answers /livez, /readyz and /startupz before they get here."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase

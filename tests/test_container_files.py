@@ -201,4 +201,28 @@ def test_the_samples_are_only_imported_into_an_empty_store_master(services):
 
 def test_every_volume_is_declared(compose, services):
     used = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
-    assert used == set(compose["volumes"])
+    assert {name for name in used if not name.startswith("./")} == set(compose["volumes"])
+
+
+def test_what_is_mounted_from_the_checkout_exists_and_is_only_read(services):
+    mounted = [each for service in services.values() for each in service["volumes"] if each.startswith("./")]
+    assert mounted
+    for source, _, mode in (each.split(":") for each in mounted):
+        assert (ROOT / source).is_dir()
+        assert mode == "ro"
+
+
+def test_who_watches_is_no_part_of_the_service_unless_asked_for(services):
+    watching = {name for name, service in services.items() if "observe" in service.get("profiles", [])}
+    assert watching == {"prometheus", "grafana"}
+    for name in watching:
+        service = services[name]
+        assert re.fullmatch(r"[a-z]+/[a-z]+:v?\d+\.\d+\.\d+", service["image"])
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_metrics_are_served_to_the_network_of_the_file_and_not_published(services):
+    port = services["web"]["environment"]["METRICS_PORT"]
+    assert services["web"]["environment"]["METRICS_HOST"] == "0.0.0.0"
+    assert not any(port in published for service in services.values() for published in service.get("ports", []))

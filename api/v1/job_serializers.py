@@ -82,6 +82,9 @@ class JobSummary(serializers.Serializer[Job]):
     started_at = serializers.DateTimeField(allow_null=True)
     paused_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+    request_id = serializers.CharField(
+        help_text="X-Request-Id of the request that submitted it; empty where a command did."
+    )
     links = serializers.SerializerMethodField()
 
     @extend_schema_field(Estimate(allow_null=True))

@@ -36,6 +36,8 @@ jobs.
 `errors` lists every fault of the request at once, by JSON Pointer into the body, by line and column of a file, or by
 the query parameter's name. A parameter that a path does not know is an error: a misspelt filter never widens anything.
 
+**X-Request-Id** is in every answer and every problem: the one that you sent, or a new one. The operator's log has it.
+
 **Paths** answer with and without a trailing slash.
 
 The operations under *assignment* and *tokens* are legacy; they answer errors as `{"error": "<one sentence>"}`.
@@ -79,6 +81,7 @@ _PROBLEM = {
                 "additionalProperties": False,
             },
         },
+        "request_id": {**_TEXT, "description": "The header X-Request-Id of the answer: the operator's log has it."},
     },
     "required": ["type", "title", "status", "detail"],
     "additionalProperties": False,

@@ -183,7 +183,7 @@ class Problem(Enum):
         500,
         "An unexpected error in this service; its log has the details.",
         "Try once more, with the same Idempotency-Key where it is a submission. If it comes back, tell the service's "
-        "operator the time of the request.",
+        "operator its request_id.",
     )
     UNAVAILABLE = ProblemType(
         "unavailable",

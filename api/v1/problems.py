@@ -45,6 +45,7 @@ from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
 from jobs.submission.submit import KeyReused
 from jobs.submission.visits_file import UnreadableVisits
+from retail_pulse import request_ids
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def pointer(path: Path) -> str:
 def body(problem: Problem, detail: str, errors: Sequence[Mapping[str, str | int | None]] = ()) -> dict[str, Any]:
     kind = problem.value
     found: dict[str, Any] = {"type": kind.uri, "title": kind.title, "status": kind.status, "detail": detail}
-    return {**found, "errors": list(errors)} if errors else found
+    return _identified({**found, "errors": list(errors)} if errors else found)
 
 
 def body_for_status(status: int, sentence: str = "", problem: Problem | None = None) -> dict[str, Any]:
@@ -118,7 +119,13 @@ def body_for_status(status: int, sentence: str = "", problem: Problem | None = N
     detail = sentence or sentence_of(status)
     if (problem := problem or _BY_STATUS.get(status)) is not None:
         return body(problem, detail)
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return _identified({"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail})
+
+
+def _identified(found: dict[str, Any]) -> dict[str, Any]:
+    """With the request's id, by which an operator finds its lines in the log."""
+    request_id = request_ids.current()
+    return {**found, "request_id": request_id} if request_id else found
 
 
 def sentence_of(status: int) -> str:

@@ -19,6 +19,7 @@ class Problem(TypedDict):
     status: int
     detail: str
     errors: NotRequired[list["ProblemError"]]
+    request_id: NotRequired[str]
 
 
 class Retried(TypedDict):
@@ -223,6 +224,7 @@ class JobDetail(TypedDict):
     started_at: str | None
     paused_at: str | None
     finished_at: str | None
+    request_id: str
     links: dict[str, Any]
     store_errors: list["StoreError"]
     store_errors_total: int

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_POST, require_safe
 from access import rights
 from dashboard.pages.paused_hosts import resume
 from jobs.reporting import hosts
-from jobs.reporting.overview import MOST_COUNTED, overview
+from jobs.reporting.backlog import MOST_COUNTED
+from jobs.reporting.overview import overview
 
 # Characters of a host and its port in the page's address; none is longer.
 LONGEST_HOST = 300

@@ -67,6 +67,7 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
                 "fields": [
                     ("owner", "on_error", "priority"),
                     ("created_at", "started_at", "paused_at", "canceled_at", "finished_at"),
+                    "request_id",
                 ]
             },
         ),

@@ -52,9 +52,19 @@ class Engine(ABC):
     def is_running(self) -> bool: ...
 
     @property
+    def has_looked(self) -> bool:
+        """Whether it has looked at the queue since it was started."""
+        return True
+
+    @property
     @abstractmethod
     def in_flight(self) -> int:
         """How many images are claimed and not yet recorded."""
+
+    @property
+    def busy_slots(self) -> int:
+        """How many of the WORKER_THREADS are at work on an image."""
+        return 0
 
 
 @lru_cache(maxsize=1)

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connections
 from jobs import failpoints, queue
 from jobs.engine.faults import is_transient
 from jobs.engine.heartbeat import Heartbeat
+from jobs.engine.meter import make_meter
 from jobs.engine.recorder import Recorder
 from jobs.engine.retention import Retention
 from jobs.engine.slots import Slots
@@ -66,10 +67,11 @@ class Epoch:
         self._hosts = lanes.limits
         self.wake = Wake(stopping)
         self._looked = looked
+        self._meter = make_meter()
         self._heartbeat = Heartbeat(settings.WORKER_THREADS)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
-        self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self.wake.lose)
+        self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self.wake.lose, meter=self._meter)
         self._retention = Retention(self.worker_id)
         # Claimed and not yet recorded.
         self.in_flight: set[Claim] = set()
@@ -115,6 +117,7 @@ class Epoch:
                 raise
             logger.warning("housekeeping again", extra={"worker": self.worker_id, "error": str(error).strip()})
             return
+        self._meter.rescued(rescued)
         if rescued.workers or rescued.released or rescued.crash_loops:
             logger.warning(
                 "claims rescued",
@@ -221,13 +224,16 @@ class Epoch:
 
     def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim] | None:
         """What was claimed; None where the moment was wrong."""
+        begun = monotonic()
         try:
-            return claim()
+            claims = claim()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
             logger.warning("claiming again", extra={"worker": self.worker_id, "error": str(error).strip()})
             return None
+        self._meter.claimed(monotonic() - begun)
+        return claims
 
     def _hand_out(self, claims: list[Claim]) -> None:
         try:

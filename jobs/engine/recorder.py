@@ -5,11 +5,13 @@ import queue as queues
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.db import DatabaseError, connections
 
 from jobs import failpoints, queue
 from jobs.engine.faults import is_connection_lost, is_transient
+from jobs.engine.meter import Meter
 from jobs.errors import Internal
 from jobs.imaging.types import Evidence, Outcome
 
@@ -34,10 +36,12 @@ class Recorder:
         worker_id: int,
         on_recorded: Callable[[list[Outcome]], None],
         on_lost: Callable[[BaseException], None],
+        meter: Meter | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._on_recorded = on_recorded
         self._on_lost = on_lost
+        self._meter = meter or Meter()
         # None is the end: nothing is put after it that anybody waits for.
         self._outcomes: queues.SimpleQueue[Outcome | None] = queues.SimpleQueue()
         self._closing = threading.Event()
@@ -92,6 +96,7 @@ class Recorder:
         """
         wait, longest = RETRY_SECONDS
         while True:
+            begun = time.monotonic()
             try:
                 recorded = queue.record(self._worker_id, batch)
                 failpoints.hit("record.after_commit", batch)
@@ -105,6 +110,7 @@ class Recorder:
                 self._giving_up.wait(wait)
                 wait = min(2 * wait, longest)
             else:
+                self._meter.recorded(batch, recorded, time.monotonic() - begun)
                 self._log(batch, recorded)
                 return
 
@@ -129,22 +135,25 @@ class Recorder:
         self._record([Outcome(claim, Evidence(), error=Internal())])
 
     def _log(self, batch: list[Outcome], recorded: queue.Recorded) -> None:
+        def ids(job_id: int) -> dict[str, Any]:
+            return {
+                "job": job_id,
+                "worker": self._worker_id,
+                "request_id": recorded.request_ids.get(job_id, ""),
+            }
+
         for outcome in batch:
             if outcome.error is not None:
                 logger.info(
                     "attempt failed",
                     extra={
-                        "job": outcome.claim.job_id,
+                        **ids(outcome.claim.job_id),
                         "image": outcome.claim.image_id,
                         "attempt": outcome.claim.attempt,
-                        "worker": self._worker_id,
                         "code": outcome.error.code,
                     },
                 )
         for claim in recorded.fenced:
-            logger.warning(
-                "stale outcome dropped",
-                extra={"job": claim.job_id, "image": claim.image_id, "worker": self._worker_id},
-            )
+            logger.warning("stale outcome dropped", extra={**ids(claim.job_id), "image": claim.image_id})
         for job_id in recorded.finished_jobs:
-            logger.info("job finished", extra={"job": job_id, "worker": self._worker_id})
+            logger.info("job finished", extra=ids(job_id))

@@ -52,6 +52,11 @@ class Slots:
         self.refill_at = max(1, threads // 4)
 
     @property
+    def busy(self) -> int:
+        """How many threads are at work."""
+        return self._busy
+
+    @property
     def room(self) -> int:
         """How many images more may be taken."""
         return self.size - self._busy - len(self._waiting)

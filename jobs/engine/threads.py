@@ -35,10 +35,20 @@ class ThreadEngine(Engine):
         self._stopping = threading.Event()
         self._looked = threading.Event()
         self._epoch: Epoch | None = None
+        self._slots: Slots | None = None
 
     @property
     def is_running(self) -> bool:
         return self._supervisor is not None and self._supervisor.is_alive()
+
+    @property
+    def has_looked(self) -> bool:
+        return self._looked.is_set()
+
+    @property
+    def busy_slots(self) -> int:
+        slots = self._slots
+        return 0 if slots is None else slots.busy
 
     @property
     def in_flight(self) -> int:
@@ -77,7 +87,7 @@ class ThreadEngine(Engine):
         notify()
 
     def _supervise(self, pipeline: Pipeline) -> None:
-        slots = Slots(settings.WORKER_THREADS)
+        self._slots = slots = Slots(settings.WORKER_THREADS)
         # What was learned of hosts outlives an epoch, too.
         lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, slots.size))
         first_pause, longest_pause = RESTART_SECONDS
@@ -95,7 +105,7 @@ class ThreadEngine(Engine):
                     self._stopping.wait(pause)
                     pause = min(2 * pause, longest_pause)
         finally:
-            self._epoch = None
+            self._epoch = self._slots = None
             # What is still at work is past SHUTDOWN_SECONDS: the downloads are cut, so the process can end.
             pipeline.close()
             slots.close()

@@ -14,6 +14,7 @@ from django.db.models.lookups import LessThanOrEqual
 from access import rights
 from jobs.models.update_from import UpdateFromMixin
 from jobs.states import ImageState, JobOutcome, JobState, JobStatus, OnError
+from retail_pulse.request_ids import MOST_CHARACTERS
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -154,6 +155,8 @@ class Job(models.Model):
     canceled = models.PositiveIntegerField(default=0)
     # [{"store_id": …, "error": …}], written when the job finishes, so that a status call reads one row.
     store_errors = models.JSONField(default=list, blank=True)
+    # Of the request that submitted it; empty where a command did.
+    request_id = models.CharField(max_length=MOST_CHARACTERS, default="", db_default="", blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     # When the first outcome came in, that of a failed attempt included.
     started_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -27,7 +27,7 @@ SOON_SECONDS = 0.2
 
 def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
     jobs = Job.objects.filter(pk__any=Given("ids")).locked(skip_locked=skip_locked)
-    return jobs.values_list("pk", "on_error", "priority", "paused_at", "canceled_at")
+    return jobs.values_list("pk", "on_error", "priority", "paused_at", "canceled_at", "request_id")
 
 
 _lock_jobs = Select(lambda: _locked(skip_locked=False))
@@ -60,6 +60,7 @@ class JobRow(NamedTuple):
     priority: int
     is_paused: bool
     is_canceled: bool
+    request_id: str = ""
 
 
 class Moved(NamedTuple):
@@ -77,8 +78,8 @@ def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int,
     lock = _lock_free_jobs if skip_locked else _lock_jobs
     rows = lock(ids=sorted(set(job_ids)))
     return {
-        job_id: JobRow(job_id, on_error, priority, paused_at is not None, canceled_at is not None)
-        for job_id, on_error, priority, paused_at, canceled_at in rows
+        job_id: JobRow(job_id, on_error, priority, paused_at is not None, canceled_at is not None, request_id)
+        for job_id, on_error, priority, paused_at, canceled_at, request_id in rows
     }
 
 

@@ -1,8 +1,9 @@
 """What engines do with image rows: claim them, and write, hand back, rescue or promote what was claimed."""
 
 import sys
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 
 from django.conf import settings
@@ -87,11 +88,18 @@ class WorkerGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a batch: outcomes written, and outcomes dropped because the claim was no longer ours."""
+    """What became of a batch: outcomes written, and outcomes dropped because the claim was no longer ours.
+
+    `completed` and `failed` count the images that are final by it. `request_ids` are of the requests that made the
+    jobs, by the jobs' ids.
+    """
 
     written: int
     fenced: list[Claim]
     finished_jobs: list[int]
+    completed: int = 0
+    failed: int = 0
+    request_ids: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,15 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
         failpoints.hit("record.before_commit", outcomes)
-    return Recorded(len(written), [outcome.claim for outcome in by_fence.values()], finished_jobs)
+    final = Counter(each.state for each in moved)
+    return Recorded(
+        len(written),
+        [outcome.claim for outcome in by_fence.values()],
+        finished_jobs,
+        completed=final[ImageState.COMPLETED],
+        failed=final[ImageState.FAILED],
+        request_ids={job_id: job.request_id for job_id, job in jobs.items()},
+    )
 
 
 def release(worker_id: int, claims: Sequence[Claim]) -> int:

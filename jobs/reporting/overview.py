@@ -1,13 +1,14 @@
 """The whole service: its backlog, its workers, its throughput, and the hosts that fail or are paused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
 from jobs.models import Worker
+from jobs.reporting.backlog import Backlog, backlog
 from jobs.reporting.hosts import PausedHosts, paused_hosts
 from jobs.reporting.throughput import UNPROCESSED, Interval, Throughput
 
@@ -22,26 +23,6 @@ MOST_HOSTS = 10
 # How many paused hosts are shown.
 MOST_PAUSED = 20
 
-# The backlog is counted in the queue's small partial indexes, up to this number; beyond it, pages say "more than". Each
-# is read in the order of its index, so that nothing else is cheaper, whatever the statistics say.
-MOST_COUNTED = 100_000
-
-_BACKLOG = """
-    SELECT
-        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''
-            ORDER BY rank, id LIMIT %(most)s) ready),
-        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NOT NULL ORDER BY run_after LIMIT %(most)s) waiting),
-        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
-            WHERE state = 'pending' AND NOT held AND waits_for <> ''
-            ORDER BY waits_for, rank, id LIMIT %(most)s) deferred),
-        (SELECT count(*) FROM (SELECT FROM jobs_imageresult
-            WHERE state = 'running' ORDER BY claimed_by, id LIMIT %(most)s) running),
-        (SELECT extract(epoch FROM clock_timestamp() - min(ready_since))::float8 FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''),
-        clock_timestamp()
-"""
 _RECENT = """
     SELECT date_bin(make_interval(secs => %(width)s), finished_at, to_timestamp(0)),
         count(*) FILTER (WHERE state = 'completed'), count(*) FILTER (WHERE state = 'failed')
@@ -81,20 +62,11 @@ class HostFailures:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """`ready`, `waiting` (for another attempt) and `deferred` (until their host can take more) count images, up to
-    MOST_COUNTED each.
-
-    `oldest_seconds` is how long the image has been ready that has been so for the longest, whatever its rank; None
-    where nothing is ready. `slots` are the worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of
-    the latest `fetches` images. `paused` are the hosts that get no request for the moment.
+class Overview(Backlog):
+    """`slots` are the worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest
+    `fetches` images. `paused` are the hosts that get no request for the moment.
     """
 
-    ready: int
-    waiting: int
-    deferred: int
-    running: int
-    oldest_seconds: float | None
     slots: int
     workers: Sequence[Worker]
     throughput: Throughput
@@ -103,7 +75,6 @@ class Overview:
     fetch_p95_ms: float | None
     hosts: Sequence[HostFailures]
     paused: PausedHosts
-    now: datetime
 
     @property
     def images_per_second(self) -> float:
@@ -116,16 +87,14 @@ class Overview:
 def overview() -> Overview:
     """Six queries on small indexes, however many rows there are."""
     parameters: dict[str, Any] = {
-        "most": MOST_COUNTED,
         "width": INTERVAL_SECONDS,
         "recent": RECENT_SECONDS,
         "sample": SAMPLE,
         "hosts": MOST_HOSTS,
         "unprocessed": list(UNPROCESSED),
     }
+    work = backlog()
     with connection.cursor() as cursor:
-        cursor.execute(_BACKLOG, parameters)
-        ready, waiting, deferred, running, oldest, now = cursor.fetchone()
         cursor.execute(_RECENT, parameters)
         found = {start.timestamp(): (completed, failed) for start, completed, failed in cursor.fetchall()}
         cursor.execute(_FETCHES, parameters)
@@ -135,20 +104,15 @@ def overview() -> Overview:
     workers = list(Worker.objects.alive().order_by("id"))
     p50, p95 = quantiles or (None, None)
     return Overview(
-        ready=ready,
-        waiting=waiting,
-        deferred=deferred,
-        running=running,
-        oldest_seconds=oldest,
+        **asdict(work),
         slots=sum(worker.seats for worker in workers),
         workers=workers,
-        throughput=_series(found, now),
+        throughput=_series(found, work.now),
         fetches=fetches,
         fetch_p50_ms=p50,
         fetch_p95_ms=p95,
         hosts=hosts,
         paused=paused_hosts(MOST_PAUSED),
-        now=now,
     )
 
 

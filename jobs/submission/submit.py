@@ -1,5 +1,6 @@
 """From a valid payload to rows: a job, its visits and its images, in one transaction."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,10 @@ from jobs.models.store_errors import store_errors
 from jobs.pending_limit import too_many_pending
 from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
+from retail_pulse import request_ids
 from stores.models import Store
+
+logger = logging.getLogger(__name__)
 
 
 class KeyReused(Exception):
@@ -71,7 +75,15 @@ def submit(
     try:
         with transaction.atomic():
             now = queue.database_now()
-            job = Job(created_at=now, owner=owner, on_error=on_error, priority=priority, total=total, failed=unknown)
+            job = Job(
+                created_at=now,
+                owner=owner,
+                on_error=on_error,
+                priority=priority,
+                total=total,
+                failed=unknown,
+                request_id=request_ids.current(),
+            )
             if unknown == total:
                 job.status, job.finished_at = JobStatus.FAILED, now
             job.save()
@@ -90,6 +102,7 @@ def submit(
             raise
         return first
     failpoints.hit("submit.after_commit", job.pk)
+    logger.info("job submitted", extra={"job": job.pk, "images": total})
     return Submitted(job.pk, replayed=False)
 
 
@@ -155,4 +168,5 @@ def _find(idempotency: IdempotencyToken, owner: User | None) -> Submitted | None
         return None
     if first.body_sha256 != idempotency.body_sha256:
         raise KeyReused
+    logger.info("submission replayed", extra={"job": first.job_id})
     return Submitted(first.job_id, replayed=True)

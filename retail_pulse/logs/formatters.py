@@ -1,15 +1,39 @@
 """How a line of the log is written: as JSON in a file, readable on a terminal.
 
 Messages are short and constant; what varies (job, image, attempt, worker) is in `extra`, so that a JSON line can be
-searched by it. URLs are written without what may be secret in them, wherever they occur. On a terminal, control
-characters are escaped: no text from a client moves the cursor or forges a line.
+searched by it. Its names are those of the Elastic Common Schema (ECS) where that has one, and begin with
+`retail_pulse.` where it has none: a collector takes the lines without a rule for each. URLs are written without what
+may be secret in them, wherever they occur. On a terminal, control characters are escaped: no text from a client moves
+the cursor or forges a line.
 """
 
 import json
 import logging
+import os
 import re
 from datetime import UTC, datetime
 from typing import Any
+
+from retail_pulse import request_ids
+
+ECS_VERSION = "8.17"
+# ECS's names for ours.
+ECS_NAMES = {
+    "timestamp": "@timestamp",
+    "level": "log.level",
+    "event": "message",
+    "logger": "log.logger",
+    "request_id": "http.request.id",
+    "method": "http.request.method",
+    "status_code": "http.response.status_code",
+    "status": "http.response.status_code",
+    "client": "client.address",
+    "code": "error.code",
+    "error": "error.message",
+    "error_type": "error.type",
+    "exception": "error.stack_trace",
+}
+OWN_NAMES = "retail_pulse."
 
 # A URL's name and password, and its query and fragment.
 _SECRETS_OF_URL = re.compile(
@@ -51,20 +75,27 @@ class _Formatter(logging.Formatter):
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds")[:-6] + "Z",
         }
         # Django's own lines carry the request, whose text holds the query.
-        if method := getattr(fields.pop("request", None), "method", None):
+        request = fields.pop("request", None)
+        if method := getattr(request, "method", None):
             fields["method"] = method
+        request_id = fields.pop("request_id", "") or getattr(request, "request_id", "") or request_ids.current()
+        if request_id:
+            fields["request_id"] = request_id
         if record.stack_info:
             fields["stack"] = record.stack_info
-        if record.exc_info:
+        if record.exc_info and record.exc_info[0] is not None:
+            fields["error_type"] = record.exc_info[0].__name__
             fields["exception"] = self.formatException(record.exc_info)
         return {name: without_secrets(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 class JSONLine(_Formatter):
-    """One JSON object a line, in ASCII."""
+    """One JSON object a line, in ASCII, with ECS's names."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(self.fields(record), default=str)
+        named = {ECS_NAMES.get(name, f"{OWN_NAMES}{name}"): value for name, value in self.fields(record).items()}
+        line = {"ecs.version": ECS_VERSION, "service.name": "retail-pulse", "process.pid": os.getpid(), **named}
+        return json.dumps(line, default=str)
 
 
 class TerminalLine(_Formatter):

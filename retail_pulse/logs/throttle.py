@@ -71,5 +71,6 @@ LOGGERS = (
     "jobs.engine.threads",
     "psycopg.pool",
     "retail_pulse.health",
+    "retail_pulse.telemetry.collectors",
     "retail_pulse.web.worker",
 )

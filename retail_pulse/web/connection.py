@@ -21,7 +21,7 @@ from retail_pulse.web.bodies import Body, length_to_wait_for
 MAX_READ_BYTES = 256 * 1024
 # The request line and all headers: twice what browsers and proxies allow.
 MAX_HEAD_BYTES = 64 * 1024
-PROBES = ("/livez", "/readyz")
+PROBES = ("/livez", "/readyz", "/startupz")
 # Their answers fit into what a connection holds of unread data, even together.
 PROBES_ON_A_CONNECTION = 16
 

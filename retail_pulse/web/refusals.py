@@ -15,6 +15,7 @@ from django.conf import settings
 from django.utils.csp import build_policy
 from gunicorn.http import errors
 
+from retail_pulse import request_ids
 from retail_pulse.web.connection import MAX_HEAD_BYTES, PROBES
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ MAX_HEADER_BYTES = 8190
 
 _REQUEST = re.compile(rb"(?:\r\n)?([!-~]{1,200}) (?:https?://[^/? ]*)?(/[^? \r\n]{0,2000})")
 _ACCEPT = re.compile(rb"\r\naccept:([^\r\n]*)", re.IGNORECASE)
+_REQUEST_ID = re.compile(rb"\r\nx-request-id:[ \t]*([!-~]+)[ \t]*\r\n", re.IGNORECASE)
 
 
 class HeadTooSlow(Exception):
@@ -123,6 +125,12 @@ def refusal_of(error: Exception) -> Refusal:
     return next((refusal for kind, refusal in _REFUSALS.items() if isinstance(error, kind)), _OURS)
 
 
+def request_id_of(head: bytes) -> str:
+    """The id that the client sent, or a new one."""
+    sent = _REQUEST_ID.search(head)
+    return request_ids.choose(sent[1].decode() if sent else "")
+
+
 def answer(head: bytes, refusal: Refusal) -> bytes:
     """The whole answer, to a request of which this is known. The connection is closed behind it."""
     request = _REQUEST.match(head)
@@ -135,6 +143,7 @@ def answer(head: bytes, refusal: Refusal) -> bytes:
         "Cache-Control": "no-store",
         "Content-Security-Policy": build_policy(settings.SECURE_CSP),
         "X-Content-Type-Options": "nosniff",
+        request_ids.HEADER: request_ids.current(),
     }
     if refusal.wait is not None:
         headers["Retry-After"] = refusal.wait

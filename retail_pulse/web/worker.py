@@ -24,6 +24,7 @@ from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine
 from gunicorn.workers.gthread import ThreadWorker
 
 from jobs.imaging.deadline import Watchdog
+from retail_pulse import request_ids
 from retail_pulse.web.bodies import ArrivingBodies
 from retail_pulse.web.connection import PROBES, PROBES_ON_A_CONNECTION, Arrival, Connection, Waiting
 from retail_pulse.web.refusals import (
@@ -35,6 +36,7 @@ from retail_pulse.web.refusals import (
     TLSHandshake,
     answer,
     refusal_of,
+    request_id_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -258,15 +260,16 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn ships no 
         conn = conn or self._handled.conn
         if conn.answered:
             return  # what is wrong lies behind the request, and the connection is closed
-        refusal = refusal_of(exc)
-        if refusal.status == 500:
-            logger.error("request failed", exc_info=exc)
-        else:
-            # Not its text, which repeats what the client sent.
-            extra = {"status": refusal.status, "client": str(addr and addr[0]), "error": type(exc).__name__}
-            logger.warning("request refused", extra=extra)
-        with suppress(OSError):  # the client has gone, or takes nothing
-            client.sendall(answer(bytes(conn.head), refusal))
+        head, refusal = bytes(conn.head), refusal_of(exc)
+        with request_ids.using(request_id_of(head)):
+            if refusal.status == 500:
+                logger.error("request failed", exc_info=exc)
+            else:
+                # Not its text, which repeats what the client sent.
+                extra = {"status": refusal.status, "client": str(addr and addr[0]), "error": type(exc).__name__}
+                logger.warning("request refused", extra=extra)
+            with suppress(OSError):  # the client has gone, or takes nothing
+                client.sendall(answer(head, refusal))
 
 
 def _allow_open_files() -> None:

@@ -302,3 +302,20 @@ def test_the_admin_shows_everybody_what_the_table_says_and_nothing_else(world, c
         rule = ADMIN_LISTS[name]
         expected = person == "superuser" or bool(rule and MAY[rule][person] and person.startswith("staff"))
         assert was_let_in(name, client.get(reverse(f"admin:{name}_changelist"))) == expected, name
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/startupz"])
+def test_the_probes_answer_everybody_and_say_nothing_else(settings, path):
+    settings.API_OPEN = False
+    answer = Client(headers={"host": "10.1.2.3"}).get(path)
+    assert (answer.status_code, list(answer.json())) == (200, ["status"])
+
+
+@pytest.mark.parametrize("person", [OPEN, "superuser"])
+def test_nobody_reads_metrics_on_the_web_port(settings, person):
+    settings.API_OPEN = True
+    client = Client()
+    if person != OPEN:
+        client.force_login(PEOPLE[person]())
+    assert client.get("/metrics").status_code == 404

@@ -1,6 +1,5 @@
 """The entry points of a real server on real sockets: what it refuses unread, and what it says when it starts."""
 
-import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from demo.service import Service
+from proofs.world.logs import read_log
 from tests.end_to_end.conftest import Deployment
 from tests.waiting import wait_for
 
@@ -90,7 +90,7 @@ def test_the_log_says_at_the_start_that_the_api_is_open_and_to_whom(server):
     service, home = server
 
     def opened() -> list[dict]:
-        lines = [json.loads(line) for line in (home / "retail-pulse.log").read_text().splitlines()]
+        lines = read_log(home / "retail-pulse.log")
         return [line for line in lines if line["event"].startswith("API open")]
 
     (line,) = wait_for(opened)

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from jobs.models import ImageResult, Visit
 from jobs.models.store_errors import store_errors
-from jobs.reporting import overview
+from jobs.reporting import backlog
 from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobOutcome, JobState
 from proofs.world.large import BUSY_STORE, TABLES, Sizes, fill
@@ -199,7 +199,7 @@ def test_the_pace_and_the_backlog_are_read_from_their_indexes(large):
     before = scans("jobs_imageresult")
     with cost() as counted:
         assert seconds_for(100) > 0
-        run(overview._BACKLOG, {"most": overview.MOST_COUNTED})
+        run(backlog._BACKLOG, {"most": backlog.MOST_COUNTED})
     assert scans("jobs_imageresult") == before
     assert counted.rows < 600
 

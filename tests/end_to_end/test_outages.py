@@ -1,6 +1,5 @@
 """What if the database itself goes down, fills up or says no? One server, on a PostgreSQL server of its own."""
 
-import json
 import subprocess
 import time
 
@@ -9,6 +8,7 @@ import pytest
 import requests
 
 from proofs.world.cluster import Cluster
+from proofs.world.logs import read_log
 from tests.conftest import FIXTURES
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_lost_answers import finished_or_away, send
@@ -92,7 +92,7 @@ def test_while_the_database_is_down_the_server_says_so_and_the_log_stays_short(c
     assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
     # Long enough for the engine to have tried again several times.
     wait_for(lambda: time.monotonic() - down > 5)
-    events = [json.loads(line)["event"] for line in log.read_text().splitlines()[before:]]
+    events = [line["event"] for line in read_log(log)[before:]]
     assert len(events) == len(set(events)) <= 8, events
 
     cluster.start()

@@ -74,6 +74,7 @@ class TestEachRefusal:
         assert answer.json["status"] == status
         assert answer.json["type"] == (f"/docs/problems/#{slug}" if slug else "about:blank")
         assert answer.json["detail"].endswith(".")
+        assert answer.json["request_id"] == answer.headers["x-request-id"]
 
     def test_on_a_page_is_our_page_where_headers_can_be_read(self, service, line, headers, status, slug):
         accept = b"Accept: text/html,application/xhtml+xml\r\n"
@@ -131,3 +132,9 @@ def test_bad_chunks_behind_an_answer_get_no_second_one(service):
 def test_a_long_address_within_the_limit_is_answered_by_the_service(service):
     answer = ask(service, b"GET /api/status?jobid=%b HTTP/1.0\r\n%b\r\n" % (b"9" * 4000, HOST))
     assert (answer.status, answer.json) == (400, {})
+
+
+def test_a_refusal_carries_the_id_that_the_client_sent(service):
+    answer = ask(service, b"GET /api/v1/jobs HTTP/3.0\r\nHost: localhost\r\nX-Request-Id:  r-1 \r\n\r\n")
+
+    assert answer.headers["x-request-id"] == answer.json["request_id"] == "r-1"

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from retail_pulse import health
 from tests.api import databases
 
 
@@ -65,7 +66,32 @@ def test_probes_take_no_connection_out_of_the_pool(probe):
     assert connection.pool.get_stats()["pool_size"] <= in_use + 1
 
 
-@pytest.mark.parametrize("path", ["/livezz", "/readyz/x", "/api/livez"])
+class Engine:
+    """As `/startupz` sees one."""
+
+    def __init__(self, is_running: bool, has_looked: bool) -> None:
+        self.is_running = is_running
+        self.has_looked = has_looked
+
+
+@pytest.mark.parametrize(
+    ("engine", "status", "body"),
+    [
+        (Engine(is_running=False, has_looked=False), 200, {"status": "started"}),
+        (Engine(is_running=True, has_looked=False), 503, {"error": "The engine has not looked at the queue yet."}),
+        (Engine(is_running=True, has_looked=True), 200, {"status": "started"}),
+    ],
+)
+@pytest.mark.parametrize("path", ["/startupz", "/startupz/"])
+def test_a_process_has_started_once_its_engine_has_looked_at_the_queue(probe, monkeypatch, path, engine, status, body):
+    monkeypatch.setattr(health, "get_engine", lambda: engine)
+    response = probe.get(path)
+
+    assert (response.status_code, response.json()) == (status, body)
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/livezz", "/readyz/x", "/api/livez", "/startupz/x"])
 def test_other_paths_are_not_probes(path):
     assert Client().get(path).status_code == 404
 

@@ -78,8 +78,12 @@ DEFAULTS = {
     "MAX_CRASHES": 10,
     "MAX_IMAGES_PER_JOB": 100_000,
     "MAX_PENDING_IMAGES": 1_000_000,
+    "METRICS_HOST": "127.0.0.1",
+    "METRICS_PORT": 0,
     "PROXIES": 0,
     "RETENTION_DAYS": 0,
+    "SENTRY_DSN": "",
+    "SENTRY_ENVIRONMENT": "production",
     "SHUTDOWN_SECONDS": 15,
     "WEB_BODY_BYTES_PER_SECOND": 1_000,
     "WEB_BODY_SECONDS": 10,
@@ -134,6 +138,7 @@ NUMBERS = [
     ("MAX_CRASHES", "1", "1000", "0", "1001"),
     ("MAX_IMAGES_PER_JOB", "1", "1000000", "0", "1000001"),
     ("MAX_PENDING_IMAGES", "1", "2147483648", "0", "2147483649"),
+    ("METRICS_PORT", "0", "65535", "-1", "65536"),
     ("PROXIES", "0", "10", "-1", "11"),
     ("RETENTION_DAYS", "0", "36500", "-1", "36501"),
     ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
@@ -348,3 +353,20 @@ def test_where_no_key_can_be_kept_a_sentence_says_what_to_do(read, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ImproperlyConfigured, match=r"^SECRET_KEY is unset, and none can be kept in .*Set it, or let"):
         read(RETAIL_PULSE_HOME=str(tmp_path / "file" / "home"))
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0", "127.0.0.1", "::", "::1"])
+def test_metrics_are_served_on_an_ip_address(read, text):
+    assert read(SECRET_KEY=KEY, METRICS_HOST=text)["METRICS_HOST"] == text
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "*", "127.0.0.1:9464", "999.1.1.1"])
+def test_metrics_are_served_on_nothing_else(read, text):
+    with pytest.raises(ImproperlyConfigured, match=r"^METRICS_HOST=.*: allowed is an IP address to listen on"):
+        read(SECRET_KEY=KEY, METRICS_HOST=text)
+
+
+def test_answers_are_counted_where_metrics_are_served(read):
+    counting = "retail_pulse.telemetry.answers.CountAnswers"
+    assert counting in read(SECRET_KEY=KEY, METRICS_PORT="9464")["MIDDLEWARE"]
+    assert counting not in read(SECRET_KEY=KEY)["MIDDLEWARE"]

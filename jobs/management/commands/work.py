@@ -11,6 +11,7 @@ from jobs.engine.base import get_engine
 from jobs.management.readiness import SETTINGS_CHECKS, refuse_missing_migrations
 from jobs.models import ImageResult
 from retail_pulse.db.timeouts import set_statement_timeout
+from retail_pulse.telemetry import serve_metrics
 
 # How soon a signal, or an empty queue, is noticed.
 POLL_SECONDS = 0.2
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             signal.signal(signum, self.stop)
         engine = get_engine()
         engine.start()
+        serve_metrics()
         try:
             # A plain flag: a handler that set an event could interrupt the wait for that very event.
             while not self.stopping and not (drain and engine.in_flight == 0 and queue_is_empty()):

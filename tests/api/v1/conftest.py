@@ -43,7 +43,8 @@ def assert_problem(response: Any, status: int, slug: str) -> dict[str, Any]:
     assert response["Cache-Control"] == "no-store"
     problem = response.json()
     assert list(problem)[:4] == ["type", "title", "status", "detail"]
-    assert set(problem) <= {"type", "title", "status", "detail", "errors"}
+    assert set(problem) - {"errors"} == {"type", "title", "status", "detail", "request_id"}
+    assert problem["request_id"] == response["X-Request-Id"]
     assert problem["status"] == status
     assert problem["type"] == f"/docs/problems/#{slug}"
     assert problem["detail"].endswith(".")

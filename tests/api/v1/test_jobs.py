@@ -45,6 +45,7 @@ def test_a_submission_is_answered_with_the_job_and_its_location(v1):
         "started_at": None,
         "paused_at": None,
         "finished_at": None,
+        "request_id": response["X-Request-Id"],
         "links": {
             "self": f"/api/v1/jobs/{job.pk}",
             **{
@@ -155,7 +156,8 @@ def test_somebody_elses_job_answers_exactly_like_a_missing_one(as_user, person):
     for path in ("", "/images", "/images/1", "/failures", "/throughput", "/actions", "/retry"):
         theirs, missing = api.get(f"jobs/{job.pk}{path}"), api.get(f"jobs/987654{path}")
         problem = assert_problem(theirs, 404, "not-found")
-        assert problem == {**missing.json(), "detail": missing.json()["detail"].replace("987654", str(job.pk))}
+        detail = missing.json()["detail"].replace("987654", str(job.pk))
+        assert problem == {**missing.json(), "detail": detail, "request_id": theirs["X-Request-Id"]}
     for path in ("cancel", "pause", "resume", "retry"):
         body = {} if path == "retry" else None
         assert_problem(api.post(f"jobs/{job.pk}/{path}", body), 404, "not-found")

@@ -19,8 +19,9 @@ from jobs import errors
 from jobs.engine.recorder import Recorder
 from jobs.imaging.types import Claim
 from jobs.queue import Recorded
+from proofs.world.logs import read_log
 from retail_pulse.logs.config import LogFileHandler, logging_config
-from retail_pulse.logs.formatters import TerminalLine
+from retail_pulse.logs.formatters import ECS_VERSION, TerminalLine
 from tests import ROOT
 from tests.factories import failure
 
@@ -74,10 +75,11 @@ def lines(file):
 def test_a_line_carries_the_message_its_level_its_logger_its_time_and_the_ids(logger, file):
     logger.warning("attempt failed", extra={"job": 7, "image": 8, "attempt": 2, "worker": 9, "code": "http_404"})
     (line,) = lines(file)
-    assert line.pop("timestamp").endswith("Z")
+    assert line.pop("@timestamp").endswith("Z")
     assert line == {
-        "event": "attempt failed", "level": "warning", "logger": "tests.logs",
-        "job": 7, "image": 8, "attempt": 2, "worker": 9, "code": "http_404",
+        "ecs.version": ECS_VERSION, "service.name": "retail-pulse", "process.pid": os.getpid(),
+        "message": "attempt failed", "log.level": "warning", "log.logger": "tests.logs", "error.code": "http_404",
+        "retail_pulse.job": 7, "retail_pulse.image": 8, "retail_pulse.attempt": 2, "retail_pulse.worker": 9,
     }  # fmt: skip
 
 
@@ -85,12 +87,14 @@ def test_the_engine_names_the_job_image_attempt_and_worker_of_a_failed_attempt(f
     claim = Claim(image_id=8, job_id=7, claim_no=3, attempt=2, url="http://i.test/1")
     recorder = Recorder(9, on_recorded=print, on_lost=print)
     with logging_to("file", logging_config("INFO", file), "jobs.engine.recorder"):
-        recorder._log([failure(claim, errors.HTTPStatus(404))], Recorded(1, [], [7]))
-    failed, finished = lines(file)
+        recorder._log([failure(claim, errors.HTTPStatus(404))], Recorded(1, [claim], [7], request_ids={7: "r-1"}))
+    failed, stale, finished = read_log(file)
     assert {name: failed[name] for name in ("job", "image", "attempt", "worker", "code")} == {
         "job": 7, "image": 8, "attempt": 2, "worker": 9, "code": "http_404",
     }  # fmt: skip
+    assert (stale["event"], stale["image"]) == ("stale outcome dropped", 8)
     assert (finished["event"], finished["job"], finished["worker"]) == ("job finished", 7, 9)
+    assert {line["request_id"] for line in (failed, stale, finished)} == {"r-1"}
 
 
 HOSTILE = 'x\n{"event": "forged", "level": "info"}\r\n\x00\x1b[31m\u2028\u0085'
@@ -102,7 +106,7 @@ def test_no_text_can_forge_a_second_line(logger, file):
     logger.info("message %s", HOSTILE, extra={"url": url, HOSTILE: "in a name"})
     logger.info("%s", HOSTILE)
     assert file.read_bytes().count(b"\n") == 2
-    first, second = lines(file)
+    first, second = read_log(file)
     assert first["url"] == url
     assert second["event"] == HOSTILE
 
@@ -119,7 +123,7 @@ def test_urls_are_written_without_their_secrets_wherever_they_occur(logger, file
     except ValueError:
         logger.exception("failed")
     assert "hunter2" not in file.read_text()
-    first, second = lines(file)
+    first, second = read_log(file)
     assert first["url"] == "http://images.test:8080/a/b.jpg?…"
     assert first["database"] == "psql://h/n"
     assert "ValueError: http://images.test:8080/a/b.jpg?…" in second["exception"]
@@ -137,7 +141,7 @@ def test_the_terminal_hides_the_secrets_of_urls_too(terminal):
 @pytest.mark.parametrize("text", ["a//b?c", "x: y", "http:/one.slash?x", "the //path of http", "://?x"])
 def test_what_is_not_a_url_is_left_unchanged(logger, file, text):
     logger.info("%s", text)
-    assert lines(file)[0]["event"] == text
+    assert read_log(file)[0]["event"] == text
 
 
 def test_cutting_urls_down_takes_no_time_however_hostile_the_text(logger):
@@ -148,8 +152,8 @@ def test_cutting_urls_down_takes_no_time_however_hostile_the_text(logger):
 def test_a_request_is_logged_by_its_method_and_path_only(logger, file, rf):
     request = rf.get("/api/status", {"cursor": "hunter2"})
     logger.warning("Bad Request: %s", request.path, extra={"request": request, "status_code": 400})
-    (line,) = lines(file)
-    assert (line["event"], line["method"], line["status_code"]) == ("Bad Request: /api/status", "GET", 400)
+    (line,) = read_log(file)
+    assert (line["event"], line["method"], line["status"]) == ("Bad Request: /api/status", "GET", 400)
     assert "hunter2" not in file.read_text()
 
 
@@ -177,14 +181,15 @@ def test_a_traceback_stays_within_its_line(logger, file):
         raise ValueError(HOSTILE)
     except ValueError:
         logger.exception("slot failed")
-    (line,) = lines(file)
+    (line,) = read_log(file)
+    assert line["error_type"] == "ValueError"
     assert line["exception"].startswith("Traceback (most recent call last):")
     assert "ValueError: x\n" in line["exception"]
 
 
 def test_a_value_that_json_does_not_know_is_written_as_text(logger, file):
     logger.info("odd", extra={"path": Path("/tmp"), "set": {1}})
-    (line,) = lines(file)
+    (line,) = read_log(file)
     assert (line["path"], line["set"]) == ("/tmp", "{1}")
 
 
@@ -192,8 +197,8 @@ def test_a_file_moved_by_a_rotation_tool_is_followed(logger, file):
     logger.info("before")
     file.rename(file.with_suffix(".1"))
     logger.info("after")
-    assert [line["event"] for line in lines(file.with_suffix(".1"))] == ["before"]
-    assert [line["event"] for line in lines(file)] == ["after"]
+    assert [line["event"] for line in read_log(file.with_suffix(".1"))] == ["before"]
+    assert [line["event"] for line in read_log(file)] == ["after"]
 
 
 def test_the_file_and_its_directory_are_made_at_the_first_line_and_not_before(logger, file):
@@ -218,7 +223,7 @@ def test_lines_of_several_processes_do_not_mix(file):
         for writer in range(3)
     ]
     assert [process.wait(timeout=50) for process in processes] == [0, 0, 0]
-    written = lines(file)
+    written = read_log(file)
     for writer in range(3):
         assert [line["number"] for line in written if line["writer"] == str(writer)] == list(range(300))
 

@@ -82,6 +82,7 @@ PROBES = {
     LIVEZ: "/livez",
     LIVEZ.replace(b"GET", b"HEAD"): "/livez",
     LIVEZ.replace(b"livez", b"readyz/?verbose"): "/readyz",
+    LIVEZ.replace(b"livez", b"startupz"): "/startupz",
     b"\r\n" + LIVEZ: "/livez",
     LIVEZ.replace(b"\r\n\r\n", b"\r\ncontent-length: 0\r\n\r\n"): "/livez",
     LIVEZ.replace(b"\r\n\r\n", b"\r\nContent-Length: 01\r\n\r\n"): None,

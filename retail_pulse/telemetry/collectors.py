@@ -1,0 +1,92 @@
+"""Gauges: what is true at the moment at which somebody looks."""
+
+import logging
+from collections.abc import Iterator
+from threading import Lock
+from time import monotonic
+
+from django.conf import settings
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from jobs.engine.base import get_engine
+from jobs.reporting.gauges import Gauges, gauges
+from retail_pulse.db.question import Question
+from retail_pulse.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+# However often, and by however many, a process is asked.
+CACHED_SECONDS = 5.0
+# A database that does not answer must not keep Prometheus from the rest.
+DATABASE_SECONDS = 2.0
+
+
+class CollectedLater(Collector):
+    """The library would collect a collector without this method when it is registered, before there is an engine."""
+
+    def describe(self) -> list[Metric]:
+        return []
+
+
+class DatabaseGauges(CollectedLater):
+    """The whole service, as the database has it: every process says the same, so these are never added up."""
+
+    def __init__(self) -> None:
+        self._question = Question("gauges", gauges)
+        self._lock = Lock()
+        self._read_at = -CACHED_SECONDS
+        self._found: Gauges | None = None
+
+    def collect(self) -> Iterator[Metric]:
+        found = self._read()
+        yield _gauge("database_up", "Whether the database has answered.", float(found is not None))
+        if found is None:
+            return
+        images = GaugeMetricFamily(
+            "retail_pulse_backlog_images", "Images that are not final, up to 100,000 of each state.", labels=["state"]
+        )
+        backlog = found.backlog
+        for state in ("ready", "waiting", "deferred", "running"):
+            images.add_metric([state], getattr(backlog, state))
+        yield images
+        yield _gauge(
+            "backlog_oldest_seconds", "How long an image has been ready at the most.", backlog.oldest_seconds or 0.0
+        )
+        yield _gauge("workers", "Workers that are alive.", found.workers)
+        yield _gauge("hosts_paused", "Photo hosts that are paused.", found.hosts_paused)
+        yield _gauge(
+            "oldest_snapshot_seconds",
+            "How long the oldest snapshot has kept PostgreSQL from cleaning up.",
+            found.oldest_snapshot_seconds,
+        )
+
+    def _read(self) -> Gauges | None:
+        with self._lock:
+            if monotonic() - self._read_at >= CACHED_SECONDS:
+                try:
+                    self._found = self._question.answer(DATABASE_SECONDS)
+                except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
+                    logger.warning("database not available", extra={"error": str(error) or type(error).__name__})
+                    self._found = None
+                self._read_at = monotonic()
+            return self._found
+
+
+class ProcessGauges(CollectedLater):
+    """This process: its version, and the slots of its engine if it has one."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("retail_pulse_build", "What runs here.", value={"version": VERSION})
+        engine = get_engine()
+        if engine.is_running:
+            busy = engine.busy_slots
+            slots = GaugeMetricFamily("retail_pulse_slots", "Worker slots of this process.", labels=["state"])
+            slots.add_metric(["busy"], busy)
+            slots.add_metric(["free"], max(0, settings.WORKER_THREADS - busy))
+            yield slots
+
+
+def _gauge(name: str, help_text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"retail_pulse_{name}", help_text, value=value)
