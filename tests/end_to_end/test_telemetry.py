@@ -99,6 +99,12 @@ def test_only_a_process_with_an_engine_has_slots(world):
     assert "retail_pulse_workers 1.0" in web
 
 
+def test_by_default_no_other_address_of_the_machine_answers(world):
+    for url in world[3:]:
+        with pytest.raises(requests.ConnectionError):
+            get(url.replace("127.0.0.1", "127.0.0.2") + "/metrics")
+
+
 def test_the_web_port_has_no_metrics(world):
     assert get(f"{world[1].url}/metrics").status_code == 404
 
