@@ -23,7 +23,8 @@ MOST_JOBS = 1_000
 LOCK = 0x5250_0001
 
 _DUE = """
-    SELECT job.id, job.total, deleted.last_image FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
+    SELECT job.id, job.total, deleted.last_image
+    FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
     WHERE job.is_deleted AND deleted.deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s)
     ORDER BY job.id LIMIT %(jobs)s
 """

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from jobs import deletion, failpoints, queue
 from jobs.deletion import Slice, slices
-from jobs.models import DayTotal, DeletedJob, FailedAttempt, ImageResult, Job, JobAction, Visit
+from jobs.models import DayTotal, DeletedJob, FailedAttempt, IdempotencyKey, ImageResult, Job, JobAction, Visit
 from jobs.reporting.audit import audit
 from stores.models import Store
 from tests.factories import KNOWN_STORE, submit_job, submit_visits
@@ -45,6 +45,15 @@ def test_all_that_belonged_to_a_job_goes_and_nothing_else():
     assert set(ImageResult.objects.values_list("job", flat=True)) == {kept.pk}
     assert set(FailedAttempt.objects.values_list("image__job", flat=True)) == {kept.pk}
     assert not JobAction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "referring"),
+    [(Job, {ImageResult, Visit, IdempotencyKey, JobAction}), (Visit, {ImageResult}), (ImageResult, {FailedAttempt})],
+)
+def test_whatever_refers_to_a_job_or_its_rows_is_deleted_before_it(model, referring):
+    """A new table that refers to one of them is added to the statements in `slices.py`, and then here."""
+    assert {relation.related_model for relation in model._meta.related_objects} == referring
 
 
 def test_images_are_counted_by_day_owner_area_store_host_and_code():
