@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
@@ -23,7 +23,8 @@ MOST_JOBS = 1_000
 LOCK = 0x5250_0001
 
 _DUE = """
-    SELECT job.id, job.total FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
+    SELECT job.id, job.total, deleted.last_image
+    FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
     WHERE job.is_deleted AND deleted.deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s)
     ORDER BY job.id LIMIT %(jobs)s
 """
@@ -34,15 +35,15 @@ _DUE = """
 # order of their keys, so that two statements that write them would wait for one another in no circle.
 _COUNT_AND_DELETE_IMAGES = """
     WITH slice AS MATERIALIZED (
-        SELECT image.id FROM unnest(%(jobs)s::bigint[]) AS job (id) CROSS JOIN LATERAL (
-            SELECT id FROM jobs_imageresult WHERE job_id >= job.id AND job_id <= job.id
+        SELECT image.id FROM unnest(%(jobs)s::bigint[], %(after)s::bigint[]) AS job (id, after) CROSS JOIN LATERAL (
+            SELECT id FROM jobs_imageresult WHERE (job_id, id) > (job.id, job.after) AND job_id <= job.id
             ORDER BY job_id, id LIMIT %(most)s
         ) image
     ), attempts AS (
         DELETE FROM jobs_failedattempt WHERE image_id = ANY (ARRAY(SELECT id FROM slice))
     ), deleted AS (
         DELETE FROM jobs_imageresult WHERE id = ANY (ARRAY(SELECT id FROM slice))
-        RETURNING job_id, visit_id, host, error_code, finished_at, attempts, bytes, fetch_ms, measure_ms, gpu_ms
+        RETURNING id, job_id, visit_id, host, error_code, finished_at, attempts, bytes, fetch_ms, measure_ms, gpu_ms
     ), counted AS (
         INSERT INTO jobs_daytotal AS total (
             day, owner, area, store, host, code, images, attempts, bytes, fetch_ms, measure_ms, gpu_ms
@@ -60,7 +61,7 @@ _COUNT_AND_DELETE_IMAGES = """
             bytes = total.bytes + excluded.bytes, fetch_ms = total.fetch_ms + excluded.fetch_ms,
             measure_ms = total.measure_ms + excluded.measure_ms, gpu_ms = total.gpu_ms + excluded.gpu_ms
     )
-    SELECT count(*) FROM deleted
+    SELECT count(*), max(id) FROM deleted
 """
 _DELETE_VISITS = """
     WITH deleted AS (
@@ -72,6 +73,7 @@ _DELETE_VISITS = """
     )
     SELECT count(*) FROM deleted
 """
+_GO_ON_BEHIND = "UPDATE jobs_deletedjob SET last_image = %(image)s WHERE job_id = %(job)s"
 _DELETE_JOBS = (
     "DELETE FROM jobs_jobaction WHERE job_id = ANY (%(jobs)s)",
     "DELETE FROM jobs_idempotencykey WHERE job_id = ANY (%(jobs)s)",
@@ -103,37 +105,50 @@ def delete_slice(*, wait: bool) -> Slice | None:
         cursor.execute(f"SELECT pg_{'' if wait else 'try_'}advisory_xact_lock(%s)", [LOCK])
         if cursor.fetchone() == (False,):
             return None
-        jobs = list(_fit_together(_due(cursor, MOST_JOBS)))
-        if not jobs:
+        chosen = list(_fit_together(_due(cursor, MOST_JOBS)))
+        if not chosen:
             return None
-        images = _number(cursor, _COUNT_AND_DELETE_IMAGES, jobs)
+        jobs = [job.id for job in chosen]
+        cursor.execute(
+            _COUNT_AND_DELETE_IMAGES, {"jobs": jobs, "after": [job.last_image for job in chosen], "most": MOST_ROWS}
+        )
+        images, last_image = cursor.fetchone()
         failpoints.hit("prune.images", jobs)
-        is_last = images < MOST_ROWS and _number(cursor, _DELETE_VISITS, jobs) < MOST_ROWS
+        is_last = images < MOST_ROWS and _delete_visits(cursor, jobs) < MOST_ROWS
         if is_last:
             for statement in _DELETE_JOBS:
                 cursor.execute(statement, {"jobs": jobs})
+        elif images:
+            # One job alone: several have fewer images and visits than one slice takes.
+            cursor.execute(_GO_ON_BEHIND, {"job": jobs[0], "image": last_image})
     failpoints.hit("prune.after_commit", jobs)
     return Slice(images, len(jobs) if is_last else 0)
 
 
-def _due(cursor: CursorWrapper, most: int) -> list[tuple[int, int]]:
-    """The id of each job, and how many images it had."""
+class _Due(NamedTuple):
+    """A marked job: how many images it had, and up to which id they are gone."""
+
+    id: int
+    total: int
+    last_image: int
+
+
+def _due(cursor: CursorWrapper, most: int) -> list[_Due]:
     cursor.execute(_DUE, {"grace": GRACE_SECONDS, "jobs": most})
-    rows: list[tuple[int, int]] = cursor.fetchall()
-    return rows
+    return [_Due(*row) for row in cursor.fetchall()]
 
 
-def _fit_together(due: Iterable[tuple[int, int]]) -> Iterable[int]:
+def _fit_together(due: Iterable[_Due]) -> Iterable[_Due]:
     """The first job, and as many of the next as have less than MOST_ROWS images together with it."""
     images = 0
-    for number, (job_id, total) in enumerate(due):
-        images += total
+    for number, job in enumerate(due):
+        images += job.total
         if number and images >= MOST_ROWS:
             return
-        yield job_id
+        yield job
 
 
-def _number(cursor: CursorWrapper, statement: str, jobs: list[int]) -> int:
-    cursor.execute(statement, {"jobs": jobs, "most": MOST_ROWS})
-    row: Any = cursor.fetchone()
-    return int(row[0])
+def _delete_visits(cursor: CursorWrapper, jobs: list[int]) -> int:
+    cursor.execute(_DELETE_VISITS, {"jobs": jobs, "most": MOST_ROWS})
+    (number,) = cursor.fetchone()
+    return int(number)

@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('cause', models.CharField(choices=[('request', 'on request'), ('command', 'manage.py prune'), ('retention', 'RETENTION_DAYS')], max_length=16)),
                 ('user_name', models.CharField(blank=True, default='', max_length=150, verbose_name='deleted by')),
                 ('deleted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('last_image', models.BigIntegerField(db_default=0, default=0, editable=False)),
                 ('gone_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],

@@ -30,6 +30,9 @@ class DeletedJob(models.Model):
     )
     user_name = models.CharField("deleted by", max_length=150, blank=True, default="")
     deleted_at = models.DateTimeField(db_default=Now(), editable=False)
+    # The id up to which images are gone: the next slice begins behind it, and need not look through what the index
+    # keeps of deleted rows for as long as any old snapshot is held.
+    last_image = models.BigIntegerField(default=0, db_default=0, editable=False)
     gone_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:

@@ -96,6 +96,7 @@ PAGES = {
         "/jobs/{ended.pk}/?code=nothing",
         "/jobs/{ended.pk}/images/{failed.pk}/",
         "/jobs/{ended.pk}/images/{completed.pk}/",
+        "/jobs/{ended.pk}/delete/",
         "/jobs/{ended.pk}/retry/",
         "/jobs/{ended.pk}/retry/?code=http_404&host=gone.test&area=A-1",
     ],

@@ -21,6 +21,7 @@ COMMANDS = [
     ("import_stores", STORES, "--if-empty"),
     ("audit",),
     ("retry", "1"),
+    ("prune", "--older-than", "90d"),
     ("export", "1", "--format", "csv"),
     ("submit", str(ROOT / "fixtures" / "example-request.json")),
     ("create_api_key", "till", "--scope", "read"),

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from jobs import deletion, failpoints, queue
 from jobs.deletion import Slice, slices
-from jobs.models import DayTotal, DeletedJob, FailedAttempt, ImageResult, Job, JobAction, Visit
+from jobs.models import DayTotal, DeletedJob, FailedAttempt, IdempotencyKey, ImageResult, Job, JobAction, Visit
 from jobs.reporting.audit import audit
 from stores.models import Store
 from tests.factories import KNOWN_STORE, submit_job, submit_visits
@@ -45,6 +45,16 @@ def test_all_that_belonged_to_a_job_goes_and_nothing_else():
     assert set(ImageResult.objects.values_list("job", flat=True)) == {kept.pk}
     assert set(FailedAttempt.objects.values_list("image__job", flat=True)) == {kept.pk}
     assert not JobAction.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "referring"),
+    [(Job, {ImageResult, Visit, IdempotencyKey, JobAction}), (Visit, {ImageResult}), (ImageResult, {FailedAttempt})],
+)
+def test_whatever_refers_to_a_job_or_its_rows_is_deleted_before_it(model, referring):
+    """A new table that refers to one of them is added to the statements in `slices.py`, and then here."""
+    relations = [field for field in model._meta.get_fields(include_hidden=True) if field.one_to_many]
+    assert {relation.related_model for relation in relations} == referring
 
 
 def test_images_are_counted_by_day_owner_area_store_host_and_code():
@@ -105,6 +115,20 @@ def test_a_large_job_goes_in_slices(small_slices):
     assert counted() == {"unknown_store": 10}
 
 
+def test_a_slice_begins_behind_the_one_before_it(small_slices):
+    """Else it would look through the index entries of all that is deleted, for as long as a snapshot is held."""
+    job = submit_job(10, store_id="unknown")
+    deletion.mark(job.pk, None)
+    ids = list(ImageResult.objects.filter(job_id=job.pk).order_by("pk").values_list("pk", flat=True))
+    for last in (ids[3], ids[7]):
+        assert deletion.delete_slice(wait=True) == Slice(4, 0)
+        assert DeletedJob.objects.get().last_image == last
+    with failpoints.armed("prune.images:raise"), pytest.raises(failpoints.FailpointError):
+        deletion.delete_slice(wait=True)
+    assert DeletedJob.objects.get().last_image == ids[7]
+    assert delete_all() == [Slice(2, 1)]
+
+
 def test_visits_go_in_slices_too(small_slices):
     job = submit_visits(*[("unknown", [f"http://images.test/{number}.jpg"]) for number in range(10)])
     deletion.mark(job.pk, None)
@@ -154,7 +178,7 @@ def test_one_process_at_a_time_deletes(other):
 def test_a_slice_reads_its_images_from_the_index_whatever_the_planner_expects():
     job = ended_job()
     deletion.mark(job.pk, None)
-    parameters = {"jobs": [job.pk], "most": 4}
+    parameters = {"jobs": [job.pk], "after": [0], "most": 4}
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
         cursor.execute(f"EXPLAIN {slices._COUNT_AND_DELETE_IMAGES}", parameters)
