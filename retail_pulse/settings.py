@@ -135,7 +135,7 @@ LONG_STATEMENT_SECONDS = {
     "migration": 3_600.0,
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# For dedicated connections, which bypass a transaction pooler: an advisory lock would mean nothing there.
+# For dedicated connections and migrations, which bypass a transaction pooler: an advisory lock would mean nothing there.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 # Without any direct connection: liveness by the heartbeat alone, and polling instead of NOTIFY.
 LEASE_ONLY = boolean("LEASE_ONLY", default=False)
@@ -183,7 +183,15 @@ _database["OPTIONS"] = {
     **_lock_limit,
     **_database.get("OPTIONS", {}),
 }
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        # Outside a transaction a cursor of the server belongs to a session, which a transaction pooler does not keep.
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_HAS_POOLER,
+    }
+}
 
 # Where requests and failed sign-ins are counted.
 _CACHE_URL = "locmemcache://"

@@ -2,14 +2,15 @@
 
 import json
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
 from proofs.world.images import ImageServer
-from proofs.world.processes import STORES, Server
+from proofs.world.processes import STORES
 
 # Between two tries to submit the same job.
 PAUSE_SECONDS = 0.2
@@ -53,16 +54,22 @@ def _visit(images: ImageServer, store_id: str, paths: list[str]) -> dict[str, An
     return {"store_id": store_id, "image_url": [images.url(path) for path in paths], "visit_time": "2026-11-22"}
 
 
+class Accepting(Protocol):
+    """Where a job can be submitted, such as at a Server."""
+
+    def post(self, session: requests.Session, body: bytes, key: str) -> requests.Response: ...
+
+
 @dataclass(slots=True)
 class Client:
     """Submits to the servers in turn, and again with the same key where it got no answer."""
 
-    servers: list[Server]
+    servers: Sequence[Accepting]
     resent: int = 0
     """Submissions that got no answer, or 503."""
     replayed: int = 0
     """How many of those sent again the service had already stored."""
-    at: Server | None = None
+    at: Accepting | None = None
     """The server that receives a submission at this moment."""
     sending: threading.Event = field(default_factory=threading.Event)
 
