@@ -135,7 +135,7 @@ LONG_STATEMENT_SECONDS = {
     "migration": 3_600.0,
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# For dedicated connections and migrations, which bypass a transaction pooler: an advisory lock would mean nothing there.
+# For dedicated connections and migrations: through a transaction pooler, an advisory lock would mean nothing.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 # Without any direct connection: liveness by the heartbeat alone, and polling instead of NOTIFY.
 LEASE_ONLY = boolean("LEASE_ONLY", default=False)

@@ -1,4 +1,4 @@
-"""Connections past a transaction pooler: for one session for a long time, a worker's lock and LISTEN, and migrations."""
+"""Connections past a transaction pooler: for a worker's lock, LISTEN and migrations, which need one session."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
