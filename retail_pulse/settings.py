@@ -28,6 +28,9 @@ RETAIL_PULSE_HOME = Path(env.str("RETAIL_PULSE_HOME", default=str(BASE_DIR / ".r
 
 DEBUG = boolean("DEBUG", default=False)
 SECRET_KEY = secret_key(RETAIL_PULSE_HOME)
+SECRET_KEY_IS_KEPT = not env.ENVIRON.get("SECRET_KEY")
+# Set in every pod: there, more than one process is the rule, and what one keeps for itself is gone with it.
+IN_KUBERNETES = "KUBERNETES_SERVICE_HOST" in env.ENVIRON
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 

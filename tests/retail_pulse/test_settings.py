@@ -346,3 +346,9 @@ def test_where_no_key_can_be_kept_a_sentence_says_what_to_do(read, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ImproperlyConfigured, match=r"^SECRET_KEY is unset, and none can be kept in .*Set it, or let"):
         read(RETAIL_PULSE_HOME=str(tmp_path / "file" / "home"))
+
+
+def test_a_key_from_the_environment_is_told_from_one_that_is_kept(read):
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert [read(**pod)[name] for name in ("IN_KUBERNETES", "SECRET_KEY_IS_KEPT")] == [True, True]
+    assert read(SECRET_KEY="k" * 50)["SECRET_KEY_IS_KEPT"] is False
