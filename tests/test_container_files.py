@@ -89,7 +89,7 @@ def test_every_command_is_one_of_the_projects(services):
         *(" ".join(service.get("command", [])) for service in services.values()),
     ]
     commands = [command for text in texts for command in re.findall(r"python manage\.py (\w+)", text)]
-    assert commands == ["serve", "migrate", "import_stores"]
+    assert commands == ["serve", "migrate", "import_stores", "work"]
     assert set(commands) <= set(get_commands())
 
 
@@ -140,12 +140,22 @@ def test_an_open_api_is_published_to_this_machine_alone(services):
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_compose_waits_longer_for_the_server_than_the_server_waits_to_drain(services):
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_compose_waits_longer_for_a_process_than_it_takes_to_drain(services, name):
     from retail_pulse import gunicorn  # not at the top: it is gunicorn's configuration, made from the settings
 
-    grace = re.fullmatch(r"(\d+)([sm])", services["web"]["stop_grace_period"])
+    grace = re.fullmatch(r"(\d+)([sm])", services[name]["stop_grace_period"])
     assert grace is not None
     assert int(grace[1]) * SECONDS[grace[2]] > gunicorn.graceful_timeout
+
+
+def test_a_profile_adds_workers_and_changes_nothing_else(services):
+    assert services["worker"]["profiles"] == ["scale"]
+    assert services["worker"]["scale"] == 2
+    assert services["worker"]["depends_on"] == services["web"]["depends_on"]
+    assert [name for name, service in services.items() if "profiles" not in service] == ["db", "setup", "web"]
+    # The image's health check asks the web server, which a worker is not.
+    assert services["worker"]["healthcheck"] == {"disable": True}
 
 
 def test_the_web_service_starts_on_a_ready_and_migrated_database(services):
@@ -162,7 +172,7 @@ def test_the_database_is_reached_by_its_socket_and_by_nothing_else(services):
     assert services["db"]["network_mode"] == "none"
     assert "ports" not in services["db"]
     assert "database-socket:/var/run/postgresql" in services["db"]["volumes"]
-    for name in ("setup", "web"):
+    for name in ("setup", "web", "worker"):
         assert "database-socket:/run/postgresql" in services[name]["volumes"]
         assert services[name]["environment"]["DATABASE_URL"].endswith("?host=/run/postgresql")
 
@@ -172,7 +182,7 @@ def test_no_password_or_key_stands_in_the_files():
         assert not re.search(r"PASSWORD|SECRET_KEY", (ROOT / name).read_text())
 
 
-@pytest.mark.parametrize("name", ["setup", "web"])
+@pytest.mark.parametrize("name", ["setup", "web", "worker"])
 def test_the_services_write_to_their_state_and_nothing_else(services, name):
     service = services[name]
     assert service["read_only"] is True
@@ -182,7 +192,7 @@ def test_the_services_write_to_their_state_and_nothing_else(services, name):
     assert "state:/var/lib/retail-pulse" in service["volumes"]
 
 
-@pytest.mark.parametrize("name", ["setup", "web"])
+@pytest.mark.parametrize("name", ["setup", "web", "worker"])
 def test_temporary_files_are_on_disk(services, name):
     service = services[name]
     directory = service["environment"]["TMPDIR"]

@@ -69,8 +69,8 @@ class Client:
     """Submissions that got no answer, or 503."""
     replayed: int = 0
     """How many of those sent again the service had already stored."""
-    at: Accepting | None = None
-    """The server that receives a submission at this moment."""
+    at: Any = None
+    """Which of `servers` receives a submission at this moment; None at first."""
     sending: threading.Event = field(default_factory=threading.Event)
 
     def submit(self, order: Order, stopping: threading.Event) -> None:
