@@ -16,8 +16,6 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-import requests
-
 from proofs.containers_compose import GATEWAY, OWN_IMAGE, Profile, other_images, profiles
 from proofs.containers_podman import Failed, Podman
 from proofs.containers_rights import show_rights
@@ -27,7 +25,7 @@ from proofs.report import Report
 from proofs.world.images import ImageServer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.ledger import compare
-from proofs.world.processes import STORES
+from proofs.world.processes import STORES, Server
 
 MOST_MEGABYTES = 450.0
 SLOTS = 16
@@ -37,15 +35,11 @@ FINISH_SECONDS = 180.0
 TAKEN_DOWN_SECONDS = 2.0
 
 
-class Published:
-    """The web service at its published port."""
+class Published(Server):
+    """The web service at its published port; its process is podman's."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-
-    def post(self, session: requests.Session, body: bytes, key: str) -> requests.Response:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
-        return session.post(f"{self.url}/api/submit/", data=body, headers=headers, timeout=20)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

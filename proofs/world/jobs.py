@@ -2,15 +2,14 @@
 
 import json
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any
 
 import requests
 
 from proofs.world.images import ImageServer
-from proofs.world.processes import STORES
+from proofs.world.processes import STORES, Server
 
 # Between two tries to submit the same job.
 PAUSE_SECONDS = 0.2
@@ -54,23 +53,17 @@ def _visit(images: ImageServer, store_id: str, paths: list[str]) -> dict[str, An
     return {"store_id": store_id, "image_url": [images.url(path) for path in paths], "visit_time": "2026-11-22"}
 
 
-class Accepting(Protocol):
-    """Where a job can be submitted, such as at a Server."""
-
-    def post(self, session: requests.Session, body: bytes, key: str) -> requests.Response: ...
-
-
 @dataclass(slots=True)
 class Client:
     """Submits to the servers in turn, and again with the same key where it got no answer."""
 
-    servers: Sequence[Accepting]
+    servers: list[Server]
     resent: int = 0
     """Submissions that got no answer, or 503."""
     replayed: int = 0
     """How many of those sent again the service had already stored."""
-    at: Any = None
-    """Which of `servers` receives a submission at this moment; None at first."""
+    at: Server | None = None
+    """The server that receives a submission at this moment."""
     sending: threading.Event = field(default_factory=threading.Event)
 
     def submit(self, order: Order, stopping: threading.Event) -> None:
