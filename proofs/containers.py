@@ -12,16 +12,19 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+
+import requests
 
 from proofs.containers_compose import GATEWAY, OWN_IMAGE, Profile, other_images, profiles
 from proofs.containers_podman import Failed, Podman
 from proofs.containers_rights import show_rights
 from proofs.containers_stand_ins import stand_in
 from proofs.kill_findings import show_ledger
-from proofs.report import Report
+from proofs.report import Findings, Report
 from proofs.world.images import ImageServer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.ledger import compare
@@ -93,6 +96,8 @@ def show_profile(report: Report, podman: Podman, name: str, images: int, seed: i
             profile.wait_for(service, _expected(profile, service))
         table.add("up and healthy after, s", f"{time.monotonic() - begun:.1f}", "any", ok=True)
         show_rights(table, profile)
+        if "prometheus" in profile.services:
+            _show_scraped(table, profile)
         with ImageServer(podman.folder, GATEWAY) as server:
             _show_work(report, profile, server, images, seed)
     except Failed as error:
@@ -118,7 +123,7 @@ def _show_work(report: Report, profile: Profile, server: ImageServer, images: in
         [STORES],
     )
     orders = [order(rng, server, f"job{number}", images) for number in range(2)]
-    client = Client([Published(profile.url)])
+    client = Client([Published(profile.url("web"))])
     where = f"profile {profile.name}" if profile.name else "no profile"
     killed = "worker" if "worker" in profile.services else "web"
 
@@ -162,6 +167,22 @@ def _show_work(report: Report, profile: Profile, server: ImageServer, images: in
         report.bar(f"{where}: manage.py audit", error, "exit code 0", ok=False)
     else:
         report.bar(f"{where}: manage.py audit", audit, "exit code 0", ok=True)
+
+
+def _show_scraped(table: Findings, profile: Profile) -> None:
+    """Whether Prometheus finds the web service's metrics."""
+    query = {"query": 'retail_pulse_workers{instance=~".+"}'}
+
+    def scraped() -> bool:
+        with requests.Session() as session, suppress(requests.RequestException):
+            session.trust_env = False
+            answer = session.get(f"{profile.url('prometheus')}/api/v1/query", params=query, timeout=5)
+            return bool(answer.ok and answer.json()["data"]["result"])
+        return False
+
+    _until(scraped)
+    found = "found" if scraped() else "not found"
+    table.add("Prometheus: the metrics of web", found, "found", ok=found == "found")
 
 
 def _show_stops(report: Report, profile: Profile, where: str) -> None:

@@ -27,7 +27,6 @@ class Profile:
         self.podman = podman
         self.name = name
         self.project = f"p{name}"
-        self.port = free_port()
         document = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
         self.services, self.left_out = _services(document["services"], name)
         for service in self.services.values():
@@ -35,18 +34,21 @@ class Profile:
             service.pop("build", None)
             if service["image"] == OWN_IMAGE:
                 service["environment"] = {**service["environment"], **settings}
-        # Another port, since this one may be taken; and a network whose gateway is known.
-        self.services["web"]["ports"] = [f"127.0.0.1:{self.port}:8000"]
+            service["volumes"] = [_absolute(volume) for volume in service.get("volumes", [])]
+        # Other ports, since these may be taken; and a network whose gateway is known.
+        self._ports = {name: free_port() for name, service in self.services.items() if "ports" in service}
+        for name, port in self._ports.items():
+            (published,) = self.services[name]["ports"]
+            self.services[name]["ports"] = [f"127.0.0.1:{port}:{published.rpartition(':')[2]}"]
         document["networks"] = {"default": {"ipam": {"config": [{"subnet": SUBNET, "gateway": GATEWAY}]}}}
         document["services"] = self.services
         document["volumes"] = {name: document["volumes"][name] for name in self._named_volumes()}
         self.file = podman.folder / f"{self.project}.yml"
         self.file.write_text(yaml.safe_dump(document))
 
-    @property
-    def url(self) -> str:
-        """Where the web service is published."""
-        return f"http://127.0.0.1:{self.port}"
+    def url(self, name: str) -> str:
+        """Where a service is published."""
+        return f"http://127.0.0.1:{self._ports[name]}"
 
     def up(self, *names: str) -> None:
         """Start the services, each once what it depends on is as its condition says. Raises Failed."""
@@ -149,6 +151,11 @@ def _services(services: dict[str, Any], profile: str) -> tuple[dict[str, Any], l
     if needed := [n for n, each in kept.items() for other, _ in _conditions(each) if other in left_out]:
         raise CannotProve(f"{needed[0]} depends on a service whose image nothing stands in for.")
     return kept, left_out
+
+
+def _absolute(volume: str) -> str:
+    """What is mounted from the checkout, by its full path."""
+    return f"{CHECKOUT}{volume[1:]}" if volume.startswith("./") else volume
 
 
 def _conditions(service: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:

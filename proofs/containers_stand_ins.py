@@ -29,7 +29,13 @@ CMD ["postgres"]
 STOPSIGNAL SIGINT
 """
 
-STAND_INS = {"postgres": _POSTGRES}
+_PROMETHEUS = f"""FROM {BASE}
+RUN {_INSTALL} prometheus && install -d -o nobody -g nogroup /prometheus
+USER nobody
+ENTRYPOINT ["/usr/bin/prometheus"]
+"""
+
+STAND_INS = {"postgres": _POSTGRES, "prom/prometheus": _PROMETHEUS}
 
 
 def stand_in(image: str) -> str | None:

@@ -81,7 +81,8 @@ def test_probes_ask_what_the_process_answers(overlay):
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         probes = {kind: container[kind]["httpGet"] for kind in container if kind.endswith("Probe")}
         assert probes["livenessProbe"]["path"] == "/livez"
-        assert {probe["port"] for probe in probes.values()} == set(ports), name
+        assert {probe["port"] for probe in probes.values()} == {"http" if "http" in ports else "metrics"}, name
+        assert str(ports["metrics"]) == variables(overlay, each["spec"]["template"])["METRICS_PORT"]
     assert only_container(of_kind(overlay, "Deployment")["web"]["spec"]["template"])["readinessProbe"]["httpGet"] == {
         "path": "/readyz",
         "port": "http",

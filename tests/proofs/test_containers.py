@@ -72,11 +72,13 @@ def test_what_is_changed_of_the_file_is_the_port_and_the_settings_of_the_proof(p
     before = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     profile = Profile(podman, "scale", WORKER_THREADS="16")
     after = yaml.safe_load(profile.file.read_text())["services"]
-    assert after["web"]["ports"] == [f"127.0.0.1:{profile.port}:8000"]
+    assert after["web"]["ports"] == [f"{profile.url('web').removeprefix('http://')}:8000"]
     for name, service in after.items():
         for key, value in before[name].items():
-            if key not in ("ports", "environment", "profiles", "build"):
+            if key not in ("ports", "environment", "profiles", "build", "volumes"):
                 assert service[key] == value, (name, key)
+        mounted = [volume.replace(str(ROOT), ".") for volume in service.get("volumes", [])]
+        assert mounted == before[name].get("volumes", [])
     assert after["worker"]["environment"] == before["worker"]["environment"] | {"WORKER_THREADS": "16"}
 
 
