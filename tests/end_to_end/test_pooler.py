@@ -6,10 +6,12 @@ from random import Random
 import psycopg
 import pytest
 
+from proofs.world.cluster import DATABASE
 from proofs.world.jobs import Client, order
 from proofs.world.ledger import compare
 from proofs.world.ports import free_port
 from proofs.world.service import World
+from retail_pulse.postgres.launch import SUPERUSER
 from tests.end_to_end.pooler import PGBOUNCER, SERVER_CONNECTIONS, pgbouncer
 from tests.waiting import wait_for
 
@@ -86,6 +88,32 @@ def test_what_a_long_operation_sets_for_itself_holds_for_nobody_else(world, sett
         for connection in pooled:
             connection.close()
     assert limits == {("0",)}
+
+
+# The limit of the role holds, except where an operation takes its own for its transaction.
+TAKE_LONGER = """
+from django.db import OperationalError, connection
+from retail_pulse.db.timeouts import longer
+with longer("export"), connection.cursor() as cursor:
+    cursor.execute("SELECT pg_sleep(0.4)")
+try:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(5)")
+except OperationalError as error:
+    print(error)
+"""
+
+
+def test_the_limit_of_the_role_is_the_one_that_a_long_operation_replaces(world, settings_of):
+    role = f"ALTER ROLE {SUPERUSER} IN DATABASE {DATABASE}"
+    world.cluster.query(f"{role} SET statement_timeout = '200ms'")
+    world.cluster.terminate_backends()
+    try:
+        output = world.manage("shell", "--no-imports", "-v", "0", "-c", TAKE_LONGER, **settings_of)
+    finally:
+        world.cluster.query(f"{role} RESET statement_timeout")
+        world.cluster.terminate_backends()
+    assert output.strip() == "canceling statement due to statement timeout"
 
 
 def test_migrations_go_past_the_pooler(world):
