@@ -35,7 +35,26 @@ USER nobody
 ENTRYPOINT ["/usr/bin/prometheus"]
 """
 
-STAND_INS = {"postgres": _POSTGRES, "prom/prometheus": _PROMETHEUS}
+_RABBITMQ = f"""FROM {BASE}
+RUN {_INSTALL} rabbitmq-server
+RUN printf '%s\\n' '#!/bin/sh' 'set -eu' \\
+    'configuration=/var/lib/rabbitmq/stand-in.conf' \\
+    'chown rabbitmq:rabbitmq /var/lib/rabbitmq' \\
+    'echo "loopback_users = none" >$configuration' \\
+    'if [ -n "${{RABBITMQ_DEFAULT_USER:-}}" ]; then' \\
+    '    echo "default_user = $RABBITMQ_DEFAULT_USER" >>$configuration' \\
+    '    echo "default_pass = $RABBITMQ_DEFAULT_PASS" >>$configuration' \\
+    'fi' \\
+    'export RABBITMQ_CONFIG_FILE=$configuration RABBITMQ_LOGS=-' \\
+    'as="setpriv --reuid=rabbitmq --regid=rabbitmq --init-groups"' \\
+    'exec $as /usr/lib/rabbitmq/bin/rabbitmq-server' >/entrypoint && chmod 755 /entrypoint
+ENV HOME=/var/lib/rabbitmq
+VOLUME /var/lib/rabbitmq
+ENTRYPOINT ["/entrypoint"]
+CMD ["rabbitmq-server"]
+"""
+
+STAND_INS = {"postgres": _POSTGRES, "prom/prometheus": _PROMETHEUS, "rabbitmq": _RABBITMQ}
 
 
 def stand_in(image: str) -> str | None:
