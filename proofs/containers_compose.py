@@ -15,6 +15,7 @@ from proofs.world.cluster import CHECKOUT
 from proofs.world.ports import free_port
 
 OWN_IMAGE = "retail-pulse"
+WORKERS = 2
 UP_SECONDS = 120.0
 # Where the image server answers: the compose network's own gateway, which is this machine.
 SUBNET, GATEWAY = "10.213.77.0/24", "10.213.77.1"
@@ -35,6 +36,8 @@ class Profile:
             if service["image"] == OWN_IMAGE:
                 service["environment"] = {**service["environment"], **settings}
             service["volumes"] = [_absolute(volume) for volume in service.get("volumes", [])]
+        if "worker" in self.services:
+            self.services["worker"]["scale"] = WORKERS
         # Other ports, since these may be taken; and a network whose gateway is known.
         self._ports = {name: free_port() for name, service in self.services.items() if "ports" in service}
         for name, port in self._ports.items():
