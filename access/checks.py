@@ -1,9 +1,12 @@
-"""A check that two settings of access agree; run by every management command."""
+"""Checks that settings of access agree with each other and with where they are used; every command runs them."""
 
 from typing import Any
 
 from django.conf import settings
+from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
+
+OWN_MEMORY = ("django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache")
 
 
 @register(Tags.compatibility)
@@ -16,5 +19,33 @@ def refresh_tokens_outlive_access_tokens(**_: Any) -> list[CheckMessage]:
             f"JWT_REFRESH_SECONDS ({settings.JWT_REFRESH_SECONDS:,}), so that refreshing would gain nothing.",
             hint="Raise JWT_REFRESH_SECONDS or lower JWT_ACCESS_SECONDS.",
             id="access.E001",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def pods_share_the_secret_key(**_: Any) -> list[CheckMessage]:
+    if not (settings.IN_KUBERNETES and settings.SECRET_KEY_IS_KEPT):
+        return []
+    return [
+        Error(
+            "SECRET_KEY is unset in Kubernetes, where each pod would make its own: "
+            "people signed in at one would be strangers to the others, and to the next.",
+            hint="Give every pod the same SECRET_KEY from a Secret, see deploy/kubernetes/.",
+            id="access.E002",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def pods_share_the_cache(**_: Any) -> list[CheckMessage]:
+    if not settings.IN_KUBERNETES or settings.CACHES["default"]["BACKEND"] not in OWN_MEMORY:
+        return []
+    return [
+        checks.Warning(
+            "CACHE_URL names each process's own memory in Kubernetes: "
+            "requests and failed sign-ins are counted by each pod for itself, so that its limits hold for one pod.",
+            hint="Name a shared cache: CACHE_URL=rediscache://host:6379/0 or pymemcache://host:11211.",
+            id="access.W001",
         )
     ]

@@ -34,6 +34,7 @@ NAMES = (
     "rows",
     "prune",
     "telemetry",
+    "partitions",
 )
 CASES = {name: name for name in NAMES}
 CASES |= {"seats": "slots", "import": "imports"}

@@ -28,6 +28,9 @@ RETAIL_PULSE_HOME = Path(env.str("RETAIL_PULSE_HOME", default=str(BASE_DIR / ".r
 
 DEBUG = boolean("DEBUG", default=False)
 SECRET_KEY = secret_key(RETAIL_PULSE_HOME)
+SECRET_KEY_IS_KEPT = not env.ENVIRON.get("SECRET_KEY")
+# Set in every pod: there, more than one process is the rule, and what one keeps for itself is gone with it.
+IN_KUBERNETES = "KUBERNETES_SERVICE_HOST" in env.ENVIRON
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 
@@ -136,7 +139,7 @@ LONG_STATEMENT_SECONDS = {
     "migration": 3_600.0,
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# For dedicated connections, which bypass a transaction pooler: an advisory lock would mean nothing there.
+# For dedicated connections and migrations: through a transaction pooler, an advisory lock would mean nothing.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
 # Without any direct connection: liveness by the heartbeat alone, and polling instead of NOTIFY.
 LEASE_ONLY = boolean("LEASE_ONLY", default=False)
@@ -184,7 +187,15 @@ _database["OPTIONS"] = {
     **_lock_limit,
     **_database.get("OPTIONS", {}),
 }
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}}
+DATABASES = {
+    "default": {
+        **_database,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        # Outside a transaction a cursor of the server belongs to a session, which a transaction pooler does not keep.
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_HAS_POOLER,
+    }
+}
 
 # Where requests and failed sign-ins are counted.
 _CACHE_URL = "locmemcache://"

@@ -59,11 +59,15 @@ def test_the_service_does_not_run_as_root():
 
 def test_only_what_runs_is_installed_and_each_package_is_checked_by_its_hash():
     (install,) = [argument for name, argument in instructions() if name == "RUN" and "uv pip install" in argument]
-    assert "--require-hashes --requirement pyproject.toml --constraints requirements.lock" in install
+    assert "--require-hashes --requirement pyproject.toml" in install
+    assert "--constraints requirements.lock" in install
     assert "--group" not in install
-    assert "--extra" not in install
     locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    # All but the database that comes along: there is one in another container.
+    extras = re.findall(r"--extra (\w+)", install)
+    assert set(extras) == set(project["optional-dependencies"]) - {"embedded"}
+    named = sum((project["optional-dependencies"][extra] for extra in extras), project["dependencies"])
     assert {re.split(r"[\[<>=]", requirement)[0] for requirement in named} <= locked
 
 
@@ -89,7 +93,7 @@ def test_every_command_is_one_of_the_projects(services):
         *(" ".join(service.get("command", [])) for service in services.values()),
     ]
     commands = [command for text in texts for command in re.findall(r"python manage\.py (\w+)", text)]
-    assert commands == ["serve", "migrate", "import_stores"]
+    assert commands == ["serve", "migrate", "import_stores", "work"]
     assert set(commands) <= set(get_commands())
 
 
@@ -140,12 +144,21 @@ def test_an_open_api_is_published_to_this_machine_alone(services):
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
 
 
-def test_compose_waits_longer_for_the_server_than_the_server_waits_to_drain(services):
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_compose_waits_longer_for_a_process_than_it_takes_to_drain(services, name):
     from retail_pulse import gunicorn  # not at the top: it is gunicorn's configuration, made from the settings
 
-    grace = re.fullmatch(r"(\d+)([sm])", services["web"]["stop_grace_period"])
+    grace = re.fullmatch(r"(\d+)([sm])", services[name]["stop_grace_period"])
     assert grace is not None
     assert int(grace[1]) * SECONDS[grace[2]] > gunicorn.graceful_timeout
+
+
+def test_a_profile_adds_workers_and_changes_nothing_else(services):
+    assert services["worker"]["profiles"] == ["scale"]
+    assert services["worker"]["depends_on"] == services["web"]["depends_on"]
+    assert {name for name, service in services.items() if "profiles" not in service} == {"db", "setup", "web"}
+    # The image's health check asks the web server, which a worker is not.
+    assert services["worker"]["healthcheck"] == {"disable": True}
 
 
 def test_the_web_service_starts_on_a_ready_and_migrated_database(services):
@@ -162,7 +175,7 @@ def test_the_database_is_reached_by_its_socket_and_by_nothing_else(services):
     assert services["db"]["network_mode"] == "none"
     assert "ports" not in services["db"]
     assert "database-socket:/var/run/postgresql" in services["db"]["volumes"]
-    for name in ("setup", "web"):
+    for name in ("setup", "web", "worker"):
         assert "database-socket:/run/postgresql" in services[name]["volumes"]
         assert services[name]["environment"]["DATABASE_URL"].endswith("?host=/run/postgresql")
 
@@ -172,7 +185,7 @@ def test_no_password_or_key_stands_in_the_files():
         assert not re.search(r"PASSWORD|SECRET_KEY", (ROOT / name).read_text())
 
 
-@pytest.mark.parametrize("name", ["setup", "web"])
+@pytest.mark.parametrize("name", ["setup", "web", "worker"])
 def test_the_services_write_to_their_state_and_nothing_else(services, name):
     service = services[name]
     assert service["read_only"] is True
@@ -182,7 +195,7 @@ def test_the_services_write_to_their_state_and_nothing_else(services, name):
     assert "state:/var/lib/retail-pulse" in service["volumes"]
 
 
-@pytest.mark.parametrize("name", ["setup", "web"])
+@pytest.mark.parametrize("name", ["setup", "web", "worker"])
 def test_temporary_files_are_on_disk(services, name):
     service = services[name]
     directory = service["environment"]["TMPDIR"]

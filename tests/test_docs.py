@@ -295,37 +295,6 @@ def test_the_model_of_the_example_runs():
     assert 0 <= answer["brightness"] <= 255
 
 
-def test_the_proxys_file_lets_through_what_the_service_accepts():
-    (nginx,) = blocks(OPERATIONS, "nginx")
-    size = re.search(r"client_max_body_size (\d+)m;", nginx)
-    timeout = re.search(r"proxy_read_timeout (\d+)s;", nginx)
-    assert size is not None
-    assert timeout is not None
-    assert int(size[1]) * 2**20 == DEFAULTS["MAX_BODY_BYTES"]
-    assert int(timeout[1]) >= DEFAULTS["WEB_REQUEST_SECONDS"]
-
-
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx on this machine")
-def test_nginx_takes_the_proxys_file(tmp_path):
-    (nginx,) = blocks(OPERATIONS, "nginx")
-    nginx = re.sub(r" *ssl_certificate\w* .*\n", "", nginx)  # files of the reader's
-    nginx = nginx.replace("listen 443 ssl", "listen 8443").replace("listen 80;", "listen 8080;")
-    # nginx's own places may be root's alone.
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    own = f"access_log off; {' '.join(f'{kind}_temp_path {tmp_path}/{kind};' for kind in kinds)}"
-    configuration = tmp_path / "nginx.conf"
-    configuration.write_text(f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ {own} {nginx} }}")
-    done = subprocess.run(["nginx", "-t", "-c", configuration], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def test_systemd_waits_longer_for_the_service_than_it_takes_to_drain():
-    (unit,) = blocks(OPERATIONS, "ini")
-    timeout = re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
-    assert timeout is not None
-    assert int(timeout[1]) > DEFAULTS["SHUTDOWN_SECONDS"] + 5
-
-
 def test_contributing_says_what_each_folder_of_tests_is_for():
     described = re.findall(r"^\| `(tests/\w+/)` \|", TEXTS["CONTRIBUTING.md"], re.MULTILINE)
     folders = [f"tests/{path.name}/" for path in (ROOT / "tests").iterdir() if (path / "__init__.py").exists()]

@@ -1,6 +1,6 @@
 """An image server that keeps a ledger: every request is one line of a file, whichever process dies meanwhile.
 
-    python -m proofs.world.images LEDGER
+    python -m proofs.world.images LEDGER ADDRESS
 
 The first segment of a URL's path says how it is answered, the rest makes it unique. The image of a path follows from
 the path alone, so that a result in the wrong row is detected.
@@ -60,9 +60,10 @@ ANSWERS: dict[str, tuple[int | None, int | None]] = {
 
 
 class ImageServer:
-    """The server as a separate process, on a free port of 127.0.0.1; `folder` holds its ledger."""
+    """The server as a separate process, on a free port of `address`; `folder` holds its ledger."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.address = address
         self.ledger_file = folder / "ledger"
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -70,7 +71,7 @@ class ImageServer:
     def __enter__(self) -> Self:
         self.ledger_file.touch()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofs.world.images", self.ledger_file],
+            [sys.executable, "-m", "proofs.world.images", self.ledger_file, self.address],
             cwd=CHECKOUT,
             start_new_session=True,
             stdin=subprocess.PIPE,
@@ -89,7 +90,7 @@ class ImageServer:
         self._process.communicate()
 
     def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{path}"
+        return f"http://{self.address}:{self.port}/{path}"
 
     def ledger(self) -> Counter[str]:
         """How often each path was requested so far."""
@@ -136,16 +137,16 @@ def _draw(picture: Picture) -> bytes:
     return file.getvalue()
 
 
-async def serve(ledger: int) -> None:
+async def serve(ledger: int, address: str) -> None:
     """Serve until standard input ends, as it does when the parent process is gone."""
     seen: set[str] = set()
     bodies = {picture: _draw(picture) for picture in PICTURES}
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Answering(ledger, seen, bodies), "127.0.0.1", 0, backlog=512)
+    server = await loop.create_server(lambda: Answering(ledger, seen, bodies), address, 0, backlog=512)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)))
+    asyncio.run(serve(os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), sys.argv[2]))

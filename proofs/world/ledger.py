@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from proofs.world.cluster import Cluster
 from proofs.world.images import picture
 from proofs.world.jobs import Order
 
@@ -23,6 +22,12 @@ _JOBS = """
 """
 # The result of an image of each kind: completed, or failed with this code.
 CODES = {"ok": "", "flaky": "", "gone": "http_404", "broken": "http_500"}
+
+
+class Queried(Protocol):
+    """A database that can be asked, such as a Cluster."""
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,25 @@ class Comparison:
         return self.downloads - self.attempts
 
 
-def compare(cluster: Cluster, orders: Sequence[Order], ledger: Counter[str]) -> Comparison:
-    """Compare `orders` and the image server's `ledger` with every row of the database; all must be final by now."""
-    images = [Image(row[0].split("/", 3)[3], *row[1:]) for row in cluster.query(_IMAGES)]
-    return check(orders, images, [Job(*row) for row in cluster.query(_JOBS)], ledger)
+def compare(
+    database: Queried, orders: Sequence[Order], ledger: Counter[str], *, handed_back: bool = False
+) -> Comparison:
+    """Compare `orders` and the image server's `ledger` with every row of `database`; all must be final by now.
+
+    `handed_back`: processes were stopped in order, so that claims may have been given back without an attempt.
+    """
+    images = [Image(row[0].split("/", 3)[3], *row[1:]) for row in database.query(_IMAGES)]
+    return check(orders, images, [Job(*row) for row in database.query(_JOBS)], ledger, handed_back=handed_back)
 
 
-def check(orders: Sequence[Order], images: Sequence[Image], jobs: Sequence[Job], ledger: Counter[str]) -> Comparison:
+def check(
+    orders: Sequence[Order],
+    images: Sequence[Image],
+    jobs: Sequence[Job],
+    ledger: Counter[str],
+    *,
+    handed_back: bool = False,
+) -> Comparison:
     """The comparison itself."""
     found = Comparison(
         images=len(images), downloads=ledger.total(), attempts=sum(image.attempts + image.refused for image in images)
@@ -97,7 +114,7 @@ def check(orders: Sequence[Order], images: Sequence[Image], jobs: Sequence[Job],
         _check_job(job, found)
     unknown = set[str]().union(*(order.unknown for order in orders))
     for image in images:
-        _check_image(image, image.path in unknown, ledger[image.path], found)
+        _check_image(image, image.path in unknown, ledger[image.path], found, handed_back)
     return found
 
 
@@ -111,14 +128,15 @@ def _check_job(job: Job, found: Comparison) -> None:
         )
 
 
-def _check_image(image: Image, unknown: bool, downloads: int, found: Comparison) -> None:
+def _check_image(image: Image, unknown: bool, downloads: int, found: Comparison, handed_back: bool) -> None:
     if image.state not in ("completed", "failed"):
         found.lost.append(f"{image.path} is {image.state}")
         return
-    # Every claim ends in one counted attempt, one refusal that is not counted, or one rescue, and every counted attempt
-    # but a successful last one has left evidence.
-    claims = (image.claim_no, image.attempts)
-    if claims != (image.attempts + image.refused + image.crashes, image.evidence + (image.state == "completed")):
+    # Every claim ends in one counted attempt, one refusal that is not counted, one rescue, or is handed back, and every
+    # counted attempt but a successful last one has left evidence.
+    ended = image.attempts + image.refused + image.crashes
+    claims = min(image.claim_no, ended) if handed_back else image.claim_no
+    if (claims, image.attempts) != (ended, image.evidence + (image.state == "completed")):
         found.double.append(
             f"{image.path} is {image.state} at claim {image.claim_no}, with {image.attempts} attempts, "
             f"{image.crashes} crashes and {image.evidence} failed attempts"

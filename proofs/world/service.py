@@ -63,7 +63,8 @@ class World:
         self._kill_processes()
         self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal CASCADE")
         for file in (self.images.ledger_file, self.log_file):
-            os.truncate(file, 0)
+            if file.exists():
+                os.truncate(file, 0)
 
     def _owned[P: Process](self, process: P) -> P:
         self._processes.append(process)

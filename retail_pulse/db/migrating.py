@@ -23,7 +23,7 @@ def short_lock_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Within it, each transaction of a schema editor has LOCK_SECONDS as its `lock_timeout`, and all its time.
 
     A migration that is no transaction builds or drops indexes concurrently: nobody waits behind it, and a timeout would
-    leave an invalid index.
+    leave an invalid index. Where only a transaction pooler can be reached, it sets nothing: that would hold for others.
     """
     plain: Any = connection.SchemaEditorClass
 
@@ -31,14 +31,16 @@ def short_lock_waits(connection: BaseDatabaseWrapper) -> Iterator[None]:
         def __enter__(self) -> Any:
             entered = super().__enter__()
             of = "LOCAL" if self.atomic_migration else "SESSION"
-            self.execute(f"SET {of} statement_timeout = {round(settings.LONG_STATEMENT_SECONDS['migration'] * 1000)}")
+            if self.atomic_migration or not settings.LEASE_ONLY:
+                seconds = settings.LONG_STATEMENT_SECONDS["migration"]
+                self.execute(f"SET {of} statement_timeout = {round(seconds * 1000)}")
             if self.atomic_migration:
                 self.execute(f"SET LOCAL lock_timeout = {round(LOCK_SECONDS * 1000)}")
             return entered
 
         def __exit__(self, *error: Any) -> None:
             super().__exit__(*error)
-            if not self.atomic_migration:
+            if not self.atomic_migration and not settings.LEASE_ONLY:
                 with self.connection.cursor() as cursor:
                     cursor.execute("RESET statement_timeout")
 

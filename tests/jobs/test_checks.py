@@ -30,6 +30,7 @@ def _defaults(settings):
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = False, ""
     settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = 100, 1000
     settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = 900, 86_400
+    settings.IN_KUBERNETES = False
 
 
 def test_the_defaults_raise_nothing():
@@ -144,3 +145,21 @@ def test_each_finding_has_an_id_of_its_own_a_level_and_a_hint():
 def test_an_error_stops_every_command():
     with pytest.raises(SystemCheckError, match=r"jobs\.E001"):
         call_command("check")
+
+
+LOCAL, SHARED = "django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.redis.RedisCache"
+
+
+@pytest.mark.parametrize(
+    ("in_kubernetes", "kept", "cache", "expected"),
+    [
+        (False, True, LOCAL, []),
+        (True, False, SHARED, []),
+        (True, True, SHARED, ["access.E002"]),
+        (True, False, LOCAL, ["access.W001"]),
+    ],
+)
+def test_pods_share_their_key_and_their_cache(settings, in_kubernetes, kept, cache, expected):
+    settings.IN_KUBERNETES, settings.SECRET_KEY_IS_KEPT = in_kubernetes, kept
+    settings.CACHES = {"default": {"BACKEND": cache}}
+    assert ids() == expected

@@ -30,8 +30,8 @@ JOB = Job(1, "failed", 3, completed=1, failed=2, images=3, completed_images=1, f
 LEDGER = Counter({OK: 1, GONE: 1})
 
 
-def compare(images=IMAGES, job=JOB, ledger=LEDGER):
-    return check([ORDER], images, [job], ledger)
+def compare(images=IMAGES, job=JOB, ledger=LEDGER, **options):
+    return check([ORDER], images, [job], ledger, **options)
 
 
 def test_what_is_as_it_should_be_is_not_complained_about():
@@ -46,6 +46,14 @@ def test_an_image_that_was_rescued_and_downloaded_twice_has_one_download_too_man
     found = compare([rescued, FAILED, NEVER_FETCHED], ledger=LEDGER + Counter({OK: 1}))
 
     assert (found.lost, found.double, found.wrong, found.extra) == ([], [], [], 1)
+
+
+def test_a_claim_without_an_attempt_is_only_right_where_it_may_have_been_handed_back():
+    images = [replace(COMPLETED, claim_no=2), FAILED, NEVER_FETCHED]
+
+    assert compare(images).double
+    assert not compare(images, handed_back=True).double
+    assert compare([replace(COMPLETED, attempts=2), FAILED, NEVER_FETCHED], handed_back=True).double
 
 
 @pytest.mark.parametrize(

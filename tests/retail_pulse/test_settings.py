@@ -370,3 +370,9 @@ def test_answers_are_counted_where_metrics_are_served(read):
     counting = "retail_pulse.telemetry.answers.CountAnswers"
     assert counting in read(SECRET_KEY=KEY, METRICS_PORT="9464")["MIDDLEWARE"]
     assert counting not in read(SECRET_KEY=KEY)["MIDDLEWARE"]
+
+
+def test_a_key_from_the_environment_is_told_from_one_that_is_kept(read):
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert [read(**pod)[name] for name in ("IN_KUBERNETES", "SECRET_KEY_IS_KEPT")] == [True, True]
+    assert read(SECRET_KEY="k" * 50)["SECRET_KEY_IS_KEPT"] is False
