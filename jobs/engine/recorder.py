@@ -24,7 +24,8 @@ RETRY_SECONDS = (0.05, 2.0)
 class Recorder:
     """One thread with one connection; `put` may be called from any thread.
 
-    `on_recorded` is given every batch that was dealt with, `on_lost` the error that ended the thread.
+    `on_recorded` is given every batch that was dealt with, `on_moved` the ids of the jobs that have moved by it,
+    `on_lost` the error that ended the thread.
     Outcomes that cannot be written because the connection is lost are dropped: their images are still claimed,
     and are rescued.
     """
@@ -33,10 +34,12 @@ class Recorder:
         self,
         worker_id: int,
         on_recorded: Callable[[list[Outcome]], None],
+        on_moved: Callable[[list[int]], None],
         on_lost: Callable[[BaseException], None],
     ) -> None:
         self._worker_id = worker_id
         self._on_recorded = on_recorded
+        self._on_moved = on_moved
         self._on_lost = on_lost
         # None is the end: nothing is put after it that anybody waits for.
         self._outcomes: queues.SimpleQueue[Outcome | None] = queues.SimpleQueue()
@@ -105,6 +108,7 @@ class Recorder:
                 self._giving_up.wait(wait)
                 wait = min(2 * wait, longest)
             else:
+                self._on_moved(recorded.moved_jobs)
                 self._log(batch, recorded)
                 return
 
