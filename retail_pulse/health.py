@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 DATABASE_SECONDS = 1.0
 
 _query_lock = Lock()
+# What /readyz says besides: each is asked with a connection to the database, and answers with a sentence or None.
+notices: list[Callable[[], str | None]] = []
 
 
 class Probes:
@@ -45,38 +47,48 @@ def _livez() -> HttpResponse:
 
 def _readyz() -> HttpResponse:
     """200 where the database answers within DATABASE_SECONDS, else 503."""
-    if _database_answers(DATABASE_SECONDS):
-        return JsonResponse({"status": "ready"})
+    said = _ask(DATABASE_SECONDS)
+    if said is not None:
+        return JsonResponse({"status": "ready", **({"notices": said} if said else {})})
     error = f"The database did not answer within {DATABASE_SECONDS:g} s."
     return JsonResponse({"error": error}, status=503, headers={"Retry-After": "1"})
 
 
-def _database_answers(seconds: float) -> bool:
+def _ask(seconds: float) -> list[str] | None:
+    """The notices; None where the database does not answer."""
     # In a separate thread: no single timeout of the driver covers waiting for a connection, connecting and a frozen
     # server. The lock limits it to one such thread, however many probes arrive.
     deadline = monotonic() + seconds
     if not _query_lock.acquire(timeout=seconds):
-        return False
-    answer: Future[None] = Future()
+        return None
+    answer: Future[list[str]] = Future()
     Thread(target=_ask_database, args=[answer], name="readyz", daemon=True).start()
     try:
-        answer.result(timeout=deadline - monotonic())
+        return answer.result(timeout=deadline - monotonic())
     except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
         logger.warning("not ready", extra={"error": str(error).strip() or type(error).__name__})
-        return False
-    return True
+        return None
 
 
-def _ask_database(answer: Future[None]) -> None:
+def _said_by(notice: Callable[[], str | None]) -> str | None:
+    try:
+        return notice()
+    except Exception as error:  # noqa: BLE001 - a notice is no reason to stop serving
+        logger.warning("no notice", extra={"error": str(error).strip() or type(error).__name__})
+        return None
+
+
+def _ask_database(answer: Future[list[str]]) -> None:
     try:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
+            said = [sentence for notice in notices if (sentence := _said_by(notice))]
         finally:
             connection.close()
     except Exception as error:  # noqa: BLE001 - raised again where the answer is awaited
         answer.set_exception(error)
     else:
-        answer.set_result(None)
+        answer.set_result(said)
     finally:
         _query_lock.release()

@@ -94,7 +94,7 @@ class Epoch:
             while not self.wake.is_stopping:
                 self._housekeep()
                 self._report_overdue()
-                self._claim_until(monotonic() + ROUND_SECONDS)
+                self._claim_until(min(monotonic() + ROUND_SECONDS, self._housekeeping.at))
             self._drain()
             drained = True
         finally:
@@ -128,7 +128,7 @@ class Epoch:
         ready = (self._rescue() if due.rescue else 0) + (queue.promote() if due.promote else 0)
         self._living = len(due.workers)
         self._place = due.workers.index(self.worker_id) if self.worker_id in due.workers else 0
-        self._housekeeping.put_off(pace.between_housekeepings(self._living))
+        self._housekeeping.comes_in(pace.until_housekeeping(self._place, self._living))
         if ready:
             self.wake.expect_work()
             if self._slots.room < max(ready, self._slots.refill_at):

@@ -4,13 +4,13 @@ What the workers of one database do for all of them, they do in turns: ten worke
 """
 
 import random
-from time import monotonic
+from time import monotonic, time
 
 from django.conf import settings
 
 # How often dead workers are looked for and waiting images promoted, by one of all living workers.
 HOUSEKEEPING_SECONDS = 0.5
-# How often, on average, each worker does so at least: it cannot know yet that all others have just died.
+# How often each worker does so at least: it cannot know yet that all others have just died.
 MOST_HOUSEKEEPING_SECONDS = 3.0
 # How often an engine looks for ready images that no wake-up has told it of; and how often where it hears none.
 POLL_SECONDS, DEAF_POLL_SECONDS = 2.5, 0.5
@@ -23,20 +23,36 @@ class Turn:
     """When something is to be done next: at once, and from then on whenever `put_off` says."""
 
     def __init__(self) -> None:
-        self._at = 0.0
+        self.at = 0.0
+        """On the monotonic clock."""
 
     @property
     def has_come(self) -> bool:
-        return monotonic() >= self._at
+        return monotonic() >= self.at
+
+    def comes_in(self, seconds: float) -> None:
+        self.at = monotonic() + seconds
 
     def put_off(self, seconds: float) -> None:
         """The next turn comes in `seconds` on average: by chance sooner or later, lest all processes keep step."""
-        self._at = monotonic() + seconds * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, protects nothing
+        self.at = monotonic() + seconds * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, protects nothing
 
 
 def between_housekeepings(workers: int) -> float:
-    """Seconds between two turns of one of as many living workers, on average."""
+    """Seconds between two turns of one of as many living workers."""
     return min(HOUSEKEEPING_SECONDS * max(1, workers), MOST_HOUSEKEEPING_SECONDS)
+
+
+def until_housekeeping(place: int, workers: int) -> float:
+    """Seconds until the turn of one of as many living workers, by its place among them.
+
+    One after the other by the clocks of their machines, so that there is no long gap by chance: where one has died, the
+    next one finds it.
+    """
+    period = between_housekeepings(workers)
+    wait = (period * place / max(1, workers) - time()) % period
+    # This turn's own end is not the next one.
+    return wait if wait > period / 10 else wait + period
 
 
 def until_look(number: int, place: int, workers: int) -> float | None:

@@ -9,6 +9,7 @@ from django.db import connection
 
 from jobs.models import Worker
 from jobs.reporting.hosts import PausedHosts, paused_hosts
+from jobs.reporting.snapshots import OLD_SECONDS, oldest_snapshot_seconds
 from jobs.reporting.throughput import UNPROCESSED, Interval, Throughput
 
 # What counts as recent, in throughput, fetch times and failing hosts.
@@ -88,7 +89,8 @@ class Overview:
     `oldest_seconds` is how long the image has been ready that has been so for the longest, whatever its rank; None
     where nothing is ready. `slots` are the
     worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest `fetches` images. `paused`
-    are the hosts that get no request for the moment.
+    are the hosts that get no request for the moment. `snapshot_seconds` is the age of the oldest snapshot, see
+    `snapshots.py`.
     """
 
     ready: int
@@ -104,7 +106,13 @@ class Overview:
     fetch_p95_ms: float | None
     hosts: Sequence[HostFailures]
     paused: PausedHosts
+    snapshot_seconds: float
     now: datetime
+
+    @property
+    def has_old_snapshot(self) -> bool:
+        """Whether it is so old that it slows the queue down."""
+        return self.snapshot_seconds >= OLD_SECONDS
 
     @property
     def images_per_second(self) -> float:
@@ -115,7 +123,7 @@ class Overview:
 
 
 def overview() -> Overview:
-    """Six queries on small indexes, however many rows there are."""
+    """Seven queries on small indexes, however many rows there are."""
     parameters: dict[str, Any] = {
         "most": MOST_COUNTED,
         "width": INTERVAL_SECONDS,
@@ -149,6 +157,7 @@ def overview() -> Overview:
         fetch_p95_ms=p95,
         hosts=hosts,
         paused=paused_hosts(MOST_PAUSED),
+        snapshot_seconds=oldest_snapshot_seconds(),
         now=now,
     )
 

@@ -1,6 +1,7 @@
 """Who is told that a job has moved: after the commit, never within it, and not for every image."""
 
 import threading
+from itertools import pairwise
 
 import pytest
 from django.db import connection, transaction
@@ -162,6 +163,21 @@ def test_every_worker_that_is_alone_looks_at_once():
 
 def test_workers_share_the_housekeeping_but_none_forgets_it():
     assert [pace.between_housekeepings(workers) for workers in (1, 4, 6, 100)] == [0.5, 2.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(("workers", "period"), [(1, 0.5), (4, 2.0), (20, 3.0)])
+def test_workers_keep_house_one_after_the_other(monkeypatch, workers, period):
+    monkeypatch.setattr(pace, "time", lambda: 1_000_000.1)
+    turns = sorted(pace.until_housekeeping(place, workers) for place in range(workers))
+    assert turns[-1] <= 1.1 * period
+    gaps = [later - sooner for sooner, later in pairwise(turns)]
+    assert gaps == pytest.approx([period / workers] * (workers - 1))
+
+
+def test_a_turn_that_is_just_over_does_not_come_again(monkeypatch):
+    for moment in (999_999.999, 1_000_000.0, 1_000_000.001):
+        monkeypatch.setattr(pace, "time", lambda moment=moment: moment)
+        assert 1.9 < pace.until_housekeeping(0, 4) < 2.1
 
 
 def test_a_turn_comes_at_once_and_then_sooner_or_later(monkeypatch):
