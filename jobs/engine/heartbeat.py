@@ -11,9 +11,9 @@ import psycopg
 from django.conf import settings
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
-from jobs.models.server import notify
 from jobs.queue import WORKER_LOCK, WorkerGone, announcement
 from retail_pulse.db.dedicated import connect_dedicated
+from retail_pulse.db.notify import notify
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import transaction
 
-from jobs.models.server import MOST_NOTIFIED, notification, notify
+from retail_pulse.db.notify import MOST_NOTIFIED, notification, notify
 
 JOBS_CHANNEL = "retail_pulse_jobs"
 # In one text: each takes up to 19 digits and a comma.

@@ -10,8 +10,8 @@ from jobs import actions, queue
 from jobs.engine import moved_jobs, pace
 from jobs.engine.moved_jobs import MovedJobs
 from jobs.models import ImageResult, Job
-from jobs.models.server import notify
 from jobs.reporting.notifications import listener
+from retail_pulse.db.notify import notify
 from tests.factories import submit_job
 from tests.jobs.engine.test_contract import finished
 from tests.jobs.engine.test_threads import Gate, gate, urls  # noqa: F401 - a fixture
