@@ -61,7 +61,7 @@ def _rate(bench: Bench, pgbench: Path, script: str, seconds: int) -> float:
     """Commits of the written row, a second."""
     file = bench.folder / "announce.sql"
     file.write_text(script)
-    command = [pgbench, "--no-vacuum", f"--client={WRITERS}", "--jobs=2", f"--time={seconds}", f"--file={file}"]
+    command = [str(pgbench), "--no-vacuum", f"--client={WRITERS}", "--jobs=2", f"--time={seconds}", f"--file={file}"]
     done = subprocess.run(
         [*command, bench.cluster.url()], check=True, stdout=subprocess.PIPE, text=True, env=_environment(pgbench)
     )

@@ -132,7 +132,7 @@ class Epoch:
         if ready:
             self.wake.expect_work()
             if self._slots.room < max(ready, self._slots.refill_at):
-                wake_up()
+                self._hint(wake_up)
 
     def _rescue(self) -> int:
         """How many images are ready again."""
@@ -256,8 +256,15 @@ class Epoch:
         if self._tells_all:
             self._tells_all = False
             if self._found_all or self._lanes.hold_any:
-                wake_listeners(everyone=True)
+                self._hint(lambda: wake_listeners(everyone=True))
         return claims
+
+    def _hint(self, wake: Callable[[], None]) -> None:
+        """Wake others, which is not worth an epoch: if the connection is lost, what comes next says so."""
+        try:
+            wake()
+        except DatabaseError as error:
+            logger.warning("nobody woken", extra={"worker": self.worker_id, "error": str(error).strip()})
 
     def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim] | None:
         """What was claimed; None where the moment was wrong."""
@@ -359,4 +366,4 @@ class Epoch:
         self._moved.add(released.moved_jobs)
         if released.images:
             logger.info("claims released", extra={"worker": self.worker_id, "released": released.images})
-            wake_up()
+            self._hint(wake_up)

@@ -4,13 +4,13 @@ import threading
 from itertools import pairwise
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from jobs import actions, queue
 from jobs.engine import moved_jobs, pace
 from jobs.engine.moved_jobs import MovedJobs
 from jobs.models import ImageResult, Job
-from jobs.reporting.notifications import listener
+from jobs.reporting.notifications import Listener
 from retail_pulse.db.notify import notify
 from tests.factories import submit_job
 from tests.jobs.engine.test_contract import finished
@@ -124,10 +124,13 @@ def test_announcements_are_joined_and_the_last_ones_do_not_wait(monkeypatch):
 
 def test_as_many_jobs_as_ever_moved_are_heard_of():
     ids = range(10**18, 10**18 + 1_000)
+    listener = Listener()
     with listener.watch(ids[0]) as first, listener.watch(ids[-1]) as last:
         assert all(watcher.wait(10) for watcher in (first, last))  # it listens
         queue.announce(ids)
         assert all(watcher.wait(10) for watcher in (first, last))
+    listener.close()
+    wait_for(lambda: listener._thread is None)
 
 
 def test_an_engine_announces_what_it_could_not_announce_before_it_leaves(notified, start_engine, images, monkeypatch):
@@ -212,7 +215,24 @@ def test_what_a_leaving_worker_hands_back_is_taken_up_without_a_poll(start_engin
     wait_for(lambda: Gate.inside == 5)
     second = start_engine(ENGINES[0])
     second.wait_for_first_look(10)
-    threading.Thread(target=first.stop).start()
+    stopping = threading.Thread(target=first.stop)
+    stopping.start()
     wait_for(lambda: ImageResult.objects.running().filter(claimed_by=second._epoch.worker_id).count() == 5)
     gate.opened.set()
+    stopping.join()
     assert finished(job).status == "completed"
+
+
+def test_to_wake_nobody_costs_no_claim(start_engine, images, monkeypatch):
+    def refuse(**_):
+        raise DataError
+
+    monkeypatch.setattr("jobs.engine.epoch.wake_listeners", refuse)
+    monkeypatch.setattr(pace, "LOOKERS", 0)
+    monkeypatch.setattr(pace, "until_look", lambda *_: 0.0)
+    engine = start_engine(ENGINES[0])
+    engine.wait_for_first_look(10)
+    worker = engine._epoch.worker_id
+    assert finished(submit_job(urls(images, 30))).status == "completed"
+    assert engine._epoch.worker_id == worker
+    assert set(ImageResult.objects.values_list("crashes", "claim_no")) == {(0, 1)}
