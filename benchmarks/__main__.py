@@ -26,6 +26,8 @@ NAMES = (
     "pipeline",
     "seats",
     "processes",
+    "fleet",
+    "announce",
     "submit",
     "status",
     "backlog",

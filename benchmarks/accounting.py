@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,32 @@ def cpu_seconds(pid: int) -> float:
         # User and system time, then those of children that were waited for; proc(5).
         ticks += sum(map(int, fields[11:15]))
     return ticks / _TICKS
+
+
+class CpuMeter:
+    """Processor time of `pid` and its descendants, each of one thread, to the microsecond.
+
+    What a process used that ended meanwhile is missing.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.restart()
+
+    def restart(self) -> None:
+        self._before = self._nanoseconds()
+
+    def seconds(self) -> float:
+        """Since the last restart."""
+        now = self._nanoseconds()
+        return sum(used - self._before.get(pid, 0) for pid, used in now.items()) / 1e9
+
+    def _nanoseconds(self) -> dict[int, int]:
+        used = {}
+        for pid in family(self._pid):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                used[pid] = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        return used
 
 
 class PeakMemory(threading.Thread):

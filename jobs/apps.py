@@ -7,6 +7,8 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_started
 
+from retail_pulse import health
+
 
 class JobsConfig(AppConfig):
     name = "jobs"
@@ -19,7 +21,9 @@ class JobsConfig(AppConfig):
         """
         from jobs import checks  # noqa: F401 - registers them
         from jobs.engine.base import forget_engine
+        from jobs.reporting.snapshots import old_snapshot
 
+        health.notices.append(old_snapshot)
         request_started.connect(start_engine, dispatch_uid="jobs.start_engine")
         os.register_at_fork(after_in_child=forget_engine)
 

@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 # Longer than a busy database takes, shorter than the timeout of any probe.
 DATABASE_SECONDS = 1.0
 
+# What /readyz says besides: each is asked with a connection to the database, and answers with a sentence or None.
+notices: list[Callable[[], str | None]] = []
+
 
 class Probes:
     """Answers the probes before anything else handles the request.
@@ -51,11 +54,11 @@ def _livez() -> HttpResponse:
 def _readyz() -> HttpResponse:
     """200 where the database answers within DATABASE_SECONDS, else 503."""
     try:
-        _database.answer(DATABASE_SECONDS)
+        said = _database.answer(DATABASE_SECONDS)
     except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
         logger.warning("not ready", extra={"error": str(error).strip() or type(error).__name__})
         return _not_yet(f"The database did not answer within {DATABASE_SECONDS:g} s.")
-    return JsonResponse({"status": "ready"})
+    return JsonResponse({"status": "ready", **({"notices": said} if said else {})})
 
 
 def _startupz() -> HttpResponse:
@@ -70,9 +73,19 @@ def _not_yet(error: str) -> HttpResponse:
     return JsonResponse({"error": error}, status=503, headers={"Retry-After": "1"})
 
 
-def _ask_database() -> None:
+def _ask_database() -> list[str]:
+    """The notices."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+    return [sentence for notice in notices if (sentence := _said_by(notice))]
+
+
+def _said_by(notice: Callable[[], str | None]) -> str | None:
+    try:
+        return notice()
+    except Exception as error:  # noqa: BLE001 - a notice is no reason to stop serving
+        logger.warning("no notice", extra={"error": str(error).strip() or type(error).__name__})
+        return None
 
 
 _database = Question("readyz", _ask_database)

@@ -129,11 +129,13 @@ DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 2, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
+# An export: for as long it may hold a snapshot, which slows the queue down.
+EXPORT_SECONDS = seconds("EXPORT_SECONDS", 600, 1, 86_400)
 # What may take longer, by name, in commands as well. Those that write let others wait for as long.
 LONG_STATEMENT_SECONDS = {
     "action on a job": 300.0,
     "store import": 300.0,
-    "export": 3_600.0,
+    "export": EXPORT_SECONDS,
     "audit": 3_600.0,
     "prune": 600.0,
     "migration": 3_600.0,

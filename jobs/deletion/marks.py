@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from jobs.models import DeletedJob, IdempotencyKey, Job
-from jobs.queue import NotPossible, announce
+from jobs.queue import NotPossible, announce_on_commit
 from jobs.states import JobStatus
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def mark(job_id: int, user: User | None) -> DeletedJob:
             cure = "wait until its images in flight have ended" if job.canceled_at else "cancel it first"
             raise NotPossible(f"Job {job_id} has not ended, so it cannot be deleted; {cure}.")
         (deleted,) = _mark([job], DeletedJob.Cause.REQUEST, user)
-        announce(job_id)
+        announce_on_commit(job_id)
     return deleted
 
 

@@ -45,7 +45,10 @@ class Engine(ABC):
 
     @abstractmethod
     def wake_up(self) -> None:
-        """Hint that there are ready images, here or in any other process; polling finds them without it."""
+        """Hint that there are ready images, here or in any other process; polling finds them without it.
+
+        Returns soon, and is called after the commit, never within a transaction.
+        """
 
     @property
     @abstractmethod

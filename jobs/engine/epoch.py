@@ -3,7 +3,7 @@
 import http
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from time import monotonic
@@ -12,9 +12,12 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 
 from jobs import failpoints, queue
+from jobs.engine import pace
+from jobs.engine.base import wake_up
 from jobs.engine.faults import is_transient
-from jobs.engine.heartbeat import Heartbeat
+from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
 from jobs.engine.meter import make_meter
+from jobs.engine.moved_jobs import MovedJobs
 from jobs.engine.recorder import Recorder
 from jobs.engine.retention import Retention
 from jobs.engine.slots import Slots
@@ -28,8 +31,8 @@ from jobs.imaging.types import Claim, Evidence, Outcome
 
 logger = logging.getLogger(__name__)
 
-# How often dead workers are looked for, waiting images promoted, and ready ones found without a wake-up.
-HOUSEKEEPING_SECONDS = 0.5
+# How often the claimer looks up from claiming: for hung slots, for paused hosts, and whether anything else is due.
+ROUND_SECONDS = 0.5
 # How often the heartbeat's thread looks up from listening.
 LISTEN_SECONDS = 0.25
 # Outcomes that may wait to be recorded: a lock or a full disk that holds up the recorder holds up the slots in the end.
@@ -71,11 +74,25 @@ class Epoch:
         self._heartbeat = Heartbeat(settings.WORKER_THREADS)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
-        self._recorder = Recorder(self.worker_id, on_recorded=self._recorded, on_lost=self.wake.lose, meter=self._meter)
+        self._moved = MovedJobs()
+        self._recorder = Recorder(
+            self.worker_id,
+            on_recorded=self._recorded,
+            on_moved=self._moved.add,
+            on_lost=self.wake.lose,
+            meter=self._meter,
+        )
         self._retention = Retention(self.worker_id)
         # Claimed and not yet recorded.
         self.in_flight: set[Claim] = set()
         self._claimed_at = 0.0
+        # Whether the last claim got as many images as it asked for.
+        self._found_all = False
+        self._housekeeping, self._poll = pace.Turn(), pace.Turn()
+        # The workers of this database as the last housekeeping counted them, and the place of this one.
+        self._living, self._place = 1, 0
+        # Whether all others are to be woken, should there be more work than this worker can take.
+        self._tells_all = False
 
     def run(self) -> None:
         """Claim and hand out until stopped, then drain. Raises what ended the epoch early."""
@@ -88,7 +105,7 @@ class Epoch:
             while not self.wake.is_stopping:
                 self._housekeep()
                 self._report_overdue()
-                self._claim_until(monotonic() + HOUSEKEEPING_SECONDS)
+                self._claim_until(min(monotonic() + ROUND_SECONDS, self._housekeeping.at))
             self._retention.leave()
             self._drain()
             drained = True
@@ -101,22 +118,40 @@ class Epoch:
             self._heartbeat_thread.join()
             self._retention.join(LEAVING_SECONDS)
             if drained:
+                self._heartbeat.announce(self._moved.take_all())
                 self._heartbeat.leave()
             self._heartbeat.close()
             connections.close_all()
         logger.info("worker left", extra={"worker": self.worker_id})
 
     def _housekeep(self) -> None:
-        """Take back what dead workers held, and make ready what has waited long enough."""
+        """Do for all workers what is this one's turn, and agree with them on hosts."""
         try:
-            rescued = queue.rescue()
-            promoted = queue.promote()
-            self._agree_on_hosts()
+            if self._housekeeping.has_come:
+                self._rescue_and_promote()
+            if self.in_flight or self._lanes.hold_any:
+                self._agree_on_hosts()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
             logger.warning("housekeeping again", extra={"worker": self.worker_id, "error": str(error).strip()})
-            return
+
+    def _rescue_and_promote(self) -> None:
+        """Take back what dead workers held, and make ready what has waited long enough."""
+        due = queue.due()
+        ready = (self._rescue() if due.rescue else 0) + (queue.promote() if due.promote else 0)
+        self._living = len(due.workers)
+        self._place = due.workers.index(self.worker_id) if self.worker_id in due.workers else 0
+        self._housekeeping.comes_in(pace.until_housekeeping(self._place, self._living))
+        if ready:
+            self.wake.expect_work()
+            if self._slots.room < max(ready, self._slots.refill_at):
+                self._hint(wake_up)
+
+    def _rescue(self) -> int:
+        """How many images are ready again."""
+        rescued = queue.rescue()
+        self._moved.add(rescued.moved_jobs)
         self._meter.rescued(rescued)
         if rescued.workers or rescued.released or rescued.crash_loops:
             logger.warning(
@@ -128,8 +163,7 @@ class Epoch:
                     "crash_loops": rescued.crash_loops,
                 },
             )
-        if rescued.released or promoted:
-            self.wake.expect_work()
+        return rescued.released
 
     def _share_pauses(self) -> None:
         """Let the other processes know which hosts were paused or resumed here."""
@@ -175,8 +209,10 @@ class Epoch:
 
     def _claim_until(self, deadline: float) -> None:
         """Keep the slots filled until `deadline`, on the monotonic clock."""
-        # A wake-up may get lost with its connection; so the queue is read at least once a round.
-        self.wake.expect_work()
+        # A wake-up may get lost with its connection; and a host that others hold back for may have room by now.
+        if self._poll.has_come or self._lanes.hold_any:
+            self._poll.put_off(pace.between_polls())
+            self.wake.expect_work()
         while not self.wake.is_stopping:
             self.wake.raise_lost()
             self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
@@ -218,9 +254,32 @@ class Epoch:
 
         def claim() -> list[Claim]:
             self._share_pauses()
+            if not self._found_all and not self._lanes.hold_any:
+                # Wake-ups come to all workers, for images that one of them takes.
+                may_claim, hosts = queue.glance()
+                if not may_claim:
+                    return []
+                if hosts and not self.in_flight:
+                    # Nothing was heard of hosts while there was nothing to do.
+                    self._agree_on_hosts()
+                # What others hold at this moment may be free by the next round.
+                self._poll.put_off(ROUND_SECONDS)
             return queue.claim(self.worker_id, limit, in_flight=self.in_flight.copy(), lanes=self._lanes)
 
-        return self._try_to_claim(claim) or []
+        claims = self._try_to_claim(claim) or []
+        self._found_all = len(claims) == limit
+        if self._tells_all:
+            self._tells_all = False
+            if self._found_all or self._lanes.hold_any:
+                self._hint(lambda: wake_listeners(everyone=True))
+        return claims
+
+    def _hint(self, wake: Callable[[], None]) -> None:
+        """Wake others, which is not worth an epoch: if the connection is lost, what comes next says so."""
+        try:
+            wake()
+        except DatabaseError as error:
+            logger.warning("nobody woken", extra={"worker": self.worker_id, "error": str(error).strip()})
 
     def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim] | None:
         """What was claimed; None where the moment was wrong."""
@@ -231,6 +290,7 @@ class Epoch:
             if not is_transient(error):
                 raise
             logger.warning("claiming again", extra={"worker": self.worker_id, "error": str(error).strip()})
+            self._poll.put_off(ROUND_SECONDS)
             return None
         self._meter.claimed(monotonic() - begun)
         return claims
@@ -295,10 +355,21 @@ class Epoch:
         try:
             while not self.wake.has_ended:
                 failpoints.hit("heartbeat.wait")
-                if self._heartbeat.wait(LISTEN_SECONDS):
-                    self.wake.work_came()
+                if heard := self._heartbeat.wait(LISTEN_SECONDS):
+                    self._hear(heard)
+                self._heartbeat.announce(self._moved.take())
         except BaseException as error:  # noqa: BLE001 - the claimer must learn of any of them
             self.wake.lose(error)
+
+    def _hear(self, wake_ups: Sequence[str]) -> None:
+        """Look for work, if it is this worker's turn."""
+        if EVERYONE not in wake_ups:
+            seconds = pace.until_look(int(wake_ups[-1]), self._place, self._living)
+            if seconds is None:
+                return
+            self.wake.rest(seconds)
+            self._tells_all = self._living > pace.LOOKERS
+        self.wake.work_came()
 
     def _empty_slots(self, seconds: float) -> None:
         for claim in self._slots.empty(seconds):
@@ -310,5 +381,7 @@ class Epoch:
         self._empty_slots(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_flight))
-        if released:
-            logger.info("claims released", extra={"worker": self.worker_id, "released": released})
+        self._moved.add(released.moved_jobs)
+        if released.images:
+            logger.info("claims released", extra={"worker": self.worker_id, "released": released.images})
+            self._hint(wake_up)

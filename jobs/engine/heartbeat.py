@@ -3,20 +3,23 @@
 import logging
 import os
 import socket
+from collections.abc import Collection
 from time import monotonic
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import connection
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
-from jobs.queue import WORKER_LOCK, WorkerGone
+from jobs.queue import WORKER_LOCK, WorkerGone, announcement
 from retail_pulse.db.dedicated import connect_dedicated
+from retail_pulse.db.notify import notify
 
 logger = logging.getLogger(__name__)
 
 CHANNEL = "retail_pulse_ready"
+# A wake-up for all workers; any other is a number, by which some of them look, see `pace.py`.
+EVERYONE = ""
 # Six beats within a lease: one or two may be late without harm.
 BEATS_PER_LEASE = 6
 
@@ -48,15 +51,15 @@ class Heartbeat:
             raise
         self._next_beat = monotonic() + self._beat_every
 
-    def wait(self, seconds: float) -> bool:
-        """Wait at most `seconds` for a wake-up, beating when it is time; whether one came.
+    def wait(self, seconds: float) -> list[str]:
+        """Wait at most `seconds` for a wake-up, beating when it is time; those that came: EVERYONE or a number.
 
         Raises WorkerGone where the worker's row was deleted, psycopg.Error where the connection is lost.
         """
         heard = list(self._connection.notifies(timeout=seconds, stop_after=1))
         if monotonic() >= self._next_beat:
             self._beat()
-        return bool(heard)
+        return [notification.payload for notification in heard]
 
     def _beat(self) -> None:
         try:
@@ -74,6 +77,16 @@ class Heartbeat:
             raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
         self._next_beat = monotonic() + self._beat_every
 
+    def announce(self, job_ids: Collection[int]) -> None:
+        """Announce that these jobs have moved, if any has."""
+        if not job_ids:
+            return
+        try:
+            self._execute(*announcement(job_ids))
+        except psycopg.Error as error:
+            # A hint is not worth an epoch; where the connection is lost, the next wait says so.
+            logger.warning("jobs not announced", extra={"worker": self.worker_id, "error": str(error).strip()})
+
     def leave(self) -> None:
         """Take the worker's row away and close; whatever it had claimed must have been recorded or released."""
         try:
@@ -90,7 +103,7 @@ class Heartbeat:
         return self._connection.execute(sql, parameters)
 
 
-def notify() -> None:
-    """Wake every listening engine, in this process or another; on Django's connection."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
+def wake_listeners(*, everyone: bool = False) -> None:
+    """Wake listening engines, in this process or others; on Django's connection, outside of transactions."""
+    # The same workers each time, whose connections and caches are warm; and others for another process.
+    notify(CHANNEL, [EVERYONE if everyone else str(os.getpid())])

@@ -45,14 +45,15 @@ class InlineEngine(Engine):
         pipeline = Pipeline.from_settings()
         heartbeat = Heartbeat(slots=1)
         try:
-            queue.rescue()
+            queue.announce(queue.rescue().moved_jobs)
             # One at a time: no host can be in another's way, so none is limited, and none paused.
             ImageResult.objects.deferred().update(waits_for="")
             while self._started:
                 queue.promote()
                 claims = queue.claim(heartbeat.worker_id, limit=1)
                 if claims:
-                    queue.record(heartbeat.worker_id, [pipeline.process(claim) for claim in claims])
+                    recorded = queue.record(heartbeat.worker_id, [pipeline.process(claim) for claim in claims])
+                    queue.announce(recorded.moved_jobs)
                 elif ImageResult.objects.waiting().exists():
                     time.sleep(POLL_SECONDS)
                 else:

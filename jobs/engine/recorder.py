@@ -26,7 +26,8 @@ RETRY_SECONDS = (0.05, 2.0)
 class Recorder:
     """One thread with one connection; `put` may be called from any thread.
 
-    `on_recorded` is given every batch that was dealt with, `on_lost` the error that ended the thread.
+    `on_recorded` is given every batch that was dealt with, `on_moved` the ids of the jobs that have moved by it,
+    `on_lost` the error that ended the thread.
     Outcomes that cannot be written because the connection is lost are dropped: their images are still claimed,
     and are rescued.
     """
@@ -35,11 +36,13 @@ class Recorder:
         self,
         worker_id: int,
         on_recorded: Callable[[list[Outcome]], None],
+        on_moved: Callable[[list[int]], None],
         on_lost: Callable[[BaseException], None],
         meter: Meter | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._on_recorded = on_recorded
+        self._on_moved = on_moved
         self._on_lost = on_lost
         self._meter = meter or Meter()
         # None is the end: nothing is put after it that anybody waits for.
@@ -111,6 +114,7 @@ class Recorder:
                 wait = min(2 * wait, longest)
             else:
                 self._meter.recorded(batch, recorded, time.monotonic() - begun)
+                self._on_moved(recorded.moved_jobs)
                 self._log(batch, recorded)
                 return
 

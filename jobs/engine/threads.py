@@ -13,7 +13,7 @@ from django.db import connections
 
 from jobs.engine.base import Engine
 from jobs.engine.epoch import Epoch
-from jobs.engine.heartbeat import notify
+from jobs.engine.heartbeat import wake_listeners
 from jobs.engine.memory import limit_arenas
 from jobs.engine.slots import Slots
 from jobs.imaging.host_limits import HostLimits
@@ -84,7 +84,7 @@ class ThreadEngine(Engine):
         atexit.unregister(self.stop)
 
     def wake_up(self) -> None:
-        notify()
+        wake_listeners()
 
     def _supervise(self, pipeline: Pipeline) -> None:
         self._slots = slots = Slots(settings.WORKER_THREADS)

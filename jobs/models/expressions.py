@@ -84,15 +84,6 @@ class Behind(Func):
         return f"({left}) > ({right})", tuple(value for _, params in parts for value in params)
 
 
-class Notify(Func):
-    """Sends a value to everybody who listens on a channel; heard after the commit."""
-
-    function = "pg_notify"
-    template = "%(function)s('%(channel)s', %(expressions)s::text)"
-    arity = 1
-    output_field = BooleanField()
-
-
 class ClockTimestamp(Func):
     """The moment itself. `Now` is when the statement began, before it waited for any lock."""
 

@@ -11,9 +11,3 @@ def database_now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
     return now
-
-
-def notify(channel: str, text: str) -> None:
-    """Send up to 8,000 bytes to everybody who listens on the channel; heard after the commit."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [channel, text])

@@ -9,6 +9,7 @@ they become SQL, and how what every image passes through is compiled only once, 
     worker.py        what engines do: claim, record, release, rescue, promote
     control.py       what people do: retry, cancel, pause, resume, prioritize
     completion.py    what both lead to: counters, the job's status, held and canceled images
+    announcements.py who is told of it, after the commit
     transitions.py   what an outcome makes of its image
     rank.py          the order of the queue
     quarantine.py    how the suspects of a crash are tried in ever smaller batches
@@ -16,6 +17,7 @@ they become SQL, and how what every image passes through is compiled only once, 
     choice.py        which ready images begin
     lanes.py         where the others wait for their host
     ready_rows.py    the statements that find and lock them
+    glance.py        whether there is anything to do at all
     hosts.py         paused hosts, as all processes share them
 
 Locks are taken in one order, so that no two of these wait for one another in a circle: the worker's row, then jobs by
@@ -26,12 +28,14 @@ of the job that are not ready or waiting to itself. Only what makes ready images
 
 from jobs.models.server import database_now
 from jobs.models.worker import WORKER_LOCK
-from jobs.queue.completion import JOBS_CHANNEL, announce
+from jobs.queue.announcements import JOBS_CHANNEL, announce, announce_on_commit, announcement
 from jobs.queue.control import NotPossible, Retried, cancel, pause, prioritize, resume, retry
+from jobs.queue.glance import due, glance
 from jobs.queue.hosts import resume_host, share_pauses, shared_pauses
 from jobs.queue.lanes import Lanes
 from jobs.queue.worker import (
     Recorded,
+    Released,
     Rescued,
     WorkerGone,
     claim,
@@ -48,14 +52,19 @@ __all__ = [
     "Lanes",
     "NotPossible",
     "Recorded",
+    "Released",
     "Rescued",
     "Retried",
     "WorkerGone",
     "announce",
+    "announce_on_commit",
+    "announcement",
     "cancel",
     "claim",
     "claim_waiting",
     "database_now",
+    "due",
+    "glance",
     "pause",
     "prioritize",
     "promote",

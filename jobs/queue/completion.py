@@ -11,15 +11,11 @@ from django.db.models.lookups import Exact, GreaterThan, LessThan
 from jobs.errors import Canceled, ImageError, Skipped
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.compiled import Select, SelectForEach, UpdateForEach
-from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given, Notify
+from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given
 from jobs.models.locks import LockTimeout, lock_timeout
-from jobs.models.server import notify
 from jobs.models.store_errors import write_store_errors
 from jobs.models.update_from import UpdateFrom
 from jobs.states import ImageState, JobStatus, OnError
-
-# The channel on which the ids of jobs are announced whose counters or state have moved; a hint, like every NOTIFY here.
-JOBS_CHANNEL = "retail_pulse_jobs"
 
 # A batch of outcomes takes some milliseconds, an action on a large job minutes.
 SOON_SECONDS = 0.2
@@ -48,7 +44,7 @@ _count = UpdateFrom(
         default=Value(JobStatus.COMPLETED),
     ),
     finished_at=Case(When(Exact(_finished, F("total")), then=ClockTimestamp())),
-    returning=["id", "status", Notify("id", channel=JOBS_CHANNEL)],
+    returning=["id", "status"],
 )
 
 
@@ -71,6 +67,13 @@ class Moved(NamedTuple):
     visit_id: int
     state: ImageState
     is_canceled: bool = False
+
+
+class Completed(NamedTuple):
+    """The ids of jobs whose counters have moved, and of those of them that have finished."""
+
+    moved: list[int]
+    finished: list[int]
 
 
 def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int, JobRow]:
@@ -98,18 +101,13 @@ def lock_jobs_soon(job_ids: Iterable[int]) -> dict[int, JobRow]:
         return lock_jobs(job_ids, skip_locked=True)
 
 
-def announce(job_id: int) -> None:
-    """Notify those who watch that this job has moved; heard after the commit."""
-    notify(JOBS_CHANNEL, str(job_id))
-
-
-def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> list[int]:
+def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
     """Move the counters of the jobs by what became of these images, and finish jobs whose images are all final.
 
-    Returns the ids of the jobs finished. The caller holds the jobs' locks and has written the states.
+    The caller holds the jobs' locks, has written the states, and announces the jobs that moved after the commit.
     """
     if not moved:
-        return []
+        return Completed([], [])
     completed_of = Counter(each.job_id for each in moved if each.state == ImageState.COMPLETED)
     failed_of = Counter(each.job_id for each in moved if each.state == ImageState.FAILED)
     failed_of.update(_advance_stores(jobs, moved))
@@ -124,8 +122,11 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> list[int]:
         # Those whose images wait for another attempt have started, too.
         for job_id in {each.job_id for each in moved}
     )
-    write_store_errors([job_id for job_id, status, _ in counted if status == JobStatus.FAILED])
-    return [job_id for job_id, status, _ in counted if status != JobStatus.ONGOING]
+    write_store_errors([job_id for job_id, status in counted if status == JobStatus.FAILED])
+    return Completed(
+        moved=[job_id for job_id, _ in counted],
+        finished=[job_id for job_id, status in counted if status != JobStatus.ONGOING],
+    )
 
 
 def apply_pending(jobs: Mapping[int, JobRow], again: Sequence[Moved]) -> list[Moved]:

@@ -15,7 +15,8 @@ from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
-from jobs.queue.completion import announce, fail_unfetched, first_of_stores
+from jobs.queue.announcements import announce_on_commit
+from jobs.queue.completion import fail_unfetched, first_of_stores
 from jobs.queue.rank import SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 
@@ -90,7 +91,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             job.finished_at = None
             job.store_errors = []
             job.save(update_fields=["failed", "canceled", "status", "canceled_at", "finished_at", "store_errors"])
-            announce(job_id)
+            announce_on_commit(job_id)
         still_unknown = failed.of_unknown_stores().count()
     return Retried(len(rows), still_unknown)
 
@@ -112,7 +113,7 @@ def cancel(job_id: int) -> int:
         job.save(update_fields=["failed", "canceled", "canceled_at", "paused_at", "status", "finished_at"])
         if job.status == JobStatus.FAILED:
             write_store_errors([job_id])
-        announce(job_id)
+        announce_on_commit(job_id)
     return canceled
 
 
@@ -127,7 +128,7 @@ def pause(job_id: int) -> int:
         if job.paused_at is None:
             job.paused_at = Now()
             job.save(update_fields=["paused_at"])
-            announce(job_id)
+            announce_on_commit(job_id)
     return held
 
 
@@ -156,7 +157,7 @@ def resume(job_id: int) -> int:
             pending.filter(id__any=first_of_stores(images.values_list("id", "visit__store_id"))).update(held=False)
         job.paused_at = None
         job.save(update_fields=["paused_at"])
-        announce(job_id)
+        announce_on_commit(job_id)
         return pending.filter(held=False).count()
 
 
@@ -172,7 +173,7 @@ def prioritize(job_id: int, priority: int) -> int:
         moved = unfinished.update(rank=F("rank") + Value(hours * SECONDS_PER_PRIORITY)) if hours else 0
         job.priority = priority
         job.save(update_fields=["priority"])
-        announce(job_id)
+        announce_on_commit(job_id)
     return moved
 
 

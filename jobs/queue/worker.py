@@ -97,16 +97,29 @@ class Recorded:
     written: int
     fenced: list[Claim]
     finished_jobs: list[int]
+    moved_jobs: list[int]
+    """For the caller to announce, like those of the others below."""
     completed: int = 0
     failed: int = 0
     request_ids: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """How many claims were still ours and were handed back."""
+
+    images: int
+    moved_jobs: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Rescued:
+    """The dead `workers`, and how many of their images were `released` or given up as `crash_loops`."""
+
     workers: list[int]
     released: int
     crash_loops: int
+    moved_jobs: list[int]
 
 
 def claim(worker_id: int, limit: int, in_flight: Collection[Claim] = (), lanes: Lanes | None = None) -> list[Claim]:
@@ -171,7 +184,7 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
             is_canceled = columns["error_code"] == Canceled.code
             ours.append(outcome)
             moved.append(Moved(image_id, outcome.claim.job_id, visit_id, columns["state"], is_canceled))
-        finished_jobs = complete(jobs, moved)
+        completed = complete(jobs, moved)
         FailedAttempt.objects.bulk_create(
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
@@ -180,15 +193,16 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
     return Recorded(
         len(written),
         [outcome.claim for outcome in by_fence.values()],
-        finished_jobs,
+        completed.finished,
+        completed.moved,
         completed=final[ImageState.COMPLETED],
         failed=final[ImageState.FAILED],
         request_ids={job_id: job.request_id for job_id, job in jobs.items()},
     )
 
 
-def release(worker_id: int, claims: Sequence[Claim]) -> int:
-    """Hand unfinished claims back; counts as neither an attempt nor a crash. Returns how many were still ours."""
+def release(worker_id: int, claims: Sequence[Claim]) -> Released:
+    """Hand unfinished claims back; counts as neither an attempt nor a crash."""
     with transaction.atomic():
         jobs = lock_jobs(claim.job_id for claim in claims)
         fences = {claim.image_id: claim.claim_no for claim in claims}
@@ -201,8 +215,8 @@ def release(worker_id: int, claims: Sequence[Claim]) -> int:
         ImageResult.objects.filter(id__any=[each.id for each in again]).update(
             state=ImageState.PENDING, claimed_by=None, ready_since=Now()
         )
-        complete(jobs, apply_pending(jobs, again))
-    return len(again)
+        completed = complete(jobs, apply_pending(jobs, again))
+    return Released(len(again), completed.moved)
 
 
 def rescue() -> Rescued:
@@ -225,18 +239,20 @@ def rescue() -> Rescued:
                     again.append(Moved(image_id, job_id, visit_id, ImageState.PENDING))
                 else:
                     crash_loops.append(Moved(image_id, job_id, visit_id, ImageState.FAILED))
-        ImageResult.objects.filter(id__any=[each.id for each in again]).update(
-            state=ImageState.PENDING, claimed_by=None, crashes=F("crashes") + 1, ready_since=Now()
-        )
-        ImageResult.objects.filter(id__any=[each.id for each in crash_loops]).update(
-            state=ImageState.FAILED,
-            crashes=F("crashes") + 1,
-            error_code=CrashLoop.code,
-            error_message=CrashLoop.sentence,
-            finished_at=Now(),
-        )
-        complete(jobs, [*crash_loops, *apply_pending(jobs, again)])
-    return Rescued(workers, len(again), len(crash_loops))
+        if again:
+            ImageResult.objects.filter(id__any=[each.id for each in again]).update(
+                state=ImageState.PENDING, claimed_by=None, crashes=F("crashes") + 1, ready_since=Now()
+            )
+        if crash_loops:
+            ImageResult.objects.filter(id__any=[each.id for each in crash_loops]).update(
+                state=ImageState.FAILED,
+                crashes=F("crashes") + 1,
+                error_code=CrashLoop.code,
+                error_message=CrashLoop.sentence,
+                finished_at=Now(),
+            )
+        completed = complete(jobs, [*crash_loops, *apply_pending(jobs, again)])
+    return Rescued(workers, len(again), len(crash_loops), completed.moved)
 
 
 def promote(limit: int = 1000) -> int:

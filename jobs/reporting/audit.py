@@ -1,9 +1,11 @@
-"""Checks every row of the database against the guarantees of `jobs/engine/base.py`, in one snapshot.
+"""Checks every row of the database against the guarantees of `jobs/engine/base.py`.
 
-An audit may run while engines work: all checks read the same snapshot, in a transaction that cannot change anything.
+An audit may run while engines work. It reads some jobs at a time, each slice in a snapshot of its own, which cannot
+change anything: no promise spans two jobs, and one snapshot of everything would hold up vacuum, and so every claim.
 """
 
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,19 +17,26 @@ from django.db.backends.utils import CursorWrapper
 from jobs.queue import WORKER_LOCK
 from retail_pulse.db.timeouts import longer
 
-# A living engine rescues within half a second; what a dead worker holds for longer will not be rescued.
-RESCUE_SECONDS = 3.0
+# Within this time some engine rescues, see `jobs/engine/pace.py`; what a dead worker holds for longer stays there.
+RESCUE_SECONDS = 6.0
+LOOK_SECONDS = 0.5
+# How many images a slice has at most, unless a single job has more; and how many jobs.
+SLICE_IMAGES, SLICE_JOBS = 50_000, 10_000
 # How many cases of one finding are listed.
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`promise` is a sentence; `broken` is a query for (id, what is wrong) of every row that breaks it."""
+    """`promise` is a sentence; `broken` is a query for (id, what is wrong) of every row that breaks it.
+
+    It is asked of each slice, in which the tables hold only the rows of its jobs, or once of the whole database.
+    """
 
     code: str
     promise: str
     broken: str
+    is_of_jobs: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +191,7 @@ CHECKS = (
                 AND tgrelid = 'jobs_imageresult'::regclass AND tgenabled IN ('O', 'A')
         )
         """,
+        is_of_jobs=False,
     ),
     Check(
         "deleted",
@@ -201,6 +211,7 @@ CHECKS = (
                 OR (job.total, job.completed, job.failed) <> (deleted.total, deleted.completed, deleted.failed)
         END
         """,
+        is_of_jobs=False,
     ),
     Check(
         "totals",
@@ -223,6 +234,7 @@ CHECKS = (
         WHERE (had.completed, had.failed) IS DISTINCT FROM
             (counted.completed + left_over.completed, counted.failed + left_over.failed)
         """,
+        is_of_jobs=False,
     ),
     Check(
         "durable",
@@ -231,13 +243,29 @@ CHECKS = (
         SELECT 0, format('%s is off', name) FROM pg_settings
         WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'
         """,
+        is_of_jobs=False,
     ),
 )
 
-_SIZES = """
-    SELECT (SELECT count(*) FROM jobs_job WHERE NOT is_deleted), (SELECT count(*) FROM jobs_imageresult),
-        (SELECT count(*) FROM jobs_deletedjob)
+# The last job of the slice behind a job.
+_LAST_OF_SLICE = """
+    SELECT max(id) FROM (
+        SELECT id, total, sum(total) OVER (ORDER BY id) AS so_far
+        FROM (SELECT id, total FROM jobs_job WHERE id > %s AND id <= %s ORDER BY id LIMIT %s) page
+    ) counted
+    WHERE so_far <= %s OR so_far = total
 """
+# Behind it, the names of the tables mean the rows of a slice.
+_SLICE = """
+    WITH jobs_job AS NOT MATERIALIZED (SELECT * FROM jobs_job WHERE id BETWEEN {first} AND {last}),
+    jobs_imageresult AS NOT MATERIALIZED (SELECT * FROM jobs_imageresult WHERE job_id BETWEEN {first} AND {last}),
+    jobs_failedattempt AS NOT MATERIALIZED (
+        SELECT * FROM jobs_failedattempt WHERE image_id IN (SELECT id FROM jobs_imageresult)
+    )
+"""
+
+_COUNT = "SELECT (SELECT count(*) FROM jobs_job WHERE NOT is_deleted), (SELECT count(*) FROM jobs_imageresult)"
+
 # Only with LEASE_ONLY does the lock say nothing; `holder` is the heartbeat of a living worker.
 _DEAD_CLAIMS = """
     SELECT image.id, image.claim_no,
@@ -259,20 +287,56 @@ DEAD_CLAIMS = Check("dead_claims", "No dead worker holds an image for longer tha
 
 
 def audit() -> Audit:
-    """Run all checks. Takes about a second for a million images, and RESCUE_SECONDS more if a rescue is due."""
-    with _snapshot() as cursor:
-        cursor.execute(_SIZES)
-        jobs, images, deleted = cursor.fetchone()
-        findings = [_run_check(cursor, check) for check in CHECKS]
-        dead = _dead_claims(cursor)
-    if dead:
-        time.sleep(RESCUE_SECONDS)
+    """Run all checks on the jobs that there are now. Takes some seconds for a million images, and up to RESCUE_SECONDS
+    more if a rescue is due."""
+    counts: Counter[str] = Counter()
+    cases: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    jobs = images = 0
+    for first, last in _slices():
         with _snapshot() as cursor:
-            still = _dead_claims(cursor)
-        dead = {claim: what for claim, what in still.items() if claim in dead}
+            tables = _SLICE.format(first=first, last=last)
+            cursor.execute(tables + _COUNT)
+            found_jobs, found_images = cursor.fetchone()
+            jobs, images = jobs + found_jobs, images + found_images
+            for check in CHECKS:
+                if check.is_of_jobs:
+                    count, shown = _run_check(cursor, check, tables)
+                    counts[check.code] += count
+                    cases[check.code] += shown
+    with _snapshot() as cursor:
+        cursor.execute("SELECT count(*) FROM jobs_deletedjob")
+        deleted = cursor.fetchone()[0]
+        for check in CHECKS:
+            if not check.is_of_jobs:
+                counts[check.code], cases[check.code] = _run_check(cursor, check)
+    findings = [Finding(check, counts[check.code], cases[check.code][:SHOWN]) for check in CHECKS]
+    return Audit(jobs, images, deleted, [*findings, _find_dead_claims()])
+
+
+def _slices() -> Iterator[tuple[int, int]]:
+    """The first and the last id of each slice of the jobs that there are at the beginning."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(id), 0) FROM jobs_job")
+        newest, last = cursor.fetchone()[0], 0
+        while True:
+            cursor.execute(_LAST_OF_SLICE, [last, newest, SLICE_JOBS, SLICE_IMAGES])
+            first, last = last + 1, cursor.fetchone()[0]
+            if last is None:
+                return
+            yield first, last
+
+
+def _find_dead_claims() -> Finding:
+    """Those that are still there after the time that a rescue takes."""
+    deadline = time.monotonic() + RESCUE_SECONDS
+    with _snapshot() as cursor:
+        dead = _dead_claims(cursor)
+    while dead and time.monotonic() < deadline:
+        time.sleep(min(LOOK_SECONDS, RESCUE_SECONDS))
+        with _snapshot() as cursor:
+            dead = {claim: what for claim, what in _dead_claims(cursor).items() if claim in dead}
     cases = [(image_id, what) for (image_id, _), what in dead.items()]
-    findings.append(Finding(DEAD_CLAIMS, len(cases), cases[:SHOWN]))
-    return Audit(jobs, images, deleted, findings)
+    return Finding(DEAD_CLAIMS, len(cases), cases[:SHOWN])
 
 
 @contextmanager
@@ -284,13 +348,14 @@ def _snapshot() -> Iterator[CursorWrapper]:
             yield cursor
 
 
-def _run_check(cursor: CursorWrapper, check: Check) -> Finding:
+def _run_check(cursor: CursorWrapper, check: Check, tables: str = "") -> tuple[int, list[tuple[int, str]]]:
+    """How many rows break the promise, and the first SHOWN of them."""
     # Without parameters, so that the % signs in the checks are not interpreted.
     cursor.execute(
-        f"SELECT count(*) OVER (), * FROM ({check.broken}) broken (id, what) ORDER BY id LIMIT {SHOWN}"  # noqa: S608 - constants
+        f"{tables} SELECT count(*) OVER (), * FROM ({check.broken}) broken (id, what) ORDER BY id LIMIT {SHOWN}"  # noqa: S608 - constants
     )
     rows = cursor.fetchall()
-    return Finding(check, rows[0][0] if rows else 0, [(row_id, what) for _, row_id, what in rows])
+    return rows[0][0] if rows else 0, [(row_id, what) for _, row_id, what in rows]
 
 
 def _dead_claims(cursor: CursorWrapper) -> dict[tuple[int, int], str]:

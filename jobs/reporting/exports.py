@@ -1,7 +1,7 @@
 """A job's image results as a file: CSV for spreadsheets, NDJSON for programs.
 
-One COPY reads everything, so a file is one consistent snapshot however long it takes, and neither side holds more than
-a few rows in memory. COLUMNS defines the content.
+One COPY reads everything, so a file is one consistent snapshot, and neither side holds more than a few rows in memory.
+It takes EXPORT_SECONDS at most, because a snapshot slows the queue down. COLUMNS defines the content.
 
 CSV follows RFC 4180, in UTF-8 with a byte order mark: without it, spreadsheets assume an old code page and garble every
 name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`). Every
@@ -16,17 +16,23 @@ encoding does: a stream that fails is closed without its last chunk, which clien
 import csv
 import io
 import json
+import logging
 import os
 import re
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from socket import SHUT_RDWR, socket
 from tempfile import NamedTemporaryFile
-from typing import IO
+from time import monotonic
+from typing import IO, Any
 
-from django.db import connection
+import psycopg
+from django.conf import settings
+from django.db import OperationalError, connection
 from django.db.models import BooleanField, Case, F, Func, OuterRef, Subquery, TextField, Value, When
 from django.db.models.expressions import Combinable
 
@@ -34,6 +40,8 @@ from jobs.errors import retryable_codes
 from jobs.models import ImageFilter, ImageResult
 from retail_pulse.db.timeouts import longer
 from stores.models import Store
+
+logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 2**10
 
@@ -44,6 +52,20 @@ _FORMULA = re.compile("'*(?:[\t\r\n]|\\s*[=+@\uff0b\uff0d\uff1d\uff20-])")
 
 # Line separators that PostgreSQL does not escape in JSON.
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+
+
+# PostgreSQL, appendix A: query canceled.
+STATEMENT_TIMEOUT = "57014"
+
+
+class ExportTooLong(OperationalError):
+    """An export has held its snapshot for as long as one may."""
+
+    def __init__(self, job_id: int, seconds: float) -> None:
+        super().__init__(
+            f"The export of job {job_id} was broken off after EXPORT_SECONDS ({seconds:g} s), because its snapshot "
+            "slows the queue down: export parts of the job by a filter, or raise EXPORT_SECONDS."
+        )
 
 
 class ExportFormat(StrEnum):
@@ -245,11 +267,39 @@ def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) ->
     """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.in_order_of(job_id).matching(image_filter)
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
-    with longer("export"), connection.cursor() as cursor, connection.wrap_database_errors:
-        # COPY takes no parameters: the driver inserts them into the statement.
-        statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
-        with cursor.copy(statement) as copy:
-            yield from copy.rows()
+    seconds = settings.LONG_STATEMENT_SECONDS["export"]
+    deadline = monotonic() + seconds
+    try:
+        with longer("export"), connection.cursor() as cursor, connection.wrap_database_errors:
+            # COPY takes no parameters: the driver inserts them into the statement.
+            statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
+            with cursor.copy(statement) as copy, _hung_up_after(seconds, copy.connection):
+                yield from copy.rows()
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) == STATEMENT_TIMEOUT or monotonic() >= deadline:
+            logger.warning("export broken off", extra={"job": job_id, "seconds": seconds})
+            raise ExportTooLong(job_id, seconds) from error
+        raise
+
+
+@contextmanager
+def _hung_up_after(seconds: float, connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """Where the block takes longer, the connection breaks.
+
+    The server does not end a statement while it waits for a reader, and a reader who waits does not look at the clock.
+    """
+
+    def hang_up() -> None:
+        with socket(fileno=os.dup(connection.fileno())) as same, suppress(OSError):
+            same.shutdown(SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _csv_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:

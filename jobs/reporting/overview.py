@@ -10,6 +10,7 @@ from django.db import connection
 from jobs.models import Worker
 from jobs.reporting.backlog import Backlog, backlog
 from jobs.reporting.hosts import PausedHosts, paused_hosts
+from jobs.reporting.snapshots import OLD_SECONDS, oldest_snapshot_seconds
 from jobs.reporting.throughput import UNPROCESSED, Interval, Throughput
 
 # What counts as recent, in throughput, fetch times and failing hosts.
@@ -64,7 +65,8 @@ class HostFailures:
 @dataclass(frozen=True, slots=True)
 class Overview(Backlog):
     """`slots` are the worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest
-    `fetches` images. `paused` are the hosts that get no request for the moment.
+    `fetches` images. `paused` are the hosts that get no request for the moment. `snapshot_seconds` is the age of the
+    oldest snapshot, see `snapshots.py`.
     """
 
     slots: int
@@ -75,6 +77,12 @@ class Overview(Backlog):
     fetch_p95_ms: float | None
     hosts: Sequence[HostFailures]
     paused: PausedHosts
+    snapshot_seconds: float
+
+    @property
+    def has_old_snapshot(self) -> bool:
+        """Whether it is so old that it slows the queue down."""
+        return self.snapshot_seconds >= OLD_SECONDS
 
     @property
     def images_per_second(self) -> float:
@@ -85,7 +93,7 @@ class Overview(Backlog):
 
 
 def overview() -> Overview:
-    """Six queries on small indexes, however many rows there are."""
+    """Seven queries on small indexes, however many rows there are."""
     parameters: dict[str, Any] = {
         "width": INTERVAL_SECONDS,
         "recent": RECENT_SECONDS,
@@ -113,6 +121,7 @@ def overview() -> Overview:
         fetch_p95_ms=p95,
         hosts=hosts,
         paused=paused_hosts(MOST_PAUSED),
+        snapshot_seconds=oldest_snapshot_seconds(),
     )
 
 

@@ -93,8 +93,8 @@ def submit(
             if unknown == total:
                 job.store_errors = store_errors(job.pk)
                 job.save(update_fields=["store_errors"])
-            queue.announce(job.pk)
             transaction.on_commit(wake_up, robust=True)
+            queue.announce_on_commit(job.pk)
             failpoints.hit("submit.before_commit", job.pk)
     except IntegrityError:
         # The unique constraint waited for another request with the same key to commit; what that stored is visible now.

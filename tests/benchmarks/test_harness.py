@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import loops
 from benchmarks.__main__ import CASES, main
-from benchmarks.accounting import PeakMemory, cpu_seconds, family
+from benchmarks.accounting import CpuMeter, PeakMemory, cpu_seconds, family
 from benchmarks.contestants import Run, body
 from benchmarks.samples import of, spread
 from jobs.submission.payload import parse_submission
@@ -27,6 +27,20 @@ def test_processor_time_includes_children_that_have_ended():
     with subprocess.Popen([sys.executable, "-c", parent], **pipes) as process:
         process.stdout.read(1)
         assert 0.3 <= cpu_seconds(process.pid) < 3
+        process.stdin.close()
+
+
+def test_a_meter_counts_from_its_last_restart():
+    burn = "end = time.process_time() + 0.1\n    while time.process_time() < end: pass"
+    code = f"import sys, time\nfor _ in sys.stdin:\n    {burn}\n    print(flush=True)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        meter = CpuMeter(process.pid)
+        for _ in range(2):
+            meter.restart()
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            process.stdout.readline()
+            assert 0.09 <= meter.seconds() < 0.19
         process.stdin.close()
 
 

@@ -63,7 +63,7 @@ class Opened:
 
 def finish(job, count):
     worker = make_worker()
-    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=count)])
+    queue.announce(queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=count)]).moved_jobs)
 
 
 @pytest.mark.parametrize("of_all", [False, True])

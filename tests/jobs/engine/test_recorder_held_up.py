@@ -16,10 +16,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_only_so_many_outcomes_wait_to_be_recorded(start_engine, images, monkeypatch):
     monkeypatch.setattr("jobs.engine.epoch.MOST_UNRECORDED", 15)
-    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.1)
+    monkeypatch.setattr("jobs.engine.epoch.ROUND_SECONDS", 0.1)
+    monkeypatch.setattr("jobs.engine.pace.HOUSEKEEPING_SECONDS", 0.1)
+    monkeypatch.setattr("jobs.engine.pace.POLL_SECONDS", 0.1)
     rounds = []
-    promote = queue.promote
-    monkeypatch.setattr(queue, "promote", lambda: rounds.append(1) or promote())
+    due = queue.due
+    monkeypatch.setattr(queue, "due", lambda: rounds.append(1) or due())
     job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(60)])
     parameters = connection.get_connection_params()
     plain = {name: parameters[name] for name in ("host", "port", "user", "password", "dbname") if name in parameters}

@@ -183,7 +183,8 @@ def test_what_finds_the_cap_of_a_host_only_behind_a_redirect_comes_back_later(
     start_engine, images, settings, monkeypatch
 ):
     monkeypatch.setattr("jobs.queue.transitions.HOST_BUSY_SECONDS", (0.01, 0.05))
-    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.05)
+    monkeypatch.setattr("jobs.engine.epoch.ROUND_SECONDS", 0.05)
+    monkeypatch.setattr("jobs.engine.pace.HOUSEKEEPING_SECONDS", 0.05)
     settings.FETCH_PER_HOST, settings.MAX_ATTEMPTS = 1, 1
 
     def answer(stage):
@@ -231,7 +232,7 @@ def test_images_at_work_within_the_shutdown_time_are_finished(start_engine, imag
 
 def test_a_slot_that_hangs_is_reported_once_with_its_stack(start_engine, images, gate, settings, caplog, monkeypatch):
     monkeypatch.setattr("jobs.engine.epoch.OVERDUE_SECONDS", 0.1)
-    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 0.02)
+    monkeypatch.setattr("jobs.engine.epoch.ROUND_SECONDS", 0.02)
     monkeypatch.setattr(logging.getLogger("jobs.engine.epoch"), "filters", [])
     settings.FETCH_DEADLINE_SECONDS = 0.5
     start_engine(THREADS)
@@ -247,7 +248,7 @@ def test_a_slot_that_hangs_is_reported_once_with_its_stack(start_engine, images,
 
 
 def test_a_job_submitted_while_idle_starts_without_waiting_for_the_poll(start_engine, images, monkeypatch):
-    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 60.0)
+    monkeypatch.setattr("jobs.engine.pace.POLL_SECONDS", 60.0)
     engine = start_engine(THREADS)
     wait_for(Worker.objects.exists)
     assert finished(submit_job(urls(images, 3))).status == "completed"
@@ -255,17 +256,17 @@ def test_a_job_submitted_while_idle_starts_without_waiting_for_the_poll(start_en
 
 
 def test_a_wake_up_that_comes_while_the_queue_is_asked_is_not_forgotten(start_engine, images, monkeypatch):
-    monkeypatch.setattr("jobs.engine.epoch.HOUSEKEEPING_SECONDS", 60.0)
-    claim, jobs = queue.claim, []
+    monkeypatch.setattr("jobs.engine.pace.POLL_SECONDS", 60.0)
+    glance, jobs = queue.glance, []
 
-    def claim_and_be_late(*args, **kwargs):
-        claims = claim(*args, **kwargs)
+    def look_and_be_late():
+        found = glance()
         if not jobs:
             jobs.append(submit_job(urls(images, 3)))
             wait_for(lambda: engine._epoch.wake.expects_work)
-        return claims
+        return found
 
-    monkeypatch.setattr("jobs.queue.claim", claim_and_be_late)
+    monkeypatch.setattr("jobs.queue.glance", look_and_be_late)
     engine = start_engine(THREADS)
     wait_for(lambda: jobs)
     assert finished(jobs[0]).status == "completed"
@@ -276,7 +277,7 @@ def test_a_wake_up_that_comes_while_the_queue_is_asked_is_not_forgotten(start_en
 def recorder():
     lost = []
     worker = make_worker()
-    recorder = Recorder(worker, on_recorded=lambda batch: None, on_lost=lost.append)
+    recorder = Recorder(worker, on_recorded=lambda batch: None, on_moved=lambda ids: None, on_lost=lost.append)
     recorder.worker, recorder.lost = worker, lost
     recorder.start()
     yield recorder

@@ -61,7 +61,7 @@ def test_a_stale_release_does_not_take_the_image_from_the_next_worker():
     stale = claim_one(worker)
     queue.release(worker, [stale])
     claim_one(worker)
-    assert queue.release(worker, [stale]) == 0
+    assert queue.release(worker, [stale]).images == 0
     assert states(job) == ["running"]
 
 

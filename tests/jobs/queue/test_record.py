@@ -141,7 +141,7 @@ def test_promotion_leaves_alone_what_is_not_due(settings):
 def test_a_release_counts_as_neither_attempt_nor_crash():
     job = submit_job(1)
     worker = make_worker()
-    assert queue.release(worker, queue.claim(worker, limit=1)) == 1
+    assert queue.release(worker, queue.claim(worker, limit=1)).images == 1
     row = ImageResult.objects.get(job=job)
     assert (row.state, row.attempts, row.crashes, row.claim_no, row.claimed_by) == ("pending", 0, 0, 1, None)
 

@@ -111,9 +111,9 @@ def test_a_rescue_in_the_midst_of_attempts_does_not_use_them_up(settings):
 
 
 def test_a_wake_up_is_heard(heartbeat):
-    from jobs.engine.heartbeat import notify
+    from jobs.engine.heartbeat import wake_listeners
 
-    notify()
+    wake_listeners()
     assert heartbeat.wait(5)
 
 

@@ -288,18 +288,50 @@ def test_every_check_sees_the_same_instant(monkeypatch):
     """A job that is submitted between two checks is in none of them."""
     asked = audit._run_check
 
-    def submit_and_ask(cursor, check):
+    def submit_and_ask(cursor, check, *tables):
         with ThreadPoolExecutor(1) as elsewhere:
             elsewhere.submit(submit_and_forget).result()
-        return asked(cursor, check)
+        return asked(cursor, check, *tables)
 
     monkeypatch.setattr(audit, "_run_check", submit_and_ask)
-    monkeypatch.setattr(audit, "CHECKS", (NO_JOBS, NO_JOBS))
+    monkeypatch.setattr(audit, "CHECKS", (ONE_JOB, ONE_JOB))
+    submit_job(1)
     assert broken() == {}
-    assert Job.objects.count() == 2
+    assert Job.objects.count() == 3
 
 
-NO_JOBS = audit.Check("no_jobs", "There is no job", "SELECT id, 'a job' FROM jobs_job")
+def test_all_slices_together_find_what_one_does(monkeypatch):
+    jobs = [submit_job(3) for _ in range(5)]
+    forge("UPDATE jobs_job SET total = 7 WHERE id = ANY(%s)", [jobs[1].pk, jobs[4].pk])
+    whole = audit.audit()
+    snapshots = []
+    snapshot = audit._snapshot
+    monkeypatch.setattr(audit, "_snapshot", lambda: snapshots.append(1) or snapshot())
+    monkeypatch.setattr(audit, "SLICE_IMAGES", 7)
+    assert audit.audit() == whole
+    assert (whole.jobs, whole.images, {each.check.code: each.count for each in whole.findings if each.count}) == (
+        5, 15, {"conservation": 2},
+    )  # fmt: skip
+    # Of two jobs, then of one where the next has seven images itself; and of the server, and of dead workers.
+    assert len(snapshots) == 6
+    monkeypatch.setattr(audit, "SLICE_JOBS", 1)
+    assert audit.audit() == whole
+
+
+def test_jobs_that_are_submitted_during_an_audit_are_left_out(monkeypatch):
+    submit_job(1)
+    slices = audit._slices
+
+    def submit_after_each():
+        for each in slices():
+            yield each
+            submit_job(1)
+
+    monkeypatch.setattr(audit, "_slices", submit_after_each)
+    assert audit.audit().jobs == 1
+
+
+ONE_JOB = audit.Check("one_job", "There is one job", "SELECT max(id), 'a job' FROM jobs_job HAVING count(*) > 1")
 
 
 def submit_and_forget():

@@ -5,8 +5,10 @@ import io
 import json
 import re
 import threading
+import time
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +22,7 @@ from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, guar
 from jobs.submission.submit import VisitPayload, submit
 from stores.models import Store
 from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, submit_job, submit_visits, success
+from tests.waiting import wait_for
 
 EVERYTHING = ImageFilter()
 
@@ -235,6 +238,47 @@ def backends():
 def large(transactional_db, monkeypatch):
     monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
     return submit_job(20_000)
+
+
+def test_an_export_is_broken_off_by_the_server_when_it_takes_too_long(large, settings, tmp_path, caplog):
+    settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 0.01}
+    with pytest.raises(exports.ExportTooLong, match="raise EXPORT_SECONDS"):
+        write(large.pk, EVERYTHING, ExportFormat.CSV, tmp_path / "all.csv")
+    assert list(tmp_path.iterdir()) == []
+    assert "export broken off" in caplog.messages
+    assert connection.connection is None
+
+
+def test_a_reader_who_is_too_slow_gets_no_whole_export(large, settings):
+    settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 0.5}
+    export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
+    next(export)
+    time.sleep(0.6)
+    with pytest.raises(exports.ExportTooLong, match=r"after EXPORT_SECONDS \(0.5 s\)"):
+        list(export)
+    assert connection.connection is None
+    assert backends() == 0
+
+
+def test_the_session_of_a_reader_who_has_stopped_reading_is_ended(large, settings):
+    settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 0.5}
+    export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
+    next(export)
+    wait_for(lambda: others_copying() == 0)
+    with pytest.raises(exports.ExportTooLong):
+        list(export)
+    assert connection.connection is None
+
+
+def others_copying():
+    """As `backends`, seen from another connection."""
+    parameters = connection.get_connection_params()
+    parameters.pop("pool", None)
+    with psycopg.connect(**parameters) as other:
+        return other.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY (%'"
+        ).fetchone()[0]
 
 
 def test_a_client_that_disconnects_frees_the_connection(large):

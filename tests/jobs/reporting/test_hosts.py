@@ -162,7 +162,7 @@ def test_the_overview_counts_images_that_wait_for_their_host_separately():
 
 def test_the_overview_takes_as_many_queries_when_a_host_is_paused(django_assert_num_queries):
     pause_host(HOST)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         assert overview().paused.hosts[0].host == HOST
 
 

@@ -41,7 +41,7 @@ def begun(watcher) -> None:
 
 def finish_one(job) -> None:
     worker = make_worker()
-    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
+    queue.announce(queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)]).moved_jobs)
 
 
 def test_a_watcher_is_notified_when_an_outcome_is_recorded(listener):

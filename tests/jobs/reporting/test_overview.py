@@ -101,7 +101,7 @@ def test_it_says_how_long_a_fetch_takes_and_which_hosts_fail():
     assert 4 / 75 <= seen.images_per_second <= 4 / 60
 
 
-def test_it_takes_six_queries(django_assert_num_queries):
+def test_it_takes_seven_queries(django_assert_num_queries):
     make_worker()
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         overview()

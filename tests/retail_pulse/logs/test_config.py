@@ -85,9 +85,9 @@ def test_a_line_carries_the_message_its_level_its_logger_its_time_and_the_ids(lo
 
 def test_the_engine_names_the_job_image_attempt_and_worker_of_a_failed_attempt(file):
     claim = Claim(image_id=8, job_id=7, claim_no=3, attempt=2, url="http://i.test/1")
-    recorder = Recorder(9, on_recorded=print, on_lost=print)
+    recorder = Recorder(9, on_recorded=print, on_moved=print, on_lost=print)
     with logging_to("file", logging_config("INFO", file), "jobs.engine.recorder"):
-        recorder._log([failure(claim, errors.HTTPStatus(404))], Recorded(1, [claim], [7], request_ids={7: "r-1"}))
+        recorder._log([failure(claim, errors.HTTPStatus(404))], Recorded(1, [claim], [7], [7], request_ids={7: "r-1"}))
     failed, stale, finished = read_log(file)
     assert {name: failed[name] for name in ("job", "image", "attempt", "worker", "code")} == {
         "job": 7, "image": 8, "attempt": 2, "worker": 9, "code": "http_404",

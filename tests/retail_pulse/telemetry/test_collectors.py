@@ -6,7 +6,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from jobs import errors, queue
-from jobs.reporting.gauges import gauges, oldest_snapshot_seconds
+from jobs.reporting.gauges import gauges
+from jobs.reporting.snapshots import oldest_snapshot_seconds
 from retail_pulse.db.dedicated import connect_dedicated
 from retail_pulse.telemetry import collectors
 from retail_pulse.telemetry.collectors import DatabaseGauges, ProcessGauges
