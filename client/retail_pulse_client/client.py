@@ -14,7 +14,7 @@ from typing import IO, Any, Literal, cast
 
 import requests
 
-from .errors import Unreachable
+from .errors import Refused, Unreachable
 from .transport import Transport, document_of
 from .types import FailureGroups, Image, JobDetail, RehearsalRow, Retried, RetryPreview, StoreError, VisitRow
 
@@ -24,6 +24,7 @@ _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 Filter = str | None
 ExportFormat = Literal["csv", "ndjson"]
+EXPORT_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,8 @@ class Client:
     def _export(self, job_id: int, file: IO[bytes], query: dict[str, Any]) -> int:
         written = 0
         with self._transport.request("GET", f"/jobs/{job_id}/export", query=query, stream=True) as answer:
+            if not answer.headers.get("Content-Type", "").startswith(EXPORT_TYPES[query["format"]]):
+                raise Refused.of(answer.status_code, None)
             try:
                 for block in answer.iter_content(BLOCK_BYTES):
                     file.write(block)

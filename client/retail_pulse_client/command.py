@@ -44,6 +44,8 @@ the reader of a pipe has gone."""
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     try:
         # What the terminal cannot show is escaped.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -213,6 +213,8 @@ def test_output_that_cannot_be_written_is_named(service, run, visits, good):
     done = subprocess.run(command, stdout=writing, **options)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+    done = subprocess.run(["sh", "-c", '"$@" >&-', "-", *command], **options)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_an_encoding_lacks_is_escaped(run):
@@ -348,15 +350,30 @@ def test_a_key_is_not_replaced_by_an_entry_of_netrc(tmp_path, monkeypatch):
     assert request.headers["Authorization"] == "Bearer rp_key"
 
 
+CSV = {"Content-Type": "text/csv; charset=utf-8"}
+
+
+def test_a_page_of_something_in_between_is_no_export(tmp_path):
+    with (
+        answering((200, {"Content-Type": "text/html"}, b"<h1>Sign in</h1>")) as (url, _),
+        pytest.raises(Refused, match="not as Retail Pulse does"),
+    ):
+        Client(url).export(7, tmp_path / "all.csv")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path):
-    with answering((200, {"Content-Length": "1000"}, b"half")) as (url, _), pytest.raises(Unreachable, match="cut off"):
+    with (
+        answering((200, {**CSV, "Content-Length": "1000"}, b"half")) as (url, _),
+        pytest.raises(Unreachable, match="cut off"),
+    ):
         Client(url).export(7, tmp_path / "all.csv")
     assert not list(tmp_path.iterdir())
 
 
 def test_an_export_has_the_mode_of_any_new_file(tmp_path):
     (tmp_path / "new").touch()
-    with answering((200, {}, b"rows")) as (url, _):
+    with answering((200, CSV, b"rows")) as (url, _):
         assert Client(url).export(7, tmp_path / "all.csv") == 4
     assert (tmp_path / "all.csv").stat().st_mode == (tmp_path / "new").stat().st_mode
 
@@ -366,7 +383,7 @@ def test_an_export_to_a_pipe_leaves_the_pipe(tmp_path):
     found = []
     reader = Thread(target=lambda: found.append((tmp_path / "pipe").read_bytes()))
     reader.start()
-    with answering((200, {}, b"rows")) as (url, _):
+    with answering((200, CSV, b"rows")) as (url, _):
         Client(url).export(7, tmp_path / "pipe")
     reader.join(10)
     assert found == [b"rows"]
