@@ -381,7 +381,7 @@ def test_an_export_has_the_mode_of_any_new_file(tmp_path):
 def test_an_export_to_a_pipe_leaves_the_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     found = []
-    reader = Thread(target=lambda: found.append((tmp_path / "pipe").read_bytes()))
+    reader = Thread(target=lambda: found.append((tmp_path / "pipe").read_bytes()), daemon=True)
     reader.start()
     with answering((200, CSV, b"rows")) as (url, _):
         Client(url).export(7, tmp_path / "pipe")
