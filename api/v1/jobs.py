@@ -98,7 +98,7 @@ class Jobs(V1View):
         permission to prioritize jobs.
         """
         # Before the body is parsed: a file is read from the stream, once.
-        token = read_idempotency_token(request)
+        token = read_idempotency_token(request, self.query)
         payload, priority = submission_schema.read(submissions.read_submission(request, self.query).body)
         _require_priority(request, priority)
         submitted = submit(

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from secrets import token_hex
 from typing import IO, Any, Literal, cast
 
 import requests
 
-from .errors import Unreachable
-from .transport import Transport
+from .errors import Refused, Unreachable
+from .transport import Transport, document_of
 from .types import FailureGroups, Image, JobDetail, RehearsalRow, Retried, RetryPreview, StoreError, VisitRow
 
 WATCH_SECONDS = 1.0
@@ -24,6 +24,7 @@ _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 Filter = str | None
 ExportFormat = Literal["csv", "ndjson"]
+EXPORT_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,16 @@ class Submitted:
 
 
 class Client:
-    """The service at `url`, with an API key where it wants one. Methods raise Refused and Unreachable.
+    """The service at `url`, with an API key where it wants one. Raises Misconfigured.
 
-    While the service or its network is away, a request is repeated for `patience` seconds; `say` is told each time.
+    Methods raise Refused and Unreachable. While the service or its network is away, a request is repeated for
+    `patience` seconds; `say` is told each time.
     """
 
     def __init__(
         self, url: str, key: str = "", *, patience: float = 300.0, say: Callable[[str], None] = lambda sentence: None
     ) -> None:
-        self._transport = Transport(f"{url.rstrip('/')}/api/v1", key, patience, say)
+        self._transport = Transport(url, key, patience, say)
 
     def submit(
         self,
@@ -64,7 +66,7 @@ class Client:
         query = _query(on_error=on_error, priority=priority, encoding=encoding, sheet=sheet)
         headers = {"Content-Type": _type_of(body), "Idempotency-Key": idempotency_key or _key_of(body, query)}
         answer = self._transport.request("POST", "/jobs", query=query, body=body, headers=headers)
-        return Submitted(cast(JobDetail, answer.json()), answer.headers.get("Idempotent-Replayed") == "true")
+        return Submitted(cast(JobDetail, document_of(answer)), answer.headers.get("Idempotent-Replayed") == "true")
 
     def dry_run(
         self,
@@ -80,7 +82,7 @@ class Client:
         query = _query(on_error=on_error, priority=priority, encoding=encoding, sheet=sheet)
         headers = {"Content-Type": _type_of(body)}
         answer = self._transport.request("POST", "/jobs:validate", query=query, body=body, headers=headers)
-        return cast(RehearsalRow, answer.json())
+        return cast(RehearsalRow, document_of(answer))
 
     def job(self, job_id: int) -> JobDetail:
         return cast(JobDetail, self._get(f"/jobs/{job_id}"))
@@ -93,7 +95,7 @@ class Client:
             answer = self._transport.request("GET", f"/jobs/{job_id}", headers=headers)
             if answer.status_code != 304:
                 etag = answer.headers.get("ETag", "")
-                job = cast(JobDetail, answer.json())
+                job = cast(JobDetail, document_of(answer))
                 yield job
                 if job["state"] == "ended":
                     return
@@ -129,12 +131,12 @@ class Client:
         """Try failed images again."""
         body = _query(code=code, host=host, store=store)
         answer = self._transport.request("POST", f"/jobs/{job_id}/retry", json=body, repeatable=False)
-        return cast(Retried, answer.json())
+        return cast(Retried, document_of(answer))
 
     def cancel(self, job_id: int) -> JobDetail:
         """End its pending images; what has been measured stays."""
         answer = self._transport.request("POST", f"/jobs/{job_id}/cancel")
-        return cast(JobDetail, answer.json()["job"])
+        return cast(JobDetail, document_of(answer)["job"])
 
     def export(
         self,
@@ -157,6 +159,8 @@ class Client:
     def _export(self, job_id: int, file: IO[bytes], query: dict[str, Any]) -> int:
         written = 0
         with self._transport.request("GET", f"/jobs/{job_id}/export", query=query, stream=True) as answer:
+            if not answer.headers.get("Content-Type", "").startswith(EXPORT_TYPES[query["format"]]):
+                raise Refused.of(answer.status_code, None)
             try:
                 for block in answer.iter_content(BLOCK_BYTES):
                     file.write(block)
@@ -166,7 +170,7 @@ class Client:
         return written
 
     def _get(self, path: str, query: dict[str, Any] | None = None) -> Any:
-        return self._transport.request("GET", path, query=query).json()
+        return document_of(self._transport.request("GET", path, query=query))
 
     def _pages(self, path: str, query: dict[str, Any]) -> Iterator[Any]:
         cursor: dict[str, str] = {}
@@ -206,12 +210,21 @@ def _key_of(body: IO[bytes], query: dict[str, Any]) -> str:
 
 @contextmanager
 def _appearing(path: Path) -> Iterator[IO[bytes]]:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as temporary:
-        try:
-            yield temporary
-            temporary.flush()
-            os.fsync(temporary.fileno())
-            Path(temporary.name).replace(path)
-        except BaseException:
-            Path(temporary.name).unlink()
-            raise
+    """A file that takes its name once it is complete; what is no regular file, such as a pipe, is written at once."""
+    is_special = path.exists() and not path.is_file()
+    # Not by `tempfile`, whose files are their owner's alone.
+    written = path if is_special else path.with_name(f".{path.name[:200]}.{token_hex(4)}")
+    try:
+        with written.open("wb" if is_special else "xb") as file:
+            yield file
+            if not is_special:
+                file.flush()
+                os.fsync(file.fileno())
+        if not is_special:
+            written.replace(path)
+    except BaseException as error:
+        if not is_special:
+            written.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
+        raise

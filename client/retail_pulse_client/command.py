@@ -3,17 +3,17 @@
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO, Any, cast
 
 from .client import Client, ExportFormat
-from .errors import ClientError, Refused
+from .errors import ClientError, Refused, Unreachable
 from .lines import (
+    CLOSED_PIPE,
     INTERRUPTED,
     OUTCOMES,
     REFUSED,
@@ -25,44 +25,68 @@ from .lines import (
     status_line,
 )
 from .progress import Progress
-from .types import Image, VisitRow
+from .types import Image, JobDetail, VisitRow
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 SPOOL_BYTES = 2**20
+# The largest MAX_BODY_BYTES of a service.
+MOST_BYTES = 2**30
 STATES = ("pending", "running", "completed", "failed")
 DESCRIPTION = "Submit the photos of store visits to a Retail Pulse service, and see what became of them."
 EPILOG = """\
 The address comes from --url or RETAIL_PULSE_URL; an API key from --key-file or RETAIL_PULSE_API_KEY, never from an
 argument, which others on the machine could read.
-Exit code 0: done, or with --watch completed; 1: the job failed; 2: refused, nothing is submitted; 3: the job was
-canceled; 69: the service is away for longer than --patience; 130: Ctrl-C, the job continues."""
+Exit code 0: done, or with --watch completed; 1: the job failed; 2: refused, or a file or an argument is wrong; 3: the
+job was canceled; 69: the service is away for longer than --patience, or failed; 130: Ctrl-C, the job continues; 141:
+the reader of a pipe has gone."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    if hasattr(signal, "SIGPIPE"):
-        # `retail-pulse images 7 | head` ends quietly.
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     options = _parser().parse_args(arguments)
+    if sys.stdout is None:  # closed, as by `>&-`
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
     try:
+        # What the terminal cannot show is escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         with Progress(sys.stderr) if getattr(options, "watch", False) else _Silent() as progress:
-            say = progress.say
-            client = Client(options.url, _key(options.key_file), patience=options.patience, say=say)
+            client = Client(options.url, _key(options.key_file), patience=options.patience, say=progress.say)
             run: Callable[[Client, Any, Any], int] = options.run
-            return run(client, options, progress)
-    except Refused as refused:
-        for error in refused.errors:
-            _complain(error["detail"])
-        _complain(str(refused))
-        return REFUSED
+            code = run(client, options, progress)
+        sys.stdout.flush()
     except ClientError as error:
-        _complain(str(error))
-        return UNAVAILABLE
+        return _fail(error, options)
+    except BrokenPipeError:
+        # `retail-pulse images 7 | head` ends quietly. Not by the signal: a connection that breaks sends it, too.
+        return _without_output(CLOSED_PIPE)
     except OSError as error:
-        _complain(f"{error.filename or 'file'}: {error.strerror or error}")
-        return REFUSED
+        reason = error.strerror or error
+        if error.filename:
+            return _fail(ClientError(f"{error.filename}: {reason}"), options)
+        _complain(f"standard output: {reason}")
+        return _without_output(REFUSED)
     except KeyboardInterrupt:
         return INTERRUPTED
+    return code
+
+
+def _without_output(code: int) -> int:
+    """Spares the interpreter another try, at its end, to print what could not be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _fail(error: ClientError, options: Any) -> int:
+    """Say why; as JSON too where one document is expected."""
+    found: dict[str, Any] = {"detail": str(error)}
+    if isinstance(error, Refused):
+        found |= {"code": error.code, "errors": error.errors}
+    # The sentence repeats the first fault.
+    for sentence in [each["detail"] for each in found.get("errors", ())] or [str(error)]:
+        _complain(sentence)
+    if options.run in ONE_DOCUMENT:
+        _finish(options, {"error": found}, 0)
+    return UNAVAILABLE if isinstance(error, Unreachable) else REFUSED
 
 
 class _Silent:
@@ -85,7 +109,7 @@ def _submit(client: Client, options: Any, progress: Any) -> int:
         _print(dry_run_lines(found), options)
         if not found["accepted"]:
             _complain(f"{options.file}: nothing is submitted.")
-            return REFUSED
+            return _finish(options, found, REFUSED)
         if options.dry_run:
             return _finish(options, found, 0)
         key = os.urandom(16).hex() if options.again else None
@@ -97,13 +121,13 @@ def _submit(client: Client, options: Any, progress: Any) -> int:
         _print([f"job {job['id']} submitted"], options)
     if not options.watch:
         return _finish(options, job, 0)
-    return _watch(client, job["id"], options, progress)
+    return _watch(client, job, options, progress)
 
 
 def _status(client: Client, options: Any, progress: Any) -> int:
-    if options.watch:
-        return _watch(client, options.job, options, progress)
     job = client.job(options.job)
+    if options.watch:
+        return _watch(client, job, options, progress)
     if job["state"] == "ended":
         _print(result_lines(job, client.failures(options.job)), options)
     else:
@@ -111,27 +135,31 @@ def _status(client: Client, options: Any, progress: Any) -> int:
     return _finish(options, job, 0)
 
 
-def _watch(client: Client, job_id: int, options: Any, progress: Any) -> int:
+def _watch(client: Client, job: JobDetail, options: Any, progress: Any) -> int:
+    job_id = job["id"]
     try:
         for job in client.watch(job_id):
             progress.show(job)
-    except KeyboardInterrupt:
+        failures = client.failures(job_id)
+    except (ClientError, KeyboardInterrupt) as end:
         progress.say(f"Job {job_id} continues; see it with: retail-pulse status {job_id} --watch")
-        return INTERRUPTED
+        if isinstance(end, ClientError):
+            raise
+        return _finish(options, job, INTERRUPTED)
     assert job["outcome"] is not None
-    _print(result_lines(job, client.failures(job_id)), options)
+    _print(result_lines(job, failures), options)
     return _finish(options, job, OUTCOMES[job["outcome"]])
 
 
 def _images(client: Client, options: Any, progress: Any) -> int:
     for image in client.images(options.job, **_filters(options), state=options.state):
-        print(json.dumps(image, ensure_ascii=False) if options.format == "json" else image_line(image))
+        print(_json(image) if options.format == "json" else image_line(image))
     return 0
 
 
 def _visits(client: Client, options: Any, progress: Any) -> int:
     for visit in client.visits(store=options.store, area=options.area, since=options.since, until=options.until):
-        print(json.dumps(visit, ensure_ascii=False) if options.format == "json" else visit_line(visit))
+        print(_json(visit) if options.format == "json" else visit_line(visit))
     return 0
 
 
@@ -158,12 +186,16 @@ def _retry(client: Client, options: Any, progress: Any) -> int:
     filters = _filters(options)
     if options.dry_run:
         preview = client.preview_retry(options.job, **filters)
-        _print([f"{preview['matching']:,} failed images match, {preview['retryable']:,} of them may succeed"], options)
+        matching = preview["matching"]
+        match = f"{count(matching, 'failed image')} match{'es' if matching == 1 else ''}"
+        _print([f"{match}, {preview['retryable']:,} of them may succeed"], options)
         return _finish(options, preview, 0)
     retried = client.retry(options.job, **filters)
-    _print([f"{retried['reopened']:,} images of job {options.job} are tried again"], options)
+    _print([f"{count(retried['reopened'], 'image')} of job {options.job} will be tried again"], options)
+    if retried["still_unknown"]:
+        _print([f"{retried['still_unknown']:,} stay failed, because their store is still unknown"], options)
     if options.watch and retried["reopened"]:
-        return _watch(client, options.job, options, progress)
+        return _watch(client, retried["job"], options, progress)
     return _finish(options, retried, 0)
 
 
@@ -188,8 +220,13 @@ def _print(lines: Iterable[str], options: Any) -> None:
 
 def _finish(options: Any, document: Any, code: int) -> int:
     if options.format == "json":
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print(_json(document, indent=2))
     return code
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    """In ASCII where standard output is not UTF-8, whose own escapes would be no JSON."""
+    return json.dumps(document, ensure_ascii=sys.stdout.encoding.lower() != "utf-8", indent=indent)
 
 
 def _complain(sentence: str) -> None:
@@ -198,19 +235,28 @@ def _complain(sentence: str) -> None:
 
 @contextmanager
 def _opened(name: str) -> Iterator[IO[bytes]]:
-    """The file from its beginning; standard input is copied, so that it can be sent more than once."""
-    if name != "-":
-        with Path(name).open("rb") as file:
-            yield file
-        return
+    """A copy, so that what is checked is what is submitted, however often, whatever happens to the file."""
     with SpooledTemporaryFile(SPOOL_BYTES) as copy:
-        while block := sys.stdin.buffer.read(SPOOL_BYTES):
-            copy.write(block)
+        with sys.stdin.buffer if name == "-" else Path(name).open("rb") as file:
+            while block := file.read(SPOOL_BYTES):
+                if copy.tell() + len(block) > MOST_BYTES:
+                    raise ClientError(f"{name}: is larger than any service takes ({MOST_BYTES:,} bytes).")
+                try:
+                    copy.write(block)
+                except OSError as error:
+                    raise OSError(error.errno, error.strerror, f"{gettempdir()}, for a copy of {name}") from error
         yield cast(IO[bytes], copy)
 
 
 def _key(file: Path | None) -> str:
-    return file.read_text().strip() if file else os.environ.get("RETAIL_PULSE_API_KEY", "")
+    return file.read_text(errors="replace").strip() if file else os.environ.get("RETAIL_PULSE_API_KEY", "")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError
+    return value
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -220,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--url", default=os.environ.get("RETAIL_PULSE_URL", DEFAULT_URL), help="of the service")
     parser.add_argument("--key-file", type=Path, help="a file that holds an API key and nothing else")
     parser.add_argument(
-        "--patience", type=float, default=300, metavar="SECONDS", help="how long to wait for a service that is away"
+        "--patience", type=_seconds, default=300, metavar="SECONDS", help="how long to wait for a service that is away"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -270,6 +316,10 @@ def _command(commands: Any, name: str, run: Callable[..., int], explanation: str
     command.set_defaults(run=run)
     command.add_argument("--format", choices=("text", "json"), default="text", help="of the output")
     return command
+
+
+# The other commands print a document a line, or a file.
+ONE_DOCUMENT = (_submit, _status, _retry)
 
 
 def _add_filters(command: argparse.ArgumentParser) -> None:

@@ -1,13 +1,16 @@
 """Why a call failed."""
 
 from collections.abc import Sequence
-from typing import cast
 
-from .types import Problem, ProblemError
+from .types import ProblemError
 
 
 class ClientError(Exception):
     """Its text is a sentence for a person."""
+
+
+class Misconfigured(ClientError):
+    """The address or the API key cannot be one; nothing was sent."""
 
 
 class Unreachable(ClientError):
@@ -28,5 +31,7 @@ class Refused(ClientError):
         """From the document of an answer, which may come from something in between that is not the service."""
         if not isinstance(problem, dict) or not isinstance(problem.get("detail"), str):
             return cls(status, f"The server answered {status}, and not as Retail Pulse does; is the address right?")
-        known = cast(Problem, problem)
-        return cls(status, known["detail"], known["type"].partition("#")[2], known.get("errors", ()))
+        errors = problem.get("errors")
+        listed = errors if isinstance(errors, list) else []
+        known = [each for each in listed if isinstance(each, dict) and isinstance(each.get("detail"), str)]
+        return cls(status, problem["detail"], str(problem.get("type", "")).partition("#")[2], known)  # type: ignore[arg-type]

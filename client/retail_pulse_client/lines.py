@@ -11,6 +11,7 @@ OUTCOMES = {"completed": 0, "failed": 1, "canceled": 3}
 REFUSED = 2
 UNAVAILABLE = 69  # EX_UNAVAILABLE of sysexits.h
 INTERRUPTED = 130
+CLOSED_PIPE = 141
 
 
 def printable(text: str) -> str:

@@ -203,9 +203,14 @@ def _is_exported_line(line: bytes) -> bool:
 
 
 class _Visits:
-    """Collects the visits of a file, row by row, and what is wrong with them."""
+    """Collects the visits of a file, row by row, and what is wrong with them.
 
-    def __init__(self) -> None:
+    What is kept has at most `most_characters`: a workbook holds a repeated text once, so a small one may stand for far
+    more than its own bytes.
+    """
+
+    def __init__(self, most_characters: int = MAX_TABLE_BYTES) -> None:
+        self._left = self._most_characters = most_characters
         self.problems: list[LineProblem] = []
         self._visits: dict[tuple[str, str], dict[str, Any]] = {}
         self._images = 0
@@ -217,9 +222,18 @@ class _Visits:
             raise UnreadableVisits(self.problems)
         self._images += 1
         if (visit := self._visits.get((store_id, visit_time))) is None:
+            self._left -= len(store_id) + len(visit_time)
             visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
             self._visits[store_id, visit_time] = visit
         visit["image_url"].append(image_url)
+        self._left -= len(image_url)
+        if self._left < 0:
+            self.complain(
+                line,
+                None,
+                f"is one too many; ids, times and URLs have at most {self._most_characters:,} characters altogether",
+            )
+            raise UnreadableVisits(self.problems)
 
     def complain(self, line: int | None, column: str | None, complaint: str) -> None:
         """Add a problem. Raises UnreadableVisits as soon as there are MAX_PROBLEMS."""
@@ -270,7 +284,8 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
 
 
 def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
-    visits, doubts = _Visits(), Doubts()
+    most = settings.MAX_BODY_BYTES if entry is Entry.API else MAX_TABLE_BYTES
+    visits, doubts = _Visits(most), Doubts()
     with open_table(file, COLUMNS, encoding=encoding, sheet=sheet) as table:
         check = _complaint if table.header == _EXPORT_HEADER else _strict_complaint
         places = [(name, table.places[name], table.header[table.places[name]]) for name in COLUMNS]

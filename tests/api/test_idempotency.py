@@ -30,6 +30,12 @@ class TestOneAfterTheOther:
         assert again["Idempotent-Replayed"] == "true"
         assert Job.objects.count() == ImageResult.objects.count() == 1
 
+    def test_a_query_that_changes_nothing_is_no_other_submission(self, api):
+        first = api.submit(submission(), idempotency_key="k")
+        again = api.submit(submission(), path="/api/submit/?attempt=2", idempotency_key="k")
+
+        assert (again.json(), again.headers.get("Idempotent-Replayed")) == (first.json(), "true")
+
     def test_without_a_key_every_submission_is_a_job(self, api):
         assert api.submit(submission()).json() != api.submit(submission()).json()
 

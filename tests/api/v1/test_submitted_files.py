@@ -90,3 +90,26 @@ def test_the_same_file_with_other_options_is_another_submission(v1):
     assert first.status_code == 201, first.content
     assert (again.json()["id"], again["Idempotent-Replayed"]) == (first.json()["id"], "true")
     assert_problem(other, 422, "idempotency-key-reused")
+
+
+def test_the_same_options_in_another_order_are_the_same_submission(v1):
+    type_ = "application/x-ndjson"
+    first = send(v1, "jobs?priority=-1&on_error=continue", NDJSON, type_, Idempotency_Key="a")
+    again = send(v1, "jobs?on_error=continue&priority=-01", NDJSON, type_, Idempotency_Key="a")
+    assert (again.json()["id"], again["Idempotent-Replayed"]) == (first.json()["id"], "true")
+
+
+@pytest.mark.parametrize("spare", [0, -1], ids=["as large as a body", "larger"])
+def test_a_workbook_holds_no_more_text_than_the_largest_body(v1, settings, spare):
+    """It holds a repeated text once, so its own size says little."""
+    url = "http://a.test/" + 500 * "x"
+    sent = workbook(*[["S1", "later", url]] * 200, header=ROWS[0])
+    settings.MAX_BODY_BYTES = len("S1later") + 200 * len(url) + spare
+    assert len(sent) < settings.MAX_BODY_BYTES
+    response = send(v1, "jobs", sent, XLSX)
+    if not spare:
+        assert response.status_code == 201, response.content
+        return
+    problem = assert_problem(response, 400, "invalid-submission")
+    assert problem["errors"][0]["line"] == 201
+    assert "at most 102,806 characters altogether" in problem["detail"]
