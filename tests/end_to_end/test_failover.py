@@ -38,7 +38,9 @@ def test_the_standby_goes_on_with_every_job_and_result_that_was_confirmed(world,
         worker.start()
         wait_for(server.is_ready)
         client = Client([server])
-        orders = [order(Random(number), world.images, f"job{number}", IMAGES) for number in range(2)]
+        orders = [
+            order(Random(number), world.images, f"job{number}", IMAGES, kinds={"gone": 15}) for number in range(2)
+        ]
         client.submit(orders[0], threading.Event())
         wait_for(lambda: world.cluster.query("SELECT count(*) FROM jobs_imageresult WHERE finished_at > 'epoch'")[0][0])
 

@@ -60,7 +60,8 @@ def test_a_job_is_worked_off_by_two_processes_of_which_one_is_killed(world, sett
     worker.start()
     wait_for(server.is_ready)
     wait_for(lambda: world.cluster.query("SELECT count(*) FROM jobs_worker") == [(2,)])
-    new = order(Random(1), world.images, "job", 200)
+    # So many that the second process, which without notifications only polls, comes to take some.
+    new = order(Random(1), world.images, "job", 600, kinds={"gone": 15})
     Client([server]).submit(new, threading.Event())
 
     holding = "SELECT count(DISTINCT claimed_by) FROM jobs_imageresult WHERE state = 'running'"
