@@ -97,7 +97,7 @@ class Recorded:
     written: int
     fenced: list[Claim]
     finished_jobs: list[int]
-    moved_jobs: list[int]
+    moved_jobs: list[int] = field(default_factory=list)
     """For the caller to announce, like those of the others below."""
     completed: int = 0
     failed: int = 0
@@ -119,7 +119,7 @@ class Rescued:
     workers: list[int]
     released: int
     crash_loops: int
-    moved_jobs: list[int]
+    moved_jobs: list[int] = field(default_factory=list)
 
 
 def claim(worker_id: int, limit: int, in_flight: Collection[Claim] = (), lanes: Lanes | None = None) -> list[Claim]:

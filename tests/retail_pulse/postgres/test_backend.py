@@ -13,6 +13,7 @@ from tests import ROOT
 from tests.retail_pulse.postgres.conftest import living_server, query, wait_until
 
 SETTINGS = """
+DATABASE_DIRECT_URL = ""
 import os
 from pathlib import Path
 RETAIL_PULSE_HOME = Path(os.environ["RETAIL_PULSE_HOME"])
