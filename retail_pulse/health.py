@@ -9,6 +9,8 @@ from time import monotonic
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from jobs.engine.base import get_engine
+
 logger = logging.getLogger(__name__)
 
 # Longer than a busy database takes, shorter than the timeout of any probe.
@@ -44,9 +46,10 @@ def _livez() -> HttpResponse:
 
 
 def _readyz() -> HttpResponse:
-    """200 where the database answers within DATABASE_SECONDS, else 503."""
+    """200 where the database answers within DATABASE_SECONDS, else 503; a broker that is away is no reason for it."""
     if _database_answers(DATABASE_SECONDS):
-        return JsonResponse({"status": "ready"})
+        broker = get_engine().broker
+        return JsonResponse({"status": "ready"} | ({} if broker is None else {"broker": broker}))
     error = f"The database did not answer within {DATABASE_SECONDS:g} s."
     return JsonResponse({"error": error}, status=503, headers={"Retry-After": "1"})
 

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import rights
 from dashboard.pages.paused_hosts import resume
+from jobs.engine.base import get_engine
 from jobs.reporting import hosts
 from jobs.reporting.overview import MOST_COUNTED, overview
 
@@ -26,6 +27,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied("Only staff who may view all jobs and paused hosts see how the whole service is doing.")
     context = {
         "now": overview(),
+        "broker": get_engine().broker,
         "most": MOST_COUNTED,
         "most_of_host": hosts.MOST_COUNTED,
         "may_resume": rights.may_resume_hosts(request.user),

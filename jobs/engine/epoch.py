@@ -13,6 +13,7 @@ from django.db import DatabaseError, connections
 
 from jobs import failpoints, queue
 from jobs.engine.faults import is_transient
+from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.recorder import Recorder
 from jobs.engine.slots import Slots
@@ -54,6 +55,7 @@ class Epoch:
         pipeline: Pipeline,
         slots: Slots,
         lanes: queue.Lanes,
+        gate: Gate,
         stopping: threading.Event,
         looked: threading.Event,
     ) -> None:
@@ -61,6 +63,7 @@ class Epoch:
         self._slots = slots
         self._lanes = lanes
         self._hosts = lanes.limits
+        self._gate = gate
         self.wake = Wake(stopping)
         self._looked = looked
         self._heartbeat = Heartbeat(settings.WORKER_THREADS)
@@ -165,27 +168,38 @@ class Epoch:
     def _claim_until(self, deadline: float) -> None:
         """Keep the slots filled until `deadline`, on the monotonic clock."""
         # A wake-up may get lost with its connection; so the queue is read at least once a round.
-        self.wake.expect_work()
+        if self._gate.is_open:
+            self.wake.expect_work()
         while not self.wake.is_stopping:
             self.wake.raise_lost()
-            self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
+            is_open = self._gate.is_open
+            if is_open:
+                self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
             room = min(self._slots.room, self._slots.size + MOST_UNRECORDED - len(self.in_flight))
             if room >= self._slots.refill_at and self.wake.expects_work:
                 self.wake.looking()
-                claims = self._claim(room)
-                if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
-                    self.wake.expect_work()
-                self._hand_out(claims)
-                self._looked.set()
-                continue
+                if look := self._gate.look():
+                    self._look(look, room, deadline)
+                    continue
             if monotonic() >= deadline:
                 return
-            opening = min(self._hosts.next_opening(), STUCK_SECONDS) if self._lanes.hold_any else inf
+            opening = min(self._hosts.next_opening(), STUCK_SECONDS) if is_open and self._lanes.hold_any else inf
             if not self.wake.wait(min(deadline - monotonic(), opening)) and monotonic() < deadline:
                 # A host may take another image by now.
                 self.wake.expect_work()
             if self._lanes.hold_any:
                 self.wake.rest(self._claimed_at + LANE_SECONDS - monotonic())
+
+    def _look(self, look: int, room: int, deadline: float) -> None:
+        """Claim at most `room` images and hand them out; `look` is the gate's number of this."""
+        found = self._claim(room)
+        claims = found or []
+        if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
+            self.wake.expect_work()
+        elif found is not None and not (self._lanes.hold_any or self._lanes.line_goes_first):
+            self._gate.nothing_ready(look)
+        self._hand_out(claims)
+        self._looked.set()
 
     def _count_refusals(self, room: int) -> None:
         """Let the refusal of a host's probe count for images that wait for it, once it has refused for too long."""
@@ -202,14 +216,14 @@ class Epoch:
         for claim in claims:
             self._recorder.put(Outcome(claim, Evidence(), error=HostPaused(pause.code, pause.message)))
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self, limit: int) -> list[Claim] | None:
         self._claimed_at = monotonic()
 
         def claim() -> list[Claim]:
             self._share_pauses()
             return queue.claim(self.worker_id, limit, in_flight=self.in_flight.copy(), lanes=self._lanes)
 
-        return self._try_to_claim(claim) or []
+        return self._try_to_claim(claim)
 
     def _try_to_claim(self, claim: Callable[[], list[Claim]]) -> list[Claim] | None:
         """What was claimed; None where the moment was wrong."""

@@ -30,6 +30,7 @@ from jobs.queue.completion import JOBS_CHANNEL, announce
 from jobs.queue.control import NotPossible, Retried, cancel, pause, prioritize, resume, retry
 from jobs.queue.hosts import resume_host, share_pauses, shared_pauses
 from jobs.queue.lanes import Lanes
+from jobs.queue.ready_rows import count_claimable
 from jobs.queue.worker import (
     Recorded,
     Rescued,
@@ -55,6 +56,7 @@ __all__ = [
     "cancel",
     "claim",
     "claim_waiting",
+    "count_claimable",
     "database_now",
     "pause",
     "prioritize",
