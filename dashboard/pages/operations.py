@@ -1,5 +1,7 @@
 """An overview of the whole service, for the people who run it."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +27,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     """
     if not rights.may_see_operations(request.user):
         raise PermissionDenied("Only staff who may view all jobs and paused hosts see how the whole service is doing.")
-    context = {
+    context: dict[str, Any] = {
         "now": overview(),
         "broker": get_engine().broker,
         "most": MOST_COUNTED,

@@ -17,7 +17,7 @@ def test_nothing_is_lost_or_doubled_in_a_small_storm(world: World):
     report = Report()
     server, worker = world.server("server"), world.worker("worker")
 
-    show_storm(report, world, [server], [server, worker], kills=3, images=200, seed=1, restarts=1, cuts=0, freezes=0)
+    show_storm(report, world, [server], [server, worker], {"kill": 3, "restart": 1}, images=200, seed=1)
 
     # How soon is a question for a quiet machine: `./run proof kill`.
     assert [row.cells for row in report.missed if not row.cells[0].startswith(("N2", "N4"))] == []
