@@ -7,8 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -214,6 +215,21 @@ class RabbitMQ(Broker):
                 return bool(connection.recv(1))
         except OSError:
             return False
+
+
+@contextlib.contextmanager
+def some_broker() -> Iterator[Broker]:
+    """A Redis, or else a RabbitMQ, while the block runs. Raises BrokerMissing where neither is installed."""
+    for kind in (Redis, RabbitMQ):
+        with contextlib.suppress(BrokerMissing):
+            kind.find()
+            break
+    else:
+        raise BrokerMissing(
+            "Neither redis-server nor rabbitmq-server is installed; on Debian: apt-get install redis-server"
+        )
+    with tempfile.TemporaryDirectory(prefix="retail-pulse-broker-") as folder, kind(Path(folder) / "broker") as broker:
+        yield broker
 
 
 _DEFINITIONS = """{

@@ -24,7 +24,7 @@ from proofs.kill_scenes import Scenes
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Watch
 from proofs.report import Report
-from proofs.world.broker import KINDS, TriedBroker
+from proofs.world.broker import KINDS, TriedBroker, tried_broker
 from proofs.world.cluster import Observer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.ledger import compare
@@ -59,7 +59,7 @@ def prove(options: argparse.Namespace) -> Report:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="retail-pulse-kill-")))
         broker = None
         if options.engine == "celery":
-            broker = stack.enter_context(TriedBroker(options.broker, folder / "broker"))
+            broker = stack.enter_context(tried_broker(options.broker, folder / "broker"))
         world = stack.enter_context(World(folder, **SETTINGS, **(broker.settings if broker else {})))
         servers = [world.server("server-1"), world.server("server-2")]
         processes = [*servers, world.worker("worker")]

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import requests
@@ -138,7 +139,7 @@ class BrokerScenes:
             placed = self._count("completed") + self._submit(server, 1)
             self._broker.flush()
             begun = time.monotonic()
-            self._until("all images are completed", lambda placed=placed: self._count("completed") == placed)
+            self._until("all images are completed", partial(self._has_completed, placed))
             slowest = max(slowest, time.monotonic() - begun)
         self._report.bar(
             "the only message is lost: its image completed, slowest of five",
@@ -186,6 +187,9 @@ class BrokerScenes:
 
     def _logged(self, event: str) -> bool:
         return any(line["event"] == event for line in read_log(self._world.log_file))
+
+    def _has_completed(self, images: int) -> bool:
+        return self._count("completed") == images
 
     def _count(self, state: str) -> int:
         return int(self._observer.query("SELECT count(*) FROM jobs_imageresult WHERE state = %s", [state])[0][0])

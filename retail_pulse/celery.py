@@ -44,7 +44,7 @@ def keep_our_logging(**_: Any) -> None:
 @signals.worker_init.connect
 def start_engine(sender: Any, **_: Any) -> None:
     """Raises SystemExit, in the words of `work`, where this worker could not do its work."""
-    if sender.pool_cls is not TaskPool and sender.pool_cls != "threads":
+    if sender.pool_cls not in (TaskPool, "threads") or sender.concurrency != 1:
         raise SystemExit("A worker needs its slots in one process: start it with `-P threads -c 1`.")
     set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
     try:

@@ -29,10 +29,11 @@ LEAVE_SECONDS = 2.0
 class CeleryEngine(ThreadEngine):
     def __init__(self) -> None:
         super().__init__()
-        self.app = make_app(settings.BROKER_URL, self.work_shift)
+        self._url = settings.BROKER_URL
+        self.app = make_app(self._url, self.work_shift)
         self.app.engine = self
         self.alarm = Alarm()
-        self._publisher = Publisher(self.app, self._broker_answered)
+        self._publisher = Publisher(self.app, self._publisher_looked)
         self._gate = Gate(self._claim_now, self._publisher.hint)
         self._gate.stand_open(False)
         self._consumer: EmbeddedConsumer | None = None
@@ -116,7 +117,10 @@ class CeleryEngine(ThreadEngine):
         if not self._stopping.is_set():
             self._link_changed(consuming=False, error=error)
 
-    def _broker_answered(self, error: BaseException | None) -> None:
+    def _publisher_looked(self, ready: int, error: BaseException | None) -> None:
+        if not ready:
+            # There is nothing that a shift could begin.
+            self._looked.set()
         self._link_changed(answering=error is None, error=error)
 
     def _link_changed(
@@ -131,7 +135,7 @@ class CeleryEngine(ThreadEngine):
             self._gate.stand_open(not self.broker_up)
             is_up = self.broker_up
         if error is not None:
-            logger.warning("broker not available", extra=describe(error, settings.BROKER_URL))
+            logger.warning("broker not available", extra=describe(error, self._url))
         elif is_up and not was_up:
             logger.warning("broker available again")
             self._publisher.hint()

@@ -57,7 +57,8 @@ def is_redis(url: str) -> bool:
 def make_app(url: str, work_shift: Callable[[], str]) -> App:
     """A Celery of its own for the broker at `url`, whose task JOBS.WORK_SHIFT calls `work_shift`."""
     redis = is_redis(url)
-    app = App("retail_pulse", broker=url, set_as_current=False)
+    # Without fixups: that for Django would set Django up a second time, with new handlers under our log.
+    app = App("retail_pulse", broker=url, set_as_current=False, fixups=[])
     app.conf.update(
         task_queues=[Queue(QUEUE, routing_key=QUEUE, durable=True, queue_arguments=None if redis else _CLASSIC)],
         task_default_queue=QUEUE,

@@ -4,9 +4,11 @@ import logging
 import os
 import socket
 import threading
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.asynchronous import set_event_loop
@@ -48,7 +50,9 @@ class Consumer(CeleryConsumer):
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         self.app.engine.consumer_lost(exc)
-        super().on_connection_error_after_connected(exc)
+        with warnings.catch_warnings(category=CPendingDeprecationWarning, action="ignore"):
+            # That it lets a shift go on, as it is told to.
+            super().on_connection_error_after_connected(exc)
         # Also where it connects and is then refused, such as the right to declare: again, but not at once.
         self.app.engine.stopping.wait(RECONNECT_SECONDS)
 

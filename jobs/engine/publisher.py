@@ -35,12 +35,12 @@ FLUSH_SECONDS = 2.0
 class Publisher:
     """One daemon thread; `hint` may be called from any thread and never waits for database or broker.
 
-    `answered` is told after each look whether the broker can be used: None, or the error.
+    `looked` is told after each look how many images are ready, and why the broker cannot be used, or None.
     """
 
-    def __init__(self, app: "App", answered: Callable[[BaseException | None], None]) -> None:
+    def __init__(self, app: "App", looked: Callable[[int, BaseException | None], None]) -> None:
         self._app = app
-        self._answered = answered
+        self._looked = looked
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._hinted = threading.Event()
@@ -94,13 +94,13 @@ class Publisher:
         except Exception as error:  # noqa: BLE001 - whatever a broker or its library does, the next look tries again
             self._close()
             self._must_prove = True
-            self._answered(error)
+            self._looked(ready, error)
             if hinted and ready:
                 # All who cannot reach it either listen to the database.
                 self._notify()
         else:
             self._must_prove = False
-            self._answered(None)
+            self._looked(ready, None)
 
     def _count_ready(self) -> int:
         """How many images could be claimed, as far as it matters; 0 where the database is away."""
@@ -116,7 +116,8 @@ class Publisher:
         """Let as many messages wait as are `wanted`, and at most MOST_SHIFTS. Raises whatever the broker does."""
         if self._link is None:
             self._link = self._app.connection_for_write()
-            self._link.connect()
+            # Not `connect`, which tries twice, two seconds apart.
+            self._link.ensure_connection(max_retries=0)
         channel = self._link.default_channel
         declared: Any = self._app.amqp.queues[QUEUE].bind(channel).queue_declare()
         missing = max(min(wanted, MOST_SHIFTS) - declared.message_count, int(self._must_prove))

@@ -1,14 +1,15 @@
 """A broker behind a proxy, for a service on ENGINE=celery: what can happen to it, and what waits in it."""
 
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from kombu import Connection
 
-from demo.brokers import BrokerMissing, RabbitMQ, Redis
+from demo.brokers import Broker, BrokerMissing, RabbitMQ, Redis
 from jobs.engine.celery_app import QUEUE, TASK
 from proofs.report import CannotProve
 from proofs.world.proxy import Proxy
@@ -19,38 +20,33 @@ ALARM_SECONDS = 6.0
 
 
 class TriedBroker:
-    """One broker, started and ended by the `with` statement; the service reaches it through a proxy."""
+    """A broker that runs; between the `with` statement's ends, the service reaches it through `proxy`."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
-        self.server = KINDS[kind](folder)
-        self._stack = ExitStack()
-        self._proxy: Proxy
+    def __init__(self, server: Broker) -> None:
+        self.server = server
+        self.proxy = Proxy(server.port)
 
     def __enter__(self) -> Self:
-        try:
-            self.server.find()
-        except BrokerMissing as missing:
-            raise CannotProve(str(missing)) from missing
-        with ExitStack() as stack:
-            stack.enter_context(self.server)
-            self._proxy = stack.enter_context(Proxy(self.server.port))
-            self._stack = stack.pop_all()
+        self.proxy.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self.proxy.__exit__(kind, error, trace)
+
+    @property
+    def url(self) -> str:
+        return self.server.url.replace(f":{self.server.port}/", f":{self.proxy.port}/")
 
     @property
     def settings(self) -> dict[str, str]:
         """For the service's processes."""
-        url = self.server.url.replace(f":{self.server.port}/", f":{self._proxy.port}/")
-        return {"ENGINE": "celery", "BROKER_URL": url}
+        return {"ENGINE": "celery", "BROKER_URL": self.url}
 
     def cut(self) -> None:
         """Break every connection."""
-        self._proxy.reset_all()
+        self.proxy.reset_all()
 
     def flush(self) -> None:
         """Lose every message, and all that the broker knows of its queue."""
@@ -58,7 +54,8 @@ class TriedBroker:
             self.server.ask(b"FLUSHALL")
         else:
             with self._connection() as connection:
-                connection.default_channel.queue_delete(QUEUE)
+                channel: Any = connection.default_channel
+                channel.queue_delete(QUEUE)
 
     def alarm(self) -> None:
         """Have no memory left for ALARM_SECONDS."""
@@ -76,11 +73,11 @@ class TriedBroker:
     def waiting(self) -> int:
         """How many messages wait; 0 where there is no queue."""
         with self._connection() as connection:
+            channel: Any = connection.default_channel
             try:
-                declared: Any = connection.default_channel.queue_declare(QUEUE, passive=True)
+                return int(channel.queue_declare(QUEUE, passive=True).message_count)
             except connection.channel_errors:
                 return 0
-            return int(declared.message_count)
 
     def send(self, number: int) -> None:
         """Send so many messages that nobody asked for, two under each id."""
@@ -92,7 +89,7 @@ class TriedBroker:
                     routing_key=QUEUE,
                     exchange="",
                     serializer="json",
-                    delivery_mode="transient",
+                    delivery_mode=1,
                     headers={"lang": "py", "task": TASK, "id": name, "root_id": name},
                     correlation_id=name,
                 )
@@ -102,3 +99,14 @@ class TriedBroker:
 
     def _connection(self) -> Connection:
         return Connection(self.server.url, connect_timeout=2)
+
+
+@contextmanager
+def tried_broker(kind: str, folder: Path) -> Iterator[TriedBroker]:
+    """A broker of its own in `folder`, ended with the block. Raises CannotProve where it is not installed."""
+    try:
+        KINDS[kind].find()
+    except BrokerMissing as missing:
+        raise CannotProve(str(missing)) from missing
+    with KINDS[kind](folder) as server, TriedBroker(server) as broker:
+        yield broker
