@@ -4,10 +4,11 @@ FROM python:3.13-slim AS build
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
-# The runtime dependencies of pyproject.toml, in the lock's versions; a package without a hash in the lock is refused.
+# The runtime dependencies of pyproject.toml, and those of ENGINE=celery, in the lock's versions; a package without a hash
+# in the lock is refused.
 RUN uv venv --python /usr/local/bin/python /opt/venv \
  && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
-    --require-hashes --requirement pyproject.toml --constraints requirements.lock
+    --require-hashes --requirement pyproject.toml --extra celery --constraints requirements.lock
 
 FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH \

@@ -22,7 +22,10 @@ from proofs.report import CannotProve, Report
 
 # The argument of each case, and its module where that has another name: `seats` measures worker slots, and no module
 # can be called `import`.
-CASES = {name: name for name in ("pipeline", "seats", "processes", "submit", "status", "backlog", "fair", "import")}
+CASES = {
+    name: name
+    for name in ("pipeline", "seats", "processes", "submit", "status", "backlog", "fair", "import", "brokers")
+}
 CASES |= {"seats": "slots", "import": "imports"}
 CANNOT_MEASURE = 3
 

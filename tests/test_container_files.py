@@ -59,11 +59,12 @@ def test_the_service_does_not_run_as_root():
 
 def test_only_what_runs_is_installed_and_each_package_is_checked_by_its_hash():
     (install,) = [argument for name, argument in instructions() if name == "RUN" and "uv pip install" in argument]
-    assert "--require-hashes --requirement pyproject.toml --constraints requirements.lock" in install
+    assert "--require-hashes --requirement pyproject.toml --extra celery --constraints requirements.lock" in install
     assert "--group" not in install
-    assert "--extra" not in install
+    assert install.count("--extra") == 1
     locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    named = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = project["dependencies"] + project["optional-dependencies"]["celery"]
     assert {re.split(r"[\[<>=]", requirement)[0] for requirement in named} <= locked
 
 
@@ -89,7 +90,7 @@ def test_every_command_is_one_of_the_projects(services):
         *(" ".join(service.get("command", [])) for service in services.values()),
     ]
     commands = [command for text in texts for command in re.findall(r"python manage\.py (\w+)", text)]
-    assert commands == ["serve", "migrate", "import_stores"]
+    assert commands == ["serve", "migrate", "import_stores", "work"]
     assert set(commands) <= set(get_commands())
 
 
@@ -146,11 +147,26 @@ def test_compose_waits_longer_for_the_server_than_the_server_waits_to_drain(serv
     grace = re.fullmatch(r"(\d+)([sm])", services["web"]["stop_grace_period"])
     assert grace is not None
     assert int(grace[1]) * SECONDS[grace[2]] > gunicorn.graceful_timeout
+    assert services["worker"]["stop_grace_period"] == services["web"]["stop_grace_period"]
+
+
+def test_celery_is_a_profile_that_nothing_else_waits_for(services):
+    assert {name for name, service in services.items() if "profiles" in service} == {"worker", "broker"}
+    assert all(services[name]["profiles"] == ["scale"] for name in ("worker", "broker"))
+    for service in services.values():
+        assert "broker" not in service.get("depends_on", {})
+    for name in ("web", "worker"):
+        ours = services[name]["environment"]
+        assert ours["BROKER_URL"] == "amqp://guest:guest@broker:5672//"
+        assert (ours["ENGINE"], ours["ENGINE_AUTOSTART"]) == ("${ENGINE:-threads}", "${ENGINE_AUTOSTART:-auto}")
+    # Its user is known to everyone, so that nobody but this file's services may reach it.
+    assert "ports" not in services["broker"]
 
 
 def test_the_web_service_starts_on_a_ready_and_migrated_database(services):
     assert services["db"]["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
     assert services["setup"]["depends_on"] == {"db": {"condition": "service_healthy"}}
+    assert services["worker"]["depends_on"] == services["web"]["depends_on"]
     assert services["web"]["depends_on"] == {
         "db": {"condition": "service_healthy"},
         "setup": {"condition": "service_completed_successfully"},
@@ -162,7 +178,7 @@ def test_the_database_is_reached_by_its_socket_and_by_nothing_else(services):
     assert services["db"]["network_mode"] == "none"
     assert "ports" not in services["db"]
     assert "database-socket:/var/run/postgresql" in services["db"]["volumes"]
-    for name in ("setup", "web"):
+    for name in ("setup", "web", "worker"):
         assert "database-socket:/run/postgresql" in services[name]["volumes"]
         assert services[name]["environment"]["DATABASE_URL"].endswith("?host=/run/postgresql")
 
@@ -172,7 +188,7 @@ def test_no_password_or_key_stands_in_the_files():
         assert not re.search(r"PASSWORD|SECRET_KEY", (ROOT / name).read_text())
 
 
-@pytest.mark.parametrize("name", ["setup", "web"])
+@pytest.mark.parametrize("name", ["setup", "web", "worker"])
 def test_the_services_write_to_their_state_and_nothing_else(services, name):
     service = services[name]
     assert service["read_only"] is True
@@ -182,7 +198,7 @@ def test_the_services_write_to_their_state_and_nothing_else(services, name):
     assert "state:/var/lib/retail-pulse" in service["volumes"]
 
 
-@pytest.mark.parametrize("name", ["setup", "web"])
+@pytest.mark.parametrize("name", ["setup", "web", "worker"])
 def test_temporary_files_are_on_disk(services, name):
     service = services[name]
     directory = service["environment"]["TMPDIR"]

@@ -91,7 +91,7 @@ class CeleryEngine(ThreadEngine):
         self._publisher.hint()
         self._publisher.stop()
         if self._consumer is not None:
-            self._consumer.join(LEAVE_SECONDS)
+            self._consumer.join(LEAVE_SECONDS if self.broker_up else 0)
             self._consumer = None
         self._is_consuming = None
 

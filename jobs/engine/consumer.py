@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import threading
 import warnings
@@ -110,16 +111,34 @@ class EmbeddedConsumer:
         self._thread.join(seconds)
 
     def _run(self) -> None:
+        # The pool's threads look for the task there.
+        self._app.set_default()
+        stopping = self._app.engine.stopping
+        while not stopping.is_set():
+            if self._work():
+                # Told so by `celery control shutdown`, which means the process.
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+            stopping.wait(RECONNECT_SECONDS)
+
+    def _work(self) -> bool:
+        """Be a worker until stopped, or until it fails; whether it was told to end."""
         # Celery keeps these for a whole process: those of a worker that was stopped would stop this one.
         state.should_stop = None
         state.should_terminate = None
         state.reserved_requests.clear()
         state.active_requests.clear()
         set_event_loop(None)
-        # The pool's threads look for the task there.
-        self._app.set_default()
         name = f"retail-pulse-{os.getpid()}@{socket.gethostname()}"
         try:
-            WorkController(app=self._app, hostname=name, **_ALONE).start()
-        except BaseException as error:  # noqa: BLE001 - without a consumer the engine works by polling, and says so
+            worker = WorkController(app=self._app, hostname=name, **_ALONE)
+            worker.start()
+        except Exception as error:  # noqa: BLE001 - without a consumer, the engine works by polling, and says so
             self._app.engine.consumer_lost(error)
+            return False
+        if self._app.engine.stopping.is_set():
+            return False
+        if worker.exitcode == os.EX_OK:
+            return True
+        self._app.engine.consumer_lost(RuntimeError("Celery's worker ended; the line before this says why."))
+        return False

@@ -4,7 +4,9 @@ A message holds no image: it only lets one worker look at the queue in the datab
 many costs one look, and a message too few is found within INTERVAL_SECONDS by the publisher of any process.
 """
 
+import atexit
 import logging
+import random
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# How often the queue and the broker are looked at where nobody says that there is work.
+# How often, at least, the queue and the broker are looked at where nobody says that there is work.
 INTERVAL_SECONDS = 1.5
 # Between two looks, however often somebody says so.
 PAUSE_SECONDS = 0.05
@@ -60,23 +62,25 @@ class Publisher:
             self._hinted.set()
             self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
             self._thread.start()
+            # A command that has submitted a job ends before the thread has said so.
+            atexit.register(self.stop)
 
     def hint(self) -> None:
         """There may be work for which no message waits."""
         self._hinted.set()
 
     def stop(self) -> None:
-        """Send what the last hint asks for, for at most FLUSH_SECONDS, and end."""
+        """Look once more, and end; a broker that takes longer than FLUSH_SECONDS is not waited for."""
         self._stopping.set()
-        hinted = self._hinted.is_set()
         self._hinted.set()
         if self._thread is not None:
-            self._thread.join(FLUSH_SECONDS if hinted else FLUSH_SECONDS / 2)
+            self._thread.join(FLUSH_SECONDS)
+        atexit.unregister(self.stop)
 
     def _run(self) -> None:
         try:
             while True:
-                hinted = self._hinted.wait(INTERVAL_SECONDS)
+                hinted = self._hinted.wait(INTERVAL_SECONDS * random.uniform(0.75, 1))  # noqa: S311 - protects nothing
                 is_last = self._stopping.is_set()
                 self._hinted.clear()
                 self._look(hinted=hinted)

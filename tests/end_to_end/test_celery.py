@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import requests
+from celery import Celery
 
 from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.end_to_end.test_whole_path import many
@@ -94,6 +95,16 @@ def test_a_command_tells_the_workers_of_its_job(deployment, ours, images):
     assert command.wait(30) == 0, command.stdout.read()
     deployment.wait_for("SELECT bool_and(status <> 'ongoing') FROM jobs_job")
     end(worker, deployment)
+
+
+def test_a_worker_that_celery_shuts_down_ends_in_order(deployment, web, ours, redis, images):
+    worker = deployment.start("work", **ours)
+    # It consumes.
+    finish(deployment, web, images)
+    Celery(broker=redis.url, set_as_current=False).control.shutdown()
+    output = worker.communicate(timeout=30)[0].decode()
+    assert worker.returncode == 0, output
+    assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 0
 
 
 def test_another_pool_is_refused_with_the_cure(deployment, ours):
