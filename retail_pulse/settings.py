@@ -271,6 +271,8 @@ if BROKER_URL and not BROKER_URL.startswith(("redis://", "rediss://", "amqp://",
     )
 # For how long one message lets a process claim; far below the minute after which a broker hands it out again.
 SHIFT_SECONDS = seconds("SHIFT_SECONDS", 20, 1, 50)
+# Whether workers send Celery's events, which Flower lives on.
+BROKER_EVENTS = boolean("BROKER_EVENTS", default=False)
 # A message for each so many ready images.
 SHIFT_IMAGES = integer("SHIFT_IMAGES", 64, 1, 100_000)
 # `off`: this web process serves requests only, and `work` processes do the work.

@@ -30,7 +30,7 @@ class CeleryEngine(ThreadEngine):
     def __init__(self) -> None:
         super().__init__()
         self._url = settings.BROKER_URL
-        self.app = make_app(self._url, self.work_shift)
+        self.app = make_app(self._url, self.work_shift, events=settings.BROKER_EVENTS)
         self.app.engine = self
         self.alarm = Alarm()
         self._publisher = Publisher(self.app, self._publisher_looked)

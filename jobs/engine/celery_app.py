@@ -54,8 +54,8 @@ def is_redis(url: str) -> bool:
     return url.startswith("redis")
 
 
-def make_app(url: str, work_shift: Callable[[], str]) -> App:
-    """A Celery of its own for the broker at `url`, whose task JOBS.WORK_SHIFT calls `work_shift`."""
+def make_app(url: str, work_shift: Callable[[], str], *, events: bool = False) -> App:
+    """A Celery of its own for the broker at `url`, whose task calls `work_shift`; its workers may send `events`."""
     redis = is_redis(url)
     # Without fixups: that for Django would set Django up a second time, with new handlers under our log.
     app = App("retail_pulse", broker=url, set_as_current=False, fixups=[])
@@ -90,6 +90,8 @@ def make_app(url: str, work_shift: Callable[[], str]) -> App:
         worker_enable_prefetch_count_reduction=False,
         # SHUTDOWN_SECONDS is the time to drain.
         worker_soft_shutdown_timeout=0,
+        # Leaks and hangs at reconnection (#8030 #4843 #10277): only for those who watch.
+        worker_send_task_events=events,
         worker_consumer="jobs.engine.consumer:Consumer",
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,

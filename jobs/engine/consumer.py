@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 # Between two tries to reach the broker; no longer after a long outage than after a short one.
 RECONNECT_SECONDS = 0.5
-# What a worker would tell others about itself: leaks and hangs at reconnection (#8030 #4843 #10277), for nothing here.
-_ALONE = {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
 
 
 class Consumer(CeleryConsumer):
@@ -31,7 +29,9 @@ class Consumer(CeleryConsumer):
     app: "App"
 
     def __init__(self, on_task_request: Callable[..., Any], **options: Any) -> None:
-        options["worker_options"] = {**(options.get("worker_options") or {}), **_ALONE}
+        # Workers need not know each other, and tell nobody that they live unless somebody watches their events.
+        alone = {"without_gossip": True, "without_mingle": True, "without_heartbeat": not options.get("task_events")}
+        options["worker_options"] = {**(options.get("worker_options") or {}), **alone}
         super().__init__(on_task_request, **options)
 
     def ensure_connected(self, conn: Any) -> Any:
@@ -131,7 +131,7 @@ class EmbeddedConsumer:
         set_event_loop(None)
         name = f"retail-pulse-{os.getpid()}@{socket.gethostname()}"
         try:
-            worker = WorkController(app=self._app, hostname=name, **_ALONE)
+            worker = WorkController(app=self._app, hostname=name)
             worker.start()
         except Exception as error:  # noqa: BLE001 - without a consumer, the engine works by polling, and says so
             self._app.engine.consumer_lost(error)

@@ -40,6 +40,7 @@ DEFAULTS = {
     "API_RATE_PER_MINUTE": 6_000,
     "BACKOFF_BASE_SECONDS": 1,
     "BACKOFF_MAX_SECONDS": 60,
+    "BROKER_EVENTS": False,
     "BROKER_URL": "",
     "CACHE_URL": "locmemcache://",
     "CSRF_TRUSTED_ORIGINS": [],

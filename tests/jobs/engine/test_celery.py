@@ -1,5 +1,6 @@
 """Do Celery's own commands mean what operators expect, and does work go on when the broker fails? On both brokers."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -188,6 +189,40 @@ def test_a_shift_is_active_while_images_are_ready(broker, engine, images, settin
         Gate.opened.set()
     assert finished(job).status == "completed"
     wait_for(lambda: active() == [])
+
+
+@on_redis
+@pytest.mark.parametrize("watched", [True, False])
+def test_who_watches_is_told_of_every_shift(broker, start_engine, images, settings, watched):
+    settings.BROKER_EVENTS = watched
+    engine = start_engine(CELERY)
+    wait_for(lambda: engine._is_consuming)
+    seen, over = [], threading.Event()
+
+    def watch():
+        with engine.app.connection_for_read() as connection:
+            receiver = engine.app.events.Receiver(connection, handlers={"*": lambda event: seen.append(event["type"])})
+            for _ in receiver.itercapture(limit=None, timeout=0.2, wakeup=False):
+                if over.is_set():
+                    return
+
+    def watch_until_over():
+        while not over.is_set():
+            with contextlib.suppress(TimeoutError):
+                watch()
+
+    watcher = threading.Thread(target=watch_until_over, daemon=True)
+    watcher.start()
+    try:
+        if watched:
+            wait_for(lambda: finished(one(images)).status == "completed" and "task-succeeded" in seen)
+        else:
+            assert finished(one(images)).status == "completed"
+            wait_for(lambda: engine.shifts)
+    finally:
+        over.set()
+        watcher.join()
+    assert watched or seen == []
 
 
 # --- outages
