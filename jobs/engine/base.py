@@ -73,7 +73,7 @@ def get_engine() -> Engine:
         engine = import_string(settings.ENGINE)
     except ImportError as error:
         raise ImproperlyConfigured(
-            f"ENGINE={settings.ENGINE}: allowed is the dotted path of a class: {error}"
+            f"ENGINE={settings.ENGINE}: allowed is threads, celery (with its extra) or the path of a class: {error}"
         ) from error
     return cast(Engine, engine())
 
