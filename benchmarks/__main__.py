@@ -28,6 +28,7 @@ NAMES = (
     "processes",
     "fleet",
     "announce",
+    "brokers",
     "submit",
     "status",
     "backlog",

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -110,6 +111,29 @@ class Service:
         """The server's process, which leads its own process group."""
         assert self._process is not None
         return self._process.pid
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """A worker process on the same database while the block runs."""
+        with self._log.open("ab") as log:
+            worker = subprocess.Popen(
+                [sys.executable, str(self._checkout / "manage.py"), "work"],
+                env=self._environment,
+                cwd=self._home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        try:
+            yield
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
 
     def wait(self) -> int:
         """Until the server ends; returns its exit code."""

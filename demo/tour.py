@@ -4,7 +4,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from demo.brokers import Broker
 from demo.image_server import ImageServer
 from demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
 from demo.service import Service, ServiceFailed, free_port
@@ -22,8 +23,10 @@ JOBS_SECONDS = 60.0
 POLL_SECONDS = 0.1
 
 
-def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
+def tour(checkout: Path, home: Path, broker: Broker | None = None, *, stay: bool) -> list[str]:
     """Run the demo on the state directory `home`; with `stay`, keep serving until Ctrl-C.
+
+    With a `broker`, ENGINE is celery: the server only sends messages, and a worker takes them.
 
     Returns the results that were not as expected, one sentence each. Raises ServiceFailed where the service could not
     be started, or another demo runs on `home`.
@@ -42,13 +45,18 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
             "FETCH_DEADLINE_SECONDS": "2",
             "BACKOFF_BASE_SECONDS": "0.2",
         }
+        if broker is not None:
+            settings |= {"ENGINE": "celery", "BROKER_URL": broker.url, "ENGINE_AUTOSTART": "off"}
         service = Service(checkout, home, settings, free_port(near=8000))
         service.manage("migrate", "--verbosity", "0")
         imported = service.manage("import_stores", str(checkout / "fixtures" / "stores.csv"))
         console.print(f"Store master: {imported.splitlines()[-1]}", soft_wrap=True)
         login, password = service.create_login()
-        with service:
-            console.print(f"Serving on {service.url}, images from {images.url}\n")
+        with service, service.worker() if broker is not None else nullcontext():
+            console.print(f"Serving on {service.url}, images from {images.url}")
+            if broker is not None:
+                console.print(f"Shifts by {type(broker).__name__} at {broker.url}, for one worker", soft_wrap=True)
+            console.print()
             jobs = {service.submit(scene.payload): scene for scene in scenes(checkout / "fixtures", images)}
             _watch(console, service, jobs)
             surprises = _show_results(console, service, jobs)
@@ -61,6 +69,8 @@ def tour(checkout: Path, home: Path, *, stay: bool) -> list[str]:
                 console.print(f"Job {running}, {total:,} images: running, for a minute or two.")
             if stay:
                 _show_what_next(console, service, min(jobs), login, password)
+                if broker is not None:
+                    _show_celery(console, broker)
                 console.print("\nServing until Ctrl-C.")
                 service.wait()
                 raise ServiceFailed("The server ended by itself; its log is serve.log in the state directory.")
@@ -154,4 +164,13 @@ Or by curl:
   curl -s '{service.url}/api/visits?startdate=2026-11-22'
   curl -s -H 'Content-Type: application/json' -d @fixtures/example-request.json {service.url}/api/submit/
   curl -sN '{service.url}/api/v1/jobs/events'"""
+    console.print(lines, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_celery(console: Console, broker: Broker) -> None:
+    lines = f"""
+Or by Celery's own commands:
+  export ENGINE=celery BROKER_URL={broker.url}
+  .venv/bin/celery -A retail_pulse.celery inspect active
+  .venv/bin/celery -A retail_pulse.celery control cancel_consumer retail_pulse"""
     console.print(lines, markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """System checks for settings that must agree with each other; every management command runs them."""
 
 import ipaddress
+from importlib.util import find_spec
 from itertools import count
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 from jobs.queue.quarantine import batch_size
 
+CELERY = "jobs.engine.celery.CeleryEngine"
 EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
 # IPv6 addresses that embed IPv4 ones: allowing them would silently allow the embedded addresses.
 TRANSLATION = [
@@ -56,6 +58,30 @@ def largest_job_fits_in_the_queue(**_: Any) -> list[CheckMessage]:
             hint="Raise MAX_PENDING_IMAGES or lower MAX_IMAGES_PER_JOB.",
             id="jobs.E004",
         )
+    ]
+
+
+@register(Tags.compatibility)
+def celery_can_be_used(**_: Any) -> list[CheckMessage]:
+    if settings.ENGINE != CELERY:
+        return []
+    if not settings.BROKER_URL:
+        return [
+            Error(
+                "ENGINE=celery has no broker.",
+                hint="Set BROKER_URL, such as redis://127.0.0.1:6379/0, or remove ENGINE.",
+                id="jobs.E005",
+            )
+        ]
+    needed = ["celery", *(["redis"] if settings.BROKER_URL.startswith("redis") else [])]
+    return [
+        Error(
+            f"ENGINE=celery needs the package {package}, which is not installed.",
+            hint="Install the extra `celery`, such as: pip install 'celery>=5.7' 'kombu[redis]>=5.7'",
+            id="jobs.E006",
+        )
+        for package in needed
+        if find_spec(package) is None
     ]
 
 

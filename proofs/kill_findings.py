@@ -20,6 +20,12 @@ EVENTS = {
     "restart": "PostgreSQL was restarted as after a crash",
     "cut": "every connection was cut",
     "freeze": "a process was frozen for longer than its lease",
+    "broker_kill": "the broker was killed and started again",
+    "broker_freeze": "the broker was frozen for longer than anybody waits for it",
+    "broker_cut": "every connection to the broker was cut",
+    "broker_flush": "the broker lost its queue",
+    "broker_alarm": "the broker had no memory left",
+    "broker_stale": "a thousand stale messages came, half of them twice",
 }
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -26,7 +26,8 @@ class Storm:
     """A sequence of events: each at a random point of its own slice of the work, to a process of the service.
 
     `kills` of one process at a time, in turn, each started again at once; `restarts` of PostgreSQL (immediate),
-    `cuts` of every connection, `freezes` of one process for longer than the lease.
+    `cuts` of every connection, `freezes` of one process for longer than the lease; and, where the work is handed out by
+    a broker, `broker_events`, by their names in `kill_broker.py`.
     """
 
     cluster: Cluster
@@ -36,6 +37,7 @@ class Storm:
     rng: Random
     images: int
     lease: float
+    broker_events: Mapping[str, Callable[[Random], None]] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
     kills_in_flight: int = 0
     """Kills of a process with images in flight."""
@@ -53,10 +55,13 @@ class Storm:
         self._observer = Observer(self.cluster)
         self._turns: list[Process] = []
 
-    def run(self, kills: int, restarts: int = 2, cuts: int = 2, freezes: int = 1) -> None:
-        """Returns when everything has happened, or no image is left to be interrupted, or `stopping` is set."""
-        plan = ["kill"] * kills
-        for event in ["restart"] * restarts + ["cut"] * cuts + ["freeze"] * freezes:
+    def run(self, planned: Mapping[str, int]) -> None:
+        """Let every event take place so many times.
+
+        Returns when everything has happened, or no image is left to be interrupted, or `stopping` is set.
+        """
+        plan = ["kill"] * planned["kill"]
+        for event in [event for event, times in planned.items() if event != "kill" for _ in range(times)]:
             plan.insert(self.rng.randrange(len(plan) + 1), event)
         events = {"kill": self._kill, "restart": self._restart, "cut": self._cut, "freeze": self._freeze}
         try:
@@ -65,7 +70,10 @@ class Storm:
                 victim = self._wait_until(slot * (number + self.rng.random()), event)
                 if self.stopping.is_set() or self._finished() >= self.images:
                     return
-                events[event](victim)
+                if event in self.broker_events:
+                    self.broker_events[event](self.rng)
+                else:
+                    events[event](victim)
                 self.done[event] += 1
         finally:
             self._observer.close()

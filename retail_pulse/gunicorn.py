@@ -42,6 +42,8 @@ class EngineWorker(BufferingWorker):
             get_engine().start()
             # Imports would keep the engine's threads from running.
             get_engine().wait_for_first_look(FIRST_LOOK_SECONDS)
+        else:
+            get_engine().start_announcing()
         super().load_wsgi()
         serve_metrics()
 

@@ -52,13 +52,15 @@ def _livez() -> HttpResponse:
 
 
 def _readyz() -> HttpResponse:
-    """200 where the database answers within DATABASE_SECONDS, else 503."""
+    """200 where the database answers within DATABASE_SECONDS, else 503; a broker that is away is no reason for it."""
     try:
         said = _database.answer(DATABASE_SECONDS)
     except Exception as error:  # noqa: BLE001 - any error means that the database cannot be used
         logger.warning("not ready", extra={"error": str(error).strip() or type(error).__name__})
         return _not_yet(f"The database did not answer within {DATABASE_SECONDS:g} s.")
-    return JsonResponse({"status": "ready", **({"notices": said} if said else {})})
+    broker = get_engine().broker
+    found = {"notices": said, "broker": broker}
+    return JsonResponse({"status": "ready", **{name: value for name, value in found.items() if value}})
 
 
 def _startupz() -> HttpResponse:

@@ -272,7 +272,23 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(seconds=JWT_REFRESH_SECONDS),
 }
 
-ENGINE = env.str("ENGINE", default="jobs.engine.threads.ThreadEngine")
+# The names of this service's own engines; any other value is the dotted path of a class.
+_ENGINES = {"threads": "jobs.engine.threads.ThreadEngine", "celery": "jobs.engine.celery.CeleryEngine"}
+ENGINE = env.str("ENGINE", default="threads")
+ENGINE = _ENGINES.get(ENGINE, ENGINE)
+# Hands out the shifts of ENGINE=celery.
+BROKER_URL = env.str("BROKER_URL", default="")
+if BROKER_URL and not BROKER_URL.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
+    # Not repeated, because it may hold a password.
+    raise ImproperlyConfigured(
+        "BROKER_URL: allowed is redis://host:6379/0 or amqp://user:password@host:5672/vhost; rediss and amqps are TLS."
+    )
+# For how long one message lets a process claim; far below the minute after which a broker hands it out again.
+SHIFT_SECONDS = seconds("SHIFT_SECONDS", 20, 1, 50)
+# Whether workers send Celery's events, which Flower lives on.
+BROKER_EVENTS = boolean("BROKER_EVENTS", default=False)
+# A message for each so many ready images.
+SHIFT_IMAGES = integer("SHIFT_IMAGES", 64, 1, 100_000)
 # `off`: this web process serves requests only, and `work` processes do the work.
 ENGINE_AUTOSTART = choice("ENGINE_AUTOSTART", "auto", ["auto", "off"])
 # Worker slots of one process: images in flight at once.

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test import TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from demo.brokers import Broker, BrokerMissing, RabbitMQ, Redis
 from demo.image_server import ImageServer
 from tests import ROOT
 
@@ -55,6 +56,25 @@ def images() -> Iterator[ImageServer]:
     """The fixture images over real HTTP, with the server's bad examples."""
     with ImageServer(FIXTURES / "images") as server:
         yield server
+
+
+def broker(kind: type[Broker], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    try:
+        kind.find()
+    except BrokerMissing as missing:
+        pytest.skip(str(missing))
+    with kind(tmp_path_factory.mktemp(kind.__name__)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    yield from broker(Redis, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    yield from broker(RabbitMQ, tmp_path_factory)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -151,6 +151,19 @@ def test_compose_waits_longer_for_a_process_than_it_takes_to_drain(services, nam
     grace = re.fullmatch(r"(\d+)([sm])", services[name]["stop_grace_period"])
     assert grace is not None
     assert int(grace[1]) * SECONDS[grace[2]] > gunicorn.graceful_timeout
+    assert services["worker"]["stop_grace_period"] == services["web"]["stop_grace_period"]
+
+
+def test_celery_is_a_profile_that_nothing_else_waits_for(services):
+    assert {name for name, service in services.items() if service.get("profiles") == ["scale"]} == {"worker", "broker"}
+    for service in services.values():
+        assert "broker" not in service.get("depends_on", {})
+    for name in ("web", "worker"):
+        ours = services[name]["environment"]
+        assert ours["BROKER_URL"] == "amqp://guest:guest@broker:5672//"
+        assert (ours["ENGINE"], ours["ENGINE_AUTOSTART"]) == ("${ENGINE:-threads}", "${ENGINE_AUTOSTART:-auto}")
+    # Its user is known to everyone, so that nobody but this file's services may reach it.
+    assert "ports" not in services["broker"]
 
 
 def test_a_profile_adds_workers_and_changes_nothing_else(services):
@@ -164,6 +177,7 @@ def test_a_profile_adds_workers_and_changes_nothing_else(services):
 def test_the_web_service_starts_on_a_ready_and_migrated_database(services):
     assert services["db"]["healthcheck"]["test"][:2] == ["CMD", "pg_isready"]
     assert services["setup"]["depends_on"] == {"db": {"condition": "service_healthy"}}
+    assert services["worker"]["depends_on"] == services["web"]["depends_on"]
     assert services["web"]["depends_on"] == {
         "db": {"condition": "service_healthy"},
         "setup": {"condition": "service_completed_successfully"},

@@ -1,5 +1,7 @@
 """An overview of the whole service, for the people who run it."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -8,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import rights
 from dashboard.pages.paused_hosts import resume
+from jobs.engine.base import get_engine
 from jobs.reporting import hosts
 from jobs.reporting.backlog import MOST_COUNTED
 from jobs.reporting.overview import overview
@@ -25,8 +28,9 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     """
     if not rights.may_see_operations(request.user):
         raise PermissionDenied("Only staff who may view all jobs and paused hosts see how the whole service is doing.")
-    context = {
+    context: dict[str, Any] = {
         "now": overview(),
+        "broker": get_engine().broker,
         "most": MOST_COUNTED,
         "most_of_host": hosts.MOST_COUNTED,
         "may_resume": rights.may_resume_hosts(request.user),

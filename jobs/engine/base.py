@@ -11,7 +11,7 @@ free or whose heartbeat is old is dead, and any living engine hands its claims o
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import cast
+from typing import Literal, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -27,6 +27,10 @@ class Engine(ABC):
 
         Raises ImproperlyConfigured where a setting names something that cannot be made.
         """
+
+    @abstractmethod
+    def start_announcing(self) -> None:
+        """In a process that claims nothing: be ready to tell the engines of others of work. Returns at once."""
 
     @abstractmethod
     def wait_for_first_look(self, seconds: float) -> None:
@@ -69,6 +73,11 @@ class Engine(ABC):
         """How many of the WORKER_THREADS are at work on an image."""
         return 0
 
+    @property
+    def broker(self) -> Literal["up", "away"] | None:
+        """Whether this process can use the broker that hands out its work; None where there is none."""
+        return None
+
 
 @lru_cache(maxsize=1)
 def get_engine() -> Engine:
@@ -77,7 +86,7 @@ def get_engine() -> Engine:
         engine = import_string(settings.ENGINE)
     except ImportError as error:
         raise ImproperlyConfigured(
-            f"ENGINE={settings.ENGINE}: allowed is the dotted path of a class: {error}"
+            f"ENGINE={settings.ENGINE}: allowed is threads, celery (with its extra) or the path of a class: {error}"
         ) from error
     return cast(Engine, engine())
 

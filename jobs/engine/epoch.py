@@ -15,6 +15,7 @@ from jobs import failpoints, queue
 from jobs.engine import pace
 from jobs.engine.base import wake_up
 from jobs.engine.faults import is_transient
+from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
 from jobs.engine.meter import make_meter
 from jobs.engine.moved_jobs import MovedJobs
@@ -61,6 +62,7 @@ class Epoch:
         pipeline: Pipeline,
         slots: Slots,
         lanes: queue.Lanes,
+        gate: Gate,
         stopping: threading.Event,
         looked: threading.Event,
     ) -> None:
@@ -68,6 +70,7 @@ class Epoch:
         self._slots = slots
         self._lanes = lanes
         self._hosts = lanes.limits
+        self._gate = gate
         self.wake = Wake(stopping)
         self._looked = looked
         self._meter = make_meter()
@@ -210,29 +213,39 @@ class Epoch:
     def _claim_until(self, deadline: float) -> None:
         """Keep the slots filled until `deadline`, on the monotonic clock."""
         # A wake-up may get lost with its connection; and a host that others hold back for may have room by now.
-        if self._poll.has_come or self._lanes.hold_any:
+        if self._gate.is_open and (self._poll.has_come or self._lanes.hold_any):
             self._poll.put_off(pace.between_polls())
             self.wake.expect_work()
         while not self.wake.is_stopping:
             self.wake.raise_lost()
-            self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
+            is_open = self._gate.is_open
+            if is_open:
+                self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
             room = min(self._slots.room, self._slots.size + MOST_UNRECORDED - len(self.in_flight))
             if room >= self._slots.refill_at and self.wake.expects_work:
                 self.wake.looking()
-                claims = self._claim(room)
-                if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
-                    self.wake.expect_work()
-                self._hand_out(claims)
-                self._looked.set()
-                continue
+                if look := self._gate.look():
+                    self._look(look, room, deadline)
+                    continue
             if monotonic() >= deadline:
                 return
-            opening = min(self._hosts.next_opening(), STUCK_SECONDS) if self._lanes.hold_any else inf
+            opening = min(self._hosts.next_opening(), STUCK_SECONDS) if is_open and self._lanes.hold_any else inf
             if not self.wake.wait(min(deadline - monotonic(), opening)) and monotonic() < deadline:
                 # A host may take another image by now.
                 self.wake.expect_work()
             if self._lanes.hold_any:
                 self.wake.rest(self._claimed_at + LANE_SECONDS - monotonic())
+
+    def _look(self, look: int, room: int, deadline: float) -> None:
+        """Claim at most `room` images and hand them out; `look` is the gate's number of this."""
+        found = self._claim(room)
+        claims = found or []
+        if len(claims) == room or (self._lanes.has_more and monotonic() < deadline):
+            self.wake.expect_work()
+        elif found is not None and not (self._lanes.hold_any or self._lanes.line_goes_first):
+            self._gate.nothing_ready(look)
+        self._hand_out(claims)
+        self._looked.set()
 
     def _count_refusals(self, room: int) -> None:
         """Let the refusal of a host's probe count for images that wait for it, once it has refused for too long."""
@@ -249,7 +262,7 @@ class Epoch:
         for claim in claims:
             self._recorder.put(Outcome(claim, Evidence(), error=HostPaused(pause.code, pause.message)))
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self, limit: int) -> list[Claim] | None:
         self._claimed_at = monotonic()
 
         def claim() -> list[Claim]:
@@ -266,8 +279,8 @@ class Epoch:
                 self._poll.put_off(ROUND_SECONDS)
             return queue.claim(self.worker_id, limit, in_flight=self.in_flight.copy(), lanes=self._lanes)
 
-        claims = self._try_to_claim(claim) or []
-        self._found_all = len(claims) == limit
+        claims = self._try_to_claim(claim)
+        self._found_all = claims is not None and len(claims) == limit
         if self._tells_all:
             self._tells_all = False
             if self._found_all or self._lanes.hold_any:

@@ -30,6 +30,9 @@ class InlineEngine(Engine):
         self._started = True
         self.wake_up()
 
+    def start_announcing(self) -> None:
+        """There are no others to be told."""
+
     def wait_for_first_look(self, seconds: float) -> None:
         """`start` has emptied the queue already."""
 

@@ -13,6 +13,7 @@ from django.db import connections
 
 from jobs.engine.base import Engine
 from jobs.engine.epoch import Epoch
+from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import wake_listeners
 from jobs.engine.memory import limit_arenas
 from jobs.engine.slots import Slots
@@ -36,6 +37,7 @@ class ThreadEngine(Engine):
         self._looked = threading.Event()
         self._epoch: Epoch | None = None
         self._slots: Slots | None = None
+        self._gate = Gate()
 
     @property
     def is_running(self) -> bool:
@@ -69,6 +71,9 @@ class ThreadEngine(Engine):
             self._supervisor.start()
             atexit.register(self.stop)
 
+    def start_announcing(self) -> None:
+        """The database announces work; there is nothing to start."""
+
     def wait_for_first_look(self, seconds: float) -> None:
         self._looked.wait(seconds)
 
@@ -95,7 +100,7 @@ class ThreadEngine(Engine):
         try:
             while not self._stopping.is_set():
                 try:
-                    self._epoch = Epoch(pipeline, slots, lanes, self._stopping, self._looked)
+                    self._epoch = Epoch(pipeline, slots, lanes, self._gate, self._stopping, self._looked)
                     pause = first_pause
                     self._epoch.run()
                 except BaseException as error:  # noqa: BLE001 - an engine that gave up would strand every job

@@ -33,6 +33,7 @@ from jobs.queue.control import NotPossible, Retried, cancel, pause, prioritize, 
 from jobs.queue.glance import due, glance
 from jobs.queue.hosts import resume_host, share_pauses, shared_pauses
 from jobs.queue.lanes import Lanes
+from jobs.queue.ready_rows import count_claimable
 from jobs.queue.worker import (
     Recorded,
     Released,
@@ -62,6 +63,7 @@ __all__ = [
     "cancel",
     "claim",
     "claim_waiting",
+    "count_claimable",
     "database_now",
     "due",
     "glance",

@@ -18,7 +18,7 @@ class World:
         self.cluster = Cluster(folder / "cluster")
         self.images = ImageServer(folder)
         self.home = folder / "home"
-        self._settings = settings
+        self.settings = settings
         self._processes: list[Process] = []
         self._stack = ExitStack()
 
@@ -44,7 +44,7 @@ class World:
 
     def variables(self, **settings: str) -> dict[str, str]:
         url = self.cluster.url()
-        return environment(url, self.home, self.images.port, **{**self._settings, **settings})
+        return environment(url, self.home, self.images.port, **{**self.settings, **settings})
 
     def server(self, name: str, **settings: str) -> Server:
         """A server, not started, that is killed when the world ends."""

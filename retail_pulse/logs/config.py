@@ -46,6 +46,8 @@ def logging_config(level: str, file: Path | None) -> dict[str, Any]:
         "loggers": {
             # It warns of a server's bad header with a traceback and the whole URL; the outcome says more.
             "urllib3": {"level": "ERROR"},
+            # Two lines for each message, and one for each connection.
+            **{name: {"level": "WARNING"} for name in ("celery", "kombu", "amqp")},
             **{name: {"filters": ["throttle"]} for name in throttle.LOGGERS},
         },
         "root": {"level": level, "handlers": list(handlers)},

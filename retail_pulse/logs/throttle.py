@@ -16,6 +16,7 @@ CONDITIONS = frozenset(
         "claiming again",
         "recording again",
         "beating again",
+        "broker not available",
         "cache not available",
         "cache not available, requests are not counted",
         "database not available",
@@ -24,7 +25,7 @@ CONDITIONS = frozenset(
     }
 )
 # Loggers whose warnings are such conditions: the driver's pool reports every failed connection.
-_CONDITION_LOGGERS = frozenset({"psycopg.pool"})
+_CONDITION_LOGGERS = frozenset({"psycopg.pool", "celery.worker.consumer.consumer"})
 
 
 class LogThrottle(logging.Filter):
@@ -65,6 +66,8 @@ LOGGERS = (
     "django.request",
     "api.problems",
     "api.v1.problems",
+    "celery.worker.consumer.consumer",
+    "jobs.engine.celery",
     "jobs.engine.epoch",
     "jobs.engine.heartbeat",
     "jobs.engine.recorder",

@@ -55,6 +55,32 @@ def test_the_largest_job_fits_in_the_queue(settings, images, pending, expected):
     assert ids() == expected
 
 
+CELERY = "jobs.engine.celery.CeleryEngine"
+
+
+@pytest.mark.parametrize(
+    ("engine", "url", "expected"),
+    [
+        (CELERY, "redis://localhost:6379/0", []),
+        (CELERY, "amqp://localhost//", []),
+        (CELERY, "", ["jobs.E005"]),
+        ("jobs.engine.threads.ThreadEngine", "", []),
+    ],
+)
+def test_celery_has_a_broker(settings, engine, url, expected):
+    settings.ENGINE, settings.BROKER_URL = engine, url
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(("url", "needed"), [("redis://localhost/0", ["celery", "redis"]), ("amqp://", ["celery"])])
+def test_a_missing_extra_is_named(settings, monkeypatch, url, needed):
+    settings.ENGINE, settings.BROKER_URL = CELERY, url
+    monkeypatch.setattr("jobs.checks.find_spec", lambda package: None)
+    assert ids() == ["jobs.E006"] * len(needed)
+    assert [message.msg.split()[4].strip(",") for message in found()] == needed
+    assert all("pip install 'celery>=5.7'" in message.hint for message in found())
+
+
 @pytest.mark.parametrize(("access", "refresh", "expected"), [(900, 900, []), (901, 900, ["access.E001"])])
 def test_refresh_tokens_outlive_access_tokens(settings, access, refresh, expected):
     settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = access, refresh

@@ -40,6 +40,8 @@ DEFAULTS = {
     "API_RATE_PER_MINUTE": 6_000,
     "BACKOFF_BASE_SECONDS": 1,
     "BACKOFF_MAX_SECONDS": 60,
+    "BROKER_EVENTS": False,
+    "BROKER_URL": "",
     "CACHE_URL": "locmemcache://",
     "CSRF_TRUSTED_ORIGINS": [],
     "DATABASE_DIRECT_URL": "",
@@ -85,6 +87,8 @@ DEFAULTS = {
     "RETENTION_DAYS": 0,
     "SENTRY_DSN": "",
     "SENTRY_ENVIRONMENT": "production",
+    "SHIFT_IMAGES": 64,
+    "SHIFT_SECONDS": 20.0,
     "SHUTDOWN_SECONDS": 15,
     "WEB_BODY_BYTES_PER_SECOND": 1_000,
     "WEB_BODY_SECONDS": 10,
@@ -143,6 +147,8 @@ NUMBERS = [
     ("METRICS_PORT", "0", "65535", "-1", "65536"),
     ("PROXIES", "0", "10", "-1", "11"),
     ("RETENTION_DAYS", "0", "36500", "-1", "36501"),
+    ("SHIFT_IMAGES", "1", "100000", "0", "100001"),
+    ("SHIFT_SECONDS", "1", "50", "0.9", "50.1"),
     ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
     ("WEB_BODY_BYTES_PER_SECOND", "1", "1000000", "0", "1000001"),
     ("WEB_BODY_SECONDS", "0.1", "3600", "0.09", "3600.1"),
@@ -212,6 +218,31 @@ def test_a_choice_is_one_of_those_named(read, name, choices):
         assert read(SECRET_KEY=KEY, **{name: choice})[name] == choice
     with pytest.raises(ImproperlyConfigured, match=f"^{name}=neither: allowed is {' or '.join(choices)}"):
         read(SECRET_KEY=KEY, **{name: "neither"})
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("threads", "jobs.engine.threads.ThreadEngine"),
+        ("celery", "jobs.engine.celery.CeleryEngine"),
+        ("jobs.engine.celery.CeleryEngine", "jobs.engine.celery.CeleryEngine"),
+        ("elsewhere.Engine", "elsewhere.Engine"),
+    ],
+)
+def test_an_engine_is_named_shortly_or_by_its_path(read, name, path):
+    assert read(SECRET_KEY=KEY, ENGINE=name)["ENGINE"] == path
+
+
+@pytest.mark.parametrize("url", ["redis://h:1/2", "rediss://h", "amqp://u:p@h:5672/v", "amqps://h"])
+def test_a_broker_is_redis_or_one_that_speaks_amqp(read, url):
+    assert read(SECRET_KEY=KEY, BROKER_URL=url)["BROKER_URL"] == url
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "sqs://u:hunter2@h", "http://hunter2", "redis:hunter2"])
+def test_another_broker_is_refused_without_being_repeated(read, url):
+    with pytest.raises(ImproperlyConfigured, match=r"^BROKER_URL: allowed is redis://") as refused:
+        read(SECRET_KEY=KEY, BROKER_URL=url)
+    assert "hunter2" not in str(refused.value)
 
 
 def test_networks_are_read_from_a_list(read):

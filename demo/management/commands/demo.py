@@ -1,10 +1,12 @@
 import signal
+from contextlib import nullcontext
 from types import FrameType
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from demo.brokers import BrokerFailed, BrokerMissing, some_broker
 from demo.service import ServiceFailed
 from demo.tour import tour
 
@@ -18,12 +20,19 @@ class Command(BaseCommand):
         parser.add_argument(
             "--exit", action="store_true", help="end after the results, with 0 only if every one is as expected"
         )
+        parser.add_argument(
+            "--engine",
+            choices=["threads", "celery"],
+            default="threads",
+            help="celery: over a Redis or RabbitMQ server of its own, where one is installed (default: threads)",
+        )
 
-    def handle(self, *, exit: bool, **options: Any) -> None:  # noqa: A002 - the option's name
+    def handle(self, *, exit: bool, engine: str, **options: Any) -> None:  # noqa: A002 - the option's name
         signal.signal(signal.SIGTERM, interrupt)
         try:
-            surprises = tour(settings.BASE_DIR, settings.BASE_DIR / ".retail-pulse-demo", stay=not exit)
-        except ServiceFailed as error:
+            with some_broker() if engine == "celery" else nullcontext() as broker:
+                surprises = tour(settings.BASE_DIR, settings.BASE_DIR / ".retail-pulse-demo", broker, stay=not exit)
+        except (ServiceFailed, BrokerMissing, BrokerFailed) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             return

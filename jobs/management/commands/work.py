@@ -18,7 +18,10 @@ POLL_SECONDS = 0.2
 
 
 class Command(BaseCommand):
-    help = "Process the queue without serving requests, until SIGTERM or Ctrl-C; any number of these may run."
+    help = (
+        "Process the queue without serving requests, until SIGTERM or Ctrl-C; any number of these may run. "
+        "With ENGINE=celery this is a worker of Celery, too."
+    )
     requires_system_checks = SETTINGS_CHECKS
 
     def add_arguments(self, parser: CommandParser) -> None:

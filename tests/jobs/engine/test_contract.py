@@ -13,14 +13,23 @@ from tests.conftest import FIXTURES
 from tests.factories import KNOWN_STORE, make_stores, states, submit_job, submit_visits
 from tests.waiting import wait_for
 
-ENGINES = ["jobs.engine.threads.ThreadEngine", "jobs.engine.inline.InlineEngine"]
+# Each with the broker that hands out its work.
+ENGINES = {
+    "threads": ("jobs.engine.threads.ThreadEngine", None),
+    "inline": ("jobs.engine.inline.InlineEngine", None),
+    "celery-redis": ("jobs.engine.celery.CeleryEngine", "redis"),
+    "celery-rabbitmq": ("jobs.engine.celery.CeleryEngine", "rabbitmq"),
+}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(params=ENGINES)
-def engine_path(request):
-    return request.param
+def engine_path(request, settings):
+    path, broker = ENGINES[request.param]
+    if broker is not None:
+        settings.BROKER_URL = request.getfixturevalue(broker).url
+    return path
 
 
 @pytest.fixture

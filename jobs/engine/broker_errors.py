@@ -1,0 +1,20 @@
+"""What is wrong with a broker, and the cure, in a sentence for the log."""
+
+from kombu.utils.url import maybe_sanitize_url
+
+# What RabbitMQ and Redis say, and what to do about it; the first that is found counts.
+_CURES = (
+    (("PRECONDITION_FAILED",), "Delete the queue retail_pulse: it was declared with other arguments."),
+    (("access to", "NOPERM"), "Give the broker's user the rights to configure, write and read."),
+    (("ACCESS_REFUSED", "WRONGPASS", "NOAUTH", "invalid username", "AUTH"), "Check name and password in BROKER_URL."),
+    (("NOT_ALLOWED", "vhost", "invalid DB index", "out of range"), "Check the virtual host or number in BROKER_URL."),
+    (("blocked", "OOM command"), "Give the broker more memory or disk."),
+)  # fmt: skip
+_ANY = "Is it running, and is BROKER_URL right?"
+
+
+def describe(error: BaseException, url: str) -> dict[str, str]:
+    """What to log: the broker without its password, its error, the cure, and what happens meanwhile."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    cure = next((cure for marks, cure in _CURES if any(mark in said for mark in marks)), _ANY)
+    return {"broker": maybe_sanitize_url(url), "error": said, "cure": cure, "meanwhile": "working by polling"}
