@@ -1,7 +1,7 @@
 """The pages in a real browser, on the service over a real socket; both share the test's database."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
 
+from jobs import queue
 from jobs.engine import base
 from jobs.engine.base import Engine
+from jobs.imaging.types import Outcome
 from jobs.reporting.notifications import listener
 from tests import ROOT
 from tests.conftest import CHROMIUM
@@ -30,6 +32,11 @@ TELL_OF_VIOLATIONS = """
         console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
 """
 PASSWORD = "correct horse battery"
+
+
+def record(worker: int, outcomes: Collection[Outcome]) -> None:
+    """Record, and announce what has moved, as an engine does."""
+    queue.announce(queue.record(worker, outcomes).moved_jobs)
 
 
 @pytest.fixture(scope="package")

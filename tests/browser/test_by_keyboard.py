@@ -5,7 +5,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from jobs import queue
 from jobs.errors import HTTPStatus
-from tests.browser.conftest import PASSWORD
+from tests.browser.conftest import PASSWORD, record
 from tests.factories import failure, make_worker, states, submit_job, success
 
 MOST_STEPS = 60
@@ -30,7 +30,7 @@ def jobs(worker, anna):
     """Two of anna's jobs: of the older, three images long, one is completed and one has failed."""
     older = submit_job(3, owner=anna)
     good, bad = queue.claim(worker, limit=2)
-    queue.record(worker, [success(good), failure(bad, HTTPStatus(404))])
+    record(worker, [success(good), failure(bad, HTTPStatus(404))])
     return older, submit_job(2, owner=anna)
 
 
@@ -114,7 +114,7 @@ def test_a_refresh_leaves_one_where_one_was(page, jobs, worker, anna, sign_in):
     link = page.get_by_role("link", name=f"Job {newer.pk}", exact=True)
     go_to(page, link)
     claims = queue.claim(worker, limit=3)
-    queue.record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk][:1])
+    record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk][:1])
     expect(page.get_by_role("row", name=f"Job {newer.pk}")).to_contain_text("1 of 2")
     expect(link).to_be_focused()
     page.keyboard.press("Enter")
@@ -122,7 +122,7 @@ def test_a_refresh_leaves_one_where_one_was(page, jobs, worker, anna, sign_in):
     table = page.get_by_text("As a table")
     press(page, table)
     expect(page.locator("#throughput-table")).to_have_attribute("open", "")
-    queue.record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk][1:])
+    record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk][1:])
     expect(page.locator("#status .state")).to_have_text(["ended", "completed"])
     expect(page.locator("#throughput-table")).to_have_attribute("open", "")
     expect(table).to_be_focused()
@@ -134,7 +134,7 @@ def test_where_the_focused_button_is_gone_focus_does_not_go_to_the_top(page, job
     page.goto(f"/jobs/{newer.pk}/")
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     go_to(page, page.get_by_role("button", name="Pause"))
-    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=3)])
+    record(worker, [success(claim) for claim in queue.claim(worker, limit=3)])
     expect(page.locator("#status .state")).to_have_text(["ended", "completed"])
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     assert page.evaluate(WHERE_ONE_IS)["tag"] != "BODY"
@@ -149,7 +149,7 @@ def test_what_has_changed_its_text_keeps_the_focus(page, jobs, worker, anna, sig
     link = page.locator("#status .tiles a")
     go_to(page, link)
     claims = queue.claim(worker, limit=3)
-    queue.record(worker, [failure(claim, HTTPStatus(404)) for claim in claims if claim.job_id == older.pk])
+    record(worker, [failure(claim, HTTPStatus(404)) for claim in claims if claim.job_id == older.pk])
     expect(link).to_have_text("2")
     expect(link).to_be_focused()
 
@@ -157,6 +157,6 @@ def test_what_has_changed_its_text_keeps_the_focus(page, jobs, worker, anna, sig
     table = page.get_by_role("region", name="Jobs", exact=True)
     expect(page.get_by_role("row", name=f"Job {newer.pk}")).to_contain_text("0 of 2")
     go_to(page, table)
-    queue.record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk])
+    record(worker, [success(claim) for claim in claims if claim.job_id == newer.pk])
     expect(page.get_by_role("row", name=f"Job {newer.pk}")).to_contain_text("2 of 2")
     expect(table).to_be_focused()

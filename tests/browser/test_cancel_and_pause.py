@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from jobs import actions, queue
 from tests.browser.accessible import assert_accessible
+from tests.browser.conftest import record
 from tests.factories import make_worker, ready, states, submit_job, success
 
 
@@ -17,7 +18,7 @@ def worker(site):
 def job(worker, anna, sign_in, page):
     """Of four images one is completed, one in flight, two pending; anna looks at it."""
     job = submit_job(4, owner=anna)
-    queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
+    record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
     sign_in(anna)
     page.goto(f"/jobs/{job.pk}/")
     return job
@@ -51,7 +52,7 @@ def test_a_canceled_job_keeps_its_results_and_ends_with_what_is_in_flight(page, 
     expect(status(page)).to_have_text(["canceling"])
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     expect(page.get_by_role("button", name="Cancel …")).to_have_count(0)
-    queue.record(worker, [success(claim)])
+    record(worker, [success(claim)])
     expect(status(page)).to_have_text(["ended", "canceled"])
     expect(tile(page, "Completed")).to_have_text("2 of 4")
     expect(tile(page, "Failed")).to_have_text("2 2 canceled")
@@ -76,10 +77,10 @@ def test_a_paused_job_rests_until_it_is_resumed(page, job, worker):
     expect(status(page)).to_have_text(["running"])
     expect(page.locator("[data-live-indicator]")).to_have_text("live")
     claims = queue.claim(worker, limit=4)
-    queue.record(worker, [success(claims.pop())])
+    record(worker, [success(claims.pop())])
     expect(tile(page, "Completed")).to_have_text("2 of 4")
     expect(tile(page, "In flight")).to_have_text("2")
-    queue.record(worker, [success(claim) for claim in claims])
+    record(worker, [success(claim) for claim in claims])
     expect(status(page)).to_have_text(["ended", "completed"])
     expect(page.locator(".timeline li")).to_contain_text(["Resume by anna", "Pause by anna", "Submitted by anna"])
 

@@ -17,7 +17,7 @@ from jobs.reporting.throughput import Estimate
 from stores import imports
 from stores.models import Store, StoreImport
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
-from tests.browser.conftest import DESK
+from tests.browser.conftest import DESK, record
 from tests.factories import (
     KNOWN_STORE,
     allow,
@@ -61,7 +61,7 @@ def shown(anna, sign_in) -> Shown:
     seen = Evidence(http_status=404, redirects=[LONG, "http://gone.test/"], bytes=321, content_type="text/html")
     late = Truncated()
     late.retryable = False
-    queue.record(
+    record(
         worker,
         [
             success(long), success(good), Outcome(gone, seen, error=HTTPStatus(404)),
@@ -70,7 +70,7 @@ def shown(anna, sign_in) -> Shown:
     )  # fmt: skip
     running = submit_job(3, owner=anna)
     first, *_ = queue.claim(worker, limit=2)
-    queue.record(worker, [success(first)])
+    record(worker, [success(first)])
     paused = submit_job(2, owner=anna)
     actions.pause(paused.pk, anna)
     waiting = submit_job(4, owner=anna)

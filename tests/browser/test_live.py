@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from jobs import queue
 from jobs.models import Job, PausedHost
+from tests.browser.conftest import record
 from tests.factories import defer, make_worker, pause_host, submit_job, success
 
 
@@ -17,7 +18,7 @@ def claims(site, anna, sign_in, page):
     sign_in(anna)
     page.clock.install()
     page.goto(f"/jobs/{job.pk}/")
-    return lambda count: queue.record(worker, [success(claims.pop()) for _ in range(count)])
+    return lambda count: record(worker, [success(claims.pop()) for _ in range(count)])
 
 
 @pytest.fixture
@@ -120,13 +121,13 @@ def test_without_a_stream_it_asks_every_few_seconds(page, site, anna, sign_in, t
     completed = page.locator("#status .tiles dd").first
     expect(indicator(page)).to_have_text("polling")
     page.evaluate("window.isStillHere = true")
-    queue.record(worker, [success(claims.pop())])
+    record(worker, [success(claims.pop())])
     page.clock.run_for(5000)
     expect(completed).to_contain_text("1 of 2")
     expect(indicator(page)).to_have_text("polling")
 
     page.get_by_label("Error code").fill("http_4")
-    queue.record(worker, [success(claims.pop())])
+    record(worker, [success(claims.pop())])
     page.clock.run_for(5000)
     expect(indicator(page)).to_have_text("paused")
     expect(completed).to_contain_text("1 of 2")

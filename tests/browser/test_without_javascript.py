@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from jobs import queue
 from jobs.errors import HTTPStatus, Truncated
 from jobs.models import Job, PausedHost
+from tests.browser.conftest import record
 from tests.factories import allow, defer, failure, make_worker, pause_host, states, submit_job, success
 
 
@@ -23,7 +24,7 @@ def job(anna, sign_in):
     good, bad, short = queue.claim(worker, limit=3)
     late = Truncated()
     late.retryable = False
-    queue.record(worker, [success(good), failure(bad, HTTPStatus(404)), failure(short, late)])
+    record(worker, [success(good), failure(bad, HTTPStatus(404)), failure(short, late)])
     sign_in(anna)
     return job
 

@@ -210,7 +210,7 @@ def test_a_probe_may_be_asked_for_again_and_again_on_one_connection(patient):
             for _ in range(10):
                 sock.sendall(LIVEZ)
                 received = b""
-                while not received.endswith(b"0\r\n\r\n") and (data := sock.recv(4096)):
+                while not received.endswith(b"\r\n0\r\n\r\n") and (data := sock.recv(4096)):
                     received += data
                 assert received.startswith(b"HTTP/1.1 200 ")
 
