@@ -164,6 +164,9 @@ class RabbitMQ(Broker):
         if self._mapper is None:
             mapper = _find("epmd", "rabbitmq-server")
             self._mapper = subprocess.Popen([mapper, "-port", str(self._mapper_port), "-address", "127.0.0.1"])
+            # Else the server starts one of its own, as a daemon that nobody would end.
+            while not _listens(self._mapper_port) and self._mapper.poll() is None:
+                time.sleep(0.01)
         super().start()
 
     def kill(self) -> None:
@@ -246,6 +249,11 @@ def _find(program: str, package: str) -> str:
     if path is None:
         raise BrokerMissing(f"{program} is not installed; on Debian: apt-get install {package}")
     return path
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _rabbitmq_programs() -> Path:

@@ -23,6 +23,7 @@ def start_engine(settings, transactional_db) -> Iterator[Callable[[str], Engine]
         return engine
 
     yield start
-    for engine in started:
+    # The last one first: what it hands back, it tells the first.
+    for engine in reversed(started):
         engine.stop()
     base.forget_engine()

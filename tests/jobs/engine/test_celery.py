@@ -155,7 +155,7 @@ def test_a_consumer_that_fails_is_started_again(broker, engine, images, monkeypa
 
 
 def test_a_worker_whose_consumer_is_canceled_claims_nothing_until_it_is_back(broker, engine, images):
-    engine.app.control.cancel_consumer(QUEUE, reply=True, timeout=10, limit=1)
+    assert engine.app.control.cancel_consumer(QUEUE, reply=True, timeout=10, limit=1)
     job = one(images)
     wait_for(lambda: broker.waiting() == 1)
     assert (states(job), engine.in_flight, engine.broker) == (["pending"], 0, "up")
@@ -164,7 +164,7 @@ def test_a_worker_whose_consumer_is_canceled_claims_nothing_until_it_is_back(bro
 
 
 def test_a_rate_limit_spaces_shifts_out(broker, engine, images):
-    engine.app.control.rate_limit(TASK, "2/s", reply=True, timeout=10, limit=1)
+    assert engine.app.control.rate_limit(TASK, "2/s", reply=True, timeout=10, limit=1)
     begun = time.monotonic()
     for _ in range(3):
         assert finished(one(images)).status == "completed"
