@@ -171,3 +171,16 @@ def test_old_jobs_are_found_by_an_index(monkeypatch):
         cursor.execute(f"EXPLAIN {slices._DUE}", {"grace": 0, "jobs": 10})
         assert "job_deleted" in str(cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
+
+
+def test_a_slice_reads_the_records_of_its_jobs_and_not_of_all_that_were_ever_deleted():
+    with connection.cursor() as cursor:
+        # Whatever else the planner prefers.
+        cursor.execute("SET enable_nestloop = off")
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {slices._DUE}", {"grace": 0, "jobs": 10})
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+        cursor.execute("RESET enable_nestloop")
+        cursor.execute("RESET enable_seqscan")
+    assert "Nested Loop" in plan
+    assert "Index Cond: (job_id = job.id)" in plan
