@@ -22,7 +22,7 @@ MOST_JOBS = 1_000
 # An advisory lock: whoever holds it deletes slices.
 LOCK = 0x5250_0001
 
-# Each job's record is looked up by its key: a merge of the two would read the records of all jobs that ever were deleted.
+# Each record is looked up by its key: to merge the two would be to read the records of all jobs that were ever deleted.
 _DUE = """
     SELECT job.id, job.total, deleted.last_image
     FROM jobs_job job CROSS JOIN LATERAL (
