@@ -1,9 +1,14 @@
 """Deleting jobs in the admin: who may, what the pages say, and which jobs they refuse."""
 
+import re
+
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 
-from jobs.models import DeletedJob, Job
+from jobs import deletion
+from jobs.deletion import slices
+from jobs.models import DayTotal, DeletedJob, Job
 from tests.admin.conftest import list_page, row_page
 from tests.factories import make_staff, submit_job
 
@@ -90,3 +95,16 @@ def test_a_job_that_was_retried_since_the_page_asked_is_refused(admin_client, jo
     assert admin_client.post(delete_page(job), {"post": "yes"}).status_code == 403
     assert Job.objects.exists()
     assert not LogEntry.objects.exists()
+
+
+def test_totals_say_whose_the_images_were(admin_client, monkeypatch):
+    monkeypatch.setattr(slices, "GRACE_SECONDS", 0)
+    anna, gone = User.objects.create_user("anna"), User.objects.create_user("gone")
+    for owner in (anna, gone, None):
+        deletion.mark(submit_job(1, store_id="nowhere", owner=owner).pk, None)
+    assert deletion.delete_slice(wait=True)
+    gone.delete()
+    page = admin_client.get(list_page(DayTotal)).text
+    owners = re.findall(r'<td class="field-owner_name">(.*?)</td>', page)
+    assert sorted(owners) == ["-", "anna", f"user {DayTotal.objects.exclude(owner=anna.pk).get(owner__gt=0).owner}"]
+    assert "anna" in admin_client.get(row_page(DayTotal.objects.get(owner=anna.pk))).text
