@@ -52,7 +52,7 @@ def may_change_job(caller: Caller, job: Owned) -> bool:
 
 
 def may_delete_all_jobs(caller: Caller) -> bool:
-    """Delete other users' jobs, and look at the jobs that were deleted."""
+    """Delete other users' jobs."""
     return _staff_may(caller, "jobs.delete_job")
 
 

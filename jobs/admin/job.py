@@ -5,9 +5,11 @@ from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, Model, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -26,7 +28,8 @@ from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
 
 # Stores whose errors are listed on a job's page; a job may have a hundred thousand of them.
 MOST_STORE_ERRORS = 100
-# Jobs that can be handed over to the dashboard at once: their ids travel in the address.
+# Jobs that can be handed over to the dashboard at once, since their ids travel in the address; and jobs that can be
+# deleted at once, since all of them are locked until the last one is.
 MOST_CHOSEN = 100
 
 
@@ -57,7 +60,7 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
     search_fields = ["id__exact"]
     search_help_text = "A job's id"
     inlines = [History]
-    actions = ["open_on_dashboard"]
+    actions = ["open_on_dashboard", "delete_selected"]
     fieldsets = [
         (None, {"fields": ["state", "dashboard", "progress", "counts", "visits"]}),
         ("What failed", {"fields": ["failures", "stores"]}),
@@ -100,8 +103,19 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
             raise PermissionDenied(str(error)) from None
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        for job in queryset:
+        # In the order in which everybody locks jobs.
+        for job in queryset.order_by("pk"):
             self.delete_model(request, job)
+
+    @admin.action(description="Delete selected jobs", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
+        """The admin's own action, on all of the chosen jobs or none: it logs the deletions before it does them."""
+        if queryset[: MOST_CHOSEN + 1].count() > MOST_CHOSEN:
+            sentence = f"Choose at most {MOST_CHOSEN} jobs here; `manage.py prune` deletes all that are old."
+            self.message_user(request, sentence, messages.WARNING)
+            return None
+        with transaction.atomic():
+            return delete_selected(self, request, queryset)
 
     @admin.display(description="state")
     def state(self, job: Job) -> str:

@@ -22,11 +22,14 @@ MOST_JOBS = 1_000
 # An advisory lock: whoever holds it deletes slices.
 LOCK = 0x5250_0001
 
+# Each record is looked up by its key: to merge the two would be to read the records of all jobs that were ever deleted.
 _DUE = """
     SELECT job.id, job.total, deleted.last_image
-    FROM jobs_job job JOIN jobs_deletedjob deleted ON deleted.job_id = job.id
-    WHERE job.is_deleted AND deleted.deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s)
-    ORDER BY job.id LIMIT %(jobs)s
+    FROM jobs_job job CROSS JOIN LATERAL (
+        SELECT last_image FROM jobs_deletedjob
+        WHERE job_id = job.id AND deleted_at <= clock_timestamp() - make_interval(secs => %(grace)s) OFFSET 0
+    ) deleted
+    WHERE job.is_deleted ORDER BY job.id LIMIT %(jobs)s
 """
 # What belongs to an image goes before it does: its failed attempts. Whatever else will once belong to one, such as a
 # kept photo, joins here.

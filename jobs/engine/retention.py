@@ -8,7 +8,7 @@ from datetime import timedelta
 from time import monotonic
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from jobs import deletion
 from jobs.models import DeletedJob, Worker
@@ -51,7 +51,7 @@ class Retention:
         while not self._leaving.wait(LOOK_SECONDS * random.uniform(0.5, 1.5)):  # noqa: S311 - spreads load
             try:
                 self._look()
-            except DatabaseError as error:
+            except Error as error:
                 logger.warning("deleting again", extra={"worker": self._worker_id, "error": str(error).strip()})
             finally:
                 # The pool is small, and nothing is asked of the database until the next look.

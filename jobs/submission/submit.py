@@ -1,7 +1,7 @@
 """From a valid payload to rows: a job, its visits and its images, in one transaction."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,9 @@ from retail_pulse import request_ids
 from stores.models import Store
 
 logger = logging.getLogger(__name__)
+
+# How often a submission is stored whose key names a job that is deleted at this very moment.
+TRIES = 3
 
 
 class KeyReused(Exception):
@@ -65,48 +68,65 @@ def submit(
     Images of unknown stores are stored as failed and never fetched. Raises KeyReused and TooManyPending.
     """
     known = set(Store.objects.known(visit.store_id for visit in visits).values_list("store_id", flat=True))
-    total = sum(len(visit.image_urls) for visit in visits)
-    unknown = sum(len(visit.image_urls) for visit in visits if visit.store_id not in known)
-    if refusal := too_many_pending(owner, total - unknown):
+    fetched = sum(len(visit.image_urls) for visit in visits if visit.store_id in known)
+    if refusal := too_many_pending(owner, fetched):
         # A replay adds no images.
         if idempotency is not None and (first := _find(idempotency, owner)) is not None:
             return first
         raise refusal
-    try:
-        with transaction.atomic():
-            now = queue.database_now()
-            job = Job(
-                created_at=now,
-                owner=owner,
-                on_error=on_error,
-                priority=priority,
-                total=total,
-                failed=unknown,
-                request_id=request_ids.current(),
-            )
-            if unknown == total:
-                job.status, job.finished_at = JobStatus.FAILED, now
-            job.save()
-            if idempotency is not None:
-                _remember(idempotency, job)
-            _insert_images(job, visits, known, now)
-            if unknown == total:
-                job.store_errors = store_errors(job.pk)
-                job.save(update_fields=["store_errors"])
-            transaction.on_commit(wake_up, robust=True)
-            queue.announce_on_commit(job.pk)
-            failpoints.hit("submit.before_commit", job.pk)
-    except IntegrityError:
-        # The unique constraint waited for another request with the same key to commit; what that stored is visible now.
-        if idempotency is None or (first := _find(idempotency, owner)) is None:
-            raise
-        return first
+    for left in reversed(range(TRIES)):
+        try:
+            return _store(visits, known, owner, on_error, priority, idempotency)
+        except IntegrityError:
+            # The unique constraint waited for another request with the same key to commit; what that stored is visible
+            # now, unless it was deleted since, and the key with it.
+            if idempotency is not None and (first := _find(idempotency, owner)) is not None:
+                return first
+            if idempotency is None or not left:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _store(
+    visits: Sequence[VisitPayload],
+    known: Collection[str],
+    owner: User | None,
+    on_error: OnError,
+    priority: int,
+    idempotency: IdempotencyToken | None,
+) -> Submitted:
+    """A new job, in one transaction. Raises IntegrityError where the key is bound to another one."""
+    total = sum(len(visit.image_urls) for visit in visits)
+    unknown = sum(len(visit.image_urls) for visit in visits if visit.store_id not in known)
+    with transaction.atomic():
+        now = queue.database_now()
+        job = Job(
+            created_at=now,
+            owner=owner,
+            on_error=on_error,
+            priority=priority,
+            total=total,
+            failed=unknown,
+            request_id=request_ids.current(),
+        )
+        if unknown == total:
+            job.status, job.finished_at = JobStatus.FAILED, now
+        job.save()
+        if idempotency is not None:
+            _remember(idempotency, job)
+        _insert_images(job, visits, known, now)
+        if unknown == total:
+            job.store_errors = store_errors(job.pk)
+            job.save(update_fields=["store_errors"])
+        transaction.on_commit(wake_up, robust=True)
+        queue.announce_on_commit(job.pk)
+        failpoints.hit("submit.before_commit", job.pk)
     failpoints.hit("submit.after_commit", job.pk)
     logger.info("job submitted", extra={"job": job.pk, "images": total})
     return Submitted(job.pk, replayed=False)
 
 
-def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], now: datetime) -> None:
+def _insert_images(job: Job, visits: Sequence[VisitPayload], known: Collection[str], now: datetime) -> None:
     """Insert visits and images by COPY, in submission order, in a tenth of the processor time of `bulk_create`."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -130,7 +150,7 @@ def _insert_images(job: Job, visits: Sequence[VisitPayload], known: set[str], no
 
 
 def _image_rows(
-    job: Job, visits: Iterable[tuple[int, VisitPayload]], known: set[str], now: datetime
+    job: Job, visits: Iterable[tuple[int, VisitPayload]], known: Collection[str], now: datetime
 ) -> Iterator[tuple[Any, ...]]:
     rank = now.timestamp() - job.priority * SECONDS_PER_PRIORITY
     one_by_one = job.on_error == OnError.STOP_STORE

@@ -73,3 +73,12 @@ def test_what_serves_and_works_starts_after_the_migrations(name):
     unit = read(ROOT / "deploy" / "systemd" / name)["Unit"]
     assert unit["Requires"] == "retail-pulse-migrate.service"
     assert "retail-pulse-migrate.service" in unit["After"].split()
+
+
+def test_a_worker_may_have_settings_of_its_own_before_which_those_of_all_stand_back():
+    """Two processes of a machine cannot have the same METRICS_PORT. A later file overrides an earlier one."""
+    lines = (ROOT / "deploy" / "systemd" / "retail-pulse-worker@.service").read_text().splitlines()
+    files = [line.removeprefix("EnvironmentFile=") for line in lines if line.startswith("EnvironmentFile=")]
+    # Where the second one is missing, systemd goes on.
+    assert files == ["/etc/retail-pulse.env", "-/etc/retail-pulse-worker-%i.env"]
+    assert "/etc/retail-pulse-worker-1.env" in (ROOT / "docs" / "operations.md").read_text()

@@ -127,6 +127,19 @@ def test_a_worker_takes_over_what_a_killed_one_held(accepting, images):
     assert second.wait(20) == 0
 
 
+def test_a_worker_has_the_connections_that_the_sizes_in_the_docs_count(accepting, images):
+    deployment, service = accepting
+    worker = deployment.start("work", PGAPPNAME="counted")
+    job_id = service.submit(many(images, 8))
+    assert finished(service, job_id)["status"] == "completed"
+    counted = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'counted'"
+    # The thread that has looked at the migrations keeps none.
+    assert deployment.scalar(f"{counted} AND query LIKE '%django_migrations%'") == 0
+    assert 3 <= deployment.scalar(counted) <= 4
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+
+
 def test_two_workers_and_a_server_share_one_queue_without_an_overlap(deployment, images):
     with deployment.service() as service:
         workers = [deployment.start("work") for _ in range(2)]

@@ -10,6 +10,7 @@ from jobs import actions, deletion, queue
 from jobs.deletion import slices
 from jobs.models import DeletedJob, IdempotencyKey, Job
 from jobs.queue import NotPossible, database_now
+from jobs.submission import submit as submit_module
 from jobs.submission.submit import IdempotencyToken, VisitPayload, submit
 from tests.factories import look, make_worker, states, submit_job, success
 from tests.jobs.deletion.conftest import age, ended_job, left
@@ -162,6 +163,23 @@ def test_the_key_of_a_deleted_job_submits_a_new_one():
     assert again.job_id != first.job_id
 
 
+def test_a_submission_whose_job_is_deleted_before_it_can_be_found_is_a_new_one(monkeypatch):
+    token = IdempotencyToken("route-7", "0" * 64)
+    visits = [VisitPayload("unknown", "today", None, ["http://images.test/1.jpg"])]
+    first, find = submit(visits, idempotency=token), submit_module._find
+
+    def find_behind_a_deletion(*arguments):
+        if Job.objects.filter(pk=first.job_id).exists():
+            deletion.mark(first.job_id, None)
+        return find(*arguments)
+
+    monkeypatch.setattr(submit_module, "_find", find_behind_a_deletion)
+    again = submit(visits, idempotency=token)
+    assert not again.replayed
+    assert Job.objects.get().pk == again.job_id == IdempotencyKey.objects.get().job_id
+    assert submit(visits, idempotency=token) == type(first)(again.job_id, replayed=True)
+
+
 def test_old_jobs_are_found_by_an_index(monkeypatch):
     ended_job(days_ago=100)
     with connection.cursor() as cursor:
@@ -171,3 +189,16 @@ def test_old_jobs_are_found_by_an_index(monkeypatch):
         cursor.execute(f"EXPLAIN {slices._DUE}", {"grace": 0, "jobs": 10})
         assert "job_deleted" in str(cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
+
+
+def test_a_slice_reads_the_records_of_its_jobs_and_not_of_all_that_were_ever_deleted():
+    with connection.cursor() as cursor:
+        # Whatever else the planner prefers.
+        cursor.execute("SET enable_nestloop = off")
+        cursor.execute("SET enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {slices._DUE}", {"grace": 0, "jobs": 10})
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+        cursor.execute("RESET enable_nestloop")
+        cursor.execute("RESET enable_seqscan")
+    assert "Nested Loop" in plan
+    assert "Index Cond: (job_id = job.id)" in plan

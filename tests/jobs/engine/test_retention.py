@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from jobs import actions, deletion
 from jobs.deletion import slices
@@ -118,8 +118,9 @@ def test_it_leaves_in_the_midst_of_its_rest(start, monkeypatch):
     assert not each._thread.is_alive()
 
 
-def test_an_error_of_the_database_is_logged_and_tried_again(start, monkeypatch, caplog):
-    delete, errors = deletion.delete_slice, [OperationalError("the disk is full")]
+@pytest.mark.parametrize("error", [OperationalError("the disk is full"), InterfaceError("the connection is lost")])
+def test_an_error_of_the_database_is_logged_and_tried_again(start, monkeypatch, caplog, error):
+    delete, errors = deletion.delete_slice, [error]
 
     def broken(*, wait):
         if errors:
@@ -132,7 +133,7 @@ def test_an_error_of_the_database_is_logged_and_tried_again(start, monkeypatch, 
     deletion.mark(job.pk, None)
     start()
     wait_for(lambda: not Job.with_deleted.exists())
-    assert [record.error for record in caplog.records if record.message == "deleting again"] == ["the disk is full"]
+    assert [record.error for record in caplog.records if record.message == "deleting again"] == [str(error)]
 
 
 def test_an_engine_deletes_beside_its_work(start_engine, images, settings):
