@@ -16,6 +16,7 @@ CONDITIONS = frozenset(
         "claiming again",
         "recording again",
         "beating again",
+        "nobody notified",
         "cache not available",
         "cache not available, requests are not counted",
         "database not available",
