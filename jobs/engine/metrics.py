@@ -57,7 +57,10 @@ class PrometheusMeter(Meter):
         COMPLETED.inc(recorded.completed)
         FAILED.inc(recorded.failed)
         FENCED.inc(len(recorded.fenced))
-        codes = CounterOf(outcome.error.code for outcome in outcomes if outcome.error is not None)
+        fenced = set(recorded.fenced)
+        codes = CounterOf(
+            outcome.error.code for outcome in outcomes if outcome.error is not None and outcome.claim not in fenced
+        )
         for code, count in codes.items():
             ATTEMPTS_FAILED.labels(code).inc(count)
         FETCH.observe(_seconds((each.evidence.fetch_ms, each) for each in outcomes))
@@ -66,6 +69,7 @@ class PrometheusMeter(Meter):
 
     def rescued(self, rescued: Rescued) -> None:
         RESCUED.inc(rescued.released + rescued.crash_loops)
+        FAILED.inc(rescued.failed)
 
     def shifts(self, what: str, count: int = 1) -> None:
         SHIFTS.labels(what).inc(count)
