@@ -98,6 +98,18 @@ def test_no_label_holds_an_address(meter):
     assert b"photos.test" not in generate_latest()
 
 
+def test_a_host_makes_no_series_of_its_own(meter, increase):
+    answers = [failed(status, HTTPStatus(status)) for status in range(100, 1_000)]
+    meter.recorded(answers, Recorded(900, [], [], failed=900), 0.01)
+
+    codes = {sample.labels["code"] for family in metrics.ATTEMPTS_FAILED.collect() for sample in family.samples}
+    assert len(codes) < 100
+    assert (increase("attempts_failed_total", code="http_503"), increase("attempts_failed_total", code="http_999")) == (
+        1, 0,
+    )  # fmt: skip
+    assert increase("attempts_failed_total", code="http_other") > 800
+
+
 def test_without_a_port_nothing_is_counted(settings):
     settings.METRICS_PORT = 0
     assert type(make_meter()) is Meter
