@@ -231,7 +231,9 @@ class Epoch:
                     self.wake.expect_work()
                 self._hand_out(claims)
                 self._looked.set()
-                continue
+                # A database so slow that the slots are always waiting must not keep this worker from its housekeeping.
+                if monotonic() < deadline:
+                    continue
             if monotonic() >= deadline:
                 return
             opening = min(self._hosts.next_opening(), STUCK_SECONDS) if self._lanes.hold_any else inf

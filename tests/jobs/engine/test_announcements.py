@@ -4,7 +4,7 @@ import os
 import threading
 from collections import Counter
 from itertools import pairwise
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 import pytest
@@ -287,6 +287,25 @@ def test_what_a_lost_epoch_has_not_announced_the_next_one_does(notified, start_e
     engine.stop()
     # Each was when it was submitted, and when its image was final.
     assert announced(notified) == {first.pk: 2, last.pk: 2}
+
+
+def test_there_is_housekeeping_while_claims_are_slower_than_the_slots(start_engine, images, monkeypatch):
+    claim, due, turns = queue.claim, queue.due, []
+
+    def slow_claim(*arguments, **options):
+        sleep(0.3)
+        return claim(*arguments, **options)
+
+    def counted_due():
+        turns.append(ImageResult.objects.ready().count())
+        return due()
+
+    monkeypatch.setattr(queue, "claim", slow_claim)
+    monkeypatch.setattr(queue, "due", counted_due)
+    job = submit_job(urls(images, 80))
+    start_engine(ENGINES[0])
+    assert finished(job).status == "completed"
+    assert len({ready for ready in turns if 0 < ready < 80}) >= 2
 
 
 def test_housekeeping_that_fails_is_not_tried_again_at_once(start_engine, monkeypatch):
