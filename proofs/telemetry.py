@@ -60,7 +60,8 @@ def prove(options: argparse.Namespace) -> Report:
             _show_elsewhere(report, ports["web"])
 
             client.submit(order(rng, world.images, "killed", options.images, kinds={}), Event())
-            _wait(lambda: prometheus.value('max(retail_pulse_backlog_images{state="running"})'))
+            # What Prometheus knows is some seconds old: by then the job may have ended.
+            _wait_for_running(world)
             worker.kill()
             _show_alerts(report, prometheus, "the worker is killed", {"RetailPulseDown", "RetailPulseNoWorkers"})
             worker.start()
@@ -83,6 +84,14 @@ def _wait(fact: Callable[[], object], seconds: float = START_SECONDS) -> float |
             return None
         time.sleep(0.1)
     return time.monotonic() - begun
+
+
+def _wait_for_running(world: World) -> None:
+    observer = Observer(world.cluster)
+    try:
+        _wait(lambda: observer.query("SELECT FROM jobs_imageresult WHERE state = 'running'"))
+    finally:
+        observer.close()
 
 
 def _show_health(report: Report, prometheus: Prometheus) -> None:

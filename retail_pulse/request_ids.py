@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 HEADER = "X-Request-Id"
 MOST_CHARACTERS = 128
@@ -47,13 +47,25 @@ def as_headers() -> dict[str, str]:
 class RequestIds:
     """The outermost middleware: every answer carries its request's id."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with using(choose(request.headers.get(HEADER, ""))) as request_id:
             # Django logs some answers when the middleware has done its work.
             request.request_id = request_id  # type: ignore[attr-defined]
             response = self.get_response(request)
         response[HEADER] = request_id
+        if isinstance(response, StreamingHttpResponse) and not isinstance(response, FileResponse):
+            # It is made while the server sends it, after all middleware.
+            response.streaming_content = _each_using(request_id, iter(response))
         return response
+
+
+def _each_using(request_id: str, parts: Iterator[bytes]) -> Iterator[bytes]:
+    while True:
+        with using(request_id):
+            part = next(parts, None)
+        if part is None:
+            return
+        yield part

@@ -116,7 +116,8 @@ class _Stream:
     def _read(self, notified: bool) -> tuple[bytes, bool]:
         """The next event, and whether it is the last one."""
         if self._job_id is None:
-            return (_event("change", {}) if notified else _KEEP_ALIVE), False
+            # Where nobody listens, any job may have changed meanwhile.
+            return (_event("change", {}) if notified or settings.LEASE_ONLY else _KEEP_ALIVE), False
         try:
             job = Job.objects.with_running().filter(pk=self._job_id).first()
             revision = _revision(job) if job else ""

@@ -46,6 +46,8 @@ COUNTED_AT_A_TIME = 250
 REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
 # A slice of deleted rows takes less, unless the database is slow.
 LEAVING_SECONDS = 0.5
+# Of a wake-up's number, which is a process id.
+MOST_DIGITS = 20
 # A download ends at its deadline; a slot that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
@@ -65,6 +67,7 @@ class Epoch:
         gate: Gate,
         stopping: threading.Event,
         looked: threading.Event,
+        moved: MovedJobs,
     ) -> None:
         self._pipeline = pipeline
         self._slots = slots
@@ -77,7 +80,7 @@ class Epoch:
         self._heartbeat = Heartbeat(settings.WORKER_THREADS)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
-        self._moved = MovedJobs()
+        self._moved = moved
         self._recorder = Recorder(
             self.worker_id,
             on_recorded=self._recorded,
@@ -94,8 +97,10 @@ class Epoch:
         self._housekeeping, self._poll = pace.Turn(), pace.Turn()
         # The workers of this database as the last housekeeping counted them, and the place of this one.
         self._living, self._place = 1, 0
-        # Whether all others are to be woken, should there be more work than this worker can take.
+        # Whether all others are to be woken, should there be more work than this worker can take; and from when on it
+        # may wake them without having looked.
         self._tells_all = False
+        self._telling = pace.Turn()
 
     def run(self) -> None:
         """Claim and hand out until stopped, then drain. Raises what ended the epoch early."""
@@ -121,7 +126,7 @@ class Epoch:
             self._heartbeat_thread.join()
             self._retention.join(LEAVING_SECONDS)
             if drained:
-                self._heartbeat.announce(self._moved.take_all())
+                self._announce(self._moved.take_all())
                 self._heartbeat.leave()
             self._heartbeat.close()
             connections.close_all()
@@ -141,6 +146,8 @@ class Epoch:
 
     def _rescue_and_promote(self) -> None:
         """Take back what dead workers held, and make ready what has waited long enough."""
+        # Where an error keeps it from it, the next try is not at once.
+        self._housekeeping.comes_in(ROUND_SECONDS)
         due = queue.due()
         ready = (self._rescue() if due.rescue else 0) + (queue.promote() if due.promote else 0)
         self._living = len(due.workers)
@@ -226,7 +233,9 @@ class Epoch:
                 self.wake.looking()
                 if look := self._gate.look():
                     self._look(look, room, deadline)
-                    continue
+                    # Slots that always wait for a slow database must not keep this worker from its housekeeping.
+                    if monotonic() < deadline:
+                        continue
             if monotonic() >= deadline:
                 return
             opening = min(self._hosts.next_opening(), STUCK_SECONDS) if is_open and self._lanes.hold_any else inf
@@ -264,6 +273,8 @@ class Epoch:
 
     def _claim(self, limit: int) -> list[Claim] | None:
         self._claimed_at = monotonic()
+        # What is heard from here on came after this look.
+        tells_all, self._tells_all = self._tells_all, False
 
         def claim() -> list[Claim]:
             self._share_pauses()
@@ -281,10 +292,8 @@ class Epoch:
 
         claims = self._try_to_claim(claim)
         self._found_all = claims is not None and len(claims) == limit
-        if self._tells_all:
-            self._tells_all = False
-            if self._found_all or self._lanes.hold_any:
-                self._hint(lambda: wake_listeners(everyone=True))
+        if tells_all and (self._found_all or self._lanes.hold_any):
+            self._hint(lambda: wake_listeners(everyone=True))
         return claims
 
     def _hint(self, wake: Callable[[], None]) -> None:
@@ -370,19 +379,34 @@ class Epoch:
                 failpoints.hit("heartbeat.wait")
                 if heard := self._heartbeat.wait(LISTEN_SECONDS):
                     self._hear(heard)
-                self._heartbeat.announce(self._moved.take())
+                self._leave_to_others()
+                self._announce(self._moved.take())
         except BaseException as error:  # noqa: BLE001 - the claimer must learn of any of them
             self.wake.lose(error)
 
     def _hear(self, wake_ups: Sequence[str]) -> None:
         """Look for work, if it is this worker's turn."""
-        if EVERYONE not in wake_ups:
-            seconds = pace.until_look(int(wake_ups[-1]), self._place, self._living)
+        number = wake_ups[-1]
+        # Anything else comes from another version.
+        if EVERYONE not in wake_ups and number.isdecimal() and len(number) < MOST_DIGITS:
+            seconds = pace.until_look(int(number), self._place, self._living)
             if seconds is None:
                 return
             self.wake.rest(seconds)
             self._tells_all = self._living > pace.LOOKERS
         self.wake.work_came()
+
+    def _leave_to_others(self) -> None:
+        """Wake all others, where this worker has no room to look itself; a few times a second at most."""
+        if self._tells_all and self._slots.room < self._slots.refill_at and self._telling.has_come:
+            self._tells_all = False
+            self._telling.comes_in(LISTEN_SECONDS)
+            self._heartbeat.wake_everyone()
+
+    def _announce(self, job_ids: set[int]) -> None:
+        """What cannot be announced now is announced with the next ones, by the next epoch if need be."""
+        if job_ids and not self._heartbeat.announce(job_ids):
+            self._moved.add(job_ids)
 
     def _empty_slots(self, seconds: float) -> None:
         for claim in self._slots.empty(seconds):

@@ -13,7 +13,7 @@ from django.conf import settings
 from jobs.engine.faults import TRANSIENT_SQLSTATES
 from jobs.queue import WORKER_LOCK, WorkerGone, announcement
 from retail_pulse.db.dedicated import connect_dedicated
-from retail_pulse.db.notify import notify
+from retail_pulse.db.notify import notification, notify
 
 logger = logging.getLogger(__name__)
 
@@ -77,15 +77,22 @@ class Heartbeat:
             raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
         self._next_beat = monotonic() + self._beat_every
 
-    def announce(self, job_ids: Collection[int]) -> None:
-        """Announce that these jobs have moved, if any has."""
-        if not job_ids:
-            return
+    def announce(self, job_ids: Collection[int]) -> bool:
+        """Announce that these jobs have moved; whether it could be."""
+        return self._notify(*announcement(job_ids))
+
+    def wake_everyone(self) -> bool:
+        """Wake all listening engines; whether they could be."""
+        return self._notify(*notification(CHANNEL, [EVERYONE]))
+
+    def _notify(self, sql: str, parameters: list[Any] | None) -> bool:
         try:
-            self._execute(*announcement(job_ids))
+            self._execute(sql, parameters)
         except psycopg.Error as error:
             # A hint is not worth an epoch; where the connection is lost, the next wait says so.
-            logger.warning("jobs not announced", extra={"worker": self.worker_id, "error": str(error).strip()})
+            logger.warning("nobody notified", extra={"worker": self.worker_id, "error": str(error).strip()})
+            return False
+        return True
 
     def leave(self) -> None:
         """Take the worker's row away and close; whatever it had claimed must have been recorded or released."""

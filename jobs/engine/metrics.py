@@ -5,6 +5,7 @@ No label ever holds a URL or a host: each value is a time series that is kept fo
 
 from collections import Counter as CounterOf
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from http import HTTPStatus
 
 from prometheus_client import REGISTRY, Counter, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -28,6 +29,8 @@ RECORD = Histogram("retail_pulse_record_seconds", "How long it took to record a 
 FETCH = BatchHistogram("retail_pulse_fetch_seconds", "How long downloads took.", BUCKETS)
 MEASURE = BatchHistogram("retail_pulse_measure_seconds", "How long it took to measure an image.", BUCKETS)
 MODEL = BatchHistogram("retail_pulse_model_seconds", "How long the model took for an image.", BUCKETS)
+
+_REGISTERED = frozenset(f"http_{status.value}" for status in HTTPStatus)
 
 # From the start on, so that the first one counts as an increase.
 COMPLETED, FAILED = (IMAGES.labels(outcome) for outcome in ("completed", "failed"))
@@ -57,7 +60,12 @@ class PrometheusMeter(Meter):
         COMPLETED.inc(recorded.completed)
         FAILED.inc(recorded.failed)
         FENCED.inc(len(recorded.fenced))
-        codes = CounterOf(outcome.error.code for outcome in outcomes if outcome.error is not None)
+        fenced = set(recorded.fenced)
+        codes = CounterOf(
+            _series(outcome.error.code)
+            for outcome in outcomes
+            if outcome.error is not None and outcome.claim not in fenced
+        )
         for code, count in codes.items():
             ATTEMPTS_FAILED.labels(code).inc(count)
         FETCH.observe(_seconds((each.evidence.fetch_ms, each) for each in outcomes))
@@ -66,12 +74,18 @@ class PrometheusMeter(Meter):
 
     def rescued(self, rescued: Rescued) -> None:
         RESCUED.inc(rescued.released + rescued.crash_loops)
+        FAILED.inc(rescued.failed)
 
     def shifts(self, what: str, count: int = 1) -> None:
         SHIFTS.labels(what).inc(count)
 
     def watch_broker(self, is_up: Callable[[], bool]) -> None:
         BROKER.is_up = is_up
+
+
+def _series(code: str) -> str:
+    """A host may answer with hundreds of statuses that nobody has registered; they are one series."""
+    return code if code in _REGISTERED or not code.startswith("http_") else "http_other"
 
 
 def _seconds(taken: Iterable[tuple[int, Outcome]]) -> list[float]:

@@ -16,6 +16,7 @@ from jobs.engine.epoch import Epoch
 from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import wake_listeners
 from jobs.engine.memory import limit_arenas
+from jobs.engine.moved_jobs import MovedJobs
 from jobs.engine.slots import Slots
 from jobs.imaging.host_limits import HostLimits
 from jobs.imaging.pipeline import Pipeline
@@ -93,14 +94,15 @@ class ThreadEngine(Engine):
 
     def _supervise(self, pipeline: Pipeline) -> None:
         self._slots = slots = Slots(settings.WORKER_THREADS)
-        # What was learned of hosts outlives an epoch, too.
+        # What was learned of hosts outlives an epoch, too, and so does what is still to be announced.
         lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, slots.size))
+        moved = MovedJobs()
         first_pause, longest_pause = RESTART_SECONDS
         pause = first_pause
         try:
             while not self._stopping.is_set():
                 try:
-                    self._epoch = Epoch(pipeline, slots, lanes, self._gate, self._stopping, self._looked)
+                    self._epoch = Epoch(pipeline, slots, lanes, self._gate, self._stopping, self._looked, moved)
                     pause = first_pause
                     self._epoch.run()
                 except BaseException as error:  # noqa: BLE001 - an engine that gave up would strand every job

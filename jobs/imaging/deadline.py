@@ -68,13 +68,15 @@ class Watchdog:
         """A deadline that starts now and is enforced until the block is left."""
         with self._changed:
             deadline = Deadline(0 if self._closed else self._seconds)
-            self._running[deadline] = None
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="fetch-watchdog", daemon=True)
+                # Where none can be had, the next deadline tries again.
+                thread.start()
+                self._thread = thread
             # Usually it sleeps until an earlier deadline and need not be woken for this one.
             elif deadline.at < self._wakes_at:
                 self._changed.notify()
+            self._running[deadline] = None
         try:
             yield deadline
         finally:

@@ -70,10 +70,15 @@ class Moved(NamedTuple):
 
 
 class Completed(NamedTuple):
-    """The ids of jobs whose counters have moved, and of those of them that have finished."""
+    """The ids of jobs whose counters have moved, and of those of them that have finished.
+
+    `succeeded` and `failed` count the images that are final by it, those skipped with their store included.
+    """
 
     moved: list[int]
     finished: list[int]
+    succeeded: int = 0
+    failed: int = 0
 
 
 def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int, JobRow]:
@@ -126,6 +131,8 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
     return Completed(
         moved=[job_id for job_id, _ in counted],
         finished=[job_id for job_id, status in counted if status != JobStatus.ONGOING],
+        succeeded=completed_of.total(),
+        failed=failed_of.total(),
     )
 
 

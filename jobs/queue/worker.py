@@ -1,7 +1,6 @@
 """What engines do with image rows: claim them, and write, hand back, rescue or promote what was claimed."""
 
 import sys
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -114,12 +113,16 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Rescued:
-    """The dead `workers`, and how many of their images were `released` or given up as `crash_loops`."""
+    """The dead `workers`, and how many of their images were `released` or given up as `crash_loops`.
+
+    `failed` counts the images that are final by it: besides the crash loops those of canceled jobs, and those skipped.
+    """
 
     workers: list[int]
     released: int
     crash_loops: int
     moved_jobs: list[int] = field(default_factory=list)
+    failed: int = 0
 
 
 def claim(worker_id: int, limit: int, in_flight: Collection[Claim] = (), lanes: Lanes | None = None) -> list[Claim]:
@@ -189,14 +192,13 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
         failpoints.hit("record.before_commit", outcomes)
-    final = Counter(each.state for each in moved)
     return Recorded(
         len(written),
         [outcome.claim for outcome in by_fence.values()],
         completed.finished,
         completed.moved,
-        completed=final[ImageState.COMPLETED],
-        failed=final[ImageState.FAILED],
+        completed=completed.succeeded,
+        failed=completed.failed,
         request_ids={job_id: job.request_id for job_id, job in jobs.items()},
     )
 
@@ -252,7 +254,7 @@ def rescue() -> Rescued:
                 finished_at=Now(),
             )
         completed = complete(jobs, [*crash_loops, *apply_pending(jobs, again)])
-    return Rescued(workers, len(again), len(crash_loops), completed.moved)
+    return Rescued(workers, len(again), len(crash_loops), completed.moved, completed.failed)
 
 
 def promote(limit: int = 1000) -> int:

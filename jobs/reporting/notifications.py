@@ -43,6 +43,14 @@ class Watcher:
         self._changed.set()
 
 
+def _ids_in(payload: str) -> set[int] | None:
+    """The jobs that an announcement names; None, which is any of them, where it comes from another version."""
+    try:
+        return {int(job_id) for job_id in payload.split(",")}
+    except ValueError:
+        return None
+
+
 class Listener:
     """Listens for changes of jobs while there are watchers; created once per process, see `listener`."""
 
@@ -61,13 +69,15 @@ class Listener:
     def watch(self, job_id: int | None) -> Iterator[Watcher]:
         """Get notified when this job changes, or any job for None; the caller reads the row once this has begun."""
         watcher = Watcher(job_id)
-        with self._lock:
-            self._watchers.add(watcher)
-            # LISTEN does not work through a transaction pooler: watchers then rely on reading the rows.
-            if self._thread is None and not settings.LEASE_ONLY:
-                self._thread = threading.Thread(target=self._listen, name="live", daemon=True)
-                self._thread.start()
         try:
+            with self._lock:
+                self._watchers.add(watcher)
+                # LISTEN does not work through a transaction pooler: watchers then rely on reading the rows.
+                if self._thread is None and not settings.LEASE_ONLY:
+                    thread = threading.Thread(target=self._listen, name="live", daemon=True)
+                    # Where none can be had, the next watcher tries again.
+                    thread.start()
+                    self._thread = thread
             yield watcher
         finally:
             with self._lock:
@@ -92,7 +102,7 @@ class Listener:
                     self._notify(None)
                     while self._is_needed():
                         for notification in connection.notifies(timeout=LISTEN_SECONDS):
-                            self._notify({int(job_id) for job_id in notification.payload.split(",")})
+                            self._notify(_ids_in(notification.payload))
             except psycopg.Error as error:
                 logger.warning("not listening to jobs", extra={"error": str(error).strip()})
                 threading.Event().wait(RETRY_SECONDS)

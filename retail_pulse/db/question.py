@@ -24,7 +24,12 @@ class Question[T]:
         if not self._asking.acquire(timeout=seconds):
             raise TimeoutError
         answer: Future[T] = Future()
-        Thread(target=self._run, args=[answer], name=self._name, daemon=True).start()
+        try:
+            Thread(target=self._run, args=[answer], name=self._name, daemon=True).start()
+        except BaseException:
+            # No thread could be had, which is no reason never to ask again.
+            self._asking.release()
+            raise
         return answer.result(timeout=max(0.0, deadline - monotonic()))
 
     def _run(self, answer: Future[T]) -> None:

@@ -17,6 +17,7 @@ CONDITIONS = frozenset(
         "recording again",
         "beating again",
         "broker not available",
+        "nobody notified",
         "cache not available",
         "cache not available, requests are not counted",
         "database not available",

@@ -1,11 +1,14 @@
 """METRICS_PORT: `/metrics` for Prometheus, and the probes, of one process.
 
 Whoever reaches the port may read it, so it is loopback's unless METRICS_HOST opens it. It has threads of its own: a
-process whose slots and web threads are all busy still answers.
+process whose slots and web threads are all busy still answers. Clients that say nothing give way to those that ask.
 """
 
+import errno
 import logging
 import socket
+from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from threading import BoundedSemaphore, Thread
@@ -13,7 +16,7 @@ from time import sleep
 from typing import Any
 
 from django.conf import settings
-from prometheus_client import REGISTRY, disable_created_metrics
+from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from jobs.engine import metrics  # noqa: F401 - importing it registers them
@@ -25,8 +28,10 @@ logger = logging.getLogger(__name__)
 
 # For a whole request and its answer.
 REQUEST_SECONDS = 10.0
-# A monitor and a supervisor need two; whoever finds none free is turned away.
+# A monitor and a supervisor need two.
 MOST_AT_ONCE = 16
+# How soon the thread of a client that is hung up on is free.
+GIVE_WAY_SECONDS = 1.0
 # Between two tries to take the port: a process that is replaced may still have it.
 RETRY_SECONDS = 1.0
 
@@ -46,9 +51,10 @@ class Handler(BaseHTTPRequestHandler):
             super().handle()
 
     def do_GET(self) -> None:
+        self.server.has_asked(self.connection)
         path = self.path.partition("?")[0]
         if path.rstrip("/") == "/metrics":
-            encode, kind = choose_encoder(self.headers.get("Accept", ""))
+            encode, kind = _choose_encoder(self.headers.get("Accept", ""))
             self._answer(200, kind, encode(REGISTRY))
         elif (answer := probe(path)) is not None:
             self._answer(answer.status_code, answer["Content-Type"], answer.content)
@@ -73,28 +79,73 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingTCPServer):
     allow_reuse_address = True
+    request_queue_size = 4 * MOST_AT_ONCE
     daemon_threads = True
 
     def __init__(self, host: str, port: int) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.watchdog = Watchdog(REQUEST_SECONDS)
         self._free = BoundedSemaphore(MOST_AT_ONCE)
+        # The connections on which no whole request has arrived yet, in their order.
+        self._silent: dict[Any, None] = {}
         super().__init__((host, port), Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self._free.acquire(blocking=False) and not self._make_room():
             self.shutdown_request(request)
+            return
+        self._silent[request] = None
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            # No thread could be had for it.
+            self._leave(request)
+            raise
+
+    def _make_room(self) -> bool:
+        """Hang up on the client that has said nothing for the longest; whether its place could be had."""
+        silent = next(iter(list(self._silent)), None)
+        if silent is None:
+            return False
+        self.has_asked(silent)
+        with suppress(OSError):
+            silent.shutdown(socket.SHUT_RDWR)
+        return self._free.acquire(timeout=GIVE_WAY_SECONDS)
+
+    def has_asked(self, request: Any) -> None:
+        """A whole request has arrived on this connection, which nobody pushes out any more."""
+        self._silent.pop(request, None)
+
+    def _leave(self, request: Any) -> None:
+        self.has_asked(request)
+        self._free.release()
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            self._leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.debug("metrics not sent", extra={"client": str(client_address)})
+
+
+def _choose_encoder(accepted: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    try:
+        return choose_encoder(accepted)
+    except (TypeError, ValueError):
+        return choose_encoder("")  # the version that it asks for is no number
+
+
+# What the log says where the port cannot be had.
+_REFUSED = "no metrics yet: the port cannot be had", "METRICS_HOST is to be an address of this machine."
+_REFUSALS = {
+    errno.EADDRINUSE: (
+        "no metrics yet: the port is taken",
+        "Give each process of a machine a METRICS_PORT of its own.",
+    ),
+    errno.EACCES: ("no metrics yet: the port is forbidden", "Choose a METRICS_PORT from 1024 on."),
+}
 
 
 def serve() -> None:
@@ -110,8 +161,8 @@ def _serve() -> None:
             server = Server(settings.METRICS_HOST, settings.METRICS_PORT)
         except OSError as error:
             if not was_refused:
-                cure = "Give each process of a machine a METRICS_PORT of its own."
-                logger.warning("no metrics yet: the port is taken", extra={"at": at, "error": str(error), "cure": cure})
+                event, cure = _REFUSALS.get(error.errno or 0, _REFUSED)
+                logger.warning(event, extra={"at": at, "error": str(error), "cure": cure})
             was_refused = True
             sleep(RETRY_SECONDS)
         else:

@@ -2,8 +2,10 @@
 
 import logging
 import re
+from contextlib import closing
 
 import pytest
+from django.http import StreamingHttpResponse
 from django.test import Client
 
 from api.middleware import server_error
@@ -116,3 +118,21 @@ def test_the_page_of_an_unexpected_error_shows_it(rf):
     request = rf.get("/jobs/")
     request.request_id = "r-1"
     assert b"by this id: r-1." in server_error(request).content
+
+
+@pytest.mark.django_db
+def test_what_is_made_while_an_answer_is_sent_belongs_to_its_request(rf):
+    closed = []
+
+    def parts():
+        try:
+            for _ in range(9):
+                yield request_ids.current().encode()
+        finally:
+            closed.append(request_ids.current())
+
+    middleware = request_ids.RequestIds(lambda request: StreamingHttpResponse(parts()))
+    with closing(middleware(rf.get("/", headers={"x-request-id": "r-1"}))) as answer:
+        sent = iter(answer)
+        assert [next(sent), request_ids.current(), next(sent)] == [b"r-1", "", b"r-1"]
+    assert len(closed) == 1

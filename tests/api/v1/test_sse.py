@@ -140,6 +140,15 @@ def test_a_stream_of_all_jobs_says_that_something_changed_but_not_what():
         assert opened.event()["data"] == {}
 
 
+def test_where_nobody_listens_a_stream_of_all_jobs_says_so_from_time_to_time(settings, monkeypatch):
+    settings.LEASE_ONLY = True
+    monkeypatch.setattr(sse, "REREAD_SECONDS", 0.1)
+    monkeypatch.setattr(sse, "KEEP_ALIVE_SECONDS", 0.01)
+    with Opened(None) as opened:
+        assert [opened.event()["event"] for _ in range(3)] == ["change"] * 3
+        assert not [thread for thread in threading.enumerate() if thread.name == "live"]
+
+
 def test_the_number_of_streams_is_limited_and_each_is_released(settings):
     job = look(submit_job(1))
     opened = [stream(job, "", f"client {number}") for number in range(project.LIVE_STREAMS)]

@@ -1,13 +1,19 @@
 """Who is told that a job has moved: after the commit, never within it, and not for every image."""
 
+import os
 import threading
+from collections import Counter
 from itertools import pairwise
+from time import monotonic, sleep
 
+import psycopg
 import pytest
-from django.db import DataError, connection, transaction
+from django.db import DataError, OperationalError, connection, transaction
 
 from jobs import actions, queue
 from jobs.engine import moved_jobs, pace
+from jobs.engine.base import wake_up
+from jobs.engine.heartbeat import CHANNEL
 from jobs.engine.moved_jobs import MovedJobs
 from jobs.models import ImageResult, Job
 from jobs.reporting.notifications import Listener
@@ -133,16 +139,20 @@ def test_as_many_jobs_as_ever_moved_are_heard_of():
     wait_for(lambda: listener._thread is None)
 
 
+def announced(notified):
+    """How often each job was."""
+    texts = [text for channel, text, _ in notified() if channel == queue.JOBS_CHANNEL]
+    return Counter(int(job_id) for text in texts for job_id in text.split(","))
+
+
 def test_an_engine_announces_what_it_could_not_announce_before_it_leaves(notified, start_engine, images, monkeypatch):
     monkeypatch.setattr(moved_jobs, "ANNOUNCE_SECONDS", 3_600.0)
     engine = start_engine(ENGINES[0])
     first, last = submit_job(urls(images, 1)), submit_job(urls(images, 1))
     assert finished(first).status == finished(last).status == "completed"
     engine.stop()
-    announced = {
-        int(each) for channel, text, _ in notified() if channel == queue.JOBS_CHANNEL for each in text.split(",")
-    }
-    assert announced == {first.pk, last.pk}
+    # Each was when it was submitted, and when its image was final.
+    assert announced(notified) == {first.pk: 2, last.pk: 2}
 
 
 def test_an_announcement_that_cannot_be_sent_costs_nothing_else(start_engine, images, monkeypatch):
@@ -205,6 +215,114 @@ def test_more_than_the_first_worker_can_take_reaches_all_without_a_poll(start_en
     wait_for(lambda: ImageResult.objects.running().count() == 12)
     gate.opened.set()
     assert finished(job).status == "completed"
+
+
+@pytest.fixture
+def two_engines(start_engine, images, gate, monkeypatch):  # noqa: F811
+    """That never poll; the first one looks, and has learned that the images' host can take as much as it can."""
+    monkeypatch.setattr(pace, "HOUSEKEEPING_SECONDS", 0.05)
+    monkeypatch.setattr(pace, "POLL_SECONDS", 3_600.0)
+    monkeypatch.setattr(pace, "LOOKERS", 1)
+    engines = [start_engine(ENGINES[0]) for _ in range(2)]
+    wait_for(lambda: all(engine._epoch and engine._epoch._living == 2 for engine in engines))
+    gate.opened.set()
+    assert finished(submit_job(urls(images, 200))).status == "completed"
+    gate.opened.clear()
+    # What has just been looked for is looked for once more.
+    wait_for(lambda: all(engine._epoch._poll.at > monotonic() + 60 for engine in engines))
+    yield sorted(engines, key=lambda engine: (engine._epoch._place + os.getpid()) % 2)
+    gate.opened.set()
+
+
+def running():
+    return ImageResult.objects.running().count()
+
+
+def test_a_worker_without_room_leaves_a_job_to_the_others_without_a_poll(two_engines, images, monkeypatch):
+    monkeypatch.setattr("jobs.engine.epoch.wake_listeners", lambda **_: None)
+    submit_job(urls(images, 12))
+    wait_for(lambda: two_engines[0].in_flight == 12)
+    submit_job(urls(images, 1))
+    wait_for(lambda: running() == 13, timeout=10)  # the gate opens by itself after 20 s
+
+
+def test_a_wake_up_that_comes_during_a_look_counts_for_the_next_one(two_engines, images, monkeypatch):
+    looks, goes_on, glance = threading.Event(), threading.Event(), queue.glance
+
+    def slow_glance():
+        found = glance()
+        looks.set()
+        goes_on.wait(20)
+        return found
+
+    monkeypatch.setattr(queue, "glance", slow_glance)
+    wake_up()
+    assert looks.wait(20)
+    submit_job(urls(images, 13))
+    wait_for(lambda: two_engines[0]._epoch._tells_all)
+    goes_on.set()
+    wait_for(lambda: running() == 13, timeout=10)  # the gate opens by itself after 20 s
+
+
+@pytest.mark.parametrize("text", ["x", "9" * 5_000, "-1"])
+def test_what_another_version_wakes_with_wakes_all_and_ends_nothing(two_engines, images, text):
+    workers = [engine._epoch.worker_id for engine in two_engines]
+    notify(CHANNEL, [text])
+    submit_job(urls(images, 12))
+    wait_for(lambda: running() == 12, timeout=10)
+    assert [engine._epoch.worker_id for engine in two_engines] == workers
+
+
+def test_what_a_lost_epoch_has_not_announced_the_next_one_does(notified, start_engine, images, monkeypatch):
+    monkeypatch.setattr(moved_jobs, "ANNOUNCE_SECONDS", 3_600.0)
+    engine = start_engine(ENGINES[0])
+    first, last = submit_job(urls(images, 1)), submit_job(urls(images, 1))
+    assert finished(first).status == finished(last).status == "completed"
+    worker = engine._epoch.worker_id
+    execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        " AND datname = current_database()"
+    )
+    wait_for(lambda: engine._epoch and engine._epoch.worker_id > worker)
+    engine.stop()
+    # Each was when it was submitted, and when its image was final.
+    assert announced(notified) == {first.pk: 2, last.pk: 2}
+
+
+def test_there_is_housekeeping_while_claims_are_slower_than_the_slots(start_engine, images, monkeypatch):
+    claim, due, turns = queue.claim, queue.due, []
+
+    def slow_claim(*arguments, **options):
+        sleep(0.3)
+        return claim(*arguments, **options)
+
+    def counted_due():
+        turns.append(ImageResult.objects.ready().count())
+        return due()
+
+    monkeypatch.setattr(queue, "claim", slow_claim)
+    monkeypatch.setattr(queue, "due", counted_due)
+    job = submit_job(urls(images, 80))
+    start_engine(ENGINES[0])
+    assert finished(job).status == "completed"
+    assert len({ready for ready in turns if 0 < ready < 80}) >= 2
+
+
+def test_housekeeping_that_fails_is_not_tried_again_at_once(start_engine, monkeypatch):
+    tries = []
+
+    def fail():
+        tries.append(0)
+        raise OperationalError from psycopg.errors.DiskFull()
+
+    monkeypatch.setattr(queue, "due", fail)
+    engine = start_engine(ENGINES[0])
+    begun = monotonic()
+    engine.wait_for_first_look(10)
+    wait_for(lambda: len(tries) == 3)
+    assert monotonic() - begun > 0.8
+    engine.stop()
+    assert len(tries) < 10
 
 
 def test_what_a_leaving_worker_hands_back_is_taken_up_without_a_poll(start_engine, images, gate, settings, monkeypatch):  # noqa: F811

@@ -5,13 +5,16 @@ import threading
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from jobs import queue
 from jobs.engine import metrics
 from jobs.engine.batch_histogram import BatchHistogram
 from jobs.engine.meter import Meter, make_meter
 from jobs.errors import HTTPStatus, ReadTimeout
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
+from jobs.models import Worker
 from jobs.queue import Recorded, Rescued
-from tests.factories import submit_job
+from jobs.states import OnError
+from tests.factories import failure, look, make_worker, submit_job
 from tests.jobs.engine.test_contract import finished
 from tests.waiting import wait_for
 
@@ -56,7 +59,7 @@ def test_a_batch_is_counted_by_what_became_of_it(meter, increase):
     outcomes = [measured(1, 30), measured(2, 25), failed(3, HTTPStatus(404), 40), failed(4, ReadTimeout(), 29_000)]
     deferred = Outcome(claim(5), Evidence())
     recorded = Recorded(4, [claim(9)], [], completed=2, failed=1)
-    meter.recorded([*outcomes, deferred], recorded, seconds=0.01)
+    meter.recorded([*outcomes, deferred, failed(9, HTTPStatus(404))], recorded, seconds=0.01)
 
     assert (increase("images_total", outcome="completed"), increase("images_total", outcome="failed")) == (2, 1)
     assert increase("attempts_failed_total", code="http_404") == 1
@@ -74,10 +77,11 @@ def test_a_batch_is_counted_by_what_became_of_it(meter, increase):
 
 def test_what_is_seldom_is_counted_too(meter, increase):
     meter.claimed(0.2)
-    meter.rescued(Rescued([7], released=3, crash_loops=1))
+    meter.rescued(Rescued([7], released=3, crash_loops=1, failed=2))
     meter.shifts("begun", 2)
 
     assert (increase("claim_seconds_count"), increase("rescued_total")) == (1, 4)
+    assert increase("images_total", outcome="failed") == 2
     assert increase("shifts_total", what="begun") == 2
 
 
@@ -92,6 +96,18 @@ def test_a_broker_is_only_shown_where_there_is_one(meter, monkeypatch):
 def test_no_label_holds_an_address(meter):
     meter.recorded([failed(1, ReadTimeout())], Recorded(1, [], [], failed=1), 0.01)
     assert b"photos.test" not in generate_latest()
+
+
+def test_a_host_makes_no_series_of_its_own(meter, increase):
+    answers = [failed(status, HTTPStatus(status)) for status in range(100, 1_000)]
+    meter.recorded(answers, Recorded(900, [], [], failed=900), 0.01)
+
+    codes = {sample.labels["code"] for family in metrics.ATTEMPTS_FAILED.collect() for sample in family.samples}
+    assert len(codes) < 100
+    assert (increase("attempts_failed_total", code="http_503"), increase("attempts_failed_total", code="http_999")) == (
+        1, 0,
+    )  # fmt: skip
+    assert increase("attempts_failed_total", code="http_other") > 800
 
 
 def test_without_a_port_nothing_is_counted(settings):
@@ -109,6 +125,26 @@ def test_many_threads_lose_no_value_of_a_histogram():
         thread.join()
     found = [registry.get_sample_value("h_bucket", {"le": le}) for le in ("1.0", "2.0", "+Inf")]
     assert (found, registry.get_sample_value("h_sum")) == ([2000, 4000, 6000], 22_000)
+
+
+@pytest.mark.django_db
+def test_whatever_makes_images_final_is_counted_as_the_jobs_count_it(settings, meter, increase):
+    settings.MAX_CRASHES = 1
+    looped, skipped, canceled = submit_job(2), submit_job(3, on_error=OnError.STOP_STORE), submit_job(1)
+    dead = make_worker()
+    claims = queue.claim(dead, 10)
+    assert len(claims) == 4
+    (stops,) = (each for each in claims if each.job_id == skipped.pk)
+    (ends,) = (each for each in claims if each.job_id == canceled.pk)
+    queue.cancel(canceled.pk)
+    recorded = queue.record(dead, [failure(stops, HTTPStatus(404)), failure(ends, ReadTimeout())])
+    meter.recorded([], recorded, 0.01)
+    Worker.objects.filter(pk=dead).delete()
+    meter.rescued(queue.rescue())
+
+    jobs = [look(job) for job in (looped, skipped, canceled)]
+    assert [(job.status, job.failed) for job in jobs] == [("failed", 2), ("failed", 3), ("failed", 1)]
+    assert increase("images_total", outcome="failed") == 6
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from jobs import errors
 from jobs.imaging.deadline import Watchdog
 from jobs.imaging.types import Evidence
 from proofs.world.fault_server import closing, dripping, response, silent
+from tests.factories import no_thread
 from tests.waiting import wait_for
 
 HEADER = response(length=False)
@@ -141,3 +142,18 @@ def test_closing_ends_the_watchdogs_thread():
 
 def test_a_connection_closed_before_the_deadline_is_not_a_deadline(fetch, server):
     assert fetch(server.at("/", closing(response(b"fine")))) == b"fine"
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again(monkeypatch):
+    watchdog = Watchdog(0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError), watchdog.deadline():
+            pass
+    ours, theirs = socket.socketpair()
+    with ours, theirs, watchdog.deadline() as again:
+        again.watch(ours)
+        ours.settimeout(10)
+        assert ours.recv(1) == b""
+    assert not watchdog._running
+    watchdog.close()

@@ -8,7 +8,8 @@ from django.db import connection
 from jobs import queue
 from jobs.reporting import notifications
 from jobs.reporting.notifications import Listener
-from tests.factories import make_worker, submit_job, success
+from retail_pulse.db.notify import notify
+from tests.factories import make_worker, no_thread, submit_job, success
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,3 +117,24 @@ def test_an_ending_process_wakes_its_watchers(listener):
         begun(watcher)
         listener.close()
         assert watcher.wait(0)
+
+
+def test_a_thread_that_cannot_be_had_is_asked_for_again(listener, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(RuntimeError), listener.watch(None):
+            pass
+    assert listener.watchers == 0
+    with listener.watch(None) as watcher:
+        begun(watcher)
+
+
+@pytest.mark.parametrize("text", ["", "7,x", "9" * 5_000])
+def test_what_another_version_announces_reaches_all_and_ends_nothing(listener, text):
+    job = submit_job(1)
+    with listener.watch(job.pk) as watcher:
+        begun(watcher)
+        notify(queue.JOBS_CHANNEL, [text])
+        assert watcher.wait(SECONDS)
+        queue.announce([job.pk])
+        assert watcher.wait(SECONDS)

@@ -2,8 +2,9 @@
 
 import logging
 import socket
+import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 import requests
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from retail_pulse.telemetry import collectors, port, serve_metrics
 from retail_pulse.telemetry.port import Server
+from tests.factories import no_thread
 from tests.waiting import wait_for
 
 HOST = "127.0.0.1"
@@ -89,16 +91,52 @@ def test_it_is_opened_by_its_address(host):
         socket.create_connection(("127.0.0.2", server.server_address[1]), timeout=5).close()
 
 
-def test_clients_that_say_nothing_are_let_go_and_beyond_a_number_turned_away(server, ask, monkeypatch):
-    server.watchdog = port.Watchdog(1.0)
+def test_clients_that_say_nothing_give_way_and_are_let_go(server, ask):
+    server.watchdog = port.Watchdog(3.0)
     with ExitStack() as stack:
-        for _ in range(port.MOST_AT_ONCE):
-            stack.enter_context(socket.create_connection(server.server_address, timeout=5))
-        more = stack.enter_context(socket.create_connection(server.server_address, timeout=5))
-        assert more.recv(1) == b""  # closed at once
+        silent = []
+        for number in range(port.MOST_AT_ONCE):
+            silent.append(stack.enter_context(socket.create_connection(server.server_address, timeout=5)))
+            silent[-1].sendall(b"GET /livez HTTP/1.1\r\nHost:"[: 9 * (number % 3)])
+        wait_for(lambda: server._free._value == 0)
+        assert ask("/livez").status_code == 200
+        assert silent[0].recv(1) == b""
         # The others are cut off, and their threads are free again.
         wait_for(lambda: server._free._value == port.MOST_AT_ONCE)
-        assert ask("/livez").status_code == 200
+
+
+def test_clients_that_are_being_answered_push_nobody_out_and_more_are_turned_away(server, ask, monkeypatch):
+    goes_on = threading.Event()
+    monkeypatch.setattr(port, "probe", lambda path: goes_on.wait(20) and None)
+    with ExitStack() as stack:
+        asking = [
+            stack.enter_context(socket.create_connection(server.server_address, timeout=5))
+            for _ in range(port.MOST_AT_ONCE)
+        ]
+        for each in asking:
+            each.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+        wait_for(lambda: server._free._value == 0 and not server._silent)
+        more = stack.enter_context(socket.create_connection(server.server_address, timeout=5))
+        assert more.recv(1) == b""  # closed at once
+        goes_on.set()
+        assert {each.recv(12) for each in asking} == {b"HTTP/1.0 404"}
+
+
+def test_a_client_for_whom_no_thread_can_be_had_takes_no_place(server, ask, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("socketserver.threading.Thread", no_thread)
+        for _ in range(port.MOST_AT_ONCE + 1):
+            with socket.create_connection(server.server_address, timeout=5) as refused:
+                assert refused.recv(1) == b""
+    assert ask("/livez").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("version", ["abc", "", "1.0.0.0.0", "-1"])
+def test_a_version_that_is_none_is_answered_in_a_format_that_is_one(ask, version):
+    answer = ask("/metrics", Accept=f"application/openmetrics-text; version={version}")
+    assert answer.status_code == 200
+    assert "retail_pulse_database_up 1.0" in answer.text
 
 
 def test_a_port_that_is_taken_is_waited_for_and_said_so_once(settings, monkeypatch, caplog):
@@ -113,3 +151,14 @@ def test_a_port_that_is_taken_is_waited_for_and_said_so_once(settings, monkeypat
     assert refused.message == "no metrics yet: the port is taken"
     assert "METRICS_PORT of its own" in refused.cure
     assert served.at == f"{HOST} port {settings.METRICS_PORT}"
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "::2"])
+def test_an_address_that_is_none_of_this_machine_is_called_so(settings, monkeypatch, caplog, host):
+    monkeypatch.setattr(port, "sleep", sys.exit)
+    settings.METRICS_PORT, settings.METRICS_HOST = 9464, host
+    with suppress(SystemExit):
+        port._serve()
+    (refused,) = caplog.records
+    assert refused.message == "no metrics yet: the port cannot be had"
+    assert "METRICS_HOST" in refused.cure
