@@ -87,6 +87,7 @@ class CeleryEngine(ThreadEngine):
         self._gate.close()
         if self._consumer is not None:
             self._consumer.stop()
+        self.alarm.ring()
 
     def stop(self) -> None:
         super().stop()

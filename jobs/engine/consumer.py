@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from billiard.common import restart_state
 from celery.exceptions import CPendingDeprecationWarning
 from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer as CeleryConsumer
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 # Between two tries to reach the broker; no longer after a long outage than after a short one.
 RECONNECT_SECONDS = 0.5
+# What reading a message may raise that is nobody's shift: a missing id, an id that is a list, a date out of range.
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class Consumer(CeleryConsumer):
@@ -33,6 +36,9 @@ class Consumer(CeleryConsumer):
         alone = {"without_gossip": True, "without_mingle": True, "without_heartbeat": not options.get("task_events")}
         options["worker_options"] = {**(options.get("worker_options") or {}), **alone}
         super().__init__(on_task_request, **options)
+        # Its own pace is slow enough; Celery's limit would only add a traceback.
+        self._restart_state = restart_state(maxR=0, maxT=1)
+        self.loop = _reconnecting(self.loop)
 
     def ensure_connected(self, conn: Any) -> Any:
         """`conn`, once the broker answers; raises WorkerShutdown where the worker is to end before."""
@@ -62,9 +68,35 @@ class Consumer(CeleryConsumer):
         alarm = self.app.engine.alarm
         hub.add_reader(alarm, alarm.answer)
 
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
+        """Discards what Celery fails to read, too: it would come back for ever, and end one worker after another."""
+        handle = super().create_task_handler(*arguments, **options)
+
+        def handle_or_discard(message: Any) -> None:
+            try:
+                handle(message)
+            except _MALFORMED as error:
+                logger.warning("foreign message discarded", extra={"error": repr(error)})
+                if not message.acknowledged:
+                    message.reject_log_error(logger, self.connection_errors)
+
+        return handle_or_discard
+
     def on_ready(self) -> None:
         super().on_ready()
         self.app.engine.consumer_ready()
+
+
+def _reconnecting(loop: Callable[..., None]) -> Callable[..., None]:
+    """The event loop that takes what a queue of Redis may hold and kombu fails to read for a lost connection."""
+
+    def loop_or_reconnect(*arguments: Any) -> None:
+        try:
+            loop(*arguments)
+        except _MALFORMED as error:
+            raise ConnectionError(f"unreadable message: {error!r}") from error
+
+    return loop_or_reconnect
 
 
 class Alarm:
@@ -103,9 +135,8 @@ class EmbeddedConsumer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin to stop; returns at once."""
+        """Let the next round of its event loop be the last."""
         state.should_stop = os.EX_OK  # type: ignore[assignment]  # declared as None by celery-types
-        self._app.engine.alarm.ring()
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)

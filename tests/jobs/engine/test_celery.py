@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import select
 import threading
 import time
 
@@ -12,6 +13,7 @@ from jobs.engine.base import wake_up
 from jobs.engine.celery import CeleryEngine
 from jobs.engine.celery_app import QUEUE, TASK
 from proofs.world.broker import TriedBroker
+from retail_pulse import request_ids
 from tests.factories import states, submit_job
 from tests.jobs.engine.test_contract import finished
 from tests.jobs.engine.test_threads import Gate
@@ -87,6 +89,54 @@ def test_stale_and_doubled_messages_cost_a_look_each(broker, engine, images):
     assert finished(one(images)).status == "completed"
     wait_for(lambda: engine.shifts["nothing_ready"] >= 20)
     wait_for(lambda: broker.waiting() == 0)
+
+
+def test_what_is_nobodys_shift_is_discarded(broker, engine, images, caplog):
+    # Once it answers, its event loop runs.
+    assert engine.app.control.inspect(timeout=10, limit=1).ping()
+    broker.send(1, task=TASK)
+    broker.send(1, task=TASK, id=["not", "hashable"])
+    broker.send(1, task=TASK, id="late", eta="never")
+    broker.send(1, task="another.task", id="other")
+    assert finished(one(images)).status == "completed"
+    wait_for(lambda: engine.shifts and not broker.waiting())
+    assert {"foreign message discarded"} <= {record.getMessage() for record in caplog.records}
+    assert "broker not available" not in {record.getMessage() for record in caplog.records}
+
+
+@on_redis
+def test_what_is_no_message_ends_no_worker(broker, engine, images, monkeypatch):
+    # It would be started again; Celery's own command would end.
+    ended = []
+    monkeypatch.setattr("jobs.engine.consumer.WorkController.stop", lambda *arguments, **options: ended.append(options))
+    for garbage in (b"garbage", b"[]", b"5"):
+        broker.server.ask(b"LPUSH " + QUEUE.encode() + b" " + garbage)
+    wait_for(lambda: not broker.waiting() and engine.broker == "up")
+    assert finished(one(images)).status == "completed"
+    wait_for(lambda: engine.shifts)
+    assert ended == []
+
+
+@on_redis
+def test_a_message_carries_the_id_of_the_request_that_brought_work(broker):
+    announcer = CeleryEngine()
+    try:
+        with request_ids.using("the-request"):
+            submit_job(1)
+            announcer.wake_up()
+        wait_for(broker.waiting)
+        assert broker.take()["request_id"] == "the-request"
+    finally:
+        announcer.stop()
+
+
+@on_redis
+def test_the_end_wakes_the_consumer_of_celerys_own_command(broker):
+    engine = CeleryEngine()
+    engine.start_without_consumer()
+    assert select.select([engine.alarm], [], [], 0)[0] == []
+    engine.stop()
+    assert select.select([engine.alarm], [], [], 0)[0] == [engine.alarm]
 
 
 @on_redis
