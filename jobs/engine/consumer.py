@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from billiard.common import restart_state
-from celery.exceptions import CPendingDeprecationWarning
+from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.asynchronous import set_event_loop
@@ -30,6 +30,8 @@ class Consumer(CeleryConsumer):
     """Tells the engine whether it is connected, and keeps trying at a steady pace."""
 
     app: "App"
+    loop: Callable[..., None]
+    connection_errors: tuple[type[BaseException], ...]
 
     def __init__(self, on_task_request: Callable[..., Any], **options: Any) -> None:
         # Workers need not know each other, and tell nobody that they live unless somebody watches their events.
@@ -52,8 +54,14 @@ class Consumer(CeleryConsumer):
             interval_start=RECONNECT_SECONDS,
             interval_step=0,
             interval_max=RECONNECT_SECONDS,
-            callback=state.maybe_shutdown,
+            callback=self.leave_if_stopping,
         )
+
+    def leave_if_stopping(self) -> None:
+        """Raises WorkerShutdown where this engine is to stop. Celery's own flag is of the whole process."""
+        state.maybe_shutdown()
+        if self.app.engine.stopping.is_set():
+            raise WorkerShutdown(os.EX_OK)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         self.app.engine.consumer_lost(exc)
@@ -65,8 +73,11 @@ class Consumer(CeleryConsumer):
 
     def register_with_event_loop(self, hub: Any) -> None:
         super().register_with_event_loop(hub)
-        alarm = self.app.engine.alarm
-        hub.add_reader(alarm, alarm.answer)
+        hub.add_reader(self.app.engine.alarm, self.on_alarm)
+
+    def on_alarm(self) -> None:
+        self.app.engine.alarm.answer()
+        self.leave_if_stopping()
 
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
         """Discards what Celery fails to read, too: it would come back for ever, and end one worker after another."""
@@ -117,7 +128,7 @@ class Alarm:
             """It rings already."""
 
     def answer(self) -> None:
-        """The event loop is awake; it looks by itself whether it is to end."""
+        """The event loop is awake."""
         try:
             self._reading.recv(64)
         except BlockingIOError:
@@ -125,7 +136,7 @@ class Alarm:
 
 
 class EmbeddedConsumer:
-    """One worker of Celery, in one thread; made anew for each start of the engine."""
+    """One worker of Celery, in one thread, until its engine stops; made anew for each start of the engine."""
 
     def __init__(self, app: "App") -> None:
         self._app = app
@@ -133,10 +144,6 @@ class EmbeddedConsumer:
 
     def start(self) -> None:
         self._thread.start()
-
-    def stop(self) -> None:
-        """Let the next round of its event loop be the last."""
-        state.should_stop = os.EX_OK  # type: ignore[assignment]  # declared as None by celery-types
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)
