@@ -7,6 +7,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -50,6 +51,21 @@ def boolean(name: str, default: bool) -> bool:
     if text in {"false", "0", "no", "off", ""}:
         return False
     raise refuse(name, text, "true or false")
+
+
+def broker_url(name: str) -> str:
+    """The address of a Redis or RabbitMQ, or nothing; one that is wrong is not repeated: it may hold a password."""
+    url = str(env.str(name, default=""))
+    try:
+        is_usable = url.startswith(("redis://", "rediss://", "amqp://", "amqps://")) and urlsplit(url).port != 0
+    except ValueError:
+        is_usable = False
+    if url and not is_usable:
+        raise ImproperlyConfigured(
+            f"{name}: allowed is redis://host:6379/0 or amqp://user:password@host:5672/vhost; rediss and amqps "
+            "are TLS. In a password, / # @ are written %2F %23 %40."
+        )
+    return url
 
 
 def choice(name: str, default: str, choices: Sequence[str]) -> str:

@@ -14,7 +14,19 @@ from psycopg.conninfo import conninfo_to_dict
 
 from retail_pulse.db.pool import check_or_drain
 from retail_pulse.db.timeouts import TimeoutConnection
-from retail_pulse.environment import address, boolean, choice, cidrs, env, integer, listed, ports, seconds, secret_key
+from retail_pulse.environment import (
+    address,
+    boolean,
+    broker_url,
+    choice,
+    cidrs,
+    env,
+    integer,
+    listed,
+    ports,
+    seconds,
+    secret_key,
+)
 from retail_pulse.logs.config import logging_config
 from retail_pulse.version import VERSION
 
@@ -277,12 +289,7 @@ _ENGINES = {"threads": "jobs.engine.threads.ThreadEngine", "celery": "jobs.engin
 ENGINE = env.str("ENGINE", default="threads")
 ENGINE = _ENGINES.get(ENGINE, ENGINE)
 # Hands out the shifts of ENGINE=celery.
-BROKER_URL = env.str("BROKER_URL", default="")
-if BROKER_URL and not BROKER_URL.startswith(("redis://", "rediss://", "amqp://", "amqps://")):
-    # Not repeated, because it may hold a password.
-    raise ImproperlyConfigured(
-        "BROKER_URL: allowed is redis://host:6379/0 or amqp://user:password@host:5672/vhost; rediss and amqps are TLS."
-    )
+BROKER_URL = broker_url("BROKER_URL")
 # For how long one message lets a process claim; far below the minute after which a broker hands it out again.
 SHIFT_SECONDS = seconds("SHIFT_SECONDS", 20, 1, 50)
 # Whether workers send Celery's events, which Flower lives on.

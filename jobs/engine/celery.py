@@ -85,8 +85,7 @@ class CeleryEngine(ThreadEngine):
         super().stop_claiming()
         # Its shift is over: the consumer leaves the broker while the slots drain.
         self._gate.close()
-        if self._consumer is not None:
-            self._consumer.stop()
+        self.alarm.ring()
 
     def stop(self) -> None:
         super().stop()

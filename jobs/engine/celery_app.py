@@ -1,5 +1,6 @@
 """Celery's settings, each with its reason; numbers of issues are those of Celery, or of the library that is named."""
 
+import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ _REDIS: dict[str, Any] = {
     "polling_interval": 0.5,
     "health_check_interval": HEARTBEAT_SECONDS,
 }
+# Else kombu would trust any certificate of a Redis, and that of any host of a RabbitMQ. (None: the host of the URL.)
+_TLS: dict[str, dict[str, Any]] = {
+    "rediss": {"ssl_cert_reqs": ssl.CERT_REQUIRED},
+    "amqps": {"server_hostname": None},
+}
 # Hints need no Raft; and classic queues are durable, because RabbitMQ 4.3 refuses others (#10290).
 _CLASSIC = {"x-max-length": MOST_WAITING, "x-message-ttl": VISIBLE_AGAIN_SECONDS * 1000}
 
@@ -77,6 +83,7 @@ def make_app(url: str, work_shift: Callable[[], str], *, events: bool = False) -
         # Quorum mode declares 28 queues for delays (kombu #2481 #2665).
         worker_detect_quorum_queues=False,
         broker_transport_options=_REDIS if redis else _AMQP,
+        broker_use_ssl=_TLS.get(url.partition(":")[0]),
         broker_connection_timeout=CONNECT_SECONDS,
         broker_pool_limit=None,
         broker_heartbeat=HEARTBEAT_SECONDS,

@@ -9,7 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from celery.exceptions import CPendingDeprecationWarning
+from billiard.common import restart_state
+from celery.exceptions import CPendingDeprecationWarning, WorkerShutdown
 from celery.worker import WorkController, state
 from celery.worker.consumer import Consumer as CeleryConsumer
 from kombu.asynchronous import set_event_loop
@@ -21,18 +22,25 @@ logger = logging.getLogger(__name__)
 
 # Between two tries to reach the broker; no longer after a long outage than after a short one.
 RECONNECT_SECONDS = 0.5
+# What reading a message may raise that is nobody's shift: a missing id, an id that is a list, a date out of range.
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class Consumer(CeleryConsumer):
     """Tells the engine whether it is connected, and keeps trying at a steady pace."""
 
     app: "App"
+    loop: Callable[..., None]
+    connection_errors: tuple[type[BaseException], ...]
 
     def __init__(self, on_task_request: Callable[..., Any], **options: Any) -> None:
         # Workers need not know each other, and tell nobody that they live unless somebody watches their events.
         alone = {"without_gossip": True, "without_mingle": True, "without_heartbeat": not options.get("task_events")}
         options["worker_options"] = {**(options.get("worker_options") or {}), **alone}
         super().__init__(on_task_request, **options)
+        # Its own pace is slow enough; Celery's limit would only add a traceback.
+        self._restart_state = restart_state(maxR=0, maxT=1)
+        self.loop = _reconnecting(self.loop)
 
     def ensure_connected(self, conn: Any) -> Any:
         """`conn`, once the broker answers; raises WorkerShutdown where the worker is to end before."""
@@ -46,8 +54,14 @@ class Consumer(CeleryConsumer):
             interval_start=RECONNECT_SECONDS,
             interval_step=0,
             interval_max=RECONNECT_SECONDS,
-            callback=state.maybe_shutdown,
+            callback=self.leave_if_stopping,
         )
+
+    def leave_if_stopping(self) -> None:
+        """Raises WorkerShutdown where this engine is to stop. Celery's own flag is of the whole process."""
+        state.maybe_shutdown()
+        if self.app.engine.stopping.is_set():
+            raise WorkerShutdown(os.EX_OK)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         self.app.engine.consumer_lost(exc)
@@ -59,12 +73,41 @@ class Consumer(CeleryConsumer):
 
     def register_with_event_loop(self, hub: Any) -> None:
         super().register_with_event_loop(hub)
-        alarm = self.app.engine.alarm
-        hub.add_reader(alarm, alarm.answer)
+        hub.add_reader(self.app.engine.alarm, self.on_alarm)
+
+    def on_alarm(self) -> None:
+        self.app.engine.alarm.answer()
+        self.leave_if_stopping()
+
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
+        """Discards what Celery fails to read, too: it would come back for ever, and end one worker after another."""
+        handle = super().create_task_handler(*arguments, **options)
+
+        def handle_or_discard(message: Any) -> None:
+            try:
+                handle(message)
+            except _MALFORMED as error:
+                logger.warning("foreign message discarded", extra={"error": repr(error)})
+                if not message.acknowledged:
+                    message.reject_log_error(logger, self.connection_errors)
+
+        return handle_or_discard
 
     def on_ready(self) -> None:
         super().on_ready()
         self.app.engine.consumer_ready()
+
+
+def _reconnecting(loop: Callable[..., None]) -> Callable[..., None]:
+    """The event loop that takes what a queue of Redis may hold and kombu fails to read for a lost connection."""
+
+    def loop_or_reconnect(*arguments: Any) -> None:
+        try:
+            loop(*arguments)
+        except _MALFORMED as error:
+            raise ConnectionError(f"unreadable message: {error!r}") from error
+
+    return loop_or_reconnect
 
 
 class Alarm:
@@ -85,7 +128,7 @@ class Alarm:
             """It rings already."""
 
     def answer(self) -> None:
-        """The event loop is awake; it looks by itself whether it is to end."""
+        """The event loop is awake."""
         try:
             self._reading.recv(64)
         except BlockingIOError:
@@ -93,7 +136,7 @@ class Alarm:
 
 
 class EmbeddedConsumer:
-    """One worker of Celery, in one thread; made anew for each start of the engine."""
+    """One worker of Celery, in one thread, until its engine stops; made anew for each start of the engine."""
 
     def __init__(self, app: "App") -> None:
         self._app = app
@@ -101,11 +144,6 @@ class EmbeddedConsumer:
 
     def start(self) -> None:
         self._thread.start()
-
-    def stop(self) -> None:
-        """Begin to stop; returns at once."""
-        state.should_stop = os.EX_OK  # type: ignore[assignment]  # declared as None by celery-types
-        self._app.engine.alarm.ring()
 
     def join(self, seconds: float) -> None:
         self._thread.join(seconds)

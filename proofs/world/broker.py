@@ -79,8 +79,8 @@ class TriedBroker:
             except connection.channel_errors:
                 return 0
 
-    def send(self, number: int) -> None:
-        """Send so many messages that nobody asked for, two under each id."""
+    def send(self, number: int, **headers: Any) -> None:
+        """Send so many messages that nobody asked for, two under each id; or with `headers` of one's own."""
         with self._connection() as connection, connection.Producer() as producer:
             for each in range(number):
                 name = f"stale-{each // 2}"
@@ -90,9 +90,16 @@ class TriedBroker:
                     exchange="",
                     serializer="json",
                     delivery_mode=1,
-                    headers={"lang": "py", "task": TASK, "id": name, "root_id": name},
+                    headers=headers or {"lang": "py", "task": TASK, "id": name, "root_id": name},
                     correlation_id=name,
                 )
+
+    def take(self) -> dict[str, Any]:
+        """The headers of a message that waits, which is taken away."""
+        with self._connection() as connection:
+            channel: Any = connection.default_channel
+            message = channel.basic_get(QUEUE, no_ack=True)
+            return dict(channel.message_to_python(message).headers)
 
     def _as[B](self, kind: type[B]) -> B | None:
         return self.server if isinstance(self.server, kind) else None

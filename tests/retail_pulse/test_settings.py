@@ -238,7 +238,18 @@ def test_a_broker_is_redis_or_one_that_speaks_amqp(read, url):
     assert read(SECRET_KEY=KEY, BROKER_URL=url)["BROKER_URL"] == url
 
 
-@pytest.mark.parametrize("url", ["localhost:6379", "sqs://u:hunter2@h", "http://hunter2", "redis:hunter2"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "sqs://u:hunter2@h",
+        "http://hunter2",
+        "redis:hunter2",
+        "redis://:hunter2#@h/0",
+        "amqp://u:hunter2@h:abc//",
+        "redis://:hunter2@h:99999",
+    ],
+)
 def test_another_broker_is_refused_without_being_repeated(read, url):
     with pytest.raises(ImproperlyConfigured, match=r"^BROKER_URL: allowed is redis://") as refused:
         read(SECRET_KEY=KEY, BROKER_URL=url)

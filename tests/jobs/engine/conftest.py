@@ -16,8 +16,11 @@ def start_engine(settings, transactional_db) -> Iterator[Callable[[str], Engine]
 
     def start(path: str) -> Engine:
         settings.ENGINE = path
-        base.forget_engine()
-        engine = import_string(path)() if started else base.get_engine()
+        if started:
+            engine = import_string(path)()
+        else:
+            base.forget_engine()
+            engine = base.get_engine()
         started.append(engine)
         engine.start()
         return engine

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import re
+import select
 import threading
 import time
 
@@ -9,12 +11,17 @@ import pytest
 
 from jobs.engine import celery_app, publisher
 from jobs.engine.base import wake_up
+from jobs.engine.broker_errors import describe
 from jobs.engine.celery import CeleryEngine
-from jobs.engine.celery_app import QUEUE, TASK
+from jobs.engine.celery_app import QUEUE, TASK, make_app
+from jobs.engine.meter import Meter
+from proofs.world.authority import Authority
 from proofs.world.broker import TriedBroker
+from retail_pulse import request_ids
 from tests.factories import states, submit_job
 from tests.jobs.engine.test_contract import finished
 from tests.jobs.engine.test_threads import Gate
+from tests.jobs.engine.tls_relay import TLSRelay
 from tests.waiting import wait_for
 
 CELERY = "jobs.engine.celery.CeleryEngine"
@@ -89,6 +96,54 @@ def test_stale_and_doubled_messages_cost_a_look_each(broker, engine, images):
     wait_for(lambda: broker.waiting() == 0)
 
 
+def test_what_is_nobodys_shift_is_discarded(broker, engine, images, caplog):
+    # Once it answers, its event loop runs.
+    assert engine.app.control.inspect(timeout=10, limit=1).ping()
+    broker.send(1, task=TASK)
+    broker.send(1, task=TASK, id=["not", "hashable"])
+    broker.send(1, task=TASK, id="late", eta="never")
+    broker.send(1, task="another.task", id="other")
+    assert finished(one(images)).status == "completed"
+    wait_for(lambda: engine.shifts and not broker.waiting())
+    assert {"foreign message discarded"} <= {record.getMessage() for record in caplog.records}
+    assert "broker not available" not in {record.getMessage() for record in caplog.records}
+
+
+@on_redis
+def test_what_is_no_message_ends_no_worker(broker, engine, images, monkeypatch):
+    # It would be started again; Celery's own command would end.
+    ended = []
+    monkeypatch.setattr("jobs.engine.consumer.WorkController.stop", lambda *arguments, **options: ended.append(options))
+    for garbage in (b"garbage", b"[]", b"5"):
+        broker.server.ask(b"LPUSH " + QUEUE.encode() + b" " + garbage)
+    wait_for(lambda: not broker.waiting() and engine.broker == "up")
+    assert finished(one(images)).status == "completed"
+    wait_for(lambda: engine.shifts)
+    assert ended == []
+
+
+@on_redis
+def test_a_message_carries_the_id_of_the_request_that_brought_work(broker):
+    announcer = CeleryEngine()
+    try:
+        with request_ids.using("the-request"):
+            submit_job(1)
+            announcer.wake_up()
+        wait_for(broker.waiting)
+        assert broker.take()["request_id"] == "the-request"
+    finally:
+        announcer.stop()
+
+
+@on_redis
+def test_the_end_wakes_the_consumer_of_celerys_own_command(broker):
+    engine = CeleryEngine()
+    engine.start_without_consumer()
+    assert select.select([engine.alarm], [], [], 0)[0] == []
+    engine.stop()
+    assert select.select([engine.alarm], [], [], 0)[0] == [engine.alarm]
+
+
 @on_redis
 def test_what_is_left_after_a_shift_is_for_the_next(broker, engine, images, settings):
     settings.SHIFT_SECONDS, settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.05, 0.05, 0.05
@@ -156,6 +211,9 @@ def test_a_consumer_that_fails_is_started_again(broker, engine, images, monkeypa
 
 def test_a_worker_whose_consumer_is_canceled_claims_nothing_until_it_is_back(broker, engine, images):
     assert engine.app.control.cancel_consumer(QUEUE, reply=True, timeout=10, limit=1)
+    # It answers before it does so.
+    ask = engine.app.control.inspect(timeout=10, limit=1)
+    wait_for(lambda: [*(ask.active_queues() or {"nobody": None}).values()] == [[]])
     job = one(images)
     wait_for(lambda: broker.waiting() == 1)
     assert (states(job), engine.in_flight, engine.broker) == (["pending"], 0, "up")
@@ -305,16 +363,90 @@ def cures(start_engine, images, caplog, url, settings):
     return {line.cure for line in lines}
 
 
-def test_a_broker_that_is_nowhere_is_named_with_a_cure(start_engine, images, unthrottled, caplog, settings):
-    for url in ("redis://:hunter2@127.0.0.1:9/0", "amqp://guest:hunter2@127.0.0.1:9//"):
-        caplog.clear()
-        assert cures(start_engine, images, caplog, url, settings) == {"Is it running, and is BROKER_URL right?"}
+@pytest.mark.parametrize("url", ["redis://:hunter2@127.0.0.1:9/0", "amqp://guest:hunter2@127.0.0.1:9//"])
+def test_a_broker_that_is_nowhere_is_named_with_a_cure(start_engine, images, unthrottled, caplog, settings, url):
+    assert cures(start_engine, images, caplog, url, settings) == {"Is it running, and is BROKER_URL right?"}
+
+
+@on_redis
+def test_the_end_of_one_engine_is_not_that_of_another(broker, engine, start_engine):
+    other = start_engine(CELERY)
+    wait_for(lambda: other._is_consuming)
+    other.stop()
+    assert not other._consumer
+    # Nor is it that of the process, which `celery control shutdown` would end.
+    assert engine._consumer._thread.is_alive()
 
 
 def test_a_wrong_password_is_named_with_a_cure(broker, start_engine, images, unthrottled, caplog, settings):
     place = broker.url.rpartition("@")[2].removeprefix("redis://")
     url = f"{'redis' if 'redis' in broker.url else 'amqp'}://guest:hunter2@{place}"
     assert "Check name and password in BROKER_URL." in cures(start_engine, images, caplog, url, settings)
+
+
+@on_redis
+@pytest.mark.parametrize(
+    ("command", "repaired", "user", "cure"),
+    [
+        ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "", "Give the broker more memory or disk."),
+        (f"SET {QUEUE} text", f"DEL {QUEUE}", "", "Delete the key retail_pulse: it is no queue."),
+        ("ACL SETUSER guest on >x", "ACL DELUSER guest", "guest:x@", "Give the broker's user the rights to"),
+        ("ACL SETUSER default >x resetpass >x", "", "", "Check name and password in BROKER_URL."),
+        ("REPLICAOF 127.0.0.1 9", "REPLICAOF NO ONE", "", "Name the primary in BROKER_URL: this is a replica."),
+    ],
+)
+def test_what_a_redis_refuses_is_named_with_a_cure(broker, command, repaired, user, cure):
+    url = broker.server.url.replace("://", f"://{user}")
+    looked = []
+    publisher_ = publisher.Publisher(make_app(url, finish_at_once), lambda *found: looked.append(found), Meter())
+    try:
+        assert broker.server.ask(command.encode()) == b"+OK\r\n"
+        # It sends a message, though there is no work.
+        publisher_._must_prove = True
+        publisher_.start()
+        wait_for(lambda: looked)
+    finally:
+        publisher_.stop()
+        broker.server.ask((repaired or "AUTH x\r\nACL SETUSER default nopass").encode())
+    assert describe(looked[0][1], url)["cure"].startswith(cure)
+
+
+def finish_at_once():
+    """A task, for whoever sends it only."""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def over_tls(url, port):
+    """This address by way of a TLS server on that port."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}s://{re.sub(r':[0-9]+/', f':{port}/', rest)}"
+
+
+def test_over_tls_a_broker_is_used_as_without(broker, start_engine, images, authority, settings, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with TLSRelay(authority.server_context("127.0.0.1"), broker.server.port) as relay:
+        settings.BROKER_URL = over_tls(broker.url, relay.port)
+        engine = start_engine(CELERY)
+        wait_for(lambda: engine._is_consuming)
+        assert finished(one(images)).status == "completed"
+        wait_for(lambda: engine.shifts)
+        engine.stop()
+
+
+@pytest.mark.parametrize(("host", "is_trusted"), [("127.0.0.1", False), ("another.example", True)])
+def test_a_broker_with_another_certificate_is_told_nothing(
+    broker, start_engine, images, unthrottled, caplog, authority, settings, monkeypatch, host, is_trusted
+):
+    if is_trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    with TLSRelay(authority.server_context(host), broker.server.port) as relay:
+        found = cures(start_engine, images, caplog, over_tls(broker.url, relay.port), settings)
+        assert found == {"Name the authority that signed the broker's certificate in SSL_CERT_FILE."}
+        assert relay.relayed == 0
 
 
 @pytest.mark.parametrize("kind", ["rabbitmq"])
