@@ -32,6 +32,8 @@ class Command(BaseCommand):
     def handle(self, *, drain: bool, **options: Any) -> None:
         set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
         refuse_missing_migrations()
+        # Back to the pool, which is the engine's from here on.
+        connection.close()
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self.stop)
@@ -55,5 +57,6 @@ def queue_is_empty() -> bool:
         return not ImageResult.objects.pending().exists()
     except DatabaseError:
         # The database is unavailable for the moment; the engine logs this and waits for it, and so does this loop.
-        connection.close()
         return False
+    finally:
+        connection.close()
