@@ -14,6 +14,7 @@ from celery.concurrency.thread import TaskPool  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.core.checks import run_checks  # noqa: E402
 from django.core.management.base import CommandError  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from jobs.engine.base import get_engine  # noqa: E402
 from jobs.engine.celery import CeleryEngine  # noqa: E402
@@ -52,6 +53,8 @@ def start_engine(sender: Any, **_: Any) -> None:
         refuse_missing_migrations()
     except CommandError as error:
         raise SystemExit(str(error)) from error
+    # Back to the pool, which is the engine's from here on.
+    connection.close()
     engine.start_without_consumer()
     serve_metrics()
 

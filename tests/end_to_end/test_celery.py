@@ -59,6 +59,14 @@ def finish(deployment, web, images):
     deployment.wait_for(f"SELECT status = 'completed' FROM jobs_job WHERE id = {job_id}")
 
 
+def kept_since_the_start(deployment):
+    """How many connections nobody has used since the process made sure of its tables."""
+    return deployment.scalar(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%django_migrations%'"
+    )
+
+
 def end(process, deployment):
     process.send_signal(signal.SIGTERM)
     output = process.communicate(timeout=30)[0]
@@ -73,12 +81,14 @@ def test_a_web_process_hands_its_jobs_to_a_worker_and_works_on_none(deployment, 
     worker = deployment.start("work", **ours)
     deployment.wait_for(f"SELECT status = 'completed' FROM jobs_job WHERE id = {job_id}")
     assert deployment.scalar("SELECT count(*) FROM jobs_worker") == 1
+    assert kept_since_the_start(deployment) == 0
     end(worker, deployment)
 
 
 def test_celerys_own_command_is_a_worker_like_any_other(deployment, web, ours, images):
     worker = celery(deployment, "worker", "-P", "threads", "-c", "1", **ours)
     finish(deployment, web, images)
+    assert kept_since_the_start(deployment) == 0
     asked = celery(deployment, "inspect", "ping", "--timeout", "3", **ours).communicate(timeout=30)[0]
     assert "1 node online" in asked
     output = end(worker, deployment)

@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *, drain: bool, **options: Any) -> None:
         set_statement_timeout(settings.DATABASE_PATIENCE_SECONDS)
         refuse_missing_migrations()
-        # To the pool: this thread only waits from here on.
+        # Back to the pool, which is the engine's from here on.
         connection.close()
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
