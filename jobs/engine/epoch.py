@@ -17,15 +17,16 @@ from jobs.engine.base import wake_up
 from jobs.engine.faults import is_transient
 from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
+from jobs.engine.housekeeping import Housekeeping
 from jobs.engine.meter import make_meter
 from jobs.engine.moved_jobs import MovedJobs
 from jobs.engine.recorder import Recorder
 from jobs.engine.retention import Retention
+from jobs.engine.shared_hosts import SharedHosts
 from jobs.engine.slots import Slots
 from jobs.engine.wake import Wake
 from jobs.errors import HostPaused, HTTPStatus, Internal
 from jobs.imaging.guard import host_of
-from jobs.imaging.host import Pause
 from jobs.imaging.host_limits import STUCK_SECONDS
 from jobs.imaging.pipeline import Pipeline
 from jobs.imaging.types import Claim, Evidence, Outcome
@@ -94,9 +95,9 @@ class Epoch:
         self._claimed_at = 0.0
         # Whether the last claim got as many images as it asked for.
         self._found_all = False
-        self._housekeeping, self._poll = pace.Turn(), pace.Turn()
-        # The workers of this database as the last housekeeping counted them, and the place of this one.
-        self._living, self._place = 1, 0
+        self._housekeeping = Housekeeping(self.worker_id, moved, self._meter)
+        self._shared_hosts = SharedHosts(self.worker_id, lanes)
+        self._poll = pace.Turn()
         # Whether all others are to be woken, should there be more work than this worker can take; and from when on it
         # may wake them without having looked.
         self._tells_all = False
@@ -135,74 +136,16 @@ class Epoch:
     def _housekeep(self) -> None:
         """Do for all workers what is this one's turn, and agree with them on hosts."""
         try:
-            if self._housekeeping.has_come:
-                self._rescue_and_promote()
+            if ready := self._housekeeping.do_if_due():
+                self.wake.expect_work()
+                if self._slots.room < max(ready, self._slots.refill_at):
+                    self._hint(wake_up)
             if self.in_flight or self._lanes.hold_any:
-                self._agree_on_hosts()
+                self._shared_hosts.agree()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
             logger.warning("housekeeping again", extra={"worker": self.worker_id, "error": str(error).strip()})
-
-    def _rescue_and_promote(self) -> None:
-        """Take back what dead workers held, and make ready what has waited long enough."""
-        # Where an error keeps it from it, the next try is not at once.
-        self._housekeeping.comes_in(ROUND_SECONDS)
-        due = queue.due()
-        ready = (self._rescue() if due.rescue else 0) + (queue.promote() if due.promote else 0)
-        self._living = len(due.workers)
-        self._place = due.workers.index(self.worker_id) if self.worker_id in due.workers else 0
-        self._housekeeping.comes_in(pace.until_housekeeping(self._place, self._living))
-        if ready:
-            self.wake.expect_work()
-            if self._slots.room < max(ready, self._slots.refill_at):
-                self._hint(wake_up)
-
-    def _rescue(self) -> int:
-        """How many images are ready again."""
-        rescued = queue.rescue()
-        self._moved.add(rescued.moved_jobs)
-        self._meter.rescued(rescued)
-        if rescued.workers or rescued.released or rescued.crash_loops:
-            logger.warning(
-                "claims rescued",
-                extra={
-                    "worker": self.worker_id,
-                    "dead_workers": rescued.workers,
-                    "released": rescued.released,
-                    "crash_loops": rescued.crash_loops,
-                },
-            )
-        return rescued.released
-
-    def _share_pauses(self) -> None:
-        """Let the other processes know which hosts were paused or resumed here."""
-        if changed := self._hosts.changed_pauses():
-            queue.share_pauses(changed)
-            self._hosts.shared(changed)
-            for host, pause in changed.items():
-                self._log_pause(host, pause)
-
-    def _agree_on_hosts(self) -> None:
-        """Agree with the other processes on which hosts are paused, and see where images wait for theirs."""
-        self._share_pauses()
-        self._hosts.learn_pauses(*queue.shared_pauses())
-        self._lanes.look_around()
-
-    def _log_pause(self, host: str, pause: Pause | None) -> None:
-        if pause is None:
-            logger.info("host resumed", extra={"worker": self.worker_id, "host": host})
-        else:
-            logger.warning(
-                "host paused",
-                extra={
-                    "worker": self.worker_id,
-                    "host": host,
-                    "code": pause.code,
-                    "seconds": round(pause.until - monotonic(), 1),
-                    "number": pause.number,
-                },
-            )
 
     def _report_overdue(self) -> None:
         """Log where a hung slot hangs: nothing can free its thread but the end of the process."""
@@ -277,7 +220,7 @@ class Epoch:
         tells_all, self._tells_all = self._tells_all, False
 
         def claim() -> list[Claim]:
-            self._share_pauses()
+            self._shared_hosts.share_pauses()
             if not self._found_all and not self._lanes.hold_any:
                 # Wake-ups come to all workers, for images that one of them takes.
                 may_claim, hosts = queue.glance()
@@ -285,7 +228,7 @@ class Epoch:
                     return []
                 if hosts and not self.in_flight:
                     # Nothing was heard of hosts while there was nothing to do.
-                    self._agree_on_hosts()
+                    self._shared_hosts.agree()
                 # What others hold at this moment may be free by the next round.
                 self._poll.put_off(ROUND_SECONDS)
             return queue.claim(self.worker_id, limit, in_flight=self.in_flight.copy(), lanes=self._lanes)
@@ -389,11 +332,11 @@ class Epoch:
         number = wake_ups[-1]
         # Anything else comes from another version.
         if EVERYONE not in wake_ups and number.isdecimal() and len(number) < MOST_DIGITS:
-            seconds = pace.until_look(int(number), self._place, self._living)
+            seconds = pace.until_look(int(number), self._housekeeping.place, self._housekeeping.living)
             if seconds is None:
                 return
             self.wake.rest(seconds)
-            self._tells_all = self._living > pace.LOOKERS
+            self._tells_all = self._housekeeping.living > pace.LOOKERS
         self.wake.work_came()
 
     def _leave_to_others(self) -> None:

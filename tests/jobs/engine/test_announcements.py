@@ -210,7 +210,7 @@ def test_more_than_the_first_worker_can_take_reaches_all_without_a_poll(start_en
     monkeypatch.setattr(pace, "POLL_SECONDS", 3_600.0)
     monkeypatch.setattr(pace, "LOOKERS", 1)
     engines = [start_engine(ENGINES[0]) for _ in range(2)]
-    wait_for(lambda: all(engine._epoch and engine._epoch._living == 2 for engine in engines))
+    wait_for(lambda: all(engine._epoch and engine._epoch._housekeeping.living == 2 for engine in engines))
     job = submit_job(urls(images, 12))
     wait_for(lambda: ImageResult.objects.running().count() == 12)
     gate.opened.set()
@@ -224,13 +224,13 @@ def two_engines(start_engine, images, gate, monkeypatch):  # noqa: F811
     monkeypatch.setattr(pace, "POLL_SECONDS", 3_600.0)
     monkeypatch.setattr(pace, "LOOKERS", 1)
     engines = [start_engine(ENGINES[0]) for _ in range(2)]
-    wait_for(lambda: all(engine._epoch and engine._epoch._living == 2 for engine in engines))
+    wait_for(lambda: all(engine._epoch and engine._epoch._housekeeping.living == 2 for engine in engines))
     gate.opened.set()
     assert finished(submit_job(urls(images, 200))).status == "completed"
     gate.opened.clear()
     # What has just been looked for is looked for once more.
     wait_for(lambda: all(engine._epoch._poll.at > monotonic() + 60 for engine in engines))
-    yield sorted(engines, key=lambda engine: (engine._epoch._place + os.getpid()) % 2)
+    yield sorted(engines, key=lambda engine: (engine._epoch._housekeeping.place + os.getpid()) % 2)
     gate.opened.set()
 
 

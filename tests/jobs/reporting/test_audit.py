@@ -13,7 +13,7 @@ from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import HTTPStatus, NotAnImage
 from jobs.models import DayTotal, FailedAttempt, ImageResult, Job, Worker
 from jobs.queue.ready_rows import host_of_url
-from jobs.reporting import audit
+from jobs.reporting import audit, audit_checks
 from jobs.states import OnError
 from tests.factories import defer, failure, make_stores, make_worker, submit_job, submit_visits, success
 
@@ -331,7 +331,7 @@ def test_jobs_that_are_submitted_during_an_audit_are_left_out(monkeypatch):
     assert audit.audit().jobs == 1
 
 
-ONE_JOB = audit.Check("one_job", "There is one job", "SELECT max(id), 'a job' FROM jobs_job HAVING count(*) > 1")
+ONE_JOB = audit_checks.Check("one_job", "There is one job", "SELECT max(id), 'a job' FROM jobs_job HAVING count(*) > 1")
 
 
 def submit_and_forget():
