@@ -4,13 +4,11 @@ import math
 
 import pytest
 
-from demo.brokers import Broker
 from proofs.figures import percentile
 from proofs.kill import show_storm
 from proofs.kill_findings import show_ledger, show_log, show_rescues
 from proofs.kill_watch import Rescue
 from proofs.report import Report
-from proofs.world.broker import TriedBroker
 from proofs.world.ledger import Comparison
 from proofs.world.service import World
 
@@ -23,20 +21,6 @@ def test_nothing_is_lost_or_doubled_in_a_small_storm(world: World):
     show_storm(report, world, [server], [server, worker], planned, images=200, seed=1, old_images=20_000)
 
     # How soon is a question for a quiet machine: `./run proof kill`.
-    assert [row.cells for row in report.missed if not row.cells[0].startswith(("N2", "N4"))] == []
-
-
-def test_nothing_is_lost_or_doubled_where_the_broker_dies_too(world: World, redis: Broker):
-    report = Report()
-    with TriedBroker(redis) as broker:
-        server = world.server("server", **broker.settings)
-        worker = world.worker("worker", **broker.settings)
-        planned = {"kill": 2, "broker_kill": 1, "broker_cut": 1, "broker_flush": 1, "broker_stale": 1}
-
-        show_storm(
-            report, world, [server], [server, worker], planned, images=600, seed=1, old_images=1_000, broker=broker
-        )
-
     assert [row.cells for row in report.missed if not row.cells[0].startswith(("N2", "N4"))] == []
 
 

@@ -147,7 +147,7 @@ def test_the_end_wakes_the_consumer_of_celerys_own_command(broker):
 @on_redis
 def test_what_is_left_after_a_shift_is_for_the_next(broker, engine, images, settings):
     settings.SHIFT_SECONDS, settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.05, 0.05, 0.05
-    job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(60)])
+    job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(300)])
     assert finished(job).status == "completed"
     assert engine.shifts["time_over"] > 1
 

@@ -21,7 +21,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_job_says_that_all_waits_and_goes_on_at_once_when_staff_resume_the_host(
     start_engine,  # noqa: F811
     monkeypatch,
+    settings,
 ):
+    # No image comes back before others have shown that it is the host.
+    settings.BACKOFF_BASE_SECONDS = 1.5
     # Much longer than this test: the button ends the pause.
     monkeypatch.setattr("jobs.imaging.host.PAUSE_SECONDS", (50.0, 50.0))
     staff = Client()
