@@ -58,6 +58,7 @@ class Broker:
         try:
             self.start()
         except BaseException:
+            # `__exit__` is not called in this case, and not even Ctrl-C may leave a server behind.
             self.kill()
             raise
         return self

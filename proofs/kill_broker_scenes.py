@@ -4,21 +4,18 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from random import Random
 
 import requests
 
-from proofs.kill_findings import show_audit
-from proofs.kill_scenes import GOOD, NeverHappened
+from proofs.kill_scene import SceneSeries
+from proofs.kill_scenes import GOOD
 from proofs.report import Report
 from proofs.world.broker import TriedBroker
-from proofs.world.cluster import Observer
 from proofs.world.jobs import Client, order
 from proofs.world.logs import read_log
 from proofs.world.processes import Process, Server
 from proofs.world.service import World
 
-WAIT_SECONDS = 60.0
 IMAGES = 200
 # In one submission to a server whose broker is away.
 SUBMITTED = 50
@@ -29,32 +26,25 @@ FOUND_SECONDS = 3.0
 MOST_WAITING = 64
 
 
-class BrokerScenes:
-    """Scenes on the database `scenes`, which is emptied before each."""
+class BrokerScenes(SceneSeries):
+    """Processes whose broker is away, alone or with the database."""
+
+    what = "scenes with a broker"
 
     def __init__(self, report: Report, world: World, broker: TriedBroker, seed: int) -> None:
-        self._report = report
-        self._world = world
+        super().__init__(report, world, seed)
         self._broker = broker
-        self._rng = Random(seed)  # noqa: S311 - scenes that can be repeated
-        self._observer = Observer(world.cluster, "scenes")
-        self._settings = {"DATABASE_URL": world.cluster.url("scenes")}
         # Seconds that the last submission took.
         self._submitting = 0.0
 
-    def play(self) -> None:
-        """All scenes; the first that does not finish is reported and is the last."""
-        try:
-            self._away_at_submissions()
-            self._away_at_the_start_of_a_worker()
-            self._away_with_the_database()
-            self._without_workers()
-            self._lost_messages()
-            show_audit(self._report, self._world, **self._settings)
-        except NeverHappened as reason:
-            self._report.bar("scenes with a broker", reason, "all finish", ok=False)
-        finally:
-            self._observer.close()
+    def scenes(self) -> list[Callable[[], None]]:
+        return [
+            self._away_at_submissions,
+            self._away_at_the_start_of_a_worker,
+            self._away_with_the_database,
+            self._without_workers,
+            self._lost_messages,
+        ]
 
     def _away_at_submissions(self) -> None:
         server = self._start(self._world.server("web", **self._settings))
@@ -190,15 +180,3 @@ class BrokerScenes:
 
     def _has_completed(self, images: int) -> bool:
         return self._count("completed") == images
-
-    def _count(self, state: str) -> int:
-        return int(self._observer.query("SELECT count(*) FROM jobs_imageresult WHERE state = %s", [state])[0][0])
-
-    def _until[T](self, what: str, fact: Callable[[], T], timeout: float = WAIT_SECONDS) -> T:
-        """Raises NeverHappened."""
-        deadline = time.monotonic() + timeout
-        while not (found := fact()):
-            if time.monotonic() > deadline:
-                raise NeverHappened(f"not within {timeout:g} s: {what}")
-            time.sleep(0.02)
-        return found

@@ -3,15 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
-from random import Random
 
-from proofs.kill_findings import show_audit
+from proofs.kill_scene import SceneSeries
 from proofs.report import Report
-from proofs.world.cluster import Observer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.service import World
 
-WAIT_SECONDS = 60.0
 FETCH_DEADLINE_SECONDS = 3
 # Downloads that only end at the deadline, and images that complete.
 SILENT, GOOD = {"silent": 1000}, {"ok": 1000}
@@ -24,39 +21,22 @@ OPEN_TRANSACTION = """
 """
 
 
-class NeverHappened(Exception):
-    """What a scene waits for did not happen in time; the text says what it was."""
+class Scenes(SceneSeries):
+    """One process alone; the database is emptied before each."""
 
-
-class Scenes:
-    """Scenes on the database `scenes`, which is emptied before each."""
+    what = "scenes of one process alone"
 
     def __init__(self, report: Report, world: World, seed: int, lease: float) -> None:
-        self._report = report
-        self._world = world
+        super().__init__(report, world, seed, FETCH_DEADLINE_SECONDS=str(FETCH_DEADLINE_SECONDS))
         self._lease = lease
-        self._rng = Random(seed)  # noqa: S311 - scenes that can be repeated
-        self._observer = Observer(world.cluster, "scenes")
-        self._settings = {
-            "DATABASE_URL": world.cluster.url("scenes"),
-            "FETCH_DEADLINE_SECONDS": str(FETCH_DEADLINE_SECONDS),
-        }
         self._server = world.server("alone", **self._settings)
 
-    def play(self) -> None:
-        """All scenes, one after the other; the first that does not finish is reported and is the last."""
-        try:
-            self._killed_alone()
-            self._leaves_idle()
-            self._leaves_busy()
-            self._hands_back()
-            self._frozen_in_a_write()
-            show_audit(self._report, self._world, **self._settings)
-        except NeverHappened as reason:
-            self._report.bar("scenes of one process alone", reason, "all finish", ok=False)
-        finally:
-            self._server.kill()
-            self._observer.close()
+    def scenes(self) -> list[Callable[[], None]]:
+        return [self._killed_alone, self._leaves_idle, self._leaves_busy, self._hands_back, self._frozen_in_a_write]
+
+    def end(self) -> None:
+        self._server.kill()
+        super().end()
 
     def _killed_alone(self) -> None:
         self._start()
@@ -152,18 +132,6 @@ class Scenes:
             ok=seconds < bound and code == 0 and not left,
         )
 
-    def _count(self, state: str) -> int:
-        return int(self._observer.query("SELECT count(*) FROM jobs_imageresult WHERE state = %s", [state])[0][0])
-
     def _held(self, workers: list[int]) -> int:
         held = "SELECT count(*) FROM jobs_imageresult WHERE state = 'running' AND claimed_by = ANY(%s)"
         return int(self._observer.query(held, [workers])[0][0])
-
-    def _until[T](self, what: str, fact: Callable[[], T], timeout: float = WAIT_SECONDS) -> T:
-        """Raises NeverHappened."""
-        deadline = time.monotonic() + timeout
-        while not (found := fact()):
-            if time.monotonic() > deadline:
-                raise NeverHappened(f"not within {timeout:g} s: {what}")
-            time.sleep(0.02)
-        return found

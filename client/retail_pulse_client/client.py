@@ -223,6 +223,7 @@ def _appearing(path: Path) -> Iterator[IO[bytes]]:
         if not is_special:
             written.replace(path)
     except BaseException as error:
+        # Not even Ctrl-C may leave half a file behind.
         if not is_special:
             written.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -30,6 +30,7 @@ class Standby(Cluster):
             self._primary.query(f"ALTER SYSTEM SET synchronous_standby_names = '{NAME}'")
             self._primary.query("SELECT pg_reload_conf()")
         except BaseException:
+            # As in `Cluster`: `__exit__` is not called in this case.
             self.stop("immediate")
             raise
         return self

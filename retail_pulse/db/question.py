@@ -27,7 +27,7 @@ class Question[T]:
         try:
             Thread(target=self._run, args=[answer], name=self._name, daemon=True).start()
         except BaseException:
-            # No thread could be had, which is no reason never to ask again.
+            # Mostly no thread could be had. Whatever it was, a lock that stays taken would be no answer for ever.
             self._asking.release()
             raise
         return answer.result(timeout=max(0.0, deadline - monotonic()))

@@ -98,7 +98,7 @@ class Server(ThreadingTCPServer):
         try:
             super().process_request(request, client_address)
         except BaseException:
-            # No thread could be had for it.
+            # Mostly no thread could be had for it. Whatever it was, its place must be free again.
             self._leave(request)
             raise
 

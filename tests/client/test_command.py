@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -69,14 +68,14 @@ def test_the_same_file_is_one_job_until_it_is_wanted_again(run, visits, good):
 def test_a_client_that_is_killed_and_started_again_submits_one_job(service, run, visits, images, tmp_path):
     path = visits(*(f"{images.url}/404?{number}" for number in range(10_000)))
     before = len(list_jobs(service))
-    command = [sys.executable, "-m", "retail_pulse_client", "--url", service.url, "submit", str(path), "--watch"]
-    for pause in (0.4, 0.8, 1.2):
-        process = subprocess.Popen(
-            command, cwd=CHECKOUT / "client", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(pause)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    command = [sys.executable, "-u", "-m", "retail_pulse_client", "--url", service.url, "submit", str(path), "--watch"]
+    # Each is killed as soon as it says this: while it submits, behind the submission, and while it watches.
+    for said in (b"to 1 store, from 1 host", b"submitted", b"completed"):
+        process = subprocess.Popen(command, cwd=CHECKOUT / "client", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert process.stdout is not None
+        assert any(said in line for line in process.stdout)
+        process.kill()
+        process.communicate()
     job = json.loads(run("submit", path, "--format", "json")[0])
     assert job["counts"]["total"] == 10_000
     assert len(list_jobs(service)) == before + 1

@@ -2,17 +2,15 @@
 
 import os
 import shutil
-import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from proofs.world.cluster import DATABASE, Cluster
 from proofs.world.ports import free_port
 from retail_pulse.postgres.launch import SUPERUSER
-from tests.waiting import wait_for
+from tests.end_to_end.programs import listening
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 # Fewer than its clients have: whoever sets something for a session sets it for somebody else.
@@ -29,7 +27,6 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = {size}
 max_client_conn = 200
-logfile = {folder}/log
 """
 
 
@@ -49,22 +46,6 @@ def pgbouncer(cluster: Cluster) -> Iterator[str]:
         if root:
             for path in (folder, file):
                 shutil.chown(path, "nobody")
-        process = subprocess.Popen(
-            [PGBOUNCER, "-q", *(["-u", "nobody"] if root else []), str(file)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            wait_for(lambda: _answers(port) or process.poll() is not None)
-            assert process.poll() is None, (folder / "log").read_text()
+        command = [PGBOUNCER, *(["-u", "nobody"] if root else []), str(file)]
+        with listening(command, port, folder / "log"):
             yield f"postgresql://{SUPERUSER}@127.0.0.1:{port}/{DATABASE}"
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False

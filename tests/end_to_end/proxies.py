@@ -3,10 +3,8 @@
 import os
 import re
 import shutil
-import socket
-import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +14,7 @@ from requests.adapters import HTTPAdapter
 from proofs.world.authority import Authority
 from proofs.world.ports import free_port
 from tests import ROOT
-from tests.waiting import wait_for
+from tests.end_to_end.programs import listening
 
 NAME = "pulse.example"
 PROGRAMS = {name: shutil.which(name) or shutil.which(name, path="/usr/sbin") for name in ("nginx", "caddy")}
@@ -86,25 +84,6 @@ def running(program: str, folder: Path, service_port: int) -> Iterator[Proxy]:
     (certificate,) = set(folder.glob("*.pem")) - {authority.file}
     proxy = Proxy(program, free_port(), free_port(), authority.file)
     command = COMMANDS[program](folder, proxy.port, proxy.plain_port, service_port, certificate)
-    log = folder / "output"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            env=os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        wait_for(lambda: _answers(proxy.port) or process.poll() is not None)
-        assert process.poll() is None, log.read_text()
+    environment = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_DATA_HOME": str(folder)}
+    with listening(command, proxy.port, folder / "output", environment):
         yield proxy
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
