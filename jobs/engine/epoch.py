@@ -176,9 +176,7 @@ class Epoch:
                 self.wake.looking()
                 if look := self._gate.look():
                     self._look(look, room, deadline)
-                    # Slots that always wait for a slow database must not keep this worker from its housekeeping.
-                    if monotonic() < deadline:
-                        continue
+                    continue
             if monotonic() >= deadline:
                 return
             opening = min(self._hosts.next_opening(), STUCK_SECONDS) if is_open and self._lanes.hold_any else inf
