@@ -34,6 +34,12 @@ MOVES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _no_rescue_to_wait_for(monkeypatch):
+    """No engine runs here, and the workers of these tests hold no lock: an audit takes them for dead at once."""
+    monkeypatch.setattr("jobs.reporting.audit.RESCUE_SECONDS", 0.0)
+
+
 def a_job_in_the_midst(on_error):
     """One with images completed, failed, in flight, waiting and held."""
     make_stores("A", "B", "C")
