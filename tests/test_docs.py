@@ -19,7 +19,7 @@ from django.utils.module_loading import import_string
 from jobs.errors import HTTPStatus, all_errors
 from tests import ROOT
 from tests.conftest import FIXTURES
-from tests.retail_pulse.test_settings import DEFAULTS, NUMBERS
+from tests.retail_pulse.settings_tables import DEFAULTS, NUMBERS
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),

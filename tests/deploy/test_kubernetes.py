@@ -14,7 +14,7 @@ from jobs.states import ImageState
 from tests import ROOT
 from tests.deploy.kubernetes import KUBECTL, OVERLAYS, of_kind, only_container, pods, rendered, variables
 from tests.factories import submit_job
-from tests.retail_pulse.test_settings import DEFAULTS
+from tests.retail_pulse.settings_tables import DEFAULTS
 
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl on this machine")
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests import ROOT
-from tests.retail_pulse.test_settings import DEFAULTS
+from tests.retail_pulse.settings_tables import DEFAULTS
 
 NGINX = (ROOT / "deploy/nginx/retail-pulse.conf").read_text()
 CADDY = (ROOT / "deploy/caddy/Caddyfile").read_text()

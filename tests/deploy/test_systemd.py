@@ -10,7 +10,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from tests import ROOT
-from tests.retail_pulse.test_settings import DEFAULTS
+from tests.retail_pulse.settings_tables import DEFAULTS
 
 UNITS = sorted((ROOT / "deploy" / "systemd").iterdir())
 STAYING = ["retail-pulse-web.service", "retail-pulse-worker@.service"]

@@ -40,7 +40,7 @@ def send(service, body, key):
         return requests.Session().post(
             f"{service.url}/api/submit/", json=body, headers={"Idempotency-Key": key}, timeout=20
         )
-    except requests.ConnectionError:
+    except requests.RequestException:
         return None
 
 

@@ -184,5 +184,5 @@ def is_another_up(master, killed):
 def is_answering(url):
     try:
         return get(url).status_code == 200
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -12,6 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tests import ROOT
+from tests.retail_pulse.settings_tables import DEFAULTS, NUMBERS
 
 KEY = "k" * 50
 
@@ -34,71 +35,6 @@ def read(checkout):
     return read
 
 
-DEFAULTS = {
-    "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
-    "API_OPEN": False,
-    "API_RATE_PER_MINUTE": 6_000,
-    "BACKOFF_BASE_SECONDS": 1,
-    "BACKOFF_MAX_SECONDS": 60,
-    "BROKER_EVENTS": False,
-    "BROKER_URL": "",
-    "CACHE_URL": "locmemcache://",
-    "CSRF_TRUSTED_ORIGINS": [],
-    "DATABASE_DIRECT_URL": "",
-    "DATABASE_PATIENCE_SECONDS": 30,
-    "EXPORT_SECONDS": 600,
-    "DATABASE_POOL_SIZE": 10,
-    "DATABASE_URL": "",
-    "DEBUG": False,
-    "ENGINE": "jobs.engine.threads.ThreadEngine",
-    "ENGINE_AUTOSTART": "auto",
-    "FETCH_ALLOW_CIDRS": [],
-    "FETCH_ALLOW_PORTS": [range(80, 81), range(443, 444)],
-    "FETCH_DEADLINE_SECONDS": 30,
-    "FETCH_MAX_BYTES": 25 * 1024 * 1024,
-    "FETCH_MAX_REDIRECTS": 5,
-    "FETCH_MEMORY_BYTES": 64 * 2**20,
-    "FETCH_PER_HOST": 0,
-    "HOST_PATIENCE_SECONDS": 120.0,
-    "GPU_MAX_SECONDS": 0.4,
-    "GPU_MIN_SECONDS": 0.1,
-    "GPU_STEP": "jobs.imaging.gpu.SimulatedGPU",
-    "HTTPS": False,
-    "IMAGE_CHECK": "complete",
-    "IMAGE_MAX_PIXELS": 500_000_000,
-    "JWT_ACCESS_SECONDS": 900,
-    "JWT_REFRESH_SECONDS": 86_400,
-    "LEASE_ONLY": False,
-    "LEASE_SECONDS": 30,
-    "LIVE_STREAMS": 4,
-    "LIVE_STREAMS_PER_CLIENT": 2,
-    "LOGIN_FAILURES": 10,
-    "LOGIN_WINDOW_SECONDS": 300,
-    "LOG_FILE": "retail-pulse.log",
-    "LOG_LEVEL": "INFO",
-    "MAX_ATTEMPTS": 3,
-    "MAX_BODY_BYTES": 32 * 1024 * 1024,
-    "MAX_CRASHES": 10,
-    "MAX_IMAGES_PER_JOB": 100_000,
-    "MAX_PENDING_IMAGES": 1_000_000,
-    "METRICS_HOST": "127.0.0.1",
-    "METRICS_PORT": 0,
-    "PROXIES": 0,
-    "RETENTION_DAYS": 0,
-    "SENTRY_DSN": "",
-    "SENTRY_ENVIRONMENT": "production",
-    "SHIFT_IMAGES": 64,
-    "SHIFT_SECONDS": 20.0,
-    "SHUTDOWN_SECONDS": 15,
-    "WEB_BODY_BYTES_PER_SECOND": 1_000,
-    "WEB_BODY_SECONDS": 10,
-    "WEB_HEAD_SECONDS": 10,
-    "WEB_REQUEST_SECONDS": 60,
-    "WEB_THREADS": 8,
-    "WORKER_THREADS": 64,
-}
-
-
 def test_an_empty_environment_gives_every_setting_its_default(read, checkout):
     settings = read()
     assert {name: settings[name] for name in DEFAULTS} == DEFAULTS
@@ -115,50 +51,6 @@ def test_every_name_that_the_settings_read_has_a_default_here(checkout):
     with mock.patch("environ.Env.get_value", side_effect=get_value), mock.patch.dict(os.environ, {}, clear=True):
         runpy.run_path(str(checkout / "retail_pulse" / "settings.py"))
     assert set(names) == {*DEFAULTS, "RETAIL_PULSE_HOME", "SECRET_KEY"}
-
-
-NUMBERS = [
-    # name, lowest and highest value allowed, one below and one above
-    ("API_RATE_PER_MINUTE", "0", "1000000", "-1", "1000001"),
-    ("BACKOFF_BASE_SECONDS", "0", "3600", "-0.1", "3600.1"),
-    ("BACKOFF_MAX_SECONDS", "0", "86400", "-0.1", "86400.1"),
-    ("DATABASE_PATIENCE_SECONDS", "1", "3600", "0.9", "3600.1"),
-    ("EXPORT_SECONDS", "1", "86400", "0.9", "86400.1"),
-    ("DATABASE_POOL_SIZE", "3", "500", "2", "501"),
-    ("FETCH_DEADLINE_SECONDS", "0.1", "3600", "0.09", "3600.1"),
-    ("FETCH_MAX_BYTES", "1", "2147483648", "0", "2147483649"),
-    ("FETCH_MAX_REDIRECTS", "0", "20", "-1", "21"),
-    ("FETCH_MEMORY_BYTES", "0", f"{2**40}", "-1", f"{2**40 + 1}"),
-    ("FETCH_PER_HOST", "0", "1024", "-1", "1025"),
-    ("HOST_PATIENCE_SECONDS", "0", "86400", "-0.1", "86400.1"),
-    ("GPU_MAX_SECONDS", "0", "3600", "-0.1", "3600.1"),
-    ("GPU_MIN_SECONDS", "0", "3600", "-0.1", "3600.1"),
-    ("IMAGE_MAX_PIXELS", "1", "1099511627776", "0", "1099511627777"),
-    ("JWT_ACCESS_SECONDS", "10", "86400", "9", "86401"),
-    ("JWT_REFRESH_SECONDS", "60", "31536000", "59", "31536001"),
-    ("LEASE_SECONDS", "1", "3600", "0.9", "3600.1"),
-    ("LOGIN_FAILURES", "1", "1000", "0", "1001"),
-    ("LOGIN_WINDOW_SECONDS", "1", "86400", "0", "86401"),
-    ("MAX_ATTEMPTS", "1", "100", "0", "101"),
-    ("MAX_BODY_BYTES", "1024", "1073741824", "1023", "1073741825"),
-    ("MAX_CRASHES", "1", "1000", "0", "1001"),
-    ("MAX_IMAGES_PER_JOB", "1", "1000000", "0", "1000001"),
-    ("MAX_PENDING_IMAGES", "1", "2147483648", "0", "2147483649"),
-    ("METRICS_PORT", "0", "65535", "-1", "65536"),
-    ("PROXIES", "0", "10", "-1", "11"),
-    ("RETENTION_DAYS", "0", "36500", "-1", "36501"),
-    ("SHIFT_IMAGES", "1", "100000", "0", "100001"),
-    ("SHIFT_SECONDS", "1", "50", "0.9", "50.1"),
-    ("SHUTDOWN_SECONDS", "0", "3600", "-0.1", "3600.1"),
-    ("WEB_BODY_BYTES_PER_SECOND", "1", "1000000", "0", "1000001"),
-    ("WEB_BODY_SECONDS", "0.1", "3600", "0.09", "3600.1"),
-    ("WEB_HEAD_SECONDS", "0.1", "3600", "0.09", "3600.1"),
-    ("WEB_REQUEST_SECONDS", "1", "3600", "0.9", "3600.1"),
-    ("WEB_THREADS", "1", "256", "0", "257"),
-    ("LIVE_STREAMS", "0", "7", "-1", "8"),
-    ("LIVE_STREAMS_PER_CLIENT", "1", "256", "0", "257"),
-    ("WORKER_THREADS", "1", "1024", "0", "1025"),
-]
 
 
 @pytest.mark.parametrize(("name", "lowest", "highest", "below", "above"), NUMBERS)

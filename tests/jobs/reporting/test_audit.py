@@ -7,22 +7,17 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from jobs import deletion, queue
-from jobs.deletion import slices
+from jobs import queue
 from jobs.engine.heartbeat import Heartbeat
 from jobs.errors import HTTPStatus, NotAnImage
-from jobs.models import DayTotal, FailedAttempt, ImageResult, Job, Worker
+from jobs.models import FailedAttempt, ImageResult, Job, Worker
 from jobs.queue.ready_rows import host_of_url
 from jobs.reporting import audit, audit_checks
 from jobs.states import OnError
 from tests.factories import defer, failure, make_stores, make_worker, submit_job, submit_visits, success
+from tests.jobs.reporting.auditing import broken, forge
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch):
-    monkeypatch.setattr(audit, "RESCUE_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -32,10 +27,6 @@ def heartbeat():
     heartbeat.close()
 
 
-def broken():
-    return {finding.check.code: finding.count for finding in audit.audit().findings if finding.count}
-
-
 def finish_one_job():
     """A job with one completed and one failed image; returns their ids."""
     submit_job(2)
@@ -43,37 +34,6 @@ def finish_one_job():
     first, second = queue.claim(worker, limit=2)
     queue.record(worker, [success(first), failure(second, NotAnImage())])
     return first.image_id, second.image_id
-
-
-def forge(statement, *parameters):
-    """Change rows despite every constraint and trigger, as a broken disk or a careless operator might."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT conname, conrelid::regclass::text FROM pg_constraint WHERE contype = 'c'"
-            " AND conrelid IN ('jobs_job'::regclass, 'jobs_imageresult'::regclass)"
-        )
-        for name, table in cursor.fetchall():
-            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-        cursor.execute("ALTER TABLE jobs_imageresult DISABLE TRIGGER jobs_imageresult_stays_final")
-        cursor.execute(statement, parameters)
-        cursor.execute("ALTER TABLE jobs_imageresult ENABLE TRIGGER jobs_imageresult_stays_final")
-
-
-@pytest.fixture
-def forged():
-    """`forge`, undone afterwards, because all tests of the process share the constraints."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c'"
-            " AND conrelid IN ('jobs_job'::regclass, 'jobs_imageresult'::regclass)"
-        )
-        constraints = cursor.fetchall()
-    yield forge
-    Job.with_deleted.all().delete()
-    with connection.cursor() as cursor:
-        for name, table, definition in constraints:
-            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {name}")
-            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
 
 
 def test_an_empty_database_is_clean():
@@ -404,69 +364,3 @@ def test_an_image_of_a_paused_or_canceled_job_that_could_be_claimed_is_found(ask
 
 
 # --- deleted jobs
-
-
-@pytest.fixture
-def half_deleted(monkeypatch):
-    """A job of which two images are gone and two are there."""
-    monkeypatch.setattr(slices, "GRACE_SECONDS", 0)
-    monkeypatch.setattr(slices, "MOST_ROWS", 2)
-    submit_job(4)
-    worker = make_worker()
-    first, *others = queue.claim(worker, limit=4)
-    queue.record(worker, [success(first), *(failure(claim, NotAnImage()) for claim in others)])
-    Worker.objects.all().delete()
-    deletion.mark(first.job_id, None)
-    deletion.delete_slice(wait=True)
-    assert ImageResult.objects.count() == 2
-    return first.job_id
-
-
-def test_a_job_is_clean_at_every_moment_of_its_deletion(half_deleted):
-    while True:
-        assert broken() == {}
-        if deletion.delete_slice(wait=True) is None:
-            break
-    assert DayTotal.objects.count() == 2
-    assert audit.audit().deleted == 1
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE jobs_daytotal SET images = images + 1",
-        "DELETE FROM jobs_daytotal",
-        "UPDATE jobs_daytotal SET code = 'http_404' WHERE code = ''",
-        "DELETE FROM jobs_failedattempt WHERE image_id = (SELECT min(id) FROM jobs_imageresult);"
-        "DELETE FROM jobs_imageresult WHERE id = (SELECT min(id) FROM jobs_imageresult)",
-    ],
-)
-def test_an_image_counted_twice_or_not_at_all_is_found(half_deleted, statement, forged):
-    forged(statement)
-    assert broken() == {"totals": 1}
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE jobs_deletedjob SET gone_at = now()",
-        "UPDATE jobs_job SET is_deleted = false",
-        "UPDATE jobs_deletedjob SET total = 5",
-    ],
-)
-def test_a_record_that_contradicts_its_job_is_found(half_deleted, statement, forged):
-    forged(statement)
-    found = broken()
-    assert found.pop("deleted") == 1
-    # Visible again, the job lacks what is counted already.
-    assert set(found) <= {"conservation", "totals"}
-
-
-def test_a_deleted_job_that_is_not_on_record_is_found(half_deleted, forged):
-    forged("DELETE FROM jobs_deletedjob")
-    assert broken() == {"deleted": 1, "totals": 1}
-
-
-def test_a_deleted_job_whose_rows_vanished_otherwise_is_found(half_deleted, forged):
-    Job.with_deleted.all().delete()
-    assert broken() == {"deleted": 1, "totals": 1}
