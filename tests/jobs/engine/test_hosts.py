@@ -21,6 +21,12 @@ GOOD = response(IMAGE)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def _backoff(settings):
+    """No image comes back so soon that it has used up its attempts before others have shown that it is the host."""
+    settings.BACKOFF_BASE_SECONDS = 0.3
+
+
 @pytest.fixture
 def start(start_engine, settings):
     """Start an engine of 16 slots."""
