@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -110,6 +111,15 @@ def ports(name: str, default: str) -> list[range]:
     if not ranges:
         raise refuse(name, "", "at least one port; without any, nothing can be fetched")
     return ranges
+
+
+def time_zone(name: str, default: str) -> str:
+    value = str(env.str(name, default=default))
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise refuse(name, value, "a time zone's name such as UTC, Europe/Berlin or Asia/Kolkata") from None
+    return value
 
 
 def secret_key(home: Path) -> str:

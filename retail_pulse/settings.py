@@ -26,6 +26,7 @@ from retail_pulse.environment import (
     ports,
     seconds,
     secret_key,
+    time_zone,
 )
 from retail_pulse.logs.config import logging_config
 from retail_pulse.version import VERSION
@@ -53,6 +54,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.humanize",
+    "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -63,6 +65,7 @@ INSTALLED_APPS = [
     "access",
     "stores",
     "jobs",
+    "insights",
     "api",
     "dashboard",
     "demo",
@@ -307,6 +310,8 @@ BACKOFF_BASE_SECONDS = seconds("BACKOFF_BASE_SECONDS", 1, 0, 3600)
 BACKOFF_MAX_SECONDS = seconds("BACKOFF_MAX_SECONDS", 60, 0, 86_400)
 # Ended jobs are deleted after so many days, with all that belongs to them; 0: they are kept.
 RETENTION_DAYS = integer("RETENTION_DAYS", 0, 0, 36_500)
+# In which days, weeks and hours of the day begin, in all figures about visits.
+INSIGHTS_TIME_ZONE = time_zone("INSIGHTS_TIME_ZONE", "UTC")
 # How long images in flight may finish after SIGTERM before they are handed back.
 SHUTDOWN_SECONDS = seconds("SHUTDOWN_SECONDS", 15, 0, 3600)
 

@@ -1,4 +1,6 @@
+from stores.models.category import Category
+from stores.models.group import StoreGroup
 from stores.models.store import MAX_LENGTHS, Store
 from stores.models.store_import import StoreImport
 
-__all__ = ["MAX_LENGTHS", "Store", "StoreImport"]
+__all__ = ["MAX_LENGTHS", "Category", "Store", "StoreGroup", "StoreImport"]

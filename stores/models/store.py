@@ -2,15 +2,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.apps import apps
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.db import connections, models
+from django.db.models import Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
+from stores.models.category import Category
 from tables.cells import invisible_complaint
 
 # In characters, as the columns count them.
 MAX_LENGTHS = {"store_id": 64, "name": 255, "area_code": 64}
+MAX_TIMEZONE = 64
 
 
 def all_visible(code: str) -> None:
@@ -22,6 +28,25 @@ def all_visible(code: str) -> None:
 class StoreQuerySet(models.QuerySet["Store"]):
     def in_area(self, area_code: str) -> StoreQuerySet:
         return self.filter(area_code=area_code)
+
+    def in_category(self, name: str) -> StoreQuerySet:
+        """The stores of a category by its name; by an empty one, those that have none."""
+        return self.filter(category__name=name) if name else self.filter(category=None)
+
+    def in_group(self, group_id: int) -> StoreQuerySet:
+        """Those that the group's rule finds, and those that were put into it by hand; none for an unknown group."""
+        group = apps.get_model("stores", "StoreGroup").objects.filter(pk=group_id).first()
+        if group is None:
+            return self.none()
+        by_hand = Q(pk__in=group.by_hand.values("pk"))
+        rule = Q()
+        if group.area:
+            rule &= Q(area_code=group.area)
+        if group.category_id:
+            rule &= Q(category=group.category_id)
+        if group.name_part:
+            rule &= Q(name__icontains=group.name_part)
+        return self.filter(rule | by_hand) if rule else self.filter(by_hand)
 
     def known(self, store_ids: Iterable[str]) -> StoreQuerySet:
         """Those of `store_ids` that the store master holds, in one query."""
@@ -58,6 +83,21 @@ class Store(models.Model):
     store_id = models.CharField("store id", max_length=MAX_LENGTHS["store_id"], validators=[all_visible])
     name = models.CharField(max_length=MAX_LENGTHS["name"])
     area_code = models.CharField(max_length=MAX_LENGTHS["area_code"], validators=[all_visible])
+    # Null is uncategorised.
+    category = models.ForeignKey(
+        Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="stores", db_index=False
+    )
+    # By which word of the name, or by whom; for a store without a category, what was looked for.
+    category_why = models.CharField(max_length=200, blank=True, db_default="", default="")
+    # Chosen by a person: no rule changes it.
+    category_by_hand = models.BooleanField(default=False, db_default=False)
+    # Of the name, see `stores/words.py`.
+    words = ArrayField(models.TextField(), default=list, db_default=[], blank=True, editable=False)
+    # In degrees; both or neither.
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+    # Of the store's clock, as in "Asia/Kolkata"; empty where nobody has said.
+    timezone = models.CharField(max_length=MAX_TIMEZONE, blank=True, db_default="", default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(auto_now=True, db_default=Now(), editable=False)
 
@@ -67,9 +107,16 @@ class Store(models.Model):
         constraints = [
             # Not `unique=True`: its second index, for LIKE, no query uses and every import pays for.
             models.UniqueConstraint(fields=["store_id"], name="store_id_once"),
+            models.CheckConstraint(
+                condition=Q(latitude=None, longitude=None)
+                | Q(latitude__gte=-90, latitude__lte=90, longitude__gte=-180, longitude__lte=180),
+                name="store_coordinates_whole",
+            ),
         ]
         indexes = [
             models.Index(fields=["area_code"], name="store_area"),
+            models.Index(fields=["category", "area_code"], name="store_category"),
+            GinIndex(fields=["words"], name="store_words"),
         ]
 
     def __str__(self) -> str:

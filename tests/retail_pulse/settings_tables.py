@@ -30,6 +30,7 @@ DEFAULTS = {
     "GPU_MIN_SECONDS": 0.1,
     "GPU_STEP": "jobs.imaging.gpu.SimulatedGPU",
     "HTTPS": False,
+    "INSIGHTS_TIME_ZONE": "UTC",
     "IMAGE_CHECK": "complete",
     "IMAGE_MAX_PIXELS": 500_000_000,
     "JWT_ACCESS_SECONDS": 900,

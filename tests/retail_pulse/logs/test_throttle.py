@@ -81,14 +81,14 @@ def test_every_logger_named_here_exists_in_the_code_and_is_throttled():
 
 def test_every_module_that_logs_a_condition_is_throttled():
     logged = re.compile(rf"""logger\.\w+\(\s*"(?:{"|".join(map(re.escape, throttle.CONDITIONS))})\"""")
-    for app in ("access", "api", "dashboard", "jobs", "retail_pulse", "stores"):
+    for app in ("access", "api", "dashboard", "insights", "jobs", "retail_pulse", "stores"):
         for file in (ROOT / app).rglob("*.py"):
             if logged.search(file.read_text()):
                 assert ".".join(file.relative_to(ROOT).with_suffix("").parts) in throttle.LOGGERS, file
 
 
 def test_every_condition_is_a_message_that_the_code_logs():
-    apps = ("access", "api", "jobs", "retail_pulse")
+    apps = ("access", "api", "insights", "jobs", "retail_pulse")
     source = "".join(
         file.read_text()
         for app in apps

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from access import rights
+from jobs.models.image_result import MAX_HOST
+from stores.models.store import MAX_LENGTHS
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+
+class VisitSummaryQuerySet(models.QuerySet["VisitSummary"]):
+    def visible_to(self, user: User | AnonymousUser | None) -> VisitSummaryQuerySet:
+        """The visits of jobs that `user` may read, see `access/rights.py`."""
+        if rights.may_read_all_jobs(user):
+            return self
+        owner = rights.owner_of(user)
+        return self.filter(owner_id=owner.pk) if owner else self.filter(owner_id=None)
+
+
+class VisitSummary(models.Model):
+    """What became of one visit's images: one row a visit, from which every figure about stores and areas is summed.
+
+    Area, category and group are joined when they are read: they are those of the store master as it is today. The row
+    refers to visit, job, owner and store by their values, so that it outlives them.
+    """
+
+    visit_id = models.BigIntegerField(primary_key=True)
+    job_id = models.BigIntegerField()
+    # Null is nobody's: a job that was submitted without credentials.
+    owner_id = models.BigIntegerField(null=True, blank=True)
+    store_id = models.CharField(max_length=MAX_LENGTHS["store_id"])
+    # Null where the client sent no time that can be read: such a visit is part of no period.
+    visited_at = models.DateTimeField(null=True, blank=True)
+    images = models.PositiveIntegerField()
+    completed = models.PositiveIntegerField()
+    # After they were tried. `images - completed - failed - unprocessed` are still under way.
+    failed = models.PositiveIntegerField()
+    # Failed without a try: their store was unknown, the job was canceled, or another image of the store had failed.
+    unprocessed = models.PositiveIntegerField()
+    # Images with a duration of their download, and these durations' sum in ms.
+    fetched = models.PositiveIntegerField()
+    fetch_ms = models.BigIntegerField()
+    # Seconds from the job's submission to the visit's last final image; null until all are final.
+    turnaround = models.FloatField(null=True, blank=True)
+    # The most frequent among its images: the host, and the code of those that failed after they were tried.
+    host = models.CharField(max_length=MAX_HOST, blank=True)
+    code = models.CharField(max_length=32, blank=True)
+
+    objects = VisitSummaryQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["store_id", "visited_at"], name="summary_store_time"),
+            models.Index(fields=["visited_at"], name="summary_time"),
+            models.Index(fields=["owner_id", "visited_at"], name="summary_owner_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Visit {self.visit_id} of store {self.store_id}"
