@@ -48,6 +48,7 @@ class Slots:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
+        self._has_thread = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="slot")
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Work, Claim]] = deque()
@@ -74,11 +75,13 @@ class Slots:
         with self._changed:
             self._waiting.extend((work, claim) for claim in claims)
             free = min(len(claims), self._threads - len(self._at_work))
-        for asked in range(free):
+        for _ in range(free):
             try:
                 self._pool.submit(self._run)
+                # It stays until the pool is closed.
+                self._has_thread = True
             except RuntimeError as error:
-                if _NO_MORE_THREADS not in str(error) or not (asked or self._at_work):
+                if _NO_MORE_THREADS not in str(error) or not self._has_thread:
                     raise
                 logger.warning("fewer threads than slots", extra={"busy": self.busy, "slots": self._threads})
                 return
