@@ -176,7 +176,9 @@ class Epoch:
                 self.wake.looking()
                 if look := self._gate.look():
                     self._look(look, room, deadline)
-                    continue
+                    # Slots that always wait for a slow database must not keep this worker from its housekeeping.
+                    if monotonic() < deadline:
+                        continue
             if monotonic() >= deadline:
                 return
             opening = min(self._hosts.next_opening(), STUCK_SECONDS) if is_open and self._lanes.hold_any else inf
