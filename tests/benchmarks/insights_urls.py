@@ -2,10 +2,10 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
+from django.views.defaults import page_not_found
 
 from benchmarks.accounting import cpu_seconds
 from insights.scope import Scope
-from retail_pulse.health import probe
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -15,6 +15,6 @@ def page(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("areas/", page),
     path("areas/<str:area>/", page),
-    path("health/", probe),
+    path("missing/", page_not_found),
     path("api/v1/", include([re_path(r"^areas/?\Z", page), re_path(r"^areas\.csv/?\Z", page)])),
 ]
