@@ -51,13 +51,13 @@ class Keyword(models.Model):
         self.text = normalised(self.text)
         number = len(self.text.split())
         if len(self.text) > MAX_KEYWORD:
-            raise ValidationError({"text": f"Has more than {MAX_KEYWORD} characters."})
+            raise ValidationError({"text": f"A keyword has at most {MAX_KEYWORD} characters."})
         if not number:
-            raise ValidationError({"text": "Has no letter or digit."})
+            raise ValidationError({"text": "A keyword needs a letter or a digit."})
         if self.kind == Kind.PHRASE and number < 2:
             raise ValidationError({"text": "A phrase has two words or more; choose strong or weak for a single one."})
         if self.kind in (Kind.STRONG, Kind.WEAK, Kind.VENUE, Kind.NAME) and number > 1:
-            raise ValidationError({"text": "Is several words: only a phrase or an ending may be."})
+            raise ValidationError({"text": "This is several words: only a phrase or an ending may be."})
         if self.kind in (Kind.STRONG, Kind.WEAK) and len(self.text) < 2:
             raise ValidationError({"text": "A single letter is an initial in most names; only an ending may be one."})
         if (self.kind in TELLING) != (self.category_id is not None):
