@@ -98,6 +98,11 @@ def may_see_imports(caller: Caller) -> bool:
     return may_import_stores(caller) or (caller is not None and caller.has_perm("stores.view_storeimport"))
 
 
+def may_change_groups(caller: Caller) -> bool:
+    """Make, change and delete groups of stores: they are everybody's, as the store master is."""
+    return caller is not None and caller.has_perm("stores.change_store")
+
+
 def may_use_admin(caller: Caller) -> bool:
     """Sign in to the admin, which then asks for the permission of each of its pages."""
     return caller is not None and caller.is_active and caller.is_staff

@@ -25,6 +25,7 @@ STORE_ID = OpenApiParameter(
 _FILTERS = (
     parameters.text("store_id", "The store with exactly this id.", MAX_LENGTHS["store_id"]),
     parameters.text("area", "Stores in this area.", MAX_LENGTHS["area_code"]),
+    parameters.GROUP,
     parameters.text("q", "Stores whose id or name contains this text, ignoring case.", MAX_LENGTHS["name"]),
 )
 
@@ -51,6 +52,9 @@ class StoreRow(serializers.Serializer[Store]):
         return {"visits": f"{reverse('v1:visits')}?store={quote(store.store_id, safe='')}"}
 
 
+StorePage = pages.page_of(StoreRow)
+
+
 class StoreView(V1View):
     tag = "stores"
 
@@ -65,7 +69,7 @@ class StoreView(V1View):
 class Stores(StoreView):
     parameters = {"GET": (*_FILTERS, *parameters.PAGE)}
 
-    @describe(summary="List stores", responses=pages.page_of(StoreRow))
+    @describe(summary="List stores", responses=StorePage)
     def get(self, request: Request) -> Response:
         """In the order in which they were added to the store master; the filters combine."""
         stores = Store.objects.all()
@@ -73,6 +77,8 @@ class Stores(StoreView):
             stores = stores.filter(store_id=self.query["store_id"])
         if "area" in self.query:
             stores = stores.in_area(self.query["area"])
+        if "group" in self.query:
+            stores = stores.in_group(self.query["group"])
         if text := self.query.get("q"):
             stores = stores.filter(Q(store_id__icontains=text) | Q(name__icontains=text))
         page = parameters.page_of(self.query).of(stores)

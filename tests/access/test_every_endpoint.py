@@ -20,7 +20,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
-from stores.models import Store
+from stores.models import Store, StoreGroup
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
@@ -44,6 +44,7 @@ RESUME_HOSTS = "have a paused host tried again"
 OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
+CHANGE_GROUPS = "make, change, delete groups of stores"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -74,6 +75,10 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:stores": {"GET": USE},
     "v1:store-visits": {"GET": USE},
     "v1:store": {"GET": USE},
+    "v1:routes": {"POST": (USE, JSON, {"stores": ["here"]})},
+    "v1:groups": {"GET": USE, "POST": (CHANGE_GROUPS, JSON, {"name": "New"})},
+    "v1:group": {"GET": USE, "PATCH": (CHANGE_GROUPS, JSON, {"name": "New"}), "DELETE": CHANGE_GROUPS},
+    "v1:group-members": {"GET": USE, "POST": (CHANGE_GROUPS, JSON, {"add": ["here"]})},
     "v1:store-imports": {"POST": (IMPORT, "text/csv", CSV)},
     "v1:store-import": {"GET": SEE_IMPORTS},
     "v1:apply-store-import": {"POST": (IMPORT, JSON, {})},
@@ -97,6 +102,10 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:submit": {"GET": USE, "POST": (USE, FORM, "way=json&act=check")},
     "dashboard:stores": {"GET": USE},
     "dashboard:store": {"GET": USE},
+    "dashboard:groups": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
+    "dashboard:group": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
+    "dashboard:group_delete": {"GET": CHANGE_GROUPS, "POST": (CHANGE_GROUPS, FORM, "")},
+    "dashboard:route": {"GET": USE, "POST": (USE, FORM, "stores=here")},
     "dashboard:import_stores": {"GET": SEE_IMPORTS, "POST": (IMPORT, FORM, "")},
     "dashboard:import_page": {"GET": SEE_IMPORTS},
     "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
@@ -118,6 +127,7 @@ ADMIN_LISTS = {
     "stores_storeimport": SEE_IMPORTS,
     # By Django's permission to view them, which of the people here only those who import and superusers have.
     "stores_store": IMPORT,
+    "stores_storegroup": None,
     "jobs_worker": None,
     "access_apikey": None,
     "auth_user": None,
@@ -155,7 +165,8 @@ class World:
     def path(self, name: str, parameters: dict[str, Any]) -> str:
         arguments = {each: self.arguments[each] for each in parameters}
         if "pk" in arguments:
-            arguments["pk"] = self.arguments["store_pk" if name == "dashboard:store" else "import_id"]
+            kinds = {"dashboard:store": "store_pk", "dashboard:group": "group_id", "dashboard:group_delete": "group_id"}
+            arguments["pk"] = self.arguments[kinds.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
         job = self.arguments["job_id"]
         return path + {"status": f"?jobid={job}", "v1:export": "?format=csv"}.get(name, "")
@@ -185,6 +196,7 @@ def world(monkeypatch):
     defer(job, HOST)
     pause_host(HOST)
     dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
+    Store.objects.create(store_id="here", name="Here", area_code="A-1", latitude=0, longitude=0)
     return World(
         owner,
         {
@@ -192,7 +204,8 @@ def world(monkeypatch):
             "image_id": ImageResult.objects.filter(job=job).first().pk,
             "host": HOST,
             "store_id": KNOWN_STORE,
-            "store_pk": Store.objects.get().pk,
+            "store_pk": Store.objects.get(store_id=KNOWN_STORE).pk,
+            "group_id": StoreGroup.objects.create(name="Mine").pk,
             "import_id": dry_run.pk,
             "pk": None,
         },
@@ -233,7 +246,8 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count()
+    groups = list(StoreGroup.objects.values("pk", "name", "by_hand"))
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), groups
 
 
 def test_every_path_has_a_rule_of_the_table():
