@@ -100,6 +100,10 @@ def may_see_imports(caller: Caller) -> bool:
 
 def may_edit_categories(caller: Caller) -> bool:
     """Change categories and their keywords, and choose a store's category: users who may change stores."""
+
+
+def may_change_groups(caller: Caller) -> bool:
+    """Make, change and delete groups of stores: they are everybody's, as the store master is."""
     return caller is not None and caller.has_perm("stores.change_store")
 
 

@@ -68,7 +68,14 @@ def read_image_filter(parameters: Mapping[str, str]) -> ImageFilter:
         host=_text(parameters, "host"),
         store=_text(parameters, "store") or None,
         area=_text(parameters, "area"),
+        group=read_group(parameters),
     )
+
+
+def read_group(parameters: Mapping[str, str]) -> int | None:
+    """The id of a group of stores; what is no number is none."""
+    text = parameters.get("group", "")
+    return (int(text) or None) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _text(parameters: Mapping[str, str], name: str) -> str | None:

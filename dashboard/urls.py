@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import categories, image, job, jobs, operations, stores, submit
+from dashboard.pages import categories, groups, image, job, jobs, operations, routes, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -35,6 +35,10 @@ urlpatterns = [
     path("stores/categories/other-words/", categories.other_words, name="other_words"),
     path("stores/categories/preview/", categories.preview, name="preview_keyword"),
     path("stores/categories/change/", categories.change, name="change_categories"),
+    path("stores/groups/", groups.group_list, name="groups"),
+    path("stores/groups/<int:pk>/", groups.group_page, name="group"),
+    path("stores/groups/<int:pk>/delete/", groups.delete_group, name="group_delete"),
+    path("stores/route/", routes.route_page, name="route"),
     path("stores/import/", stores.import_stores, name="import_stores"),
     path("stores/import/<int:pk>/", stores.import_page, name="import_page"),
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),

@@ -35,6 +35,12 @@ def duration(seconds: float | None) -> str:
     return " ".join(parts)
 
 
+def hours(minutes: float) -> str:
+    """`2 h 05 min`, to the minute."""
+    whole, rest = divmod(round(minutes), 60)
+    return f"{whole:,} h {rest:02} min" if whole else f"{rest} min"
+
+
 def age(moment: datetime | None) -> SafeString:
     """`<time>` that says how long ago or in how long, with the instant itself as its title.
 

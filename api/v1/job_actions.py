@@ -83,6 +83,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "host": request_bodies.text(MAX_HOST),
     "store": request_bodies.text(MAX_STORE_ID),
     "area": request_bodies.text(64),
+    "group": request_bodies.whole_number(1, parameters.MOST_GROUP),
     "only_retryable": request_bodies.boolean,
 }
 _BODY = {

@@ -48,6 +48,7 @@ TAGS = {
     "visits": "Visits and the states of their images.",
     "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",
+    "groups": "Sets of stores, by a rule or by hand; every list of stores, visits or images can be narrowed to one.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints of the assignment, for existing clients.",
     "tokens": "Tokens for people, by name and password.",
@@ -72,6 +73,7 @@ _PROBLEM = {
                 "type": "object",
                 "properties": {
                     "pointer": {**_TEXT, "description": "A JSON Pointer into the body, such as `#/visits/3/store_id`."},
+                    "store_id": {**_TEXT, "description": "The store that is to blame."},
                     "parameter": {**_TEXT, "description": "The name of a query parameter."},
                     "line": {"type": ["integer", "null"], "description": "Of a file; null where all of it is meant."},
                     "column": {"type": ["string", "null"], "description": "A column's title in the file."},

@@ -171,8 +171,12 @@ CODE = text("code", "Failed images with this error code, such as `http_404`.", 3
 HOST = text("host", "Images from this host, in lower case; empty: those whose URL names none.", MAX_HOST)
 STORE = text("store", "Images of this store, by its id as sent.", MAX_STORE_ID)
 AREA = text("area", "Images of stores in this area; empty: of stores that the store master does not hold.", 64)
-IMAGES = (STATE, CODE, HOST, STORE, AREA)
-FAILED_IMAGES = (CODE, HOST, STORE, AREA)
+MOST_GROUP = 999_999_999
+GROUP = integer(
+    "group", "Only what belongs to stores of this group, by its id; a group that there is not has none.", 1, MOST_GROUP
+)
+IMAGES = (STATE, CODE, HOST, STORE, AREA, GROUP)
+FAILED_IMAGES = (CODE, HOST, STORE, AREA, GROUP)
 
 
 def filter_of(values: dict[str, Any]) -> ImageFilter:

@@ -148,6 +148,20 @@ class Problem(Enum):
         "Within the last 24 hours the same key came with a different body. Nothing was stored this time.",
         "Use a new key for a new submission. To repeat one, send exactly the body that it had.",
     )
+    UNKNOWN_STORES = ProblemType(
+        "unknown-stores",
+        "Stores that the store master does not have",
+        422,
+        "The body names stores that are not in the store master. errors lists each with its place and its id.",
+        "Correct the ids, or import the stores first.",
+    )
+    COORDINATES_MISSING = ProblemType(
+        "coordinates-missing",
+        "Stores without coordinates",
+        422,
+        "Nobody has said where some of the stores are. errors lists each with its place and its id.",
+        "Leave them out, or import the stores with the columns Latitude and Longitude.",
+    )
     TOO_OFTEN = ProblemType(
         "too-often",
         "Too many requests",

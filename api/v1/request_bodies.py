@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
-from jobs.submission.payload import InvalidPayload, Problem
+from jobs.submission.payload import MAX_STORE_ID, InvalidPayload, Problem
 
 # The most faults that one answer lists, and the most characters of an unknown key that it repeats.
 MOST_PROBLEMS = 100
@@ -49,6 +49,16 @@ def priority(value: Any) -> int:
     return value
 
 
+def whole_number(lowest: int, highest: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        # A bool is an int to isinstance.
+        if type(value) is not int or not lowest <= value <= highest:
+            raise Unacceptable(f"must be an integer from {lowest} to {highest}")
+        return value
+
+    return read
+
+
 def boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise Unacceptable("must be true or false")
@@ -59,6 +69,41 @@ def text(longest: int) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or len(value) > longest:
             raise Unacceptable(f"must be a string of at most {longest} characters")
+        return value
+
+    return read
+
+
+def number(lowest: float, highest: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        # A bool is an int to isinstance.
+        if type(value) not in (int, float) or not lowest <= value <= highest:
+            raise Unacceptable(f"must be a number from {lowest:g} to {highest:g}")
+        return float(value)
+
+    return read
+
+
+def store_id(value: Any) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_STORE_ID:
+        raise Unacceptable(f"must be a store's id, a string of 1 to {MAX_STORE_ID} characters")
+    return value
+
+
+def store_ids(most: int, *, least: int = 1) -> Callable[[Any], list[str]]:
+    """A list without repeats."""
+
+    def read(value: Any) -> list[str]:
+        if not isinstance(value, list) or not least <= len(value) <= most:
+            raise Unacceptable(f"must be a list of {least} to {most:,} ids of stores")
+        seen: dict[str, int] = {}
+        for at, each in enumerate(value):
+            try:
+                first = seen.setdefault(store_id(each), at)
+            except Unacceptable as fault:
+                raise Unacceptable(f"[{at}] {fault}") from None
+            if first != at:
+                raise Unacceptable(f"[{at}] is the same store as {first}")
         return value
 
     return read

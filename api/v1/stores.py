@@ -36,6 +36,7 @@ _FILTERS = (
     parameters.text("store_id", "The store with exactly this id.", MAX_LENGTHS["store_id"]),
     parameters.text("area", "Stores in this area.", MAX_LENGTHS["area_code"]),
     parameters.text("category", "Stores of the category of this name; empty: uncategorised ones.", MAX_CATEGORY),
+    parameters.GROUP,
     parameters.text("q", "Stores whose id or name contains this text, ignoring case.", MAX_LENGTHS["name"]),
 )
 
@@ -120,6 +121,9 @@ def _not_by_hand(value: Any) -> bool:
     return value
 
 
+StorePage = pages.page_of(StoreRow)
+
+
 class StoreView(V1View):
     tag = "stores"
 
@@ -136,7 +140,7 @@ class Stores(StoreView):
     scopes = {"PATCH": Scope.STORES}
     parameters = {"GET": (*_FILTERS, *parameters.PAGE), "PATCH": _FILTERS[:1]}
 
-    @describe(summary="List stores", responses=pages.page_of(StoreRow))
+    @describe(summary="List stores", responses=StorePage)
     def get(self, request: Request) -> Response:
         """In the order in which they were added to the store master; the filters combine."""
         stores = Store.objects.select_related("category")
@@ -146,6 +150,8 @@ class Stores(StoreView):
             stores = stores.in_area(self.query["area"])
         if "category" in self.query:
             stores = stores.in_category(self.query["category"])
+        if "group" in self.query:
+            stores = stores.in_group(self.query["group"])
         if text := self.query.get("q"):
             stores = stores.filter(Q(store_id__icontains=text) | Q(name__icontains=text))
         page = parameters.page_of(self.query).of(stores)

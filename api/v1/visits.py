@@ -56,7 +56,7 @@ VisitPage = pages.page_of(VisitRow)
 
 class Visits(V1View):
     tag = "visits"
-    parameters = {"GET": (_STORE, parameters.AREA, *_PERIOD, *parameters.PAGE)}
+    parameters = {"GET": (_STORE, parameters.AREA, parameters.GROUP, *_PERIOD, *parameters.PAGE)}
 
     @describe(summary="List visits", responses=VisitPage)
     def get(self, request: Request) -> Response:
@@ -86,6 +86,8 @@ def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
         visits = visits.filter(store_id=query["store"])
     if (area := query.get("area")) is not None:
         visits = visits.in_area(area)
+    if (group := query.get("group")) is not None:
+        visits = visits.in_group(group)
     if "from" in query:
         visits = visits.since(query["from"])
     if "to" in query:

@@ -5,6 +5,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 class ProblemError(TypedDict):
     pointer: NotRequired[str]
+    store_id: NotRequired[str]
     parameter: NotRequired[str]
     line: NotRequired[int | None]
     column: NotRequired[str | None]

@@ -13,12 +13,13 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
+from dashboard.filters import read_group
 from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ImportRefused
-from stores.models import Category, Store, StoreImport
+from stores.models import Category, Store, StoreGroup, StoreImport
 from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 from stores.models.store_import import MAX_SHEET
 from tables.errors import Entry, UnreadableFileError
@@ -30,6 +31,8 @@ MOST_ROWS = 100
 # Ignored columns named there.
 MOST_COLUMNS = 20
 MOST_AREAS = 200
+# To choose from; others are reached by their own pages.
+MOST_GROUPS = 200
 
 
 @require_safe
@@ -42,18 +45,28 @@ def store_list(request: HttpRequest) -> HttpResponse:
     # A category's name, or `none`, as no category may be called.
     category = request.GET.get("category", "").replace("\0", "")[:MAX_CATEGORY]
     after = request.GET.get("after", "").replace("\0", "")[:64]
+    number = read_group(request.GET.dict())
+    group = StoreGroup.objects.filter(pk=number).first() if number else None
     if q:
         stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
     if area:
         stores = stores.in_area(area)
     if category:
         stores = stores.in_category("" if category == UNCATEGORISED else category)
+    if number:
+        stores = stores.in_group(number)
     found = list(stores.filter(store_id__gt=after)[: ROWS + 1])
     context = {
         "q": q,
         "area": area,
         "after": after,
-        "parts": {name: value for name, value in (("q", q), ("area", area), ("category", category)) if value},
+        "parts": {
+            name: value
+            for name, value in (("q", q), ("area", area), ("category", category), ("group", number))
+            if value
+        },
+        "group": group,
+        "groups": StoreGroup.objects.all()[:MOST_GROUPS],
         "stores": found[:ROWS],
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),

@@ -12,7 +12,7 @@ from jobs.models.image_filter import ImageFilter
 from jobs.models.job import Job
 from jobs.models.locks import LocksMixin
 from jobs.models.update_from import UpdateFromMixin
-from jobs.models.visit import Visit, area_of
+from jobs.models.visit import Visit, area_of, place_in_group
 from jobs.states import ImageState
 
 MAX_HOST = 255
@@ -86,6 +86,9 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
             images = images.with_area()
             area = image_filter.area
             images = images.filter(("area", area)) if area else images.filter(_OF_UNKNOWN_STORE)
+        if image_filter.group is not None:
+            place = place_in_group("visit__store_id", image_filter.group)
+            images = images.alias(in_group=place).filter(in_group__isnull=False)
         return images
 
     def with_area(self) -> ImageResultQuerySet:

@@ -18,6 +18,12 @@ def area_of(store_id: str) -> Subquery:
     return Subquery(Store.objects.filter(store_id=OuterRef(store_id)).values("area_code")[:1])
 
 
+def place_in_group(store_id: str, group_id: int) -> Subquery:
+    """The key of the store that this field names, null where it is not in the group; row by row, as above."""
+    stores = Store.objects.in_group(group_id)
+    return Subquery(stores.filter(store_id=OuterRef(store_id)).values("pk")[:1])
+
+
 class VisitQuerySet(models.QuerySet["Visit"]):
     def of_jobs_there(self) -> VisitQuerySet:
         """The visits of jobs that are not deleted."""
@@ -33,6 +39,10 @@ class VisitQuerySet(models.QuerySet["Visit"]):
         """Visits of the stores in an area; for an empty one, of those that the store master does not have."""
         visits = self.alias(area=area_of("store_id"))
         return visits.filter(area=area) if area else visits.filter(area__isnull=True)
+
+    def in_group(self, group_id: int) -> VisitQuerySet:
+        """Visits of the stores in a group; none for an unknown one."""
+        return self.alias(in_group=place_in_group("store_id", group_id)).filter(in_group__isnull=False)
 
     def since(self, instant: datetime) -> VisitQuerySet:
         """Visits at `instant` or later; a visit whose time could not be read is never among them."""

@@ -20,7 +20,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
-from stores.models import Category, Keyword, Kind, Store
+from stores.models import Category, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
@@ -45,6 +45,7 @@ OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
 CATEGORIES = "edit categories, choose a store's"
+CHANGE_GROUPS = "make, change, delete groups of stores"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -81,6 +82,10 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:keyword": {"DELETE": CATEGORIES},
     "v1:preview-keyword": {"POST": (CATEGORIES, JSON, {"text": "KIOSK", "kind": "venue"})},
     "v1:keyword-suggestions": {"GET": USE},
+    "v1:routes": {"POST": (USE, JSON, {"stores": ["here"]})},
+    "v1:groups": {"GET": USE, "POST": (CHANGE_GROUPS, JSON, {"name": "New"})},
+    "v1:group": {"GET": USE, "PATCH": (CHANGE_GROUPS, JSON, {"name": "New"}), "DELETE": CHANGE_GROUPS},
+    "v1:group-members": {"GET": USE, "POST": (CHANGE_GROUPS, JSON, {"add": ["here"]})},
     "v1:store-imports": {"POST": (IMPORT, "text/csv", CSV)},
     "v1:store-import": {"GET": SEE_IMPORTS},
     "v1:apply-store-import": {"POST": (IMPORT, JSON, {})},
@@ -110,6 +115,10 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:other_words": {"GET": USE},
     "dashboard:preview_keyword": {"GET": CATEGORIES},
     "dashboard:change_categories": {"POST": (CATEGORIES, FORM, "act=add_category&name=Kiosk")},
+    "dashboard:groups": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
+    "dashboard:group": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
+    "dashboard:group_delete": {"GET": CHANGE_GROUPS, "POST": (CHANGE_GROUPS, FORM, "")},
+    "dashboard:route": {"GET": USE, "POST": (USE, FORM, "stores=here")},
     "dashboard:import_stores": {"GET": SEE_IMPORTS, "POST": (IMPORT, FORM, "")},
     "dashboard:import_page": {"GET": SEE_IMPORTS},
     "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
@@ -133,6 +142,7 @@ ADMIN_LISTS = {
     "stores_store": IMPORT,
     "stores_category": CATEGORIES,
     "stores_keyword": CATEGORIES,
+    "stores_storegroup": None,
     "jobs_worker": None,
     "access_apikey": None,
     "auth_user": None,
@@ -176,6 +186,8 @@ class World:
                 "dashboard:category": "category_id",
             }
             arguments["pk"] = self.arguments[keys.get(name, "import_id")]
+            kinds = {"dashboard:store": "store_pk", "dashboard:group": "group_id", "dashboard:group_delete": "group_id"}
+            arguments["pk"] = self.arguments[kinds.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
         job = self.arguments["job_id"]
         queries = {
@@ -211,6 +223,7 @@ def world(monkeypatch):
     pause_host(HOST)
     category = Category.objects.create(name="Bakery")
     dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
+    Store.objects.create(store_id="here", name="Here", area_code="A-1", latitude=0, longitude=0)
     return World(
         owner,
         {
@@ -218,7 +231,8 @@ def world(monkeypatch):
             "image_id": ImageResult.objects.filter(job=job).first().pk,
             "host": HOST,
             "store_id": KNOWN_STORE,
-            "store_pk": Store.objects.get().pk,
+            "store_pk": Store.objects.get(store_id=KNOWN_STORE).pk,
+            "group_id": StoreGroup.objects.create(name="Mine").pk,
             "import_id": dry_run.pk,
             "category_id": category.pk,
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
@@ -263,6 +277,8 @@ def was_let_in(name: str, response: Any) -> bool:
 def state() -> Any:
     rules = list(Category.objects.values()), list(Keyword.objects.values())
     return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), list(Store.objects.values()), rules
+    groups = list(StoreGroup.objects.values("pk", "name", "by_hand"))
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), groups
 
 
 def test_every_path_has_a_rule_of_the_table():

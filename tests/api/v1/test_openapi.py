@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from api.v1 import urls
 from api.v1.openapi import TAGS
 from jobs.errors import HTTPStatus
+from stores.models import Store, StoreGroup
 from tests.api.payloads import submission, visit, work_off
 from tests.factories import make_staff, make_stores, pause_host, submit_job
 
@@ -78,12 +79,18 @@ def examples(document):
                 yield path, method, operation, kind, name, example["value"]
 
 
-def test_every_example_runs(v1, document, settings):
+def test_every_example_runs(as_user, document, settings):
     settings.MAX_ATTEMPTS = 1
+    v1 = as_user(make_staff("change_job", "prioritize_job", "change_store"))
     found = list(examples(document))
     assert len(found) >= 4
     for path, method, operation, kind, name, value in found:
         job = submit_job()
+        Store.objects.filter(store_id__startswith="DEMO").delete()
+        Store.objects.bulk_create(
+            Store(store_id=f"DEMO000{number}", name="Shop", area_code="A", latitude=0, longitude=number)
+            for number in (1, 2, 3)
+        )
         body = json.dumps(value)
         response = v1.client.generic(method.upper(), path.replace("{job_id}", str(job.pk)), body, content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
@@ -96,6 +103,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     v1 = as_user(make_staff("change_pausedhost", "view_job"))
     pause_host("a.test:443")
     make_stores("T-1")
+    group = StoreGroup.objects.create(name="Mine", area="A-1").pk
     job = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), visit("gone"))).json()["id"]
     work_off({"http://a/2": HTTPStatus(404)})
     v1.post(f"jobs/{job}/retry", {"code": "http_404"})
@@ -108,7 +116,8 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
             or any(word in path for word in ("import", "events", "export"))
         ):
             continue
-        url = path.replace("{job_id}", str(job)).replace("{image_id}", str(image)).replace("{store_id}", "T-1")
+        values = {"job_id": job, "image_id": image, "store_id": "T-1", "group_id": group}
+        url = path.format(**values)
         response = v1.client.get(url)
         assert response.status_code == 200, url
         validator(document, operation, 200, response["Content-Type"]).validate(response.json())

@@ -25,6 +25,8 @@ def test_the_slugs_and_their_statuses_are_stable():
         "wrong-media-type": 415,
         "compressed-body": 415,
         "idempotency-key-reused": 422,
+        "unknown-stores": 422,
+        "coordinates-missing": 422,
         "too-often": 429,
         "too-many-streams": 429,
         "too-many-pending": 429,

@@ -1,0 +1,128 @@
+"""A route: stores in, their order out, as a table, drawn, and as CSV."""
+
+import csv
+from io import StringIO
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from dashboard.filters import read_group
+from dashboard.route_drawing import draw
+from insights.routes import MOST_STOPS, CoordinatesMissing, Pace, Route, RouteRefused, UnknownStores, find_route, ids_of
+from jobs.reporting.exports import guard_cell
+from stores.models import Store, StoreGroup
+
+# Ids named of those that are to blame.
+MOST_NAMED = 20
+_USUAL = Pace()
+# Lowest and highest, as the API takes them.
+LIMITS = {"minutes_per_stop": (0, 1440), "speed_kmh": (1, 200), "road_factor": (1, 5)}
+_COLUMNS = (
+    "stop", "store_id", "name", "area", "latitude", "longitude", "leg_km", "leg_minutes", "total_km", "total_minutes",
+)  # fmt: skip
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def route_page(request: HttpRequest) -> HttpResponse:
+    """A GET offers stores, by area, group or search; a POST finds their route. Nothing is stored."""
+    if request.method != "POST":
+        usual = {name: getattr(_USUAL, name) for name in LIMITS}
+        return _page(request, {"start": "", "end": "", **usual, **_offered(request)})
+    form = {name: request.POST.get(name, "").replace("\0", "").strip() for name in ("start", "end", *LIMITS)}
+    store_ids = ids_of(request.POST.get("stores", "").replace("\0", ""))
+    context: dict[str, Any] = {**form, "stores": "\n".join(store_ids), "errors": {}}
+    values = {name: _number(form[name], name, context["errors"]) for name in LIMITS}
+    if not store_ids:
+        context["errors"]["stores"] = "Name at least one store."
+    if context["errors"]:
+        return _page(request, context)
+    start, end = form["start"], form["end"]
+    try:
+        route, left_out = _find(store_ids, start, end, Pace(**values), leave_out="leave_out" in request.POST)
+    except RouteRefused as refused:
+        context |= {"refusal": str(refused), "named": refused.store_ids[:MOST_NAMED]}
+        context["more"] = len(refused.store_ids) - len(context["named"])
+        context["may_leave_out"] = isinstance(refused, (CoordinatesMissing, UnknownStores))
+        return _page(request, context)
+    if "csv" in request.POST:
+        return _csv(route)
+    return _page(request, context | {"route": route, "left_out": left_out, "drawing": draw(route)})
+
+
+def _page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+    return render(request, "dashboard/routes/page.html", {"most": MOST_STOPS, "limits": LIMITS, **context})
+
+
+def _find(store_ids: list[str], start: str, end: str, pace: Pace, *, leave_out: bool) -> tuple[Route, list[str]]:
+    """The route, and the stores that were left out because they are unknown or have no coordinates."""
+    left_out: list[str] = []
+    while True:
+        try:
+            return find_route(store_ids, start or None, end or None, pace), left_out
+        except (UnknownStores, CoordinatesMissing) as refused:
+            bad = set(refused.store_ids)
+            # Without its beginning or end it would be another route.
+            if not leave_out or bad & {start, end} or not set(store_ids) - bad:
+                raise
+            left_out += [each for each in store_ids if each in bad]
+            store_ids = [each for each in store_ids if each not in bad]
+
+
+def _number(text: str, name: str, errors: dict[str, str]) -> float:
+    lowest, highest = LIMITS[name]
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = float("nan")
+    if not lowest <= value <= highest:
+        errors[name] = f"From {lowest:g} to {highest:,g}."
+    return value
+
+
+def _offered(request: HttpRequest) -> dict[str, Any]:
+    """The first stores that the address asks for."""
+    area, group = request.GET.get("area", "").replace("\0", "")[:64], read_group(request.GET.dict())
+    q = request.GET.get("q", "").replace("\0", "").strip()[:255]
+    if not (area or group or q):
+        return {"stores": ""}
+    stores = Store.objects.order_by("store_id")
+    if area:
+        stores = stores.in_area(area)
+    if group:
+        stores = stores.in_group(group)
+    if q:
+        stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
+    found = list(stores.values_list("store_id", flat=True)[: MOST_STOPS + 1])
+    asked = [
+        f"area {area}" if area else "",
+        f"group {StoreGroup.objects.filter(pk=group).values_list('name', flat=True).first() or group}" if group else "",
+        f"search for \u201c{q}\u201d" if q else "",
+    ]
+    return {
+        "stores": "\n".join(found[:MOST_STOPS]),
+        "asked": ", ".join(part for part in asked if part),
+        "number": min(len(found), MOST_STOPS),
+        "has_more": len(found) > MOST_STOPS,
+    }
+
+
+def _csv(route: Route) -> HttpResponse:
+    """With a byte order mark and every cell quoted, as exports are (`jobs/reporting/exports.py`)."""
+    out = StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(_COLUMNS)
+    for number, stop in enumerate(route.stops, start=1):
+        store = stop.store
+        texts = [guard_cell(text) for text in (store.store_id, store.name, store.area_code)]
+        numbers = [f"{stop.km:.3f}", f"{stop.minutes:.1f}", f"{stop.total_km:.3f}", f"{stop.total_minutes:.1f}"]
+        writer.writerow([number, *texts, store.latitude, store.longitude, *numbers])
+    return HttpResponse(
+        "\ufeff" + out.getvalue(),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="route.csv"'},
+    )
