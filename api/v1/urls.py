@@ -7,6 +7,7 @@ matches everything between its neighbours.
 from django.urls import re_path
 
 from api.v1 import (
+    areas,
     events,
     exports,
     hosts,
@@ -53,6 +54,9 @@ urlpatterns = [
     re_path(rf"{_IMPORT}/apply/?\Z", store_imports.ApplyStoreImport.as_view(), name="apply-store-import"),
     re_path(rf"{_IMPORT}/rejects\.csv/?\Z", store_imports.Rejects.as_view(), name="rejects"),
     re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
+    re_path(r"^areas/?\Z", areas.Areas.as_view(), name="areas"),
+    re_path(r"^areas/matrix/?\Z", areas.AreaMatrix.as_view(), name="area-matrix"),
+    re_path(r"^trends/?\Z", areas.Trends.as_view(), name="trends"),
     re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
     re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),
 ]
