@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from django.db.models import Count
 
 from insights import turnarounds
+from insights.area_sums import NOTHING, Sums, sums
 from insights.figures import FEWEST, Figure
-from insights.periods import Parts, blocks, known
+from insights.periods import Parts, blocks
 from insights.scope import Scope
 from insights.statistics import Blocks, mean, rate
-from insights.sums import NOTHING, Sums, sums
 from stores.models import Category
 from stores.models.store import StoreQuerySet
 
@@ -118,7 +119,7 @@ class TooFew:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`scope` and `parts` are what is known of the period asked for; `middle` is the median area's value by measure."""
+    """`parts` are those of the scope; `middle` is the median area's value by measure, `by_part` the sums by area."""
 
     scope: Scope
     parts: Parts
@@ -128,23 +129,22 @@ class Comparison:
     by_part: dict[str, list[Sums]]
 
 
-def compare(scope: Scope, measures: Sequence[str] = MEASURES) -> Comparison | None:
-    """The areas of a scope, the largest first; None where nothing is known of it.
+def compare(
+    scope: Scope, mark: datetime | None, stores_of: Mapping[str, int], measures: Sequence[str] = MEASURES
+) -> Comparison:
+    """The areas of `stores_of`, in that order: those of a scope that is `periods.known` up to `mark`.
 
-    Areas by `stores`, so that one that nobody visited is there as well.
+    Areas by their stores, so that one that nobody visited is there as well.
     """
-    narrowed = known(scope)
-    if narrowed is None:
-        return None
-    parts = blocks(narrowed)
-    by_part = sums(narrowed, parts)
+    parts = blocks(scope, mark)
+    by_part = sums(scope, parts)
     wants_turnarounds = MEDIAN in measures or P95 in measures
     visits = sum(part.visits for each in by_part.values() for part in each)
-    quantiles = turnarounds.quantiles(narrowed, parts, visits) if wants_turnarounds else {}
+    quantiles = turnarounds.quantiles(scope, parts, visits) if wants_turnarounds else {}
     weeks = [days / 7 for days in parts.days]
     found: dict[str, tuple[int, Sums, dict[str, Figure]]] = {}
     few: list[tuple[int, Sums]] = []
-    for area, stores in stores_by_area(narrowed.stores()).items():
+    for area, stores in stores_of.items():
         each = by_part.get(area, [NOTHING] * len(weeks))
         total = Sums(*map(sum, zip(*each, strict=True)))
         if total.tried < FEWEST:
@@ -164,7 +164,7 @@ def compare(scope: Scope, measures: Sequence[str] = MEASURES) -> Comparison | No
         )
         for area, (stores, total, figures) in found.items()
     ]  # fmt: skip
-    return Comparison(narrowed, parts, areas, _together(few), middle, by_part)
+    return Comparison(scope, parts, areas, _together(few), middle, by_part)
 
 
 def verdict(figure: Figure, middle: float | None) -> str:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from statistics import median
 
 from django.db.models import Count
 
 from insights import turnarounds
+from insights.area_sums import NOTHING, By, Sums, sums
 from insights.areas import FAILURES, FETCH, MEDIAN, VISITS, stores_by_area
 from insights.figures import FEWEST, TOO_FEW
-from insights.periods import Parts, known, weeks
+from insights.periods import Parts, weeks
 from insights.scope import Scope, zone
-from insights.sums import NOTHING, By, Sums, sums
 
 MEASURES = (FAILURES, MEDIAN, FETCH, VISITS)
 # Of fewer whole weeks nobody can say what is usual.
 FEWEST_WEEKS = 5
+# Of fewer visits in the usual week, nearly every week is usual or odd by chance alone.
+FEWEST_VISITS = 10
 # A median absolute deviation, times this, is the standard deviation of what is spread normally.
 ROBUST = 1.4826
 # The band's half, in robust spreads.
@@ -49,7 +51,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One label's weeks; no band where fewer than FEWEST_WEEKS whole weeks are known."""
+    """One label's weeks; no band where it is not known what is usual, see `band_of`."""
 
     label: str
     stores: int
@@ -74,37 +76,36 @@ def stores_by(scope: Scope, by: By) -> dict[str, int]:
     return {label or "": stores for label, stores in counted}
 
 
-def weekly_sums(scope: Scope, by: By, labels: Sequence[str]) -> tuple[Parts, dict[str, list[Sums]]] | None:
-    """What `trends` of several measures share; None where nothing is known."""
-    narrowed = known(scope)
-    if narrowed is None:
-        return None
-    parts = weeks(narrowed)
-    return parts, sums(narrowed, parts, by, labels)
+type Weekly = tuple[Parts, dict[str, list[Sums]]]
+
+
+def weekly_sums(scope: Scope, mark: datetime | None, by: By, labels: Sequence[str]) -> Weekly:
+    """What `trends` of several measures share, of a scope that is `periods.known` up to `mark`."""
+    parts = weeks(scope, mark)
+    return parts, sums(scope, parts, by, labels)
 
 
 def trends(
     scope: Scope,
+    mark: datetime | None,
     measure: str,
-    labels: dict[str, int],
+    labels: Mapping[str, int],
     by: By = By.AREA,
-    summed: tuple[Parts, dict[str, list[Sums]]] | None = None,
+    summed: Weekly | None = None,
 ) -> list[Trend]:
-    """The weeks of each of `labels`, which says how many stores each has; without any where nothing is known.
+    """The weeks of each of `labels`, which says how many stores each has; the scope is `periods.known` up to `mark`.
 
     `summed` spares the scan where the same weeks have just been summed.
     """
-    narrowed = known(scope)
-    if narrowed is None or not labels:
+    if not labels:
         return []
-    parts = weeks(narrowed)
+    parts = weeks(scope, mark)
     if measure == MEDIAN:
-        times = turnarounds.by_part(narrowed, parts, by, list(labels))
+        times = turnarounds.by_part(scope, parts, by, list(labels))
         nothing: list[tuple[int, float | None]] = [(0, None)] * len(parts.starts)
-        found = {label: times.get(label, nothing) for label in labels}
-        return [_trend(label, stores, measure, parts, found[label]) for label, stores in labels.items()]
+        return [_trend(label, stores, measure, parts, times.get(label, nothing)) for label, stores in labels.items()]
     if summed is None or list(summed[0].starts) != list(parts.starts):
-        summed = parts, sums(narrowed, parts, by, list(labels))
+        summed = weekly_sums(scope, mark, by, list(labels))
     empty = [NOTHING] * len(parts.starts)
     return [
         _trend(label, stores, measure, parts, [_value(measure, week, stores) for week in summed[1].get(label, empty)])
@@ -137,11 +138,16 @@ def _trend(label: str, stores: int, measure: str, parts: Parts, values: Sequence
 
 
 def band_of(measure: str, known_weeks: Sequence[tuple[int, float | None]], stores: int) -> Band | None:
-    """The median of the weeks and two robust spreads: of themselves, and at least what chance alone makes of counts."""
+    """The median of the weeks and two robust spreads: of themselves, and at least what chance alone makes of counts.
+
+    None below FEWEST_WEEKS weeks, and for visits where the usual week has fewer than FEWEST_VISITS.
+    """
     values = [value for _, value in known_weeks if value is not None]
     if len(values) < FEWEST_WEEKS:
         return None
     usual = median(values)
+    if measure == VISITS and usual * stores < FEWEST_VISITS:
+        return None
     spread = ROBUST * median(abs(value - usual) for value in values)
     if measure == VISITS:
         spread = max(spread, math.sqrt(usual / stores))

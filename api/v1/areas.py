@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -17,10 +18,10 @@ from api.v1.describe import describe
 from api.v1.parameters import Parameter, Unreadable
 from api.v1.views import V1View
 from insights import areas, trends
+from insights.area_sums import By
 from insights.figures import FEWEST
 from insights.periods import first_day, known
 from insights.scope import LONGEST_DAYS, WEEKS, Scope, as_of
-from insights.sums import By
 from insights.trends import Trend
 
 # Categories of a matrix that have a column of their own.
@@ -217,10 +218,10 @@ class ComparisonAnswer(_About):
     next_cursor = serializers.CharField(allow_null=True, help_text="Null on the last page.")
 
 
-def about(scope: Scope | None) -> dict[str, Any]:
-    """`scope` is what is known of the period asked for."""
+def about(scope: Scope | None, mark: datetime | None) -> dict[str, Any]:
+    """`scope` is what is known of the period asked for, up to `mark`."""
     return {
-        "as_of": as_of(),
+        "as_of": mark,
         "time_zone": settings.INSIGHTS_TIME_ZONE,
         "since": scope.since if scope else None,
         "until": scope.until if scope else None,
@@ -238,12 +239,14 @@ class Areas(V1View):
         A verdict is given only where an area's interval clears the value of the middle area. Of areas that do not
         differ, one in twenty is named by chance.
         """
-        found = areas.compare(scopes.scope_of(request.user, self.query))
+        mark, asked = as_of(), scopes.scope_of(request.user, self.query)
+        scope = known(asked)
+        found = areas.compare(scope, mark, areas.stores_by_area(scope.stores())) if scope else None
         rows = {area.area: area for area in found.areas} if found else {}
         shown, next_cursor = label_page(rows, self.query, self.query.get("limit", DEFAULT_LIMIT))
         return Response(
             {
-                **about(found.scope if found else None),
+                **about(scope, mark),
                 "middle": dict(found.middle) if found else {},
                 "too_few": TooFewRow(found.too_few).data if found else None,
                 "results": pages.list_of(AreaRow, shown),
@@ -282,7 +285,10 @@ class TrendRow(serializers.Serializer[Trend]):
         source="label", allow_blank=True, help_text="An area's code or a category's name; empty: none."
     )
     stores = serializers.IntegerField(min_value=0)
-    band = BandRow(allow_null=True, help_text=f"Null below {trends.FEWEST_WEEKS} whole weeks.")
+    band = BandRow(
+        allow_null=True,
+        help_text=f"Null below {trends.FEWEST_WEEKS} whole weeks, or {trends.FEWEST_VISITS} visits a week.",
+    )
     weeks = WeekRow(many=True)
 
 
@@ -327,15 +333,16 @@ class Trends(V1View):
         in twelve is outside by chance.
         """
         query = {**self.query, "from": first_day(self.query.get("weeks", WEEKS))}
-        scope = scopes.scope_of(request.user, query)
+        mark, asked = as_of(), scopes.scope_of(request.user, query)
         by = By.CATEGORY if query.get("by") == "category" else By.AREA
-        stores = trends.stores_by(scope, by)
+        stores = trends.stores_by(asked, by)
         shown, next_cursor = label_page({label: label for label in stores}, query, query.get("limit", DEFAULT_TRENDS))
         measure = query.get("measure", areas.VISITS)
-        found = trends.trends(scope, measure, {label: stores[label] for label in shown}, by)
+        scope = known(asked)
+        found = trends.trends(scope, mark, measure, {label: stores[label] for label in shown}, by) if scope else []
         return Response(
             {
-                **about(known(scope)),
+                **about(scope, mark),
                 "measure": measure,
                 "results": pages.list_of(TrendRow, found),
                 "next_cursor": next_cursor,

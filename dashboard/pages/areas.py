@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import F
+from django.db.models import Count, F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -17,12 +18,12 @@ from dashboard import area_charts, scopes, words
 from dashboard.area_charts import Interval
 from dashboard.scopes import Asked
 from insights import areas
+from insights.area_sums import By
 from insights.areas import Area, Comparison
 from insights.figures import Figure
 from insights.hours import HourOfWeek, hour_of_week
-from insights.periods import first_day
+from insights.periods import first_day, known
 from insights.scope import Scope, as_of
-from insights.sums import By
 from insights.trends import trends, weekly_sums
 from stores.models import Store
 from stores.models.store import StoreQuerySet
@@ -94,9 +95,11 @@ def areas_page(request: HttpRequest) -> HttpResponse:
     page = scopes.page_number(request.GET, "page")
     shown = dict(list(counted.items())[(page - 1) * ROWS : page * ROWS])
     measure = MEASURES[asked.measure]
-    found = areas.compare(scope, list(dict.fromkeys([areas.FAILURES, measure.key])))
+    mark, narrowed = as_of(), known(scope)
+    wanted = list(dict.fromkeys([areas.FAILURES, measure.key]))
+    found = areas.compare(narrowed, mark, counted, wanted) if narrowed else None
     context = {
-        **_about(scope, asked, found),
+        **_about(narrowed or scope, asked, mark),
         **scopes.choices(),
         "measures": MEASURES.values(),
         "trend_measures": [MEASURES[key] for key in TREND_MEASURES],
@@ -107,7 +110,7 @@ def areas_page(request: HttpRequest) -> HttpResponse:
         "matrix": _matrix(stores, list(shown)),
         "places": _places(stores),
         "comparison": _comparison(found, measure, scopes.page_number(request.GET, "compared")) if found else None,
-        "multiples": _multiples(scope, asked.trend, shown, found),
+        "multiples": _multiples(found, mark, asked.trend, shown),
         "hours": _hours(scope),
     }
     if found and len(counted) >= LEAST_TREEMAP:
@@ -127,17 +130,19 @@ def area_page(request: HttpRequest) -> HttpResponse:
     stores = scope.stores().count()
     if not stores and not Store.objects.in_area(code).exists():
         raise Http404("There is no store of this area in the store master.")
-    found = areas.compare(whole)
+    mark, narrowed = as_of(), known(whole)
+    found = areas.compare(narrowed, mark, areas.stores_by_area(narrowed.stores())) if narrowed else None
     area = next((each for each in found.areas if each.area == code), None) if found else None
     # A year of one area costs no more than the chosen weeks of all.
-    year = replace(scope, since=first_day(YEAR))
-    summed = weekly_sums(year, By.AREA, [code])
+    year = known(replace(scope, since=first_day(YEAR)))
     panels = []
-    for key in TREND_MEASURES:
-        multiples, most = area_charts.multiples(trends(year, key, {code: stores}, By.AREA, summed))
-        panels += [(MEASURES[key], multiple, most) for multiple in multiples]
+    if year:
+        summed = weekly_sums(year, mark, By.AREA, [code])
+        for key in TREND_MEASURES:
+            multiples, most = area_charts.multiples(trends(year, mark, key, {code: stores}, By.AREA, summed))
+            panels += [(MEASURES[key], multiple, most) for multiple in multiples]
     context = {
-        **_about(scope, asked, found),
+        **_about(narrowed or scope, asked, mark),
         **scopes.choices(),
         "code": code,
         "stores": stores,
@@ -151,14 +156,8 @@ def area_page(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/areas/area.html", context)
 
 
-def _about(scope: Scope, asked: Asked, found: Comparison | None) -> dict[str, Any]:
-    return {
-        "asked": asked,
-        "scope": found.scope if found else scope,
-        "known": found is not None,
-        "as_of": as_of(),
-        "time_zone": settings.INSIGHTS_TIME_ZONE,
-    }
+def _about(scope: Scope, asked: Asked, mark: datetime | None) -> dict[str, Any]:
+    return {"asked": asked, "scope": scope, "as_of": mark, "time_zone": settings.INSIGHTS_TIME_ZONE}
 
 
 def _matrix(stores: StoreQuerySet, shown: Sequence[str]) -> dict[str, Any]:
@@ -214,10 +213,14 @@ def _comparison(found: Comparison, measure: Measure, page: int) -> dict[str, Any
     }
 
 
-def _multiples(scope: Scope, key: str, shown: Mapping[str, int], found: Comparison | None) -> dict[str, Any]:
-    summed = (found.parts, found.by_part) if found else None
-    multiples, most = area_charts.multiples(trends(scope, key, dict(shown), By.AREA, summed))
-    return {"measure": MEASURES[key], "panels": multiples, "most": most}
+def _multiples(
+    found: Comparison | None, mark: datetime | None, key: str, shown: Mapping[str, int]
+) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    weeks = trends(found.scope, mark, key, shown, By.AREA, (found.parts, found.by_part))
+    panels, most = area_charts.multiples(weeks)
+    return {"measure": MEASURES[key], "panels": panels, "most": most}
 
 
 def _hours(scope: Scope) -> dict[str, Any]:
@@ -233,16 +236,17 @@ def _hours(scope: Scope) -> dict[str, Any]:
 
 def _places(stores: StoreQuerySet) -> dict[str, Any] | None:
     """Up to MOST_PLACES of the stores with coordinates, every k-th by its id."""
-    placed = stores.exclude(latitude=None)
-    number = placed.count()
+    counts = stores.aggregate(number=Count("latitude"), stores=Count("pk"))
+    number = counts["number"]
     if not number:
         return None
+    placed = stores.exclude(latitude=None)
     every = -(-number // MOST_PLACES)
     if every > 1:
         placed = placed.annotate(place=F("pk") % every).filter(place=0)
     points = placed.order_by("pk").values_list("latitude", "longitude")[:MOST_PLACES]
     drawn = area_charts.places([(latitude or 0.0, longitude or 0.0) for latitude, longitude in points])
-    return {"drawn": drawn, "number": number, "without": stores.filter(latitude=None).count()} if drawn else None
+    return {"drawn": drawn, "number": number, "without": counts["stores"] - number} if drawn else None
 
 
 def _figures(area: Area, found: Comparison) -> list[tuple[Measure, Figure, str, float | None]]:

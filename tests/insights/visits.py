@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from insights.models import Refreshed, VisitSummary
+from insights.periods import first_day
 from insights.scope import start_of, today
 from stores.models import Category, Store
 
@@ -41,7 +42,7 @@ def make_visits(
     seconds: float = 60,
     fewer: tuple[int, ...] = (),
 ) -> int:
-    """Visits on every day of the last `weeks` times seven days up to yesterday; returns how many.
+    """Visits on every day of the last `weeks` calendar weeks up to yesterday; returns how many.
 
     Each of the area's stores is visited `a_week` times, and half as often in the weeks of `fewer`, counted back from
     this one.
@@ -49,7 +50,7 @@ def make_visits(
     chance = random.Random(f"{area} {owner}")
     first = VisitSummary.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     rows: list[VisitSummary] = []
-    for day in range(7 * weeks, 0, -1):
+    for day in range((today() - first_day(weeks)).days, 0, -1):
         begin = start_of(today() - timedelta(days=day))
         back = (today() - timedelta(days=today().weekday()) - begin.date()).days
         share = 0.5 if (back + 6) // 7 in fewer else 1
