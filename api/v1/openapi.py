@@ -49,6 +49,7 @@ TAGS = {
     "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",
     "groups": "Sets of stores, by a rule or by hand; every list of stores, visits or images can be narrowed to one.",
+    "areas": "What areas have, how they compare, and which weeks are unusual.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints of the assignment, for existing clients.",
     "tokens": "Tokens for people, by name and password.",

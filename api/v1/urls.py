@@ -7,6 +7,7 @@ matches everything between its neighbours.
 from django.urls import re_path
 
 from api.v1 import (
+    areas,
     categories,
     events,
     exports,
@@ -67,6 +68,9 @@ urlpatterns = [
     re_path(r"^groups/(?P<group_id>[^/]+)/?\Z", groups.OneGroup.as_view(), name="group"),
     re_path(r"^groups/(?P<group_id>[^/]+)/members/?\Z", groups.Members.as_view(), name="group-members"),
     re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
+    re_path(r"^areas/?\Z", areas.Areas.as_view(), name="areas"),
+    re_path(r"^areas/matrix/?\Z", areas.AreaMatrix.as_view(), name="area-matrix"),
+    re_path(r"^trends/?\Z", areas.Trends.as_view(), name="trends"),
     re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
     re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),
 ]

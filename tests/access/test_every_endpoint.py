@@ -91,6 +91,9 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:apply-store-import": {"POST": (IMPORT, JSON, {})},
     "v1:rejects": {"GET": SEE_IMPORTS},
     "v1:visits": {"GET": USE},
+    "v1:areas": {"GET": USE},
+    "v1:area-matrix": {"GET": USE},
+    "v1:trends": {"GET": USE},
     "v1:submission-schema": {"GET": PUBLIC},
     "v1:openapi": {"GET": PUBLIC},
     "dashboard:home": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
@@ -124,6 +127,8 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
     "dashboard:apply_import": {"POST": (IMPORT, FORM, "")},
     "dashboard:import_rejects": {"GET": SEE_IMPORTS},
+    "dashboard:areas": {"GET": USE},
+    "dashboard:area": {"GET": USE},
     "dashboard:operations": {"GET": OPERATIONS},
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
@@ -196,6 +201,9 @@ class World:
             "dashboard:preview_keyword": "?text=kiosk&kind=venue",
         }
         return path + queries.get(name, "")
+        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv", "dashboard:area": "?area=A-1"}.get(
+            name, ""
+        )
 
 
 def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:
