@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import image, job, jobs, operations, stores, submit
+from dashboard.pages import image, job, jobs, operations, problems, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -29,6 +29,7 @@ urlpatterns = [
     path("submit/", submit.submit_page, name="submit"),
     path("stores/", stores.store_list, name="stores"),
     path("stores/<int:pk>/", stores.store_page, name="store"),
+    path("problems/", problems.problems_page, name="problems"),
     path("stores/import/", stores.import_stores, name="import_stores"),
     path("stores/import/<int:pk>/", stores.import_page, name="import_page"),
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),

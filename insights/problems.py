@@ -6,14 +6,12 @@ What is said of one is a probability under a model, see `statistics.exceeds`; `b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
-from django.db.models import F, Sum
-
 from insights.figures import FEWEST, Figure
-from insights.most_frequent import most_frequent
+from insights.most_frequent import Frequent, most_frequent
 from insights.scope import Scope
 from insights.statistics import exceeds, wilson
 from insights.store_rates import StoreRate, StoreRates, rates_of, suspects
@@ -31,8 +29,7 @@ NO_OTHERS = "no_others"
 class StoreProblem:
     """One store beside its hosts; `posterior` is the probability that its rate is more than TIMES theirs, None unknown.
 
-    `excess` are images lost beyond as many as its hosts lost of others. `host` and `code` are the most frequent ones,
-    of its images and of its failures, "" where there is none; `hosts` is how many it has.
+    `excess` are images lost beyond as many as its hosts lost of others.
     """
 
     store_id: str
@@ -40,9 +37,7 @@ class StoreProblem:
     host_rate: Figure
     excess: Figure
     posterior: float | None
-    host: str
-    hosts: int
-    code: str
+    frequent: Frequent
 
     @property
     def is_problem(self) -> bool:
@@ -59,7 +54,8 @@ class Problems:
 
     def described(self, start: int, end: int) -> list[StoreProblem]:
         """Those from place `start` to before `end`, with their hosts and codes."""
-        return _described(self.scope, self.stores[start:end], self.strength)
+        shown = self.stores[start:end]
+        return _described(shown, self.strength, most_frequent(self.scope, [store.store_id for store in shown]))
 
 
 def problems(scope: Scope) -> Problems:
@@ -70,16 +66,13 @@ def problems(scope: Scope) -> Problems:
 
 def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
     """One store beside its hosts, be it a problem or not; None where none of its images was tried in these days."""
-    of_all = replace(scope, area=None, category=None, group=None, store=None)
-    rates = rates_of(of_all, [store_id])
-    if found := rates.stores.get(store_id):
-        return _described(scope, [found], rates.strength)[0]
-    visits = of_all.visits().filter(store_id=store_id)
-    tried = visits.aggregate(images=Sum(F("completed") + F("failed")), lost=Sum("failed"))
-    if not tried["images"]:
+    frequent = most_frequent(scope, [store_id])
+    if store_id not in frequent:
         return None
-    alone = StoreRate(store_id, tried["images"], tried["lost"], tried["images"], tried["lost"], 0, 0.0, 0.0)
-    return _described(scope, [alone], None)[0]
+    rates = rates_of(replace(scope, area=None, category=None, group=None, store=None), [store_id])
+    n, lost = frequent[store_id].images, frequent[store_id].failed
+    alone = StoreRate(store_id, n, lost, n, lost, 0, 0.0, 0.0)
+    return _described([rates.stores.get(store_id, alone)], rates.strength, frequent)[0]
 
 
 def flagged(rates: StoreRates) -> list[StoreRate]:
@@ -112,15 +105,17 @@ def _excess(store: StoreRate) -> Figure:
     return Figure(*((difference + step) * store.images for step in (0, -down, up)), store.images)
 
 
-def _described(scope: Scope, stores: Sequence[StoreRate], strength: float | None) -> list[StoreProblem]:
-    frequent = most_frequent(scope, [store.store_id for store in stores])
+def _described(
+    stores: Sequence[StoreRate], strength: float | None, frequent: Mapping[str, Frequent]
+) -> list[StoreProblem]:
     described = []
     for store in stores:
-        host, hosts, code = frequent.get(store.store_id, ("", 0, ""))
         if store.images < FEWEST or not store.others or strength is None:
             why = "too_few" if store.images < FEWEST else NO_OTHERS
             host_rate, excess, sure = Figure.unknown(store.others, why), Figure.unknown(store.images, why), None
         else:
             host_rate, excess, sure = store.usual_rate, _excess(store), posterior(store, strength)
-        described.append(StoreProblem(store.store_id, store.rate, host_rate, excess, sure, host, hosts, code))
+        described.append(
+            StoreProblem(store.store_id, store.rate, host_rate, excess, sure, frequent.get(store.store_id, Frequent()))
+        )
     return described

@@ -36,6 +36,10 @@ class Risks:
     stores: Sequence[StoreRate] = ()
     strength: float = MOST_STRENGTH
 
+    @property
+    def is_shown(self) -> bool:
+        return self.test is not None and self.test.is_passed
+
     def described(self, start: int, end: int) -> list[StoreRisk]:
         return [_described(store, self.strength) for store in self.stores[start:end]]
 

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from insights.models import VisitSummary
+from insights.most_frequent import Frequent
 from insights.problems import NO_OTHERS, SURE, problems, store_problem
 from insights.store_rates import rates_of, suspects
 from proofs.figure_scenes.stores import Visit, World, draw, rates
@@ -28,7 +29,7 @@ def found(scope=None):
 def test_a_store_that_fails_far_more_often_than_the_others_at_its_host_is_a_problem():
     store_visits([*others(), *regular("bad", HOST, 30)])
     (problem,) = problems(whole_period()).described(0, 10)
-    assert (problem.store_id, problem.host, problem.hosts, problem.code) == ("bad", HOST, 1, "not_an_image")
+    assert (problem.store_id, problem.frequent) == ("bad", Frequent(65, 30, HOST, 1, "not_an_image", 1))
     assert problem.posterior > SURE
     assert problem.is_problem
     assert (problem.rate.value, problem.rate.n) == (30 / 65, 65)
@@ -77,7 +78,7 @@ def test_a_store_that_shares_its_host_with_no_other_cannot_be_judged():
     problem = store_problem(whole_period(), "alone")
     assert problem.rate.value == 40 / 65
     assert (problem.host_rate.why, problem.excess.why, problem.posterior) == (NO_OTHERS, NO_OTHERS, None)
-    assert (problem.host, problem.hosts) == ("own.example", 1)
+    assert (problem.frequent.host, problem.frequent.hosts) == ("own.example", 1)
     assert store_problem(whole_period(), "nobody") is None
 
 
@@ -85,7 +86,7 @@ def test_each_of_a_stores_hosts_counts_by_its_images():
     store_visits([*others(), *others("bad.example", failed=50)])
     store_visits([*regular("two", HOST, 2), *regular("two", "bad.example", 50)])
     problem = store_problem(whole_period(), "two")
-    assert problem.hosts == 2
+    assert problem.frequent.hosts == 2
     assert problem.host_rate.value == pytest.approx((20.5 / 1301 + 1000.5 / 1301) / 2)
     assert not problem.is_problem
 

@@ -24,9 +24,9 @@ def store_visits(visits: Iterable[Visit], *, owner_id: int | None = None, until:
 
 
 def regular(store_id: str, host: str, failed: int = 0, *, visits: int = 13, images: int = 5) -> list[Visit]:
-    """Weekly visits, of which in turn each loses an image until `failed` have."""
+    """Weekly visits, the last today, of which in turn each loses an image until `failed` have."""
     lost = [failed // visits + (number < failed % visits) for number in range(visits)]
-    return [Visit(store_id, host, 7 * number, images, lost[number]) for number in range(visits)]
+    return [Visit(store_id, host, 7 * number + 6, images, lost[number]) for number in range(visits)]
 
 
 def whole_period(user: object = None, **narrowed: object) -> Scope:
