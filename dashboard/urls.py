@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import areas, categories, groups, image, job, jobs, operations, routes, stores, submit
+from dashboard.pages import areas, categories, groups, image, job, jobs, operations, problems, routes, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -39,6 +39,7 @@ urlpatterns = [
     path("stores/groups/<int:pk>/", groups.group_page, name="group"),
     path("stores/groups/<int:pk>/delete/", groups.delete_group, name="group_delete"),
     path("stores/route/", routes.route_page, name="route"),
+    path("problems/", problems.problems_page, name="problems"),
     path("stores/import/", stores.import_stores, name="import_stores"),
     path("stores/import/<int:pk>/", stores.import_page, name="import_page"),
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),

@@ -29,6 +29,7 @@ for _filter in (
     words.clock,
     words.duration,
     words.hours,
+    words.probable,
     words.query,
     words.short_url,
     words.size,
