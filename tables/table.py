@@ -34,31 +34,38 @@ type Row = tuple[int, list[str], Mapping[int, Mark] | None, Misfit | None]
 
 @contextmanager
 def open_table(
-    file: BinaryIO, columns: Mapping[str, str], *, encoding: str | None = None, sheet: str | None = None
+    file: BinaryIO,
+    columns: Mapping[str, str],
+    *,
+    optional: Mapping[str, str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Iterator[Table]:
     """Read the header of a seekable `file`, which stays open; the rows follow by iterating.
 
-    `columns` are the titles that the header must have, by field; their case, blanks, hyphens and underscores make no
-    difference, nor does their order. The file is a workbook or CSV by its content. `encoding` is that of CSV, detected
-    by default; `sheet` is a workbook's, by default the first that is not hidden.
+    `columns` are the titles that the header must have, by field, and `optional` those that it may have; their case,
+    blanks, hyphens and underscores make no difference, nor does their order. The file is a workbook or CSV by its
+    content. `encoding` is that of CSV, detected by default; `sheet` is a workbook's, by default the first that is not
+    hidden.
     Raises UnreadableFileError, here and while iterating.
     """
-    wanted = {_plain(title): field for field, title in columns.items()}
+    optional = optional or {}
+    needed = set(map(_plain, columns.values()))
 
     def matches(titles: list[str]) -> bool:
-        return wanted.keys() <= {_plain(title) for title in titles}
+        return needed <= {_plain(title) for title in titles}
 
     file.seek(0)
     head = file.read(HEAD_BYTES)
     if is_archive(head):
         with open_workbook(file, sheet) as workbook:
-            yield Table(workbook, columns, wanted)
+            yield Table(workbook, columns, optional)
         return
     refuse_foreign(file, head)
     if sheet is not None:
         raise UnreadableFileError("is no workbook, so that it has no sheets", "name none {sheet}")
     with open_text(file, encoding, matches) as text:
-        yield Table(text, columns, wanted)
+        yield Table(text, columns, optional)
 
 
 class Table:
@@ -67,10 +74,14 @@ class Table:
     `places` leads from a field to its column. `read_as` says what is not as usual about the file; often empty.
     """
 
-    def __init__(self, source: TextRows | WorkbookRows, columns: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    def __init__(
+        self, source: TextRows | WorkbookRows, columns: Mapping[str, str], optional: Mapping[str, str]
+    ) -> None:
         self.encoding = source.encoding
         self.read_as = source.read_as
         self._rows = iter(source)
+        titles = {**columns, **optional}
+        wanted = {_plain(title): field for field, title in titles.items()}
         first = ",".join(columns.values())
         for at, header, _ in self._rows:
             if any(map(str.strip, header)):
@@ -92,7 +103,7 @@ class Table:
                     self.ignored.append(title)
             elif field in self.places:
                 raise UnreadableFileError(
-                    f"the header names the column {columns[field]} twice, as "
+                    f"the header names the column {titles[field]} twice, as "
                     f"{header[self.places[field]]!r} and as {title!r}",
                     "keep one of them",
                     line=line,
@@ -100,7 +111,8 @@ class Table:
             else:
                 self.places[field] = place
         if missing := [title for field, title in columns.items() if field not in self.places]:
-            in_one = len(header) == 1 and any(wanted.keys() <= _titles(header[0], each) for each in SEPARATORS)
+            needed = set(map(_plain, columns.values()))
+            in_one = len(header) == 1 and any(needed <= _titles(header[0], each) for each in SEPARATORS)
             if in_one and (isinstance(source, WorkbookRows) or source.is_quoted):
                 raise UnreadableFileError(*_in_one_cell(source), line=line)
             raise UnreadableFileError(*_without(header, missing, first, source), line=line)

@@ -154,6 +154,7 @@ COLUMNS = (
     # As the client sent it, and the instant parsed from it.
     _Column("visit_time", F("visit__visit_time"), _TEXT),
     _Column("visited_at", _instant("visit__visited_at"), _INSTANT),
+    _Column("visited_by", _if_any("visit__visited_by"), _TEXT),
     _Column("image_url", F("url"), _TEXT),
     _Column("host", _if_any("host"), _TEXT),
     # pending, running, completed or failed.
