@@ -10,8 +10,8 @@ from typing import Any
 from benchmarks.accounting import PeakMemory
 from benchmarks.contestants import Bench, Service
 from benchmarks.samples import spread
-from proofs.figures import fit_line
 from proofs.report import Report
+from proofs.samples import fit_line
 from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT
 

@@ -7,8 +7,8 @@ from typing import Any
 from benchmarks.contestants import Bench
 from benchmarks.samples import spread
 from benchmarks.status_client import PAUSE_SECONDS, read_status
-from proofs.figures import percentile
 from proofs.report import Report
+from proofs.samples import percentile
 
 SIZES = (10, 1_000, 10_000, 100_000)
 READS = 300

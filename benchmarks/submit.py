@@ -7,8 +7,8 @@ from typing import Any
 from benchmarks.contestants import Bench, body
 from benchmarks.samples import spread
 from benchmarks.status_client import StatusClient
-from proofs.figures import percentile
 from proofs.report import Report
+from proofs.samples import percentile
 
 SIZES = (100, 1_000, 10_000, 100_000)
 MOST_SECONDS = {10_000: 0.5, 100_000: 3.0}

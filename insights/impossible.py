@@ -46,15 +46,13 @@ PAIRS = """
     )
 """
 IMPOSSIBLE = "km >= %(least)s AND km * 3600 > %(speed)s * seconds"
-_FOUND = (
-    PAIRS  # noqa: S608 - constants
-    + f"""
+_FOUND = f"""
+    {PAIRS}
     SELECT DISTINCT ON (visited_by) visited_by, store_id, left_store, seconds, km,
         min((visited_at AT TIME ZONE %(zone)s)::date) OVER (PARTITION BY visited_by),
         max((visited_at AT TIME ZONE %(zone)s)::date) OVER (PARTITION BY visited_by)
     FROM trips WHERE {IMPOSSIBLE} ORDER BY visited_by, km DESC, seconds LIMIT %(most)s
-"""
-)
+"""  # noqa: S608 - constants
 
 
 def read(audience: Audience, today: date, statement: str) -> list[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from proofs.report import CannotProve
 
-NAMES = ("kill", "faults", "images", "hostile", "schema", "ssrf", "soak", "hosts", "telemetry", "containers")
+NAMES = ("kill", "faults", "images", "hostile", "schema", "ssrf", "soak", "hosts", "telemetry", "figures", "containers")
 CANNOT_PROVE = 3
 
 

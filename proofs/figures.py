@@ -1,30 +1,26 @@
-"""Figures from samples."""
+"""The insights' figures on synthetic data whose truth is known: do they hold what they say?
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+Every scene draws its own data, seeded; none needs the database.
+"""
 
+import argparse
+import importlib
 
-def percentile(samples: Sequence[float], share: float) -> float:
-    """The smallest sample that at least `share` (0 to 1) of all samples do not exceed; NaN without samples."""
-    if not samples:
-        return math.nan
-    return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
+from proofs.report import Report
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A straight line through samples: its slope, and the standard error of that, in units of y per unit of x."""
-
-    slope: float
-    error: float
+# Modules of proofs/figure_scenes/; each has `prove(report: Report, seed: int, scale: float) -> None`, which adds its
+# tables and bars. `scale` 1 is the full size; the tests prove small versions of the same.
+SCENES = ("intervals",)
 
 
-def fit_line(xs: Sequence[float], ys: Sequence[float]) -> Line:
-    """The line of least squares through three samples or more, whose `xs` differ."""
-    n = len(xs)
-    mean_x, mean_y = sum(xs) / n, sum(ys) / n
-    spread = sum((x - mean_x) ** 2 for x in xs)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread
-    rest = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in zip(xs, ys, strict=True))
-    return Line(slope, math.sqrt(rest / (n - 2) / spread))
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", type=int, default=15, help="draws the synthetic data")
+    parser.add_argument("--scale", type=float, default=1.0, help="the size of each scene; 1 is the full size")
+    parser.add_argument("--scene", choices=SCENES, action="append", help="only this one; may be given several times")
+
+
+def prove(options: argparse.Namespace) -> Report:
+    report = Report()
+    for name in options.scene or SCENES:
+        importlib.import_module(f"proofs.figure_scenes.{name}").prove(report, options.seed, options.scale)
+    return report

@@ -17,11 +17,11 @@ from itertools import islice
 from pathlib import Path
 
 from proofs import hostile_behaviour, hostile_requests
-from proofs.figures import percentile
 from proofs.hostile_client import Answer, Connection, NoAnswer, complaint, is_web_servers_own, send_stream
 from proofs.hostile_corpus import CREDENTIALS
 from proofs.hostile_requests import Request
 from proofs.report import Report
+from proofs.samples import percentile
 from proofs.world.processes import CommandFailed, Server
 from proofs.world.service import World
 

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proofs.figures import percentile
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Rescue
 from proofs.report import Report
+from proofs.samples import percentile
 from proofs.world.ledger import Comparison
 from proofs.world.processes import CommandFailed
 from proofs.world.service import World

@@ -7,8 +7,8 @@ from random import Random
 
 import requests
 
-from proofs.figures import percentile
 from proofs.report import Report
+from proofs.samples import percentile
 from proofs.world.cluster import Observer
 from proofs.world.jobs import ODD_ONES, Client, Order, order
 from proofs.world.processes import Server

@@ -7,8 +7,8 @@ from dataclasses import astuple, dataclass, fields
 from functools import partial
 from pathlib import Path
 
-from proofs.figures import fit_line
 from proofs.report import Report
+from proofs.samples import fit_line
 from proofs.world.broker import TriedBroker
 from proofs.world.cluster import Observer
 from proofs.world.processes import Process

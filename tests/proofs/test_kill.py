@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from proofs.figures import percentile
 from proofs.kill import show_storm
 from proofs.kill_findings import show_ledger, show_log, show_rescues
 from proofs.kill_watch import Rescue
 from proofs.report import Report
+from proofs.samples import percentile
 from proofs.world.ledger import Comparison
 from proofs.world.service import World
 

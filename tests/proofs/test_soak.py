@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from demo.brokers import Broker
-from proofs.figures import fit_line
 from proofs.report import Report
+from proofs.samples import fit_line
 from proofs.soak import limits, show_soak
 from proofs.soak_samples import Sample, memory_growth, show_samples
 from proofs.world.broker import TriedBroker
