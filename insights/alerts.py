@@ -19,7 +19,7 @@ from insights.findings import Finding
 from insights.models import Alert, AlertQuerySet, RuleCheck
 from insights.models.alert import MOST_ACTIONS
 from insights.rules import RULES, Found, Rule
-from insights.scope import zone
+from insights.scope import as_of, zone
 from retail_pulse.db.timeouts import longer
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def is_due(now: datetime) -> bool:
 
 
 def evaluate_if_due(now: datetime) -> bool:
-    """For the loop that refreshes the summaries, once they are up to date; says whether the rules were tried."""
+    """For a loop; says whether the rules were tried."""
     if not is_due(now):
         return False
     evaluate(now)
@@ -60,15 +60,22 @@ def evaluate_if_due(now: datetime) -> bool:
 
 
 def evaluate(now: datetime) -> int:
-    """Try every rule for every audience, as of `now`; returns how many alerts of all jobs are open then."""
-    today = _day(now)
+    """Try every rule for every audience, as of the last refresh; returns how many alerts of all jobs are open then.
+
+    Before the first refresh there is nothing to judge by. A day is judged once the refresh has passed its end: else
+    what waits to be summed would look like missing visits.
+    """
+    mark = as_of()
+    if mark is None:
+        return 0
+    today = _day(min(now, mark))
     for audience in audiences(now - timedelta(days=91)):
         found: dict[str, Sequence[Finding]] = {}
         for rule in RULES.values():
             with longer("alerts"):
                 found[rule.name] = list(rule.find(audience, today, found))
-                _write(rule, audience, found[rule.name], now)
-            _test(rule, audience, now)
+                _write(rule, audience, found[rule.name], now, today)
+            _test(rule, audience, now, today)
     Alert.objects.exclude(state=Alert.State.OPEN).filter(last_seen__lt=now - timedelta(days=KEPT_DAYS)).delete()
     return Alert.objects.of(EVERYBODY).open().count()
 
@@ -117,11 +124,11 @@ def _together(rule: Rule, found: Sequence[Finding], today: date) -> Sequence[Fin
     return [Finding(Alert.Kind.SERVICE, "", min(each.since for each in going_on), today, None, len(going_on), says)]
 
 
-def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: datetime) -> None:
+def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: datetime, today: date) -> None:
     """In the transaction of what was read, so that of two runs the later one has read later."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-    found = _together(rule, found, _day(now))
+    found = _together(rule, found, today)
     kept: dict[tuple[str, str, int], list[Alert]] = {}
     recent = Q(state=Alert.State.OPEN) | Q(last_seen__gte=now - timedelta(days=CONTINUED_DAYS))
     for alert in Alert.objects.of(audience).filter(recent, rule=rule.name).order_by("-since"):
@@ -170,12 +177,12 @@ def _update(alert: Alert, finding: Finding, now: datetime) -> None:
     alert.save()
 
 
-def _test(rule: Rule, audience: Audience, now: datetime) -> None:
+def _test(rule: Rule, audience: Audience, now: datetime, today: date) -> None:
     check = RuleCheck.objects.get(of_all=audience.of_all, owner_id=audience.owner_id, rule=rule.name)
     if check.tested_at is not None and now - check.tested_at < TEST_EVERY:
         return
     with longer("alerts"):
-        check.backtest, check.tested_at = rule.test(audience, _day(now)).as_json(), now
+        check.backtest, check.tested_at = rule.test(audience, today).as_json(), now
     check.save(update_fields=["backtest", "tested_at"])
 
 

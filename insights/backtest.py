@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from insights import anomalies, impossible, overdue
+from insights import anomalies, impossible, odd, overdue
 from insights.audience import Audience
 from insights.statistics import HISTORY_DAYS, root, unroot, usual_day
 
@@ -56,7 +56,7 @@ def of_areas(audience: Audience, today: date) -> Backtest:
     """Days that are judged; of areas without any, their weeks."""
     random = Random(SEED)  # noqa: S311 - invents days, protects nothing
     areas = _drawn(anomalies.area_days(audience, today), random)
-    first = today - timedelta(days=anomalies.READ_DAYS)
+    first = today - timedelta(days=odd.READ_DAYS)
     n = found = invented = false = planted = planted_found = 0
     for days in areas:
         n += _judged(days, first)
@@ -67,38 +67,38 @@ def of_areas(audience: Audience, today: date) -> Backtest:
         invented += _judged(quiet, first)
         false += _odd(quiet, first)
         for place in range(HISTORY_DAYS, len(quiet), 5):
-            if not anomalies.is_watched(quiet[place - HISTORY_DAYS : place], anomalies.DAILY_VISITS):
+            if not odd.is_watched(quiet[place - HISTORY_DAYS : place], odd.DAILY_VISITS):
                 continue
             few = [*quiet[:place], round(quiet[place] / 5)]
             planted += 1
             day = first + timedelta(days=place)
-            planted_found += any(odd.since == odd.until == day for odd in anomalies.odd_days_of_visits(few, first))
+            planted_found += any(each.since == each.until == day for each in odd.odd_days_of_visits(few, first))
     says = "An area on a day, or in a week, that the rule judges. Planted days have a fifth of their visits."
     return Backtest("area-days", n, found, says, invented, false, planted, planted_found)
 
 
 def of_hosts(audience: Audience, today: date) -> Backtest:
     random = Random(SEED)  # noqa: S311 - invents days, protects nothing
-    first = today - timedelta(days=anomalies.READ_DAYS)
+    first = today - timedelta(days=odd.READ_DAYS)
     n = found = invented = false = 0
     for images, failed in _drawn(anomalies.host_days(audience, today), random):
         judged = [
             place
             for place in range(HISTORY_DAYS, len(images))
-            if anomalies.is_watched(images[place - HISTORY_DAYS : place], anomalies.DAILY_IMAGES)
+            if odd.is_watched(images[place - HISTORY_DAYS : place], odd.DAILY_IMAGES)
         ]
         n += len(judged)
-        days = [odd.since for odd in anomalies.odd_days_of_failures(images, failed, first)]
+        days = [each.since for each in odd.odd_days_of_failures(images, failed, first)]
         found += len(days)
         if not judged:
             continue
         # Every day's failures at the usual share, with the spread of the past.
         quiet = [
-            _drawn_count(anomalies.usual_failures(images[-HISTORY_DAYS:], failed[-HISTORY_DAYS:], now), random)
+            _drawn_count(odd.usual_failures(images[-HISTORY_DAYS:], failed[-HISTORY_DAYS:], now), random)
             for now in images
         ]
         invented += len(judged)
-        false += sum(1 for _ in anomalies.odd_days_of_failures(images, quiet, first))
+        false += sum(1 for _ in odd.odd_days_of_failures(images, quiet, first))
     return Backtest("host-days", n, found, "A host on a day that the rule judges.", invented, false)
 
 
@@ -116,9 +116,9 @@ def of_gaps(audience: Audience, today: date) -> Backtest:
     """Gaps that have ended: the store was visited again, so that the alert would have been for nothing."""
     n = found = 0
     for _, gaps in overdue.read(audience, today, _PAST_GAPS, most=MOST_GAPS_OF):
-        for place in range(overdue.GAPS, len(gaps)):
+        for place in range(odd.GAPS, len(gaps)):
             n += 1
-            found += overdue.is_overdue(gaps[place], gaps[place - overdue.GAPS : place])
+            found += odd.is_overdue(gaps[place], gaps[place - odd.GAPS : place])
     says = "A gap between two visits that follows twelve others. It ended with a visit, so an alert was for nothing."
     return Backtest("gaps", n, found, says)
 
@@ -144,25 +144,25 @@ def _judged(days: Sequence[float], first: date) -> int:
     judged = 0
     for place in range(HISTORY_DAYS, len(days)):
         history = days[place - HISTORY_DAYS : place]
-        if anomalies.is_watched(history, anomalies.DAILY_VISITS):
+        if odd.is_watched(history, odd.DAILY_VISITS):
             judged += 1
         elif (first + timedelta(days=place)).weekday() == 0 and place + 7 <= len(days):
-            judged += anomalies.is_watched(history, anomalies.WEEKLY_VISITS)
+            judged += odd.is_watched(history, odd.WEEKLY_VISITS)
     return judged
 
 
 def _odd(days: Sequence[float], first: date) -> int:
     """Odd days, and odd weeks that hold none: what is found in both ways is one."""
-    odd = list(anomalies.odd_days_of_visits(days, first))
-    singles = {each.since for each in odd if each.since == each.until}
-    weeks = [each for each in odd if each.since != each.until]
+    found = list(odd.odd_days_of_visits(days, first))
+    singles = {each.since for each in found if each.since == each.until}
+    weeks = [each for each in found if each.since != each.until]
     return len(singles) + sum(not any(each.since <= day <= each.until for day in singles) for each in weeks)
 
 
 def _quiet(days: Sequence[float], random: Random) -> list[float] | None:
     """As many invented days, around the medians of the last eight weeks and with their spread; None of too few."""
     history = days[-HISTORY_DAYS:]
-    if not anomalies.is_watched(history, anomalies.WEEKLY_VISITS):
+    if not odd.is_watched(history, odd.WEEKLY_VISITS):
         return None
     usual = [usual_day([*history[weekday:], *history[:weekday]]) for weekday in range(7)]
     # The history begins whole weeks after the first of all days, and so on the same weekday.

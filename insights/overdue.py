@@ -10,11 +10,9 @@ from django.db import connection
 
 from insights.audience import Audience
 from insights.findings import Finding
+from insights.odd import GAP_RATIO, GAPS
 from insights.scope import start_of, zone
 
-# A gap is overdue that exceeds GAP_RATIO x the median of the last GAPS gaps, and the largest of them.
-GAPS = 12
-GAP_RATIO = 3
 READ_DAYS = 366
 # Overdue stores that one check lists; of more, they are counted.
 MOST_LISTED = 501
@@ -47,13 +45,6 @@ _OVERDUE = (
     ORDER BY habit.store_id LIMIT %(most)s
 """
 )
-
-
-def is_overdue(gap: float, gaps: list[float]) -> bool:
-    """Whether `gap` is overdue after GAPS earlier ones; of fewer nothing is said."""
-    ordered = sorted(gaps)
-    middle = (ordered[GAPS // 2 - 1] + ordered[GAPS // 2]) / 2
-    return gap > max(GAP_RATIO * middle, ordered[-1])
 
 
 def read(audience: Audience, today: date, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:

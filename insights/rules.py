@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from insights import anomalies, backtest, impossible, overdue
+from insights import anomalies, backtest, impossible, odd, overdue
 from insights.audience import Audience
 from insights.findings import Finding
 
@@ -54,10 +54,10 @@ RULES = {
             what="More images of one host have failed on a day than are usual among as many.",
             formula=(
                 f"Usual is the host's median share of eight weeks, of that day's images. On the scale 2·√(x + 3/8), "
-                f"the failures lie more than {anomalies.ODD_SPREADS:g} spreads above it, and are at least twice as "
+                f"the failures lie more than {odd.ODD_SPREADS:g} spreads above it, and are at least twice as "
                 f"many; the spread is that of 56 days, and at least a Poisson count's. A host with fewer than "
-                f"{anomalies.DAILY_IMAGES} images in a usual week is judged by the week, Monday to Sunday; below "
-                f"{anomalies.WEEKLY_IMAGES}, and without eight weeks of history, not at all."
+                f"{odd.DAILY_IMAGES} images in a usual week is judged by the week, Monday to Sunday; below "
+                f"{odd.WEEKLY_IMAGES}, and without eight weeks of history, not at all."
             ),
             limits=(
                 "A day is judged once it has ended. An area whose images come from that host looks bad as well; "
@@ -65,7 +65,7 @@ RULES = {
             ),
             find=lambda audience, today, found: anomalies.host_failures(audience, today),
             test=backtest.of_hosts,
-            episode_days=anomalies.EPISODE_DAYS,
+            episode_days=odd.EPISODE_DAYS,
         ),
         Rule(
             name="area_visits",
@@ -75,10 +75,10 @@ RULES = {
             what="The visits of one area on a day, or in a week, are at most half as many as usual, or at least twice.",
             formula=(
                 f"Usual is the median of the same weekday in eight weeks, of a week that of eight weeks. On the scale "
-                f"2·√(x + 3/8), the count lies more than {anomalies.ODD_SPREADS:g} spreads from it, and is at most "
+                f"2·√(x + 3/8), the count lies more than {odd.ODD_SPREADS:g} spreads from it, and is at most "
                 f"half or at least double; the spread is that of 56 days, and at least a Poisson count's. Days are "
-                f"judged from {anomalies.DAILY_VISITS} visits in a usual week on; weeks, Monday to Sunday, from "
-                f"{anomalies.WEEKLY_VISITS} on; smaller areas, and those without eight weeks of history, not at all."
+                f"judged from {odd.DAILY_VISITS} visits in a usual week on; weeks, Monday to Sunday, from "
+                f"{odd.WEEKLY_VISITS} on; smaller areas, and those without eight weeks of history, not at all."
             ),
             limits=(
                 "A day is judged once it has ended, and again for five weeks: visits that are submitted late end the "
@@ -86,7 +86,7 @@ RULES = {
             ),
             find=lambda audience, today, found: anomalies.area_visits(audience, today),
             test=backtest.of_areas,
-            episode_days=anomalies.EPISODE_DAYS,
+            episode_days=odd.EPISODE_DAYS,
         ),
         Rule(
             name="overdue_store",
@@ -95,9 +95,9 @@ RULES = {
             unit="days",
             what="A store has not been visited for longer than its own habit explains.",
             formula=(
-                f"The days since its last visit exceed {overdue.GAP_RATIO} times the median of its last {overdue.GAPS} "
+                f"The days since its last visit exceed {odd.GAP_RATIO} times the median of its last {odd.GAPS} "
                 f"gaps, and the largest of them. Days with a visit count, not visits. Stores with fewer than "
-                f"{overdue.GAPS} gaps within a year are not judged."
+                f"{odd.GAPS} gaps within a year are not judged."
             ),
             limits=(
                 "Nobody has said how often a store is to be visited. A store that is closed for good stays overdue "
