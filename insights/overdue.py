@@ -55,14 +55,14 @@ def read(audience: Audience, today: date, statement: str, **parameters: Any) -> 
     with connection.cursor() as cursor:
         cursor.execute(
             statement.format(owned=owned.replace("%s", "%(owner)s")),
-            {"zone": zone().key, "since": first, "end": start_of(today), **named, **parameters},
+            {"zone": zone().key, "since": first, "end": start_of(today), "today": today, **named, **parameters},
         )
         return cursor.fetchall()
 
 
 def overdue_stores(audience: Audience, today: date, explained: set[str]) -> Iterator[Finding]:
     """Without those in areas that are `explained`: where an area has far fewer visits, that is what is to be seen."""
-    rows = read(audience, today, _OVERDUE, ratio=GAP_RATIO, gaps=GAPS, today=today, most=MOST_LISTED)
+    rows = read(audience, today, _OVERDUE, ratio=GAP_RATIO, gaps=GAPS, most=MOST_LISTED)
     for store_id, area, last, longest in rows:
         gap = (today - last).days
         if area not in explained:
