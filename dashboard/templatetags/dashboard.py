@@ -40,6 +40,7 @@ _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
     ("dashboard:submit", "Submit", _everybody),
     ("dashboard:stores", "Stores", _everybody),
+    ("dashboard:alerts", "Alerts", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),

@@ -154,7 +154,6 @@ COLUMNS = (
     # As the client sent it, and the instant parsed from it.
     _Column("visit_time", F("visit__visit_time"), _TEXT),
     _Column("visited_at", _instant("visit__visited_at"), _INSTANT),
-    _Column("visited_by", _if_any("visit__visited_by"), _TEXT),
     _Column("image_url", F("url"), _TEXT),
     _Column("host", _if_any("host"), _TEXT),
     # pending, running, completed or failed.
@@ -175,6 +174,8 @@ COLUMNS = (
     _Column("error_message", _if_any("error_message"), _TEXT),
     # Whether a person's retry may help; only for failed images.
     _Column("retryable", _retryable(), _FLAG),
+    # Behind the others, so that who reads cells by their place reads the same as before.
+    _Column("visited_by", _if_any("visit__visited_by"), _TEXT),
     # What the model returned.
     _Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
 )
