@@ -109,6 +109,11 @@ def may_see_imports(caller: Caller) -> bool:
     return may_import_stores(caller) or (caller is not None and caller.has_perm("stores.view_storeimport"))
 
 
+def may_edit_categories(caller: Caller) -> bool:
+    """Change categories and their keywords, and choose a store's category: users who may change stores."""
+    return caller is not None and caller.has_perm("stores.change_store")
+
+
 def may_use_admin(caller: Caller) -> bool:
     """Sign in to the admin, which then asks for the permission of each of its pages."""
     return caller is not None and caller.is_active and caller.is_staff

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any, BinaryIO
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from retail_pulse.db.timeouts import longer
-from stores.reader import Rejection, Repair, StoreFile, open_stores
+from stores.categorising import judge_staged
+from stores.reader import FIELDS, OPTIONAL_COLUMNS, Rejection, Repair, StoreFile, StoreRow, open_stores
 from tables.doubts import Doubt
 from tables.errors import UnreadableFileError
 
@@ -43,6 +45,14 @@ class Labels:
 
     name: str
     area_code: str
+    # In degrees, and the zone of the store's clock; as they are where the file has no columns for them.
+    latitude: float | None = None
+    longitude: float | None = None
+    timezone: str = ""
+
+    @property
+    def coordinates(self) -> str:
+        return "" if self.latitude is None else f"{self.latitude:g}, {self.longitude:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,9 @@ class NewStore:
     store_id: str
     name: str
     area_code: str
+    latitude: float | None = None
+    longitude: float | None = None
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +120,16 @@ class ImportReport:
     warnings: list[Doubt]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain lists and dictionaries, as JSON has them, and the `summary`.
+        """Plain lists and dictionaries, as JSON has them, and the `summary`; places that are not known are left out.
 
         Halves of surrogate pairs, which a column's title may hold, become question marks: no JSON column takes them.
         """
         warnings = [{**asdict(doubt), "message": f"{doubt.sentence}."} for doubt in self.warnings]
-        document = {**asdict(self), "warnings": warnings, "summary": self.summary()}
+        document = {
+            **asdict(self, dict_factory=_without_unknown_places),
+            "warnings": warnings,
+            "summary": self.summary(),
+        }
         text = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
         report: dict[str, Any] = json.loads(text)
         return report
@@ -165,18 +182,22 @@ def import_stores(
         if prune and not stores.rows:
             raise UnreadableFileError("names no store", "pruning by it would delete every store")
         progress("comparing" if dry_run else "storing", file.tell())
+        fields = stores.fields
         if not dry_run:
             # Until the commit: another import waits here, and nobody edits a store between comparing and writing.
             # Reading goes on.
             cursor.execute("LOCK TABLE stores_store IN SHARE ROW EXCLUSIVE MODE")
         duplicate_ids, duplicates = _find_duplicates(cursor)
-        new, changed, unchanged, missing = _compare(cursor)
+        new, changed, unchanged, missing = _compare(cursor, fields)
         new_stores = _new_stores(cursor) if new else []
-        changed_stores = _changed_stores(cursor) if changed else []
+        changed_stores = _changed_stores(cursor, fields) if changed else []
         missing_stores = _missing_stores(cursor) if missing else []
         acceptable = not duplicates and (skip_rejected or not stores.rejected_rows)
         if acceptable and not dry_run:
-            _store(cursor, prune)
+            if new or changed:
+                _store(cursor, fields)
+            if prune:
+                _prune(cursor)
         cursor.execute("DROP TABLE staged_store")
     return ImportReport(
         stored=acceptable and not dry_run,
@@ -206,13 +227,20 @@ def import_stores(
 def _stage(cursor: CursorWrapper, stores: StoreFile, file: BinaryIO, progress: Progress) -> None:
     cursor.execute(
         "CREATE TEMPORARY TABLE staged_store AS "
-        "SELECT 0::bigint AS line, store_id, name, area_code FROM stores_store WITH NO DATA"
+        "SELECT 0::bigint AS line, store_id, name, area_code, latitude, longitude, timezone FROM stores_store "
+        "WITH NO DATA"
     )
-    with connection.wrap_database_errors, cursor.copy("COPY staged_store FROM STDIN") as copy:
+    # Nothing that few files have is copied for all.
+    columns = StoreRow._fields if len(stores.fields) > len(FIELDS) else ("line", *FIELDS)
+    number = len(columns)
+    with (
+        connection.wrap_database_errors,
+        cursor.copy(f"COPY staged_store ({', '.join(columns)}) FROM STDIN") as copy,
+    ):
         for row in stores:
             if stores.rows % ROWS_BETWEEN_REPORTS == 0:
                 progress("reading", file.tell())
-            copy.write_row(row)
+            copy.write_row(row[:number])
     # Autovacuum gathers no statistics of a temporary table; without them a million rows may be joined in loops.
     cursor.execute("ANALYZE staged_store")
 
@@ -231,16 +259,24 @@ def _find_duplicates(cursor: CursorWrapper) -> tuple[int, list[Duplicate]]:
     return (found[0][2] if found else 0), [Duplicate(store_id, lines) for store_id, lines, _ in found]
 
 
-def _compare(cursor: CursorWrapper) -> tuple[int, int, int, int]:
+def _differs(fields: tuple[str, ...]) -> str:
+    """Whether a row has other values than its store, in the columns that the file has; false for equal ones."""
+    ours, theirs = (", ".join(f"{table}.{field}" for field in fields[1:]) for table in ("store", "staged"))
+    # Names and areas are never null: the plain comparison, where it is enough, is the faster one.
+    return f"({ours}) {'IS DISTINCT FROM' if len(fields) > len(FIELDS) else '<>'} ({theirs})"
+
+
+def _compare(cursor: CursorWrapper, fields: tuple[str, ...]) -> tuple[int, int, int, int]:
     """The rows that are new, changed and unchanged, and the stores that no row names."""
+    both = "staged.store_id IS NOT NULL AND store.store_id IS NOT NULL"
     cursor.execute(
-        """
+        f"""
         SELECT count(*) FILTER (WHERE store.store_id IS NULL),
-               count(*) FILTER (WHERE (store.name, store.area_code) <> (staged.name, staged.area_code)),
-               count(*) FILTER (WHERE (store.name, store.area_code) = (staged.name, staged.area_code)),
+               count(*) FILTER (WHERE {both} AND {_differs(fields)}),
+               count(*) FILTER (WHERE {both} AND NOT {_differs(fields)}),
                count(*) FILTER (WHERE staged.store_id IS NULL)
         FROM staged_store AS staged FULL JOIN stores_store AS store USING (store_id)
-        """
+        """  # noqa: S608 - columns of ours
     )
     new, changed, unchanged, missing = cursor.fetchone()
     return new, changed, unchanged, missing
@@ -249,7 +285,8 @@ def _compare(cursor: CursorWrapper) -> tuple[int, int, int, int]:
 def _new_stores(cursor: CursorWrapper) -> list[NewStore]:
     cursor.execute(
         """
-        SELECT line, store_id, name, area_code FROM staged_store AS staged
+        SELECT line, store_id, name, area_code, latitude, longitude, coalesce(timezone, '')
+        FROM staged_store AS staged
         WHERE NOT EXISTS (SELECT FROM stores_store AS store WHERE store.store_id = staged.store_id)
         ORDER BY line LIMIT %s
         """,
@@ -258,19 +295,23 @@ def _new_stores(cursor: CursorWrapper) -> list[NewStore]:
     return [NewStore(*row) for row in cursor.fetchall()]
 
 
-def _changed_stores(cursor: CursorWrapper) -> list[ChangedStore]:
+def _changed_stores(cursor: CursorWrapper, fields: tuple[str, ...]) -> list[ChangedStore]:
+    labels = [field.name for field in dataclass_fields(Labels)]
+    before = ", ".join(f"store.{label}" for label in labels)
+    after = ", ".join(f"{'staged' if label in fields else 'store'}.{label}" for label in labels)
     cursor.execute(
-        """
-        SELECT staged.line, store_id, store.name, store.area_code, staged.name, staged.area_code
+        f"""
+        SELECT staged.line, store_id, {before}, {after}
         FROM staged_store AS staged JOIN stores_store AS store USING (store_id)
-        WHERE (store.name, store.area_code) <> (staged.name, staged.area_code)
+        WHERE {_differs(fields)}
         ORDER BY staged.line LIMIT %s
-        """,
+        """,  # noqa: S608 - columns of ours
         [MAX_DIFF],
     )
+    number = len(labels)
     return [
-        ChangedStore(line, store_id, before=Labels(*labels[:2]), after=Labels(*labels[2:]))
-        for line, store_id, *labels in cursor.fetchall()
+        ChangedStore(line, store_id, before=Labels(*values[:number]), after=Labels(*values[number:]))
+        for line, store_id, *values in cursor.fetchall()
     ]
 
 
@@ -286,22 +327,47 @@ def _missing_stores(cursor: CursorWrapper) -> list[MissingStore]:
     return [MissingStore(*row) for row in cursor.fetchall()]
 
 
-def _store(cursor: CursorWrapper, prune: bool) -> None:
+def _store(cursor: CursorWrapper, fields: tuple[str, ...]) -> None:
+    judge_staged(
+        cursor,
+        "SELECT DISTINCT staged.name FROM staged_store AS staged LEFT JOIN stores_store AS store USING (store_id) "
+        "WHERE store.name IS DISTINCT FROM staged.name",
+    )
+    optional = fields[len(FIELDS) :]
+    columns = "".join(f", {field}" for field in optional)
     cursor.execute(
-        """
-        INSERT INTO stores_store (store_id, name, area_code, created_at, updated_at)
-        SELECT staged.store_id, staged.name, staged.area_code, now(), now()
+        f"""
+        INSERT INTO stores_store (
+            store_id, name, area_code, category_id, category_why, words, created_at, updated_at{columns}
+        )
+        SELECT staged.store_id, staged.name, staged.area_code, judged.category_id, coalesce(judged.category_why, ''),
+               coalesce(string_to_array(judged.words, ' '), '{{}}'), now(), now()
+               {"".join(f", staged.{field}" for field in optional)}
         FROM staged_store AS staged LEFT JOIN stores_store AS store USING (store_id)
-        WHERE (store.name, store.area_code) IS DISTINCT FROM (staged.name, staged.area_code)
+             LEFT JOIN judged_name AS judged ON judged.name = staged.name
+        WHERE store.store_id IS NULL OR {_differs(fields)}
         ON CONFLICT (store_id) DO UPDATE
         SET name = excluded.name, area_code = excluded.area_code, updated_at = excluded.updated_at
-        """
+            {"".join(f", {field} = excluded.{field}" for field in optional)},
+            words = CASE WHEN stores_store.name = excluded.name THEN stores_store.words ELSE excluded.words END,
+            category_id = CASE WHEN stores_store.name = excluded.name OR stores_store.category_by_hand
+                          THEN stores_store.category_id ELSE excluded.category_id END,
+            category_why = CASE WHEN stores_store.name = excluded.name OR stores_store.category_by_hand
+                           THEN stores_store.category_why ELSE excluded.category_why END
+        """  # noqa: S608 - columns of ours
     )
-    if prune:
-        cursor.execute(
-            "DELETE FROM stores_store AS store "
-            "WHERE NOT EXISTS (SELECT FROM staged_store AS staged WHERE staged.store_id = store.store_id)"
-        )
+    cursor.execute("DROP TABLE judged_name")
+
+
+def _prune(cursor: CursorWrapper) -> None:
+    cursor.execute(
+        "DELETE FROM stores_store AS store "
+        "WHERE NOT EXISTS (SELECT FROM staged_store AS staged WHERE staged.store_id = store.store_id)"
+    )
+
+
+def _without_unknown_places(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: value for key, value in items if key not in OPTIONAL_COLUMNS or value not in (None, "")}
 
 
 def _plural(number: int, noun: str) -> str:

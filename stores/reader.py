@@ -1,7 +1,8 @@
 """A store master, as a CSV file or a workbook: bytes in, validated rows out. Nothing here knows the database.
 
 The format: a header `AreaCode,StoreName,StoreID`, recognised by name in any order and any case, also as
-`area_code,store_name,store_id`. What else `tables` reads and skips is said there.
+`area_code,store_name,store_id`. It may have `Latitude` and `Longitude`, both or neither, and `Timezone`; a blank cell
+there says that it is not known. What else `tables` reads and skips is said there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from operator import itemgetter
 from typing import BinaryIO, NamedTuple
 
 from stores.models import MAX_LENGTHS
+from stores.places import NOWHERE, Misplaced, Place, read_place
 from tables.cells import doubt_about_id, invisible_complaint, is_error_value
 from tables.doubts import Doubt, Doubts
 from tables.table import Table, open_table
@@ -25,14 +27,21 @@ MAX_LISTED = 1_000
 
 # The titles of the columns, by the field that they fill.
 COLUMNS = {"area_code": "AreaCode", "name": "StoreName", "store_id": "StoreID"}
-_FIELDS = ("store_id", "name", "area_code")
+COORDINATES = {"latitude": "Latitude", "longitude": "Longitude"}
+OPTIONAL_COLUMNS = {**COORDINATES, "timezone": "Timezone"}
+FIELDS = ("store_id", "name", "area_code")
 
 
 class StoreRow(NamedTuple):
+    """The last three, which may not be known, are in every row, also where the file has no columns for them."""
+
     line: int
     store_id: str
     name: str
     area_code: str
+    latitude: float | None = None
+    longitude: float | None = None
+    timezone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def open_stores(file: BinaryIO, encoding: str | None = None, sheet: str | None =
     `encoding` is that of CSV, detected by default; `sheet` is a workbook's, by default the first that is not hidden.
     Raises UnreadableFileError, here and while iterating.
     """
-    with open_table(file, COLUMNS, encoding=encoding, sheet=sheet) as table:
+    with open_table(file, COLUMNS, optional=OPTIONAL_COLUMNS, encoding=encoding, sheet=sheet) as table:
         yield StoreFile(table)
 
 
@@ -96,7 +105,13 @@ class StoreFile:
         self.encoding = table.encoding
         self.read_as = table.read_as
         self.header = table.header
-        self.ignored_columns = table.ignored
+        found = set(OPTIONAL_COLUMNS) & table.places.keys()
+        # One coordinate without the other says nothing.
+        lonely = set() if COORDINATES.keys() <= found else found & COORDINATES.keys()
+        self.ignored_columns = [*table.ignored, *(table.header[table.places[field]] for field in sorted(lonely))]
+        # The columns that the file has, as fields of a store.
+        self.fields = (*FIELDS, *(field for field in OPTIONAL_COLUMNS if field in found - lonely))
+        self._places = {field: table.places[field] for field in self.fields[len(FIELDS) :]}
         self.rows = 0
         self.rejected_rows = 0
         self.rejected: list[Rejection] = []
@@ -104,7 +119,7 @@ class StoreFile:
         self.repaired: list[Repair] = []
         self._doubts = Doubts()
         self._table = table
-        self._pick = itemgetter(*(table.places[field] for field in _FIELDS))
+        self._pick = itemgetter(*(table.places[field] for field in FIELDS))
         self._columns = [
             _Column(
                 title=table.header[table.places[field]],
@@ -112,7 +127,7 @@ class StoreFile:
                 max_length=MAX_LENGTHS[field],
                 is_code=field != "name",
             )
-            for field in _FIELDS
+            for field in FIELDS
         ]
 
     @property
@@ -151,11 +166,28 @@ class StoreFile:
                     yield ParsedRow(line, cells, self._reject(Rejection(line, column.title, fault)))
                     break
             else:
+                try:
+                    place = self._place(cells, marks) if self._places else NOWHERE
+                except Misplaced as fault:
+                    title = self.header[self._places[fault.field]]
+                    yield ParsedRow(line, cells, self._reject(Rejection(line, title, fault.reason)))
+                    continue
                 if name is not written and name != written:
                     self._note_repaired(line, written, name)
+                if place.latitude == 0 and place.longitude == 0:
+                    at = self._places["latitude"]
+                    self._doubts.note(self.header[at], "origin", line, cells[at])
                 if not fine or name[0] == "#":
                     self._note_doubts(line, values, marks)
-                yield ParsedRow(line, cells, StoreRow(line, *values))
+                yield ParsedRow(line, cells, StoreRow(line, *values, *place))
+
+    def _place(self, cells: list[str], marks: Mapping[int, Mark] | None) -> Place:
+        """Raises Misplaced."""
+        if marks:
+            for field, at in self._places.items():
+                if fault := _marked_fault(marks, at):
+                    raise Misplaced(field, fault)
+        return read_place({field: cells[at] for field, at in self._places.items()})
 
     def _reject(self, rejection: Rejection) -> Rejection:
         self.rejected_rows += 1

@@ -31,6 +31,10 @@ CAUSES = {
         "holds white space that only looks like an ordinary blank",
         "hold white space that only looks like an ordinary blank",
     ),
+    "origin": (
+        "is 0, and so is the longitude: a point in the ocean, which stands for an unknown place",
+        "are 0, and so are the longitudes: a point in the ocean, which stands for an unknown place",
+    ),
     "number": (
         "is a number in the workbook: leading zeros, if there were any, are lost",
         "are numbers in the workbook: leading zeros, if there were any, are lost",

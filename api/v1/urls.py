@@ -8,6 +8,7 @@ from django.urls import re_path
 
 from api.v1 import (
     alerts,
+    categories,
     events,
     exports,
     hosts,
@@ -25,6 +26,7 @@ from api.v1 import (
 app_name = "v1"
 
 _JOB = r"^jobs/(?P<job_id>[^/]+)"
+_CATEGORY = r"^categories/(?P<category_id>[^/]+)"
 _IMPORT = r"^store-imports/(?P<import_id>[^/]+)"
 
 urlpatterns = [
@@ -54,6 +56,12 @@ urlpatterns = [
     re_path(r"^stores/?\Z", stores.Stores.as_view(), name="stores"),
     re_path(r"^stores/(?P<store_id>[\s\S]+?)/visits/?\Z", visits.VisitsOfStore.as_view(), name="store-visits"),
     re_path(r"^stores/(?P<store_id>[\s\S]+?)/?\Z", stores.OneStore.as_view(), name="store"),
+    re_path(r"^categories/?\Z", categories.Categories.as_view(), name="categories"),
+    re_path(rf"{_CATEGORY}/?\Z", categories.OneCategory.as_view(), name="category"),
+    re_path(r"^keywords/?\Z", categories.Keywords.as_view(), name="keywords"),
+    re_path(r"^keywords:preview/?\Z", categories.PreviewKeyword.as_view(), name="preview-keyword"),
+    re_path(r"^keywords:suggestions/?\Z", categories.Suggestions.as_view(), name="keyword-suggestions"),
+    re_path(r"^keywords/(?P<keyword_id>[^/]+)/?\Z", categories.OneKeyword.as_view(), name="keyword"),
     re_path(r"^store-imports/?\Z", store_imports.StoreImports.as_view(), name="store-imports"),
     re_path(rf"{_IMPORT}/?\Z", store_imports.OneStoreImport.as_view(), name="store-import"),
     re_path(rf"{_IMPORT}/apply/?\Z", store_imports.ApplyStoreImport.as_view(), name="apply-store-import"),

@@ -18,7 +18,8 @@ from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.imports import ImportRefused
-from stores.models import Store, StoreImport
+from stores.models import Category, Store, StoreImport
+from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 from stores.models.store_import import MAX_SHEET
 from tables.errors import Entry, UnreadableFileError
 
@@ -35,23 +36,29 @@ MOST_AREAS = 200
 @login_required
 def store_list(request: HttpRequest) -> HttpResponse:
     """In the order of their ids, by key; a search finds parts of ids and names."""
-    stores = Store.objects.order_by("store_id")
+    stores = Store.objects.select_related("category").order_by("store_id")
     q = request.GET.get("q", "").replace("\0", "").strip()[:255]
     area = request.GET.get("area", "").replace("\0", "")[:64]
+    # A category's name, or `none`, as no category may be called.
+    category = request.GET.get("category", "").replace("\0", "")[:MAX_CATEGORY]
     after = request.GET.get("after", "").replace("\0", "")[:64]
     if q:
         stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
     if area:
         stores = stores.in_area(area)
+    if category:
+        stores = stores.in_category("" if category == UNCATEGORISED else category)
     found = list(stores.filter(store_id__gt=after)[: ROWS + 1])
     context = {
         "q": q,
         "area": area,
         "after": after,
-        "parts": {name: value for name, value in (("q", q), ("area", area)) if value},
+        "parts": {name: value for name, value in (("q", q), ("area", area), ("category", category)) if value},
         "stores": found[:ROWS],
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),
+        "category": category,
+        "categories": Category.objects.values_list("name", flat=True),
         "may_import": rights.may_import_stores(request.user),
         "may_see_imports": rights.may_see_imports(request.user),
     }
@@ -62,7 +69,7 @@ def store_list(request: HttpRequest) -> HttpResponse:
 @login_required
 def store_page(request: HttpRequest, pk: int) -> HttpResponse:
     """The store, and the latest visits to it among the jobs that the person may see."""
-    store = Store.objects.filter(pk=pk).first()
+    store = Store.objects.select_related("category").filter(pk=pk).first()
     if store is None:
         raise Http404("There is no such store in the store master.")
     visible = Job.objects.visible_to(request.user)
@@ -73,6 +80,8 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
         "store": store,
         "visits": [(visit, images[visit.pk][:MOST_SHOWN], len(images[visit.pk]) > MOST_SHOWN) for visit in visits],
         "most": VISITS,
+        "may_choose": rights.may_edit_categories(request.user),
+        "categories": Category.objects.values_list("pk", "name"),
     }
     return render(request, "dashboard/stores/page.html", context)
 

@@ -12,15 +12,17 @@ from django.views.generic import RedirectView
 
 from access import rights
 from retail_pulse.admin import LONGEST_LIST, CappedPaginator, dashboard_address
+from stores import categorising
 from stores.admin.areas import AreaFilter
+from stores.admin.category import CategoryFilter
 from stores.models import Store
 from tables.cells import visible
 
 
 @admin.register(Store)
 class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
-    list_display = ["shown_id", "name", "shown_area", "updated_at", "visits"]
-    list_filter = [AreaFilter]
+    list_display = ["shown_id", "name", "shown_area", "category", "updated_at", "visits"]
+    list_filter = [AreaFilter, CategoryFilter]
     search_fields = ["store_id", "name"]
     search_help_text = "Part of a store id or of a name"
     ordering = ["store_id"]
@@ -31,8 +33,12 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
     # Facets count the whole table, once for each choice.
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
-    fields = ["store_id", "name", "area_code", "visits", "created_at", "updated_at"]
-    readonly_fields = ["visits", "created_at", "updated_at"]
+    fields = [
+        "store_id", "name", "area_code", "category", "category_by_hand", "category_why", "latitude", "longitude",
+        "timezone", "visits", "created_at", "updated_at",
+    ]  # fmt: skip
+    readonly_fields = ["category_why", "visits", "created_at", "updated_at"]
+    list_select_related = ["category"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Store | None = None) -> list[str]:
         # Visits name a store by this text: another id would cut it off from its history.
@@ -42,6 +48,16 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the
         # The address of a page that was the admin's own; people may have kept it.
         page = RedirectView.as_view(pattern_name="dashboard:import_stores")
         return [path("import/", self.admin_site.admin_view(page)), *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: Store, form: Any, change: bool) -> None:
+        """A category that is chosen here is chosen by hand; otherwise the rules judge the name."""
+        if "category" in form.changed_data:
+            obj.category_by_hand = True
+        with categorising.unchanging_rules():
+            if obj.category_by_hand and {"category", "category_by_hand"} & {*form.changed_data}:
+                obj.category_why = categorising.why_by_hand(request.user.get_username())
+            categorising.judge(obj)
+            super().save_model(request, obj, form, change)
 
     def response_action(
         self,

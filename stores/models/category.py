@@ -1,6 +1,11 @@
+from django.core.exceptions import ValidationError
 from django.db import models
 
+from tables.cells import invisible_complaint
+
 MAX_CATEGORY = 64
+# In addresses of pages; so no category may be called that.
+UNCATEGORISED = "none"
 
 
 class Category(models.Model):
@@ -16,3 +21,10 @@ class Category(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError for a name that means no category, or that holds what nobody sees."""
+        if self.name.casefold() in (UNCATEGORISED, "uncategorised"):
+            raise ValidationError({"name": f"{self.name} is what stores without a category are called."})
+        if complaint := invisible_complaint(self.name):
+            raise ValidationError({"name": f"The name {complaint}."})

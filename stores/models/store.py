@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
 from stores.models.category import Category
+from stores.places import Misplaced, read_place
 from tables.cells import invisible_complaint
 
 # In characters, as the columns count them.
@@ -87,7 +88,7 @@ class Store(models.Model):
     category = models.ForeignKey(
         Category, null=True, blank=True, on_delete=models.SET_NULL, related_name="stores", db_index=False
     )
-    # By which word of the name, or by whom; for a store without a category, what was looked for.
+    # By which word of the name, or by whom; empty where no word tells a category.
     category_why = models.CharField(max_length=200, blank=True, db_default="", default="")
     # Chosen by a person: no rule changes it.
     category_by_hand = models.BooleanField(default=False, db_default=False)
@@ -121,3 +122,22 @@ class Store(models.Model):
 
     def __str__(self) -> str:
         return f"{self.store_id} {self.name}"
+
+    def clean(self) -> None:
+        """Raises ValidationError for coordinates and a time zone that no import would take."""
+        try:
+            place = read_place(
+                {
+                    "latitude": "" if self.latitude is None else str(self.latitude),
+                    "longitude": "" if self.longitude is None else str(self.longitude),
+                    "timezone": self.timezone,
+                }
+            )
+        except Misplaced as fault:
+            raise ValidationError({fault.field: f"{fault.field.capitalize()} {fault.reason}."}) from None
+        self.timezone = place.timezone
+
+    @property
+    def coordinates(self) -> str:
+        """In degrees north and east; empty where they are not known."""
+        return "" if self.latitude is None else f"{self.latitude:.6g}, {self.longitude:.6g}"

@@ -148,7 +148,7 @@ def test_rejected_rows_are_not_doubted_too():
 def test_a_workbook_is_a_store_master_with_faults_by_cell():
     content = workbook([7100015, "CAFÃ‰", 17.0], ["A", "#N/A", "X2"], ["A", "SHOP", "=A1"], [None, "SHOP", "X4"])
     with open_stores(BytesIO(content)) as stores:
-        assert [tuple(row) for row in stores] == [(2, "17", "CAFÉ", "7100015")]
+        assert [tuple(row) for row in stores] == [(2, "17", "CAFÉ", "7100015", None, None, "")]
     assert [(each.line, each.column, each.reason.partition(";")[0]) for each in stores.rejected] == [
         (3, "StoreName", "holds the error '#N/A' (cell B3)"),
         (4, "StoreID", "holds a formula without its result (cell C4)"),

@@ -64,7 +64,7 @@ def test_an_id_that_a_spreadsheet_has_made_something_else_of_is_told_by_its_caus
 def test_every_cause_has_its_words():
     from tables.cells import _DOUBTS
 
-    assert {*_DOUBTS, "odd_space", "number"} == set(CAUSES)
+    assert {*_DOUBTS, "odd_space", "origin", "number"} == set(CAUSES)
 
 
 def test_a_name_is_an_error_only_as_a_whole():

@@ -26,7 +26,8 @@ UNREADABLE = 2
 
 class Command(BaseCommand):
     help = (
-        "Import the store master from CSV or an Excel workbook with the columns AreaCode, StoreName and StoreID. "
+        "Import the store master from CSV or an Excel workbook with the columns AreaCode, StoreName and StoreID, "
+        "and perhaps Latitude and Longitude, and Timezone. "
         "Exit code 0: done; 1: rows rejected or ids twice, nothing stored; 2: the file cannot be read."
     )
 
@@ -138,6 +139,10 @@ def _changes(store: ChangedStore) -> Iterator[str]:
         yield f"name {store.before.name!r} to {store.after.name!r}"
     if store.before.area_code != store.after.area_code:
         yield f"area {store.before.area_code!r} to {store.after.area_code!r}"
+    if store.before.coordinates != store.after.coordinates:
+        yield f"coordinates {store.before.coordinates or 'none'} to {store.after.coordinates or 'none'}"
+    if store.before.timezone != store.after.timezone:
+        yield f"time zone {store.before.timezone or 'none'} to {store.after.timezone or 'none'}"
 
 
 def _more(number: int, what: str) -> Iterator[str]:

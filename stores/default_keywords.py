@@ -1,0 +1,100 @@
+"""The keywords that a new store master starts with: general trade words of Indian and English retail.
+
+They are copied into the database once, where people add to them and take away; nothing else reads them here.
+"""
+
+from __future__ import annotations
+
+from stores.models.keyword import Kind
+
+# By category, in the order of lists; of each kind the texts, separated by commas.
+DEFAULT_CATEGORIES: dict[str, dict[Kind, str]] = {
+    "Grocery": {
+        Kind.STRONG: "PROVISION, PROVISIONS, PROVISIONAL, PROV, GROCERY, GROCERIES, GROCER, GROCERS, KIRANA, KIRYANA, "
+        "KARYANA, RATION, SPICES, MASALA, MASALE, SUPERMARKET, HYPERMARKET, किराना",
+        Kind.PHRASE: "PRO STORE, PRO STORES, DAILY NEED, DAILY NEEDS, FAIR PRICE, DRY FRUIT, DRY FRUITS, "
+        "FOOD GRAIN, FOOD GRAINS, SUPER MARKET",
+        Kind.ENDING: "P S, PS, PRO",
+        Kind.WEAK: "RICE, ATTA, OIL, GRAIN, GRAINS, DAL, MEWA",
+    },
+    "General store": {
+        Kind.STRONG: "VARIETY, VARIETIES, VARITY, VERITY, VARITIES, VARITISH, DEPARTMENTAL, DEPARTMENT, DEPT",
+        Kind.PHRASE: "GENERAL STORE, GENERAL STORES, GENRAL STORE, GEN STORE, GEN STORES, DEP STORE, DEP STORES, "
+        "GENERAL MERCHANT, GENERAL MERCHANTS, GEN MERCHANT, GEN MERCHANTS, HOME NEED, HOME NEEDS",
+        Kind.ENDING: "G S, GS",
+        Kind.WEAK: "GENERAL, GENRAL, GEN",
+    },
+    "Bakery": {
+        Kind.STRONG: "BAKERY, BAKERIES, BAKER, BAKERS, BAKES, BEKARY, BEKERY, BAKARY, CAKE, CAKES, PASTRY, BREAD, "
+        "CONFECTIONERY, CONFECTIONARY, CONFECTIONERS, BISCUIT, BISCUITS",
+    },
+    "Dairy": {Kind.STRONG: "DAIRY, MILK, DOODH, DUDH, PANEER, GHEE, CURD"},
+    "Sweets": {
+        Kind.STRONG: "SWEET, SWEETS, SWEETMEAT, MITHAI, MISTANNA, MISTHANNA, MISHTANNA, MISTHAN, MISHTI, HALWAI, "
+        "NAMKEEN",
+        Kind.PHRASE: "SWEET HOME, SWEET HOUSE",
+    },
+    "Pharmacy": {
+        Kind.STRONG: "PHARMACY, PHARMACIES, PHARMA, MEDICAL, MEDICALS, MEDICO, MEDICOS, MEDICINE, MEDICINES, CHEMIST, "
+        "CHEMISTS, DRUG, DRUGS, DRUGGIST, DRUGGISTS, AUSHADHI",
+    },
+    "Tea and coffee": {Kind.STRONG: "TEA, CHAI, COFFEE, CAFE, CAFA, CAFETERIA"},
+    "Pan shop": {
+        Kind.STRONG: "PAN, PAAN, BETEL, CIGARETTE, CIGARETTES, TOBACCO, BIDI, ZARDA, GUTKA",
+    },
+    "Drinks and ice cream": {
+        Kind.STRONG: "JUICE, JUICES, LASSI, SODA, SHAKE, SHAKES, SOFTY, SOFTIE, KULFI, ICECREAM, DRINKS, BEVERAGE, "
+        "BEVERAGES",
+        Kind.PHRASE: "ICE CREAM, ICE CREAMS, COLD DRINK, COLD DRINKS, COOL DRINK, COOL DRINKS, SOFT DRINK, "
+        "SOFT DRINKS, ICE POINT, ICE CORNER",
+        Kind.WEAK: "COLD, COOL",
+    },
+    "Restaurant": {
+        Kind.STRONG: "RESTAURANT, RESTAURANTS, RESTURANT, RESTRA, DHABA, DHABHA, HOTEL, CANTEEN, CATERER, CATERERS, "
+        "CATERING, BIRYANI, BIRIYANI, SNACK, SNACKS, MOMO, MOMOS, CHOWMEIN, EATERY, BISTRO, TIFFIN, FASTFOOD, PIZZA, "
+        "BURGER, KABAB, KEBAB, REFRESHMENT, REFRESHMENTS",
+        Kind.PHRASE: "FAST FOOD, FAST FOODS, FOOD CORNER, FOOD POINT, FOOD PLAZA, FOOD COURT, FOOD HUT, FOOD STALL, "
+        "FOOD JUNCTION, FOOD ZONE, FOOD PALACE",
+    },
+    "Fruit and vegetables": {Kind.STRONG: "FRUIT, FRUITS, VEGETABLE, VEGETABLES, SABZI, SABJI"},
+    "Meat and fish": {Kind.STRONG: "CHICKEN, MUTTON, MEAT, MEATS, FISH, POULTRY, EGG, EGGS"},
+    "Stationery and books": {
+        Kind.STRONG: "STATIONERY, STATIONARY, STATIONER, STATIONERS, BOOK, BOOKS, XEROX, PHOTOCOPY, PHOTOSTAT, "
+        "PRINTERS",
+    },
+    "Cosmetics and gifts": {
+        Kind.STRONG: "COSMETIC, COSMETICS, BEAUTY, GIFT, GIFTS, FANCY, TOY, TOYS, NOVELTY, NOVELTIES, PERFUME, "
+        "PERFUMES",
+    },
+    "Mobile and telecom": {
+        Kind.STRONG: "TELECOM, TELECOMS, TELECOMMUNICATION, TELECOMMUNICATIONS, MOBILE, MOBILES, COMMUNICATION, "
+        "COMMUNICATIONS, RECHARGE, CELLULAR, PCO",
+    },
+    "Electronics": {Kind.STRONG: "ELECTRONIC, ELECTRONICS, ELECTRIC, ELECTRICAL, ELECTRICALS, COMPUTER, COMPUTERS"},
+    "Clothing and shoes": {
+        Kind.STRONG: "GARMENT, GARMENTS, CLOTH, CLOTHS, TEXTILE, TEXTILES, TAILOR, TAILORS, SAREE, SAREES, BOUTIQUE, "
+        "SHOE, SHOES, FOOTWEAR, READYMADE, HOSIERY, DRESSES, BASTRALAYA",
+    },
+    "Hardware": {Kind.STRONG: "HARDWARE, HARDWARES, PAINT, PAINTS, SANITARY, CEMENT"},
+    "Liquor": {Kind.STRONG: "WINE, WINES, LIQUOR, LIQUORS, BEER"},
+}
+# They say where, and nothing of what is sold there.
+DEFAULT_VENUES = (
+    "STORE, STORES, SHOP, SHOPS, SHOPPE, SHOPEE, SHOPPING, GHAR, GHARS, GAR, BHANDAR, BHANDARS, BHANDER, BHANDERS, "
+    "HOUSE, POINT, CORNER, CENTRE, CENTER, MART, BAZAR, BAZAAR, MARKET, STALL, STAND, STOP, TRADERS, TRADER, TRADING, "
+    "ENTERPRISE, ENTERPRISES, AGENCY, AGENCIES, BROTHER, BROTHERS, BROS, SON, SONS, AND, CO, COMPANY, THE, OF, NEW, "
+    "OLD, DUKAN, PLAZA, HUB, HUT, PALACE, PARADISE, WORLD, ZONE, CITY, EMPORIUM, PARLOUR, PARLOR, JUNCTION, SPOT, "
+    "KENDRA, GALLERY, COMPLEX, DEPOT, VENDOR, VENDORS, VENDER, RETAIL, RETAILER, OUTLET, SERVICE, SERVICES, SUPPLY, "
+    "SUPPLIER, SUPPLIERS, SUPER, UDYOG, GROUP, PLACE, KING, STAR, CHOICE, COLLECTION, MERCHANT, MERCHANTS"
+)
+
+
+def default_keywords() -> list[tuple[str, Kind, str | None]]:
+    """Text, kind and the category's name of each."""
+    telling = [
+        (text, kind, category)
+        for category, kinds in DEFAULT_CATEGORIES.items()
+        for kind, texts in kinds.items()
+        for text in texts.split(", ")
+    ]
+    return [*telling, *((text, Kind.VENUE, None) for text in DEFAULT_VENUES.split(", "))]
