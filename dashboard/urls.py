@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import alerts, categories, image, job, jobs, operations, stores, submit
+from dashboard.pages import alerts, categories, image, job, jobs, operations, problems, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -35,6 +35,7 @@ urlpatterns = [
     path("stores/categories/other-words/", categories.other_words, name="other_words"),
     path("stores/categories/preview/", categories.preview, name="preview_keyword"),
     path("stores/categories/change/", categories.change, name="change_categories"),
+    path("problems/", problems.problems_page, name="problems"),
     path("stores/import/", stores.import_stores, name="import_stores"),
     path("stores/import/<int:pk>/", stores.import_page, name="import_page"),
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),

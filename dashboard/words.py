@@ -93,6 +93,12 @@ def thousands(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 
+def probable(probability: float) -> str:
+    """A probability in percent: never a certain 100 %, which no model can give."""
+    percent = 100 * probability
+    return "over 99.9 % probable" if percent >= 99.95 else f"{percent:.1f} % probable"
+
+
 def query(parts: Mapping[str, str]) -> str:
     """The query string of an address; the template escapes its ampersands."""
     return urlencode(parts)

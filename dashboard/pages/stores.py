@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
+from dashboard.pages import problems
 from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
@@ -82,6 +83,7 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
         "most": VISITS,
         "may_choose": rights.may_edit_categories(request.user),
         "categories": Category.objects.values_list("pk", "name"),
+        **problems.of_store(request, store),
     }
     return render(request, "dashboard/stores/page.html", context)
 

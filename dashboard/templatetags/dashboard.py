@@ -25,8 +25,8 @@ from jobs.reporting.throughput import Estimate, Throughput
 
 register = template.Library()
 for _filter in (
-    words.age, words.duration, words.query, words.short_url, words.size, words.thousands, words.visible, displayed,
-    reason
+    words.age, words.duration, words.probable, words.query, words.short_url, words.size, words.thousands, words.visible,
+    displayed, reason
 ):  # fmt: skip
     register.filter(_filter.__name__, _filter)
 
