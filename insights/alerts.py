@@ -14,11 +14,12 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection, transaction
 from django.db.models import Q
 
+from access import rights
 from insights.audience import EVERYBODY, Audience, audience_of, audiences
 from insights.findings import Finding
 from insights.models import Alert, AlertQuerySet, RuleCheck
 from insights.models.alert import MOST_ACTIONS
-from insights.rules import RULES, Found, Rule
+from insights.rules import RULES, Rule
 from insights.scope import as_of, zone
 from retail_pulse.db.timeouts import longer
 
@@ -41,8 +42,13 @@ class NotChanged(Exception):
 
 
 def visible_to(user: User | AnonymousUser | None) -> AlertQuerySet:
-    """Those of all jobs, to who may read all jobs; else those of the user's own."""
+    """What is listed: those of all jobs, to who may read all jobs; else those of the user's own."""
     return Alert.objects.of(audience_of(user))
+
+
+def readable_by(user: User | AnonymousUser | None) -> AlertQuerySet:
+    """Those that the user may read by their ids: who may read all jobs, of each owner's jobs too."""
+    return Alert.objects.all() if rights.may_read_all_jobs(user) else visible_to(user)
 
 
 def is_due(now: datetime) -> bool:
@@ -184,6 +190,3 @@ def _test(rule: Rule, audience: Audience, now: datetime, today: date) -> None:
     with longer("alerts"):
         check.backtest, check.tested_at = rule.test(audience, today).as_json(), now
     check.save(update_fields=["backtest", "tested_at"])
-
-
-__all__ = ["Found", "NotChanged", "dismiss", "evaluate", "evaluate_if_due", "is_due", "reopen", "visible_to"]

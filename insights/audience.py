@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 
 from access import rights
 from insights.models import HostHour, VisitSummary
+from insights.scope import WEEKS, Scope
 
 # Users for whom alerts of their own jobs are raised; each takes a pass over their visits.
 MOST_OWNERS = 100
@@ -31,6 +32,12 @@ class Audience:
         if self.owner_id is None:
             return f"{table}.owner_id IS NULL", []
         return f"{table}.owner_id = %s", [self.owner_id]
+
+    def reader(self) -> User | None:
+        """Somebody who belongs to it, for what is asked on behalf of users; None is nobody."""
+        if self.of_all:
+            return User(is_active=True, is_superuser=True)
+        return User.objects.get(pk=self.owner_id) if self.owner_id is not None else None
 
 
 EVERYBODY = Audience(of_all=True)
@@ -58,6 +65,11 @@ def audiences(since: datetime) -> Iterator[Audience]:
     for user in owners[:MOST_OWNERS]:
         if not rights.may_read_all_jobs(user):
             yield Audience(of_all=False, owner_id=user.pk)
+
+
+def period(audience: Audience, today: date) -> Scope:
+    """Its visits of the thirteen weeks before `today`."""
+    return Scope(audience.reader(), today - timedelta(days=7 * WEEKS), today - timedelta(days=1))
 
 
 def _is_there(owner_id: int | None, since: datetime) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from insights import anomalies, backtest, impossible, odd, overdue
+from insights import anomalies, impossible, odd, overdue, problems, rule_tests
 from insights.audience import Audience
 from insights.findings import Finding
+from insights.problem_alerts import problem_stores
 
 type Found = Mapping[str, Sequence[Finding]]
 
@@ -31,7 +32,7 @@ class Rule:
     formula: str
     limits: str
     find: Callable[[Audience, date, Found], Iterable[Finding]]
-    test: Callable[[Audience, date], backtest.Backtest]
+    test: Callable[[Audience, date], rule_tests.RuleTest]
     episode_days: int = 0
 
 
@@ -64,7 +65,7 @@ RULES = {
                 "areas are judged by their visits alone, so it is the host that is named."
             ),
             find=lambda audience, today, found: anomalies.host_failures(audience, today),
-            test=backtest.of_hosts,
+            test=rule_tests.of_hosts,
             episode_days=odd.EPISODE_DAYS,
         ),
         Rule(
@@ -85,7 +86,7 @@ RULES = {
                 "alert. A holiday is odd in every area. What lasts for more than four weeks becomes the usual."
             ),
             find=lambda audience, today, found: anomalies.area_visits(audience, today),
-            test=backtest.of_areas,
+            test=rule_tests.of_areas,
             episode_days=odd.EPISODE_DAYS,
         ),
         Rule(
@@ -107,7 +108,7 @@ RULES = {
             find=lambda audience, today, found: overdue.overdue_stores(
                 audience, today, _areas_with_fewer_visits(found)
             ),
-            test=backtest.of_gaps,
+            test=rule_tests.of_gaps,
             episode_days=-1,
         ),
         Rule(
@@ -125,8 +126,28 @@ RULES = {
                 "was found is wrong cannot be told from the data, so no rate of false alarms is given."
             ),
             find=lambda audience, today, found: impossible.impossible_visits(audience, today),
-            test=backtest.of_pairs,
+            test=rule_tests.of_pairs,
             episode_days=7,
+        ),
+        Rule(
+            name="problem_store",
+            title="A store whose images fail more than twice as often as others at its hosts",
+            subjects="stores",
+            unit="failed images",
+            what="A store loses photos beyond what the hosts that they lie on explain.",
+            formula=(
+                f"Over 13 weeks, the probability that its failure rate is more than {problems.TIMES:g} times that of "
+                f"the other stores at the same hosts is above {problems.SURE:.0%}, after its rate is drawn to theirs "
+                f"by as much as stores in general resemble their hosts. Expected are as many failures as others had "
+                f"there."
+            ),
+            limits=(
+                "Stores whose photos lie at a host of their own cannot be told from it. A store with few images is "
+                "found late or not at all."
+            ),
+            find=lambda audience, today, found: problem_stores(audience, today),
+            test=rule_tests.of_problems,
+            episode_days=odd.EPISODE_DAYS,
         ),
     )
 }

@@ -19,9 +19,9 @@ from api.v1.problem_types import Problem
 from api.v1.views import V1View, find_by_id, path_id
 from insights import alerts
 from insights.audience import audience_of
-from insights.backtest import per_thousand
 from insights.models import Alert, RuleCheck
 from insights.models.alert import MAX_REASON
+from insights.rule_tests import per_thousand
 from insights.rules import RULES, Rule
 from jobs.models.image_result import MAX_HOST
 from jobs.submission.payload import MAX_STORE_ID, MAX_VISITED_BY
@@ -55,13 +55,12 @@ class AlertAction(serializers.Serializer[Any]):
 class AlertRow(serializers.Serializer[Alert]):
     """Something odd that a rule has found, for as long as it goes on."""
 
-    class Meta:
-        ref_name = "Alert"  # its name in the OpenAPI document
-
     id = serializers.IntegerField(source="pk")
     rule = serializers.ChoiceField(choices=list(RULES))
-    kind = serializers.ChoiceField(
-        choices=Alert.Kind.values, help_text="What it is about; `service` is too many at once to list them."
+    subject_kind = serializers.ChoiceField(
+        source="kind",
+        choices=Alert.Kind.values,
+        help_text="What it is about; `service` is too many at once to list them.",
     )
     subject = serializers.CharField(help_text="The area, host, store id or person; empty for `service`.")
     since = serializers.DateField(help_text="The first day that it is about, in the service's INSIGHTS_TIME_ZONE.")
@@ -78,11 +77,16 @@ class AlertRow(serializers.Serializer[Alert]):
     dismissed_at = serializers.DateTimeField(allow_null=True)
     dismissed_by = serializers.CharField(source="dismissed_by_name")
     reason = serializers.CharField(help_text="Why it was dismissed.")
-    history = AlertAction(many=True)
 
     def get_unit(self, alert: Alert) -> str:
         rule = RULES.get(alert.rule)
         return rule.unit if rule else ""
+
+
+class AlertDetail(AlertRow):
+    """An alert, with what people did to it."""
+
+    history = AlertAction(many=True, help_text="Oldest first; the latest 20.")
 
 
 class RuleBacktest(serializers.Serializer[Any]):
@@ -92,6 +96,7 @@ class RuleBacktest(serializers.Serializer[Any]):
     case = serializers.CharField(help_text="What is counted, such as area-days.")
     n = serializers.IntegerField(min_value=0, help_text="Cases of the past.")
     found = serializers.IntegerField(min_value=0, help_text="Of them, those that the rule finds, right or wrong.")
+    means = serializers.CharField(help_text="What `found` tells.")
     found_per_thousand = serializers.FloatField(allow_null=True, help_text="Null of fewer than 30.")
     invented = serializers.IntegerField(min_value=0, help_text="Invented cases as usual as can be.")
     false = serializers.IntegerField(min_value=0, help_text="Of them, those that the rule finds: false alarms.")
@@ -150,7 +155,7 @@ class Alerts(V1View):
         for name, kind in _SUBJECTS.items():
             if name in self.query:
                 found = found.filter(kind=kind, subject=self.query[name])
-        page = parameters.page_of(self.query).of(found, newest_first=True)
+        page = parameters.page_of(self.query).of(found.defer("history"), newest_first=True)
         return Response(pages.answer(AlertRow, page))
 
 
@@ -158,14 +163,14 @@ class OneAlert(V1View):
     tag = "alerts"
     path_parameters = (path_id("alert_id", "An alert's id."),)
 
-    @describe(summary="Read an alert", responses=AlertRow)
+    @describe(summary="Read an alert", responses=AlertDetail)
     def get(self, request: Request, alert_id: str) -> Response:
         """With what people did to it, oldest first."""
-        return Response(AlertRow(self.find_alert(alert_id)).data)
+        return Response(AlertDetail(self.find_alert(alert_id)).data)
 
     def find_alert(self, alert_id: str) -> Alert:
         """Raises a Refusal where there is none that the caller may read."""
-        return find_by_id(alerts.visible_to(self.request.user), alert_id, "alert")
+        return find_by_id(alerts.readable_by(self.request.user), alert_id, "alert")
 
 
 class _ChangeAlert(OneAlert):
@@ -179,7 +184,7 @@ class _ChangeAlert(OneAlert):
             detail = f"You may read alert {alert.pk}, but it takes the permission to change jobs to do this."
             raise problems.Refusal(Problem.NOT_ALLOWED, detail)
         try:
-            return Response(AlertRow(do(alert)).data)
+            return Response(AlertDetail(do(alert)).data)
         except alerts.NotChanged as error:
             raise problems.Refusal(Problem.CONFLICT, str(error)) from None
         except Alert.DoesNotExist:
@@ -214,7 +219,7 @@ class DismissAlert(_ChangeAlert):
     @describe(
         summary="Dismiss an alert",
         request={"application/json": _BODY},
-        responses=AlertRow,
+        responses=AlertDetail,
         examples=[OpenApiExample("Known", {"reason": "A festival week"}, request_only=True)],
     )
     def post(self, request: Request, alert_id: str) -> Response:
@@ -224,7 +229,7 @@ class DismissAlert(_ChangeAlert):
 
 
 class ReopenAlert(_ChangeAlert):
-    @describe(summary="Reopen a dismissed alert", request=None, responses=AlertRow)
+    @describe(summary="Reopen a dismissed alert", request=None, responses=AlertDetail)
     def post(self, request: Request, alert_id: str) -> Response:
         """409 unless it is dismissed."""
         request_bodies.read_nothing(request.data)

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_POST, require_safe
 from access import rights
 from insights import alerts
 from insights.audience import audience_of
-from insights.backtest import FEWEST, per_thousand
 from insights.models import Alert, RuleCheck
 from insights.models.alert import MAX_REASON
+from insights.rule_tests import FEWEST, per_thousand
 from insights.rules import RULES
 from stores.models import Store
 
@@ -43,7 +43,7 @@ def alert_list(request: HttpRequest) -> HttpResponse:
         found = found.filter(subject=about)
     if before.isascii() and before.isdecimal() and len(before) < 19:
         found = found.filter(pk__lt=int(before))
-    rows = list(found.order_by("-pk")[: ROWS + 1])
+    rows = list(found.defer("history").order_by("-pk")[: ROWS + 1])
     context = {
         "rows": _with_places(rows[:ROWS]),
         "next": rows[ROWS - 1].pk if len(rows) > ROWS else None,
@@ -143,7 +143,7 @@ def _with_places(found: Iterable[Alert]) -> list[tuple[Alert, Any, str]]:
 
 
 def _find(request: HttpRequest, alert_id: int) -> Alert:
-    alert = alerts.visible_to(request.user).filter(pk=alert_id).first()
+    alert = alerts.readable_by(request.user).filter(pk=alert_id).first()
     if alert is None:
         raise Http404("There is no such alert that you may see; those that are over are deleted after half a year.")
     return alert

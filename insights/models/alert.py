@@ -113,7 +113,7 @@ class RuleCheck(models.Model):
     checked_at = models.DateTimeField()
     # What it found, before those of one thing were made one.
     found = models.PositiveIntegerField()
-    # `insights.backtest.Backtest` as JSON; null until the first.
+    # `insights.rule_tests.RuleTest` as JSON; null until the first.
     backtest = models.JSONField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
 

@@ -84,8 +84,8 @@ def test_each_rule_has_a_page_with_its_formula_and_how_often_it_is_wrong(client,
     client.force_login(make_staff("view_job"))
     assert "Not tested on your data yet." in client.get(f"/alerts/rules/{name}/").text
     tested = {
-        "case": "cases", "n": 2000, "found": 5, "says": "Of these.", "invented": 29, "false": 1, "planted": 40,
-        "planted_found": 39,
+        "case": "cases", "n": 2000, "found": 5, "says": "Of these.", "means": "False.", "invented": 29, "false": 1,
+        "planted": 40, "planted_found": 39,
     }  # fmt: skip
     RuleCheck.objects.create(of_all=True, rule=name, checked_at=NOW, found=1, backtest=tested, tested_at=NOW)
     text = client.get(f"/alerts/rules/{name}/").text

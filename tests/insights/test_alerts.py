@@ -13,6 +13,7 @@ from insights.audience import EVERYBODY, Audience, audiences
 from insights.models import BUCKETS, Alert, HostHour, Refreshed, RuleCheck, VisitSummary
 from stores.models import Store
 from tests.factories import make_staff, submit_visits
+from tests.insights.visits import regular, store_visits
 
 pytestmark = pytest.mark.django_db
 
@@ -366,3 +367,18 @@ def test_the_command_says_how_many_are_open():
     out = StringIO()
     call_command("check_alerts", stdout=out)
     assert out.getvalue() == f"{Alert.objects.open().count():,} open alerts.\n"
+
+
+def test_a_store_that_fails_at_a_healthy_host_is_one_alert():
+    make_areas("A")
+    store_visits(
+        [each for number in range(20) for each in regular(f"A-{number}", "photos.test", 1)]
+        + regular("bad", "photos.test", 30),
+        until=TODAY - timedelta(days=1),
+    )
+    for now in (NOW, NOW + timedelta(hours=2)):
+        assert alerts.evaluate(now) == 1
+    assert raised() == [("problem_store", "bad", "2026-06-01", "2026-06-01", "open")]
+    assert Alert.objects.get().says == (
+        "30 of 65 images failed in 13 weeks, where others at the same hosts would have lost 1.0."
+    )

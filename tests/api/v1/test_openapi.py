@@ -11,6 +11,7 @@ from api.v1 import urls
 from api.v1.openapi import TAGS
 from jobs.errors import HTTPStatus
 from tests.api.payloads import submission, visit, work_off
+from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, make_stores, pause_host, submit_job
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +86,8 @@ def test_every_example_runs(v1, document, settings):
     for path, method, operation, kind, name, value in found:
         job = submit_job()
         body = json.dumps(value)
-        response = v1.client.generic(method.upper(), path.replace("{job_id}", str(job.pk)), body, content_type=kind)
+        url = path.replace("{job_id}", str(job.pk)).replace("{alert_id}", str(make_alert(f"{path} {name}").pk))
+        response = v1.client.generic(method.upper(), url, body, content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
         validator(document, operation, response.status_code).validate(response.json())
 
@@ -100,6 +102,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     work_off({"http://a/2": HTTPStatus(404)})
     v1.post(f"jobs/{job}/retry", {"code": "http_404"})
     image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
+    alert = make_alert(of_all=True).pk
     checked = 0
     for path, method, operation in operations(document):
         if (
@@ -109,7 +112,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
         ):
             continue
         url = path.replace("{job_id}", str(job)).replace("{image_id}", str(image)).replace("{store_id}", "T-1")
-        response = v1.client.get(url)
+        response = v1.client.get(url.replace("{alert_id}", str(alert)))
         assert response.status_code == 200, url
         validator(document, operation, 200, response["Content-Type"]).validate(response.json())
         checked += 1

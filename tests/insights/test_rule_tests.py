@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from insights import alerts, backtest
+from insights import alerts, rule_tests
 from insights.audience import EVERYBODY
 from insights.models import Refreshed, RuleCheck
 from insights.rules import RULES
@@ -18,14 +18,14 @@ def test_without_data_nothing_is_said():
     for rule in RULES.values():
         tested = rule.test(EVERYBODY, TODAY)
         assert (tested.n, tested.found, tested.invented) == (0, 0, 0)
-    assert backtest.per_thousand(0, 29) is None
-    assert backtest.per_thousand(3, 30) == 100
+    assert rule_tests.per_thousand(0, 29) is None
+    assert rule_tests.per_thousand(3, 30) == 100
 
 
 def test_past_days_of_areas_are_counted_quiet_ones_invented_and_falls_planted():
     make_areas("A")
     usual_visits("A", 60, few=[20, 30], fewer=10)
-    tested = backtest.of_areas(EVERYBODY, TODAY)
+    tested = rule_tests.of_areas(EVERYBODY, TODAY)
     assert (tested.n, tested.found, tested.invented) == (35, 2, 35)
     assert tested.false <= 1
     assert tested.planted == 7
@@ -34,7 +34,7 @@ def test_past_days_of_areas_are_counted_quiet_ones_invented_and_falls_planted():
 
 def test_past_days_of_hosts_are_counted():
     host("photos.test", failing=range(1, 10))
-    tested = backtest.of_hosts(EVERYBODY, TODAY)
+    tested = rule_tests.of_hosts(EVERYBODY, TODAY)
     assert (tested.n, tested.found, tested.invented, tested.false) == (35, 9, 35, 0)
 
 
@@ -42,13 +42,13 @@ def test_a_gap_that_ended_with_a_visit_was_a_false_alarm():
     make_areas("A")
     visit(weekly("A-1", TODAY - timedelta(days=40)))
     visit({TODAY - timedelta(days=12): ["A-1"], TODAY - timedelta(days=5): ["A-1"]})
-    tested = backtest.of_gaps(EVERYBODY, TODAY)
+    tested = rule_tests.of_gaps(EVERYBODY, TODAY)
     assert (tested.n, tested.found) == (2, 1)
 
 
 def test_pairs_of_visits_are_counted(places):
     person(("near", 0), ("far", 6), ("near", 60), ("nearby", 90), ("nearby", 95))
-    tested = backtest.of_pairs(EVERYBODY, TODAY)
+    tested = rule_tests.of_pairs(EVERYBODY, TODAY)
     assert (tested.n, tested.found) == (3, 1)
 
 

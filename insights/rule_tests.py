@@ -15,20 +15,21 @@ from random import Random
 from typing import Any
 
 from insights import anomalies, impossible, odd, overdue
-from insights.audience import Audience
+from insights.audience import Audience, period
+from insights.back_tests import back_test
+from insights.figures import FEWEST
 from insights.statistics import HISTORY_DAYS, root, unroot, usual_day
 
 # Subjects that are tried, drawn at random, so that a test takes about a second.
 MOST_SUBJECTS = 100
 MOST_GAPS_OF = 2_000
 SEED = 15
-# Of fewer, no rate is given.
-FEWEST = 30
+AT_MOST = "Right and wrong ones together: at most so many were false."
 
 
 @dataclass(frozen=True, slots=True)
-class Backtest:
-    """Of `n` cases of the past, each a `case`, the rule would have found `found`.
+class RuleTest:
+    """Of `n` cases of the past, each a `case`, the rule would have found `found`; `means` says what that tells.
 
     Of `invented` usual ones it has found `false`; of `planted` odd ones, `planted_found`. `says` says what a case is
     and what is not known.
@@ -38,6 +39,7 @@ class Backtest:
     n: int
     found: int
     says: str
+    means: str
     invented: int = 0
     false: int = 0
     planted: int = 0
@@ -52,7 +54,7 @@ def per_thousand(part: int, n: int) -> float | None:
     return 1000 * part / n if n >= FEWEST else None
 
 
-def of_areas(audience: Audience, today: date) -> Backtest:
+def of_areas(audience: Audience, today: date) -> RuleTest:
     """Days that are judged; of areas without any, their weeks."""
     random = Random(SEED)  # noqa: S311 - invents days, protects nothing
     areas = _drawn(anomalies.area_days(audience, today), random)
@@ -74,10 +76,10 @@ def of_areas(audience: Audience, today: date) -> Backtest:
             day = first + timedelta(days=place)
             planted_found += any(each.since == each.until == day for each in odd.odd_days_of_visits(few, first))
     says = "An area on a day, or in a week, that the rule judges. Planted days have a fifth of their visits."
-    return Backtest("area-days", n, found, says, invented, false, planted, planted_found)
+    return RuleTest("area-days", n, found, says, AT_MOST, invented, false, planted, planted_found)
 
 
-def of_hosts(audience: Audience, today: date) -> Backtest:
+def of_hosts(audience: Audience, today: date) -> RuleTest:
     random = Random(SEED)  # noqa: S311 - invents days, protects nothing
     first = today - timedelta(days=odd.READ_DAYS)
     n = found = invented = false = 0
@@ -99,7 +101,7 @@ def of_hosts(audience: Audience, today: date) -> Backtest:
         ]
         invented += len(judged)
         false += sum(1 for _ in odd.odd_days_of_failures(images, quiet, first))
-    return Backtest("host-days", n, found, "A host on a day that the rule judges.", invented, false)
+    return RuleTest("host-days", n, found, "A host on a day that the rule judges.", AT_MOST, invented, false)
 
 
 _PAST_GAPS = (
@@ -112,15 +114,15 @@ _PAST_GAPS = (
 )
 
 
-def of_gaps(audience: Audience, today: date) -> Backtest:
+def of_gaps(audience: Audience, today: date) -> RuleTest:
     """Gaps that have ended: the store was visited again, so that the alert would have been for nothing."""
     n = found = 0
     for _, gaps in overdue.read(audience, today, _PAST_GAPS, most=MOST_GAPS_OF):
         for place in range(odd.GAPS, len(gaps)):
             n += 1
             found += odd.is_overdue(gaps[place], gaps[place - odd.GAPS : place])
-    says = "A gap between two visits that follows twelve others. It ended with a visit, so an alert was for nothing."
-    return Backtest("gaps", n, found, says)
+    says = "A gap between two visits that follows twelve others."
+    return RuleTest("gaps", n, found, says, "False alarms: each ended with a visit.")
 
 
 _PAIRS = f"""
@@ -128,10 +130,26 @@ _PAIRS = f"""
 """  # noqa: S608 - constants
 
 
-def of_pairs(audience: Audience, today: date) -> Backtest:
+def of_pairs(audience: Audience, today: date) -> RuleTest:
     ((n, found),) = impossible.read(audience, today, _PAIRS)
     says = "Two visits of one person in a row, at two stores. Which are truly impossible, the data do not say."
-    return Backtest("pairs of visits", n, found, says)
+    return RuleTest("pairs of visits", n, found, says, AT_MOST)
+
+
+def of_problems(audience: Audience, today: date) -> RuleTest:
+    """Stores that the first two thirds of thirteen weeks would have listed, in the last third."""
+    tested = back_test(period(audience, today)).problems
+    n = tested.again.n if tested else 0
+    wrong = n - round((tested.again.value or 0) * n) if tested else 0
+    says = "A store that the first two thirds of 13 weeks would have listed, and that had images in the last third."
+    means = "Not more than twice as often as at its hosts again: listed wrongly, or mended since."
+    return RuleTest("listed stores", n, wrong, says, means)
+
+
+def of_nothing(audience: Audience, today: date) -> RuleTest:
+    """For a rule whose findings the data cannot judge."""
+    says = "Which of its findings are right, only a person can say; none is counted."
+    return RuleTest("cases", 0, 0, says, "")
 
 
 def _drawn[T](subjects: dict[str, T], random: Random) -> list[T]:
