@@ -346,6 +346,7 @@ def _store(cursor: CursorWrapper, fields: tuple[str, ...]) -> None:
         FROM staged_store AS staged LEFT JOIN stores_store AS store USING (store_id)
              LEFT JOIN judged_name AS judged ON judged.name = staged.name
         WHERE store.store_id IS NULL OR {_differs(fields)}
+        ORDER BY staged.line
         ON CONFLICT (store_id) DO UPDATE
         SET name = excluded.name, area_code = excluded.area_code, updated_at = excluded.updated_at
             {"".join(f", {field} = excluded.{field}" for field in optional)},

@@ -49,14 +49,10 @@ def _degrees(field: str, text: str) -> float | None:
         return None
     most = BOUNDS[field]
     if not _DEGREES.fullmatch(text):
-        raise Misplaced(
-            field, f"is {text[:SHOWN]!r}: write degrees as a number from -{most} to {most}, such as 12.3456"
-        )
+        raise Misplaced(field, f"is {text[:SHOWN]!r}: write degrees from -{most} to {most}, such as 12.3456")
     value = float(text.replace(",", "."))
     if not -most <= value <= most:
-        swapped = (
-            "; are latitude and longitude swapped?" if field == "latitude" and abs(value) <= BOUNDS["longitude"] else ""
-        )
+        swapped = "; are the two swapped?" if field == "latitude" and abs(value) <= BOUNDS["longitude"] else ""
         raise Misplaced(field, f"is {text[:SHOWN]}, which is not from -{most} to {most} degrees{swapped}")
     return value
 
@@ -72,7 +68,5 @@ def _zone(text: str) -> str:
         return ""
     zone = _zones().get(text.casefold())
     if zone is None:
-        raise Misplaced(
-            "timezone", f"is {text[:SHOWN]!r}, which names no time zone: write it such as Asia/Kolkata or UTC"
-        )
+        raise Misplaced("timezone", f"is {text[:SHOWN]!r}, which is no time zone: write one such as Asia/Kolkata")
     return zone

@@ -58,13 +58,7 @@ def add_category(name: str) -> Category:
     """Raises RuleRefused."""
     # Without a keyword it changes no store.
     with changing_rules(looks_again=False):
-        if Category.objects.count() >= MOST_CATEGORIES:
-            raise RuleRefused(f"There are {MOST_CATEGORIES} categories already, the most there may be.")
-        last = Category.objects.aggregate(last=Max("position"))["last"] or 0
-        category = Category(name=name.strip(), position=min(last + 1, 32_767))
-        _check(category)
-        category.save()
-    return category
+        return _insert_category(name)
 
 
 def rename_category(category: Category, name: str) -> None:
@@ -92,12 +86,16 @@ def delete_category(category: Category) -> None:
 
 def add_keyword(text: str, kind: str, category: Category | None) -> Keyword:
     """Raises RuleRefused."""
-    keyword = made_keyword(text, kind, category)
     with changing_rules():
-        if Keyword.objects.count() >= MOST_KEYWORDS:
-            raise RuleRefused(f"There are {MOST_KEYWORDS:,} keywords already, the most there may be.")
-        _require_free(keyword)
-        keyword.save()
+        keyword = _insert_keyword(text, kind, category)
+    go_on(IN_REQUEST_SECONDS)
+    return keyword
+
+
+def add_keyword_of_its_own(text: str) -> Keyword:
+    """A strong one, of a new category that is called like it; both or none. Raises RuleRefused."""
+    with changing_rules():
+        keyword = _insert_keyword(text, Kind.STRONG, _insert_category(text.strip().capitalize()))
     go_on(IN_REQUEST_SECONDS)
     return keyword
 
@@ -123,6 +121,25 @@ def preview_adding(keyword: Keyword) -> Preview:
 
 def preview_removing(keyword: Keyword) -> Preview:
     return _preview(keyword, lambda known: [each for each in known if each[0] != keyword.text])
+
+
+def _insert_category(name: str) -> Category:
+    if Category.objects.count() >= MOST_CATEGORIES:
+        raise RuleRefused(f"There are {MOST_CATEGORIES} categories already, the most there may be.")
+    last = Category.objects.aggregate(last=Max("position"))["last"] or 0
+    category = Category(name=name.strip(), position=min(last + 1, 32_767))
+    _check(category)
+    category.save()
+    return category
+
+
+def _insert_keyword(text: str, kind: str, category: Category | None) -> Keyword:
+    keyword = made_keyword(text, kind, category)
+    if Keyword.objects.count() >= MOST_KEYWORDS:
+        raise RuleRefused(f"There are {MOST_KEYWORDS:,} keywords already, the most there may be.")
+    _require_free(keyword)
+    keyword.save()
+    return keyword
 
 
 type _Keywords = list[tuple[str, str, int | None]]
@@ -163,4 +180,4 @@ def _check(row: Category | Keyword) -> None:
         row.full_clean(validate_unique=isinstance(row, Category), validate_constraints=False)
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
-        raise RuleRefused(" ".join(messages), "" if field == "__all__" else field) from None
+        raise RuleRefused(messages[0], "" if field == "__all__" else field) from None

@@ -136,12 +136,11 @@ def _delete(request: HttpRequest) -> str:
 
 
 def _add_keyword(request: HttpRequest) -> str:
-    text, kind, of = (request.POST.get(name, "") for name in ("text", "kind", "of"))
+    text, kind, of = (_text(request.POST.get(name, "")) for name in ("text", "kind", "of"))
     if request.POST.get("new"):
-        # Of a suggestion: a category by the word itself.
-        rule_changes.made_keyword(_text(text), kind, Category(pk=0))
-        of = str(rule_changes.add_category(_text(text).capitalize()).pk)
-    keyword = rule_changes.add_keyword(_text(text), kind, _category_of(of))
+        keyword = rule_changes.add_keyword_of_its_own(text)
+    else:
+        keyword = rule_changes.add_keyword(text, kind, _category_of(of))
     return f"{keyword} is a keyword now.{_progress()}"
 
 

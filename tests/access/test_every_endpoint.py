@@ -21,7 +21,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from insights.models import Alert
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
-from stores.models import Store
+from stores.models import Category, Keyword, Kind, Store
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
@@ -46,6 +46,7 @@ RESUME_HOSTS = "have a paused host tried again"
 OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
+CATEGORIES = "edit categories, choose a store's"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -78,9 +79,15 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:alert-rules": {"GET": USE},
     "v1:hosts": {"GET": SEE_HOSTS},
     "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},
-    "v1:stores": {"GET": USE},
+    "v1:stores": {"GET": USE, "PATCH": (CATEGORIES, JSON, {"category": None})},
     "v1:store-visits": {"GET": USE},
-    "v1:store": {"GET": USE},
+    "v1:store": {"GET": USE, "PATCH": (CATEGORIES, JSON, {"category": None})},
+    "v1:categories": {"GET": USE, "POST": (CATEGORIES, JSON, {"name": "Kiosk"})},
+    "v1:category": {"PATCH": (CATEGORIES, JSON, {"name": "Bread"}), "DELETE": CATEGORIES},
+    "v1:keywords": {"GET": USE, "POST": (CATEGORIES, JSON, {"text": "KIOSK", "kind": "venue"})},
+    "v1:keyword": {"DELETE": CATEGORIES},
+    "v1:preview-keyword": {"POST": (CATEGORIES, JSON, {"text": "KIOSK", "kind": "venue"})},
+    "v1:keyword-suggestions": {"GET": USE},
     "v1:store-imports": {"POST": (IMPORT, "text/csv", CSV)},
     "v1:store-import": {"GET": SEE_IMPORTS},
     "v1:apply-store-import": {"POST": (IMPORT, JSON, {})},
@@ -107,6 +114,12 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:stores": {"GET": USE},
     "dashboard:store": {"GET": USE},
     "dashboard:problems": {"GET": USE},
+    "dashboard:choose_category": {"POST": (CATEGORIES, FORM, "category=none")},
+    "dashboard:categories": {"GET": USE},
+    "dashboard:category": {"GET": USE},
+    "dashboard:other_words": {"GET": USE},
+    "dashboard:preview_keyword": {"GET": CATEGORIES},
+    "dashboard:change_categories": {"POST": (CATEGORIES, FORM, "act=add_category&name=Kiosk")},
     "dashboard:import_stores": {"GET": SEE_IMPORTS, "POST": (IMPORT, FORM, "")},
     "dashboard:import_page": {"GET": SEE_IMPORTS},
     "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
@@ -133,6 +146,8 @@ ADMIN_LISTS = {
     "stores_storeimport": SEE_IMPORTS,
     # By Django's permission to view them, which of the people here only those who import and superusers have.
     "stores_store": IMPORT,
+    "stores_category": CATEGORIES,
+    "stores_keyword": CATEGORIES,
     "jobs_worker": None,
     "access_apikey": None,
     "auth_user": None,
@@ -170,10 +185,20 @@ class World:
     def path(self, name: str, parameters: dict[str, Any]) -> str:
         arguments = {each: self.arguments[each] for each in parameters}
         if "pk" in arguments:
-            arguments["pk"] = self.arguments["store_pk" if name == "dashboard:store" else "import_id"]
+            keys = {
+                "dashboard:store": "store_pk",
+                "dashboard:choose_category": "store_pk",
+                "dashboard:category": "category_id",
+            }
+            arguments["pk"] = self.arguments[keys.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
         job = self.arguments["job_id"]
-        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv"}.get(name, "")
+        queries = {
+            "status": f"?jobid={job}",
+            "v1:export": "?format=csv",
+            "dashboard:preview_keyword": "?text=kiosk&kind=venue",
+        }
+        return path + queries.get(name, "")
 
 
 def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -199,6 +224,7 @@ def world(monkeypatch):
     job = submit_visits((KNOWN_STORE, [f"https://{HOST}/1.jpg"]), ("unknown", ["http://a.test/1"]), owner=owner)
     defer(job, HOST)
     pause_host(HOST)
+    category = Category.objects.create(name="Bakery")
     dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
     return World(
         owner,
@@ -211,6 +237,8 @@ def world(monkeypatch):
             "import_id": dry_run.pk,
             "alert_id": make_alert(owner_id=owner.pk).pk,
             "name": "area_visits",
+            "category_id": category.pk,
+            "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
             "pk": None,
         },
     )
@@ -252,6 +280,8 @@ def was_let_in(name: str, response: Any) -> bool:
 def state() -> Any:
     alerts = list(Alert.objects.values_list("state", flat=True))
     return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), alerts
+    rules = list(Category.objects.values()), list(Keyword.objects.values())
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), list(Store.objects.values()), rules
 
 
 def test_every_path_has_a_rule_of_the_table():
