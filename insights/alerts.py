@@ -141,18 +141,17 @@ def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: dateti
         kept.setdefault((alert.kind, alert.subject, alert.direction), []).append(alert)
     seen: set[int] = set()
     for finding in found:
-        alert = _continued(rule, finding, kept.get((finding.kind, finding.subject, finding.direction), ()))
-        if alert is None:
-            alert = Alert(
-                of_all=audience.of_all,
-                owner_id=audience.owner_id,
-                rule=rule.name,
-                kind=finding.kind,
-                subject=finding.subject,
-                direction=finding.direction,
-                since=finding.since,
-                first_seen=now,
-            )
+        before = kept.get((finding.kind, finding.subject, finding.direction), ())
+        alert = _continued(rule, finding, before) or Alert(
+            of_all=audience.of_all,
+            owner_id=audience.owner_id,
+            rule=rule.name,
+            kind=finding.kind,
+            subject=finding.subject,
+            direction=finding.direction,
+            since=finding.since,
+            first_seen=now,
+        )
         _update(alert, finding, now)
         seen.add(alert.pk)
     ended = [each.pk for alerts in kept.values() for each in alerts if each.pk not in seen]

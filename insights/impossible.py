@@ -72,7 +72,7 @@ def read(audience: Audience, today: date, statement: str) -> list[tuple[Any, ...
                 "owner": owner[0] if owner else None,
             },
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def impossible_visits(audience: Audience, today: date) -> Iterator[Finding]:

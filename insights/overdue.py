@@ -57,7 +57,7 @@ def read(audience: Audience, today: date, statement: str, **parameters: Any) -> 
             statement.format(owned=owned.replace("%s", "%(owner)s")),
             {"zone": zone().key, "since": first, "end": start_of(today), "today": today, **named, **parameters},
         )
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def overdue_stores(audience: Audience, today: date, explained: set[str]) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ class AlertRow(serializers.Serializer[Alert]):
     seen = serializers.FloatField(help_text="In the rule's unit.")
     unit = serializers.SerializerMethodField()
     says = serializers.CharField(help_text="The same in a sentence.")
-    state = serializers.ChoiceField(choices=Alert.State.values)
+    state = serializers.ChoiceField(choices=Alert.State.choices)
     first_seen = serializers.DateTimeField(help_text="When it was found for the first time.")
     last_seen = serializers.DateTimeField()
     dismissed_at = serializers.DateTimeField(allow_null=True)

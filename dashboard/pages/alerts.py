@@ -17,9 +17,10 @@ from django.views.decorators.http import require_POST, require_safe
 from access import rights
 from insights import alerts
 from insights.audience import audience_of
+from insights.figures import FEWEST
 from insights.models import Alert, RuleCheck
 from insights.models.alert import MAX_REASON
-from insights.rule_tests import FEWEST, per_thousand
+from insights.rule_tests import per_thousand
 from insights.rules import RULES
 from stores.models import Store
 

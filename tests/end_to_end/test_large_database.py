@@ -40,8 +40,8 @@ STATISTICS = {
 ALERTS = """
     INSERT INTO insights_alert (of_all, rule, kind, subject, direction, since, until, expected, seen, says, first_seen,
         last_seen, state, dismissed_by_name, reason, history)
-    SELECT true, 'overdue_store', 'store', 'K-' || n, 0, now(), now(), 21, 40, repeat('x', 400), now(), now(), 'open', '',
-        '', to_jsonb(array_fill(repeat('x', 500), ARRAY[20]))
+    SELECT true, 'overdue_store', 'store', 'K-' || n, 0, now(), now(), 21, 40, repeat('x', 400), now(), now(), 'open',
+        '', '', to_jsonb(array_fill(repeat('x', 500), ARRAY[20]))
     FROM generate_series(1, %(number)s) AS n
 """
 
