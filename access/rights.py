@@ -23,6 +23,12 @@ class Owned(Protocol):
     owner_id: int | None
 
 
+class Told(Owned, Protocol):
+    """An alert: raised of all jobs, or of those of its owner."""
+
+    of_all: bool
+
+
 # Of a new job. Whatever would let a job pass those of others needs a permission.
 DEFAULT_PRIORITY = 0
 NEEDS_PRIORITIZE = (
@@ -49,6 +55,11 @@ def may_change_all_jobs(caller: Caller) -> bool:
 def may_change_job(caller: Caller, job: Owned) -> bool:
     owner = owner_of(caller)
     return job.owner_id == (owner.pk if owner else None) or may_change_all_jobs(caller)
+
+
+def may_dismiss(caller: Caller, alert: Told) -> bool:
+    """Dismiss an alert that the caller may read, and reopen it: as with the jobs that it is of."""
+    return may_change_all_jobs(caller) if alert.of_all else may_change_job(caller, alert)
 
 
 def may_delete_all_jobs(caller: Caller) -> bool:

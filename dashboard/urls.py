@@ -6,7 +6,20 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import areas, categories, groups, image, job, jobs, operations, problems, routes, stores, submit
+from dashboard.pages import (
+    alerts,
+    areas,
+    categories,
+    groups,
+    image,
+    job,
+    jobs,
+    operations,
+    problems,
+    routes,
+    stores,
+    submit,
+)
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -47,6 +60,11 @@ urlpatterns = [
     path("stores/import/<int:pk>/rejects.csv", stores.rejects, name="import_rejects"),
     path("areas/", areas.areas_page, name="areas"),
     path("areas/area/", areas.area_page, name="area"),
+    path("alerts/", alerts.alert_list, name="alerts"),
+    path("alerts/rules/<str:name>/", alerts.rule_page, name="alert_rule"),
+    path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
+    path("alerts/<int:alert_id>/dismiss/", alerts.dismiss, name="dismiss_alert"),
+    path("alerts/<int:alert_id>/reopen/", alerts.reopen, name="reopen_alert"),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

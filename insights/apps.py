@@ -6,11 +6,12 @@ class InsightsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Engines refresh the summaries, and an audit compares them with the images."""
+        """Engines refresh the summaries and check the alerts, and an audit compares them with the images."""
+        from insights.alert_checker import AlertChecker
         from insights.audit import SUMMARIES
         from insights.refresher import Refresher
         from jobs.engine.companion import companions
         from jobs.reporting.audit_checks import further_checks
 
-        companions.append(Refresher)
+        companions += [Refresher, AlertChecker]
         further_checks.append(SUMMARIES)

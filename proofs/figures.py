@@ -10,7 +10,7 @@ from proofs.report import Report
 
 # Modules of proofs/figure_scenes/; each has `prove(report: Report, seed: int, scale: float) -> None`, which adds its
 # tables and bars. `scale` 1 is the full size; the tests prove small versions of the same.
-SCENES = ("intervals", "problem_stores", "risk")
+SCENES = ("intervals", "anomalies", "problem_stores", "risk")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

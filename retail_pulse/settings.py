@@ -154,6 +154,7 @@ LONG_STATEMENT_SECONDS = {
     "audit": 3_600.0,
     "prune": 600.0,
     "refresh": 600.0,
+    "alerts": 300.0,
     "migration": 3_600.0,
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")
@@ -268,7 +269,8 @@ SPECTACULAR_SETTINGS = {
         "api.v1.openapi.finish",
     ],
     "ENUM_NAME_OVERRIDES": {
-        name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")
+        **{name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")},
+        "AlertState": "insights.models.alert.Alert.State",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # From this service's own files, so that it works where no other host can be reached.

@@ -14,6 +14,7 @@ from jobs.submission.payload import (
     MAX_STORE_ID,
     MAX_URL,
     MAX_VISIT_TIME,
+    MAX_VISITED_BY,
     InvalidPayload,
     Problem,
     Submission,
@@ -28,6 +29,13 @@ PRIORITY = {
     "maximum": HIGHEST_PRIORITY,
     "description": "Each step is worth an hour of waiting, a higher priority is sooner; above 0 it needs the "
     "permission to prioritize jobs.",
+}
+VISITED_BY = {
+    "type": "string",
+    "maxLength": MAX_VISITED_BY,
+    "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+    "default": "",
+    "description": "Who made the visit, by any name or number of yours; empty where you do not say.",
 }
 EXAMPLE = {
     "count": 2,
@@ -66,10 +74,12 @@ def submission() -> dict[str, Any]:
 def with_priority() -> dict[str, Any]:
     """The schema of a body to `/api/v1/jobs`."""
     schema = submission()
-    return {**schema, "properties": {**schema["properties"], "priority": {**PRIORITY, "default": 0}}}
+    visits = {**schema["properties"]["visits"], "items": _visit(VISITED_BY)}
+    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}}
+    return {**schema, "properties": properties}
 
 
-def _visit() -> dict[str, Any]:
+def _visit(visited_by: dict[str, Any] | None = None) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
@@ -96,6 +106,7 @@ def _visit() -> dict[str, Any]:
                 "maxLength": MAX_VISIT_TIME,
                 "description": "Kept as sent; ISO 8601 and RFC 3339 are read as an instant.",
             },
+            **({} if visited_by is None else {"visited_by": visited_by}),
         },
         "required": ["store_id", "image_url", "visit_time"],
     }

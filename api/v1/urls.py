@@ -7,6 +7,7 @@ matches everything between its neighbours.
 from django.urls import re_path
 
 from api.v1 import (
+    alerts,
     areas,
     categories,
     events,
@@ -49,6 +50,11 @@ urlpatterns = [
     re_path(rf"{_JOB}/throughput/?\Z", progress.Throughput.as_view(), name="throughput"),
     re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),
     re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/?\Z", images.OneImage.as_view(), name="image"),
+    re_path(r"^alerts/?\Z", alerts.Alerts.as_view(), name="alerts"),
+    re_path(r"^alerts/(?P<alert_id>[^/]+)/?\Z", alerts.OneAlert.as_view(), name="alert"),
+    re_path(r"^alerts/(?P<alert_id>[^/]+)/dismiss/?\Z", alerts.DismissAlert.as_view(), name="dismiss-alert"),
+    re_path(r"^alerts/(?P<alert_id>[^/]+)/reopen/?\Z", alerts.ReopenAlert.as_view(), name="reopen-alert"),
+    re_path(r"^alert-rules/?\Z", alerts.AlertRules.as_view(), name="alert-rules"),
     re_path(r"^hosts/?\Z", hosts.Hosts.as_view(), name="hosts"),
     re_path(r"^hosts/(?P<host>[^/]+)/resume/?\Z", hosts.ResumeHost.as_view(), name="resume-host"),
     re_path(r"^stores/?\Z", stores.Stores.as_view(), name="stores"),

@@ -44,6 +44,7 @@ class VisitRow(serializers.Serializer[Any]):
     store_id = serializers.CharField()
     visit_time = serializers.CharField(help_text="As sent.")
     visited_at = serializers.DateTimeField(allow_null=True, help_text="Null where the time could not be read.")
+    visited_by = serializers.CharField(help_text="Who made it, as sent; empty where nobody is named.")
     counts = serializers.SerializerMethodField()
 
     def get_counts(self, visit: Visit) -> VisitCounts:

@@ -77,6 +77,7 @@ class VisitRow(TypedDict):
     store_id: str
     visit_time: str
     visited_at: str | None
+    visited_by: str
     counts: "VisitCounts"
 
 

@@ -51,6 +51,7 @@ _SECTIONS = (
     ("dashboard:submit", "Submit", _everybody),
     ("dashboard:stores", "Stores", _everybody),
     ("dashboard:areas", "Areas", _everybody),
+    ("dashboard:alerts", "Alerts", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),

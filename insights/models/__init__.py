@@ -1,7 +1,18 @@
 """What is kept for the insights."""
 
+from insights.models.alert import Alert, AlertQuerySet, RuleCheck
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS, HostHour
 from insights.models.refreshed import Refreshed
 from insights.models.visit_summary import VisitSummary, VisitSummaryQuerySet
 
-__all__ = ["BUCKETS", "BUCKET_RATIO", "HostHour", "Refreshed", "VisitSummary", "VisitSummaryQuerySet"]
+__all__ = [
+    "BUCKETS",
+    "BUCKET_RATIO",
+    "Alert",
+    "AlertQuerySet",
+    "HostHour",
+    "Refreshed",
+    "RuleCheck",
+    "VisitSummary",
+    "VisitSummaryQuerySet",
+]

@@ -62,6 +62,8 @@ class Visit(models.Model):
     store_id = models.CharField(max_length=64)
     visit_time = models.CharField(max_length=200)
     visited_at = models.DateTimeField(null=True, blank=True)
+    # Who made it, as the client names people; empty where it does not say.
+    visited_by = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     objects = VisitQuerySet.as_manager()
 
@@ -70,6 +72,7 @@ class Visit(models.Model):
             models.Index(fields=["store_id", "visited_at"], name="visit_store_time"),
             models.Index(fields=["store_id", "job"], name="visit_of_store"),
             models.Index(fields=["visited_at"], name="visit_time"),
+            models.Index(fields=["visited_at"], condition=~models.Q(visited_by=""), name="visit_of_person"),
             # The condition holds for every row, but only a query about stores implies it. Without one, a planner that
             # expects few rows looks for a visit's id all along this index, although the id comes last in it.
             models.Index(

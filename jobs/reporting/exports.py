@@ -174,6 +174,8 @@ COLUMNS = (
     _Column("error_message", _if_any("error_message"), _TEXT),
     # Whether a person's retry may help; only for failed images.
     _Column("retryable", _retryable(), _FLAG),
+    # Behind the others, so that who reads cells by their place reads the same as before.
+    _Column("visited_by", _if_any("visit__visited_by"), _TEXT),
     # What the model returned.
     _Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
 )

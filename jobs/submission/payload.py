@@ -23,8 +23,11 @@ from jobs.submission.submit import VisitPayload
 
 MAX_STORE_ID = 64
 MAX_VISIT_TIME = 200
+MAX_VISITED_BY = 64
 MAX_URL = 2048
 URL_RULE = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
+# Empty is the same as left out.
+VISITED_BY_RULE = f"must be a string of at most {MAX_VISITED_BY} characters without control characters"
 # Enough to fix a client; listing every problem of a large body would cost more than reading it.
 MAX_PROBLEMS = 100
 
@@ -107,9 +110,10 @@ class Submission:
     on_error: OnError
 
 
-def parse_submission(data: Any) -> Submission:
+def parse_submission(data: Any, *, with_visited_by: bool = True) -> Submission:
     """Check decoded JSON against the HTTP contract's rules for a submission; unknown keys are ignored.
 
+    Without `with_visited_by` that is one of them, as to the assignment's endpoints, which are frozen.
     Raises InvalidPayload.
     """
     if not isinstance(data, dict):
@@ -125,7 +129,7 @@ def parse_submission(data: Any) -> Submission:
     if on_error not in OnError.values:
         problems.add((), "on_error", f"must be {' or '.join(OnError.values)}", data)
     if isinstance(raw_visits, list) and raw_visits:
-        _parse_visits(raw_visits, problems)
+        _parse_visits(raw_visits, problems, with_visited_by=with_visited_by)
     else:
         problems.add((), "visits", "must be a list of at least one visit", data)
     if problems.found:
@@ -148,7 +152,7 @@ class _Problems:
             raise InvalidPayload(self.found, self.valid_visits)
 
 
-def _parse_visits(raw_visits: list[Any], problems: _Problems) -> None:
+def _parse_visits(raw_visits: list[Any], problems: _Problems, *, with_visited_by: bool) -> None:
     images = 0
     for number, raw in enumerate(raw_visits):
         before = len(problems.found)
@@ -159,12 +163,14 @@ def _parse_visits(raw_visits: list[Any], problems: _Problems) -> None:
         store_id = _parse_text(raw, path, "store_id", MAX_STORE_ID, problems)
         image_urls = _parse_urls(raw, path, problems)
         visit_time = _parse_text(raw, path, "visit_time", MAX_VISIT_TIME, problems)
+        visited_by = _parse_visited_by(raw, path, problems) if with_visited_by and "visited_by" in raw else ""
         images += len(image_urls)
         if images > settings.MAX_IMAGES_PER_JOB:
             problems.add((), "visits", f"must hold at most {settings.MAX_IMAGES_PER_JOB:,} images in all")
             break
         if len(problems.found) == before:
-            problems.valid_visits[number] = VisitPayload(store_id, visit_time, read_instant(visit_time), image_urls)
+            visited_at = read_instant(visit_time)
+            problems.valid_visits[number] = VisitPayload(store_id, visit_time, visited_at, image_urls, visited_by)
 
 
 def _parse_text(raw: dict[str, Any], path: Path, key: str, longest: int, problems: _Problems) -> str:
@@ -172,6 +178,14 @@ def _parse_text(raw: dict[str, Any], path: Path, key: str, longest: int, problem
     if isinstance(text, str) and 1 <= len(text) <= longest:
         return text
     problems.add(path, key, text_rule(longest), raw)
+    return ""
+
+
+def _parse_visited_by(raw: dict[str, Any], path: Path, problems: _Problems) -> str:
+    name = raw["visited_by"]
+    if isinstance(name, str) and is_name(name):
+        return name
+    problems.add(path, "visited_by", VISITED_BY_RULE)
     return ""
 
 
@@ -188,6 +202,11 @@ def _parse_urls(raw: dict[str, Any], path: Path, problems: _Problems) -> list[st
 
 def text_rule(longest: int) -> str:
     return f"must be a string of 1 to {longest} characters"
+
+
+def is_name(name: str) -> bool:
+    """Whether `visited_by` may hold this, by VISITED_BY_RULE."""
+    return len(name) <= MAX_VISITED_BY and _CONTROL_CHARACTER.search(name) is None
 
 
 def is_url_text(url: str) -> bool:

@@ -33,12 +33,16 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VisitPayload:
-    """One visit as the client sent it; `visited_at` is `visit_time` as an aware instant, None if it is not a date."""
+    """One visit as the client sent it; `visited_at` is `visit_time` as an aware instant, None if it is not a date.
+
+    `visited_by` names who made it, and is empty where the client does not say.
+    """
 
     store_id: str
     visit_time: str
     visited_at: datetime | None
     image_urls: Sequence[str]
+    visited_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +139,9 @@ def _insert_images(job: Job, visits: Sequence[VisitPayload], known: Collection[s
         visit_ids = [row[0] for row in cursor.fetchall()]
         _copy(
             cursor,
-            "COPY jobs_visit (id, job_id, store_id, visit_time, visited_at) FROM STDIN",
+            "COPY jobs_visit (id, job_id, store_id, visit_time, visited_at, visited_by) FROM STDIN",
             (
-                (visit_id, job.pk, visit.store_id, visit.visit_time, visit.visited_at)
+                (visit_id, job.pk, visit.store_id, visit.visit_time, visit.visited_at, visit.visited_by)
                 for visit_id, visit in zip(visit_ids, visits, strict=True)
             ),
         )

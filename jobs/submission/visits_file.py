@@ -1,7 +1,8 @@
 """Visits from a file, by its content: the body of a JSON submission, a table, or what this service exported.
 
-A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`; others are ignored), and
-one row per image: rows with the same store and time form one visit, in order of first appearance. What else is read
+A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`), perhaps `visited_by`, and
+one row per image; others are ignored. Rows with the same store, time and person form one visit, in order of first
+appearance. What else is read
 and what is skipped is said in `tables`.
 
 An exported file can be submitted again, as it is or corrected: what JSON accepted once is taken back, invisible
@@ -27,7 +28,9 @@ from jobs.submission.payload import (
     MAX_STORE_ID,
     MAX_VISIT_TIME,
     URL_RULE,
+    VISITED_BY_RULE,
     holds_several_urls,
+    is_name,
     is_url_text,
     load_json,
     text_rule,
@@ -46,7 +49,10 @@ MAX_TABLE_BYTES = 2**29
 SPOOL_BYTES = 2**20
 
 COLUMNS = {name: name for name in ("store_id", "visit_time", "image_url")}
+OPTIONAL = {"visited_by": "visited_by"}
 _EXPORT_HEADER = [column.name for column in EXPORTED if not column.only_ndjson]
+# Of exports as they are now, and of those made before visits named who had made them.
+_EXPORT_HEADERS = (_EXPORT_HEADER, [name for name in _EXPORT_HEADER if name not in OPTIONAL])
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,19 +218,21 @@ class _Visits:
     def __init__(self, most_characters: int = MAX_TABLE_BYTES) -> None:
         self._left = self._most_characters = most_characters
         self.problems: list[LineProblem] = []
-        self._visits: dict[tuple[str, str], dict[str, Any]] = {}
+        self._visits: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._images = 0
 
-    def add(self, line: int, store_id: str, visit_time: str, image_url: str) -> None:
+    def add(self, line: int, store_id: str, visit_time: str, image_url: str, visited_by: str = "") -> None:
         """Add an image. Raises UnreadableVisits at one too many."""
         if self._images == settings.MAX_IMAGES_PER_JOB:
             self.complain(line, None, f"is one image too many; a job has at most {settings.MAX_IMAGES_PER_JOB:,}")
             raise UnreadableVisits(self.problems)
         self._images += 1
-        if (visit := self._visits.get((store_id, visit_time))) is None:
-            self._left -= len(store_id) + len(visit_time)
+        if (visit := self._visits.get((store_id, visit_time, visited_by))) is None:
+            self._left -= len(store_id) + len(visit_time) + len(visited_by)
             visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
-            self._visits[store_id, visit_time] = visit
+            if visited_by:
+                visit["visited_by"] = visited_by
+            self._visits[store_id, visit_time, visited_by] = visit
         visit["image_url"].append(image_url)
         self._left -= len(image_url)
         if self._left < 0:
@@ -278,17 +286,21 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
                 visits.complain(number, name, complaint)
             else:
                 cells[name] = cell
-        if len(cells) == len(COLUMNS):
-            visits.add(number, **cells)
+        name = row.get("visited_by") or ""
+        if not isinstance(name, str) or not is_name(name):
+            visits.complain(number, "visited_by", VISITED_BY_RULE)
+        elif len(cells) == len(COLUMNS):
+            visits.add(number, **cells, visited_by=name)
     return visits.body()
 
 
 def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
     most = settings.MAX_BODY_BYTES if entry is Entry.API else MAX_TABLE_BYTES
     visits, doubts = _Visits(most), Doubts()
-    with open_table(file, COLUMNS, encoding=encoding, sheet=sheet) as table:
-        check = _complaint if table.header == _EXPORT_HEADER else _strict_complaint
-        places = [(name, table.places[name], table.header[table.places[name]]) for name in COLUMNS]
+    with open_table(file, COLUMNS, optional=OPTIONAL, encoding=encoding, sheet=sheet) as table:
+        check = _complaint if table.header in _EXPORT_HEADERS else _strict_complaint
+        read = [name for name in (*COLUMNS, *OPTIONAL) if name in table.places]
+        places = [(name, table.places[name], table.header[table.places[name]]) for name in read]
         try:
             for line, cells, marks, misfit in table:
                 if misfit is not None:
@@ -320,6 +332,8 @@ def _complaint(name: str, cell: str) -> str | None:
     """What JSON would be refused for."""
     if name == "image_url":
         return None if is_url_text(cell) else URL_RULE
+    if name == "visited_by":
+        return None if is_name(cell) else VISITED_BY_RULE
     longest = MAX_STORE_ID if name == "store_id" else MAX_VISIT_TIME
     return None if 1 <= len(cell) <= longest else text_rule(longest)
 
@@ -327,7 +341,7 @@ def _complaint(name: str, cell: str) -> str | None:
 def _strict_complaint(name: str, cell: str) -> str | None:
     """The same, and what nobody means who writes a table."""
     stripped = cell.strip()
-    if not stripped:
+    if not stripped and name not in OPTIONAL:
         return "is blank"
     if name == "image_url" and not is_url_text(cell) and holds_several_urls(cell):
         return "holds several URLs; give each a row of its own"

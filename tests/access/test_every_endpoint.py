@@ -18,12 +18,14 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
+from insights.models import Alert
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
 from stores.models import Category, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
+from tests.api.v1.test_alerts import make_alert
 from tests.factories import KNOWN_STORE, defer, make_staff, pause_host, submit_visits
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +73,11 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:images": {"GET": READ},
     "v1:store-errors": {"GET": READ},
     "v1:image": {"GET": READ},
+    "v1:alerts": {"GET": USE},
+    "v1:alert": {"GET": READ},
+    "v1:dismiss-alert": {"POST": (CHANGE, JSON, {"reason": "known"})},
+    "v1:reopen-alert": {"POST": (CHANGE, JSON, {})},
+    "v1:alert-rules": {"GET": USE},
     "v1:hosts": {"GET": SEE_HOSTS},
     "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},
     "v1:stores": {"GET": USE, "PATCH": (CATEGORIES, JSON, {"category": None})},
@@ -132,6 +139,11 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:import_rejects": {"GET": SEE_IMPORTS},
     "dashboard:areas": {"GET": USE},
     "dashboard:area": {"GET": USE},
+    "dashboard:alerts": {"GET": USE},
+    "dashboard:alert_rule": {"GET": USE},
+    "dashboard:alert": {"GET": READ},
+    "dashboard:dismiss_alert": {"POST": (CHANGE, FORM, "reason=known")},
+    "dashboard:reopen_alert": {"POST": (CHANGE, FORM, "")},
     "dashboard:operations": {"GET": OPERATIONS},
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
@@ -245,6 +257,8 @@ def world(monkeypatch):
             "store_pk": Store.objects.get(store_id=KNOWN_STORE).pk,
             "group_id": StoreGroup.objects.create(name="Mine").pk,
             "import_id": dry_run.pk,
+            "alert_id": make_alert(owner_id=owner.pk).pk,
+            "name": "area_visits",
             "category_id": category.pk,
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
             "pk": None,
@@ -286,6 +300,8 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
+    alerts = list(Alert.objects.values_list("state", flat=True))
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), alerts
     rules = list(Category.objects.values()), list(Keyword.objects.values())
     return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), list(Store.objects.values()), rules
     groups = list(StoreGroup.objects.values("pk", "name", "by_hand"))

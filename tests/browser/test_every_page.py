@@ -9,6 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
+from insights.models import Alert, RuleCheck
+from insights.rule_tests import RuleTest
 from jobs import actions, queue
 from jobs.errors import HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
@@ -16,6 +18,7 @@ from jobs.models import ImageResult, Job
 from jobs.reporting.throughput import Estimate
 from stores import imports
 from stores.models import Store, StoreImport
+from tests.api.v1.test_alerts import NOW, make_alert
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK, record
 from tests.factories import (
@@ -48,6 +51,18 @@ class Shown:
     completed: ImageResult
     store: Store
     store_import: StoreImport
+    alert: Alert
+
+
+def tested_alert() -> Alert:
+    """An alert of all jobs, and what its rule's page shows."""
+    make_alert("L" * 64, of_all=True, state="dismissed", dismissed_at=NOW, reason="A festival")
+    tested = RuleTest("area-days", 2_000, 3, "An area on a day.", "Right and wrong ones.", 2_000, 1, 40, 39)
+    RuleCheck.objects.create(
+        of_all=True, rule="area_visits", checked_at=NOW, found=1, backtest=tested.as_json(), tested_at=NOW
+    )
+    history = [{"at": NOW.isoformat(), "by": "anna", "what": "reopened", "reason": ""}]
+    return make_alert(of_all=True, history=history)
 
 
 @pytest.fixture
@@ -84,6 +99,7 @@ def shown(anna, sign_in) -> Shown:
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
         Store.objects.get(),
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
+        tested_alert(),
     )  # fmt: skip
 
 
@@ -107,6 +123,7 @@ PAGES = {
         "/stores/import/",
         "/stores/import/{store_import.pk}/",
     ],
+    "alerts": ["/alerts/", "/alerts/?about=nothing", "/alerts/{alert.pk}/", "/alerts/rules/area_visits/"],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",
         "/operations/?host=gone.test%3A443", "/docs/errors/", "/docs/problems/"

@@ -38,6 +38,15 @@ STATISTICS = {
     ],
 }
 
+# Of overdue stores, as long as they can be.
+ALERTS = """
+    INSERT INTO insights_alert (of_all, rule, kind, subject, direction, since, until, expected, seen, says, first_seen,
+        last_seen, state, dismissed_by_name, reason, history)
+    SELECT true, 'overdue_store', 'store', 'K-' || n, 0, now(), now(), 21, 40, repeat('x', 400), now(), now(), 'open',
+        '', '', to_jsonb(array_fill(repeat('x', 500), ARRAY[20]))
+    FROM generate_series(1, %(number)s) AS n
+"""
+
 
 def run(sql, parameters):
     with connection.cursor() as cursor:
@@ -48,10 +57,12 @@ def run(sql, parameters):
 @pytest.fixture(scope="module")
 def rows(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
-        yield fill(run, SIZES)
+        rows = fill(run, SIZES)
+        run(ALERTS, {"number": SIZES.failed_stores})
+        yield rows
         for table in TABLES:
             run(f"ALTER TABLE {table} RESET (autovacuum_enabled)", {})
-        run(f"TRUNCATE {', '.join(TABLES)} CASCADE", {})
+        run(f"TRUNCATE {', '.join(TABLES)}, insights_alert CASCADE", {})
         connection.close()
 
 
@@ -157,6 +168,11 @@ def pages(rows):
         "/api/v1/stores/K-0/visits",
         "/api/visits?limit=1",
         "/api/visits?area=AREA-1&limit=1",
+    )
+    yield from (f"/alerts/?{part}" for part in ("", "state=all", "rule=overdue_store", "about=K-7", "state=over"))
+    yield from ("/alerts/rules/overdue_store/", "/api/v1/alert-rules")
+    yield from (
+        f"/api/v1/alerts?{part}" for part in ("limit=1000", "state=open", "store=K-7", "area=A", "rule=area_visits")
     )
     yield from ("/api/visits?storeid=K-0", "/api/visits?startdate=2026-11-27&limit=5", "/api/visits?enddate=2026-11-26")
 

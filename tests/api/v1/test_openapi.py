@@ -12,6 +12,7 @@ from api.v1.openapi import TAGS
 from jobs.errors import HTTPStatus
 from stores.models import Store, StoreGroup
 from tests.api.payloads import submission, visit, work_off
+from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, make_stores, pause_host, submit_job
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +93,8 @@ def test_every_example_runs(as_user, document, settings):
             for number in (1, 2, 3)
         )
         body = json.dumps(value)
-        response = v1.client.generic(method.upper(), path.replace("{job_id}", str(job.pk)), body, content_type=kind)
+        url = path.replace("{job_id}", str(job.pk)).replace("{alert_id}", str(make_alert(f"{path} {name}").pk))
+        response = v1.client.generic(method.upper(), url, body, content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
         validator(document, operation, response.status_code).validate(response.json())
 
@@ -108,6 +110,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     work_off({"http://a/2": HTTPStatus(404)})
     v1.post(f"jobs/{job}/retry", {"code": "http_404"})
     image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
+    alert = make_alert(of_all=True).pk
     checked = 0
     for path, method, operation in operations(document):
         if (
@@ -116,7 +119,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
             or any(word in path for word in ("import", "events", "export"))
         ):
             continue
-        values = {"job_id": job, "image_id": image, "store_id": "T-1", "group_id": group}
+        values = {"job_id": job, "image_id": image, "store_id": "T-1", "group_id": group, "alert_id": alert}
         url = path.format(**values)
         response = v1.client.get(url)
         assert response.status_code == 200, url

@@ -1,0 +1,153 @@
+"""Every rule that raises alerts. A new one is a line in RULES: what finds, and what its page says.
+
+The order matters: a rule is told what those before it have found, so that what explains is not said twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from insights import anomalies, impossible, odd, overdue, problems, rule_tests
+from insights.audience import Audience
+from insights.findings import Finding
+from insights.problem_alerts import problem_stores
+
+type Found = Mapping[str, Sequence[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`what`, `formula` and `limits` are sentences; `unit` is that of `expected` and `seen`.
+
+    A finding that begins at most `episode_days` after the last day of an alert continues it.
+    """
+
+    name: str
+    title: str
+    subjects: str
+    unit: str
+    what: str
+    formula: str
+    limits: str
+    find: Callable[[Audience, date, Found], Iterable[Finding]]
+    test: Callable[[Audience, date], rule_tests.RuleTest]
+    episode_days: int = 0
+
+
+def _areas_with_fewer_visits(found: Found) -> set[str]:
+    return {
+        finding.subject
+        for finding in found.get("area_visits", ())
+        if finding.kind == "area" and finding.direction < 0 and not finding.is_over
+    }
+
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            name="host_failures",
+            title="A photo host fails more often than usual",
+            subjects="hosts",
+            unit="failed images",
+            what="More images of one host have failed on a day than are usual among as many.",
+            formula=(
+                f"Usual is the host's median share of eight weeks, of that day's images. On the scale 2·√(x + 3/8), "
+                f"the failures lie more than {odd.ODD_SPREADS:g} spreads above it, and are at least twice as "
+                f"many; the spread is that of 56 days, and at least a Poisson count's. A host with fewer than "
+                f"{odd.DAILY_IMAGES} images in a usual week is judged by the week, Monday to Sunday; below "
+                f"{odd.WEEKLY_IMAGES}, and without eight weeks of history, not at all."
+            ),
+            limits=(
+                "A day is judged once it has ended. An area whose images come from that host looks bad as well; "
+                "areas are judged by their visits alone, so it is the host that is named."
+            ),
+            find=lambda audience, today, found: anomalies.host_failures(audience, today),
+            test=rule_tests.of_hosts,
+            episode_days=odd.EPISODE_DAYS,
+        ),
+        Rule(
+            name="area_visits",
+            title="An area has far fewer or far more visits than usual",
+            subjects="areas",
+            unit="visits",
+            what="The visits of one area on a day, or in a week, are at most half as many as usual, or at least twice.",
+            formula=(
+                f"Usual is the median of the same weekday in eight weeks, of a week that of eight weeks. On the scale "
+                f"2·√(x + 3/8), the count lies more than {odd.ODD_SPREADS:g} spreads from it, and is at most "
+                f"half or at least double; the spread is that of 56 days, and at least a Poisson count's. Days are "
+                f"judged from {odd.DAILY_VISITS} visits in a usual week on; weeks, Monday to Sunday, from "
+                f"{odd.WEEKLY_VISITS} on; smaller areas, and those without eight weeks of history, not at all."
+            ),
+            limits=(
+                "A day is judged once it has ended, and again for five weeks: visits that are submitted late end the "
+                "alert. A holiday is odd in every area. What lasts for more than four weeks becomes the usual."
+            ),
+            find=lambda audience, today, found: anomalies.area_visits(audience, today),
+            test=rule_tests.of_areas,
+            episode_days=odd.EPISODE_DAYS,
+        ),
+        Rule(
+            name="overdue_store",
+            title="A store is overdue for a visit",
+            subjects="stores",
+            unit="days",
+            what="A store has not been visited for longer than its own habit explains.",
+            formula=(
+                f"The days since its last visit exceed {odd.GAP_RATIO} times the median of its last {odd.GAPS} "
+                f"gaps, and the largest of them. Days with a visit count, not visits. Stores with fewer than "
+                f"{odd.GAPS} gaps within a year are not judged."
+            ),
+            limits=(
+                "Nobody has said how often a store is to be visited. A store that is closed for good stays overdue "
+                "until it leaves the store master. In an area with far fewer visits, the area is named and not its "
+                "stores."
+            ),
+            find=lambda audience, today, found: overdue.overdue_stores(
+                audience, today, _areas_with_fewer_visits(found)
+            ),
+            test=rule_tests.of_gaps,
+            episode_days=-1,
+        ),
+        Rule(
+            name="impossible_visits",
+            title="One person at two stores too far apart",
+            subjects="people",
+            unit="km/h",
+            what="Two visits in a row that name the same `visited_by` lie too far apart for the time between them.",
+            formula=(
+                f"As the crow flies at least {impossible.LEAST_KM} km, and faster than {impossible.SPEED_KMH} km/h, "
+                f"in the last {impossible.READ_DAYS} days. Only stores with coordinates are looked at."
+            ),
+            limits=(
+                "A wrong coordinate, a wrong clock, or one name used by two people look the same. Whether a pair that "
+                "was found is wrong cannot be told from the data, so no rate of false alarms is given."
+            ),
+            find=lambda audience, today, found: impossible.impossible_visits(audience, today),
+            test=rule_tests.of_pairs,
+            episode_days=7,
+        ),
+        Rule(
+            name="problem_store",
+            title="A store whose images fail more than twice as often as others at its hosts",
+            subjects="stores",
+            unit="failed images",
+            what="A store loses photos beyond what the hosts that they lie on explain.",
+            formula=(
+                f"Over 13 weeks, the probability that its failure rate is more than {problems.TIMES:g} times that of "
+                f"the other stores at the same hosts is above {problems.SURE:.0%}, after its rate is drawn to theirs "
+                f"by as much as stores in general resemble their hosts. Expected are as many failures as others had "
+                f"there."
+            ),
+            limits=(
+                "Stores whose photos lie at a host of their own cannot be told from it. A store with few images is "
+                "found late or not at all."
+            ),
+            find=lambda audience, today, found: problem_stores(audience, today),
+            test=rule_tests.of_problems,
+            episode_days=odd.EPISODE_DAYS,
+        ),
+    )
+}
