@@ -51,6 +51,9 @@ class StoreRow(serializers.Serializer[Store]):
         return {"visits": f"{reverse('v1:visits')}?store={quote(store.store_id, safe='')}"}
 
 
+StorePage = pages.page_of(StoreRow)
+
+
 class StoreView(V1View):
     tag = "stores"
 
@@ -65,7 +68,7 @@ class StoreView(V1View):
 class Stores(StoreView):
     parameters = {"GET": (*_FILTERS, *parameters.PAGE)}
 
-    @describe(summary="List stores", responses=pages.page_of(StoreRow))
+    @describe(summary="List stores", responses=StorePage)
     def get(self, request: Request) -> Response:
         """In the order in which they were added to the store master; the filters combine."""
         stores = Store.objects.all()

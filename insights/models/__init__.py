@@ -2,6 +2,18 @@
 
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS, HostHour
 from insights.models.refreshed import Refreshed
+from insights.models.report import Dimension, Measure, Period, Report
 from insights.models.visit_summary import VisitSummary, VisitSummaryQuerySet
 
-__all__ = ["BUCKETS", "BUCKET_RATIO", "HostHour", "Refreshed", "VisitSummary", "VisitSummaryQuerySet"]
+__all__ = [
+    "BUCKETS",
+    "BUCKET_RATIO",
+    "Dimension",
+    "HostHour",
+    "Measure",
+    "Period",
+    "Refreshed",
+    "Report",
+    "VisitSummary",
+    "VisitSummaryQuerySet",
+]

@@ -18,6 +18,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
+from insights.models import Report
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
 from stores.models import Store
@@ -41,6 +42,7 @@ CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
 DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
 RESUME_HOSTS = "have a paused host tried again"
+REPORT = "read, change, delete a user's report"
 OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
@@ -79,6 +81,11 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:apply-store-import": {"POST": (IMPORT, JSON, {})},
     "v1:rejects": {"GET": SEE_IMPORTS},
     "v1:visits": {"GET": USE},
+    "v1:rhythm": {"GET": USE},
+    "v1:unvisited-stores": {"GET": USE},
+    "v1:reports": {"GET": USE, "POST": (USE, JSON, {"name": "New"})},
+    "v1:report": {"GET": REPORT, "PATCH": (REPORT, JSON, {"weeks": 2}), "DELETE": REPORT},
+    "v1:report-rows": {"GET": REPORT},
     "v1:submission-schema": {"GET": PUBLIC},
     "v1:openapi": {"GET": PUBLIC},
     "dashboard:home": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
@@ -128,7 +135,7 @@ ADMIN_LISTS = {
 def table() -> dict[str, dict[str, bool]]:
     """docs/access.md's table: whether a person may, by rule and person."""
     text = (ROOT / "docs" / "access.md").read_text()
-    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|yes) \|$", line)]
+    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|yes|–) \|$", line)]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(head[2:], (cell == "yes" for cell in row[2:]), strict=True)) for row in rows}
 
@@ -194,6 +201,7 @@ def world(monkeypatch):
             "store_id": KNOWN_STORE,
             "store_pk": Store.objects.get().pk,
             "import_id": dry_run.pk,
+            "report_id": Report.objects.create(owner=owner).pk,
             "pk": None,
         },
     )
@@ -233,7 +241,8 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count()
+    rows = [list(model.objects.order_by("pk").values()) for model in (Job, Report)]
+    return rows, JobAction.objects.count(), Store.objects.count()
 
 
 def test_every_path_has_a_rule_of_the_table():

@@ -9,9 +9,11 @@ from jsonschema import Draft202012Validator
 
 from api.v1 import urls
 from api.v1.openapi import TAGS
+from insights.models import Measure, Report
 from jobs.errors import HTTPStatus
 from tests.api.payloads import submission, visit, work_off
 from tests.factories import make_staff, make_stores, pause_host, submit_job
+from tests.insights.summaries import visits
 
 pytestmark = pytest.mark.django_db
 
@@ -84,8 +86,9 @@ def test_every_example_runs(v1, document, settings):
     assert len(found) >= 4
     for path, method, operation, kind, name, value in found:
         job = submit_job()
-        body = json.dumps(value)
-        response = v1.client.generic(method.upper(), path.replace("{job_id}", str(job.pk)), body, content_type=kind)
+        report = Report.objects.create(name=f"Of job {job.pk}")
+        url = path.replace("{job_id}", str(job.pk)).replace("{report_id}", str(report.pk))
+        response = v1.client.generic(method.upper(), url, json.dumps(value), content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
         validator(document, operation, response.status_code).validate(response.json())
 
@@ -93,13 +96,16 @@ def test_every_example_runs(v1, document, settings):
 def test_what_the_service_answers_is_what_the_document_says(as_user, document, settings):
     settings.MAX_ATTEMPTS = 1
     # Staff may see everything.
-    v1 = as_user(make_staff("change_pausedhost", "view_job"))
+    staff = make_staff("change_pausedhost", "view_job")
+    v1 = as_user(staff)
     pause_host("a.test:443")
     make_stores("T-1")
     job = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), visit("gone"))).json()["id"]
     work_off({"http://a/2": HTTPStatus(404)})
     v1.post(f"jobs/{job}/retry", {"code": "http_404"})
     image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
+    visits("T-1", range(40))
+    named = {"job": job, "image": image, "report": Report.objects.create(owner=staff, columns=Measure.values).pk}
     checked = 0
     for path, method, operation in operations(document):
         if (
@@ -108,7 +114,9 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
             or any(word in path for word in ("import", "events", "export"))
         ):
             continue
-        url = path.replace("{job_id}", str(job)).replace("{image_id}", str(image)).replace("{store_id}", "T-1")
+        url = path.replace("{store_id}", "T-1")
+        for name, row in named.items():
+            url = url.replace(f"{{{name}_id}}", str(row))
         response = v1.client.get(url)
         assert response.status_code == 200, url
         validator(document, operation, 200, response["Content-Type"]).validate(response.json())

@@ -1,0 +1,90 @@
+"""Periods cut into weeks and blocks of days, whose beginnings are those of days in INSIGHTS_TIME_ZONE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.utils import timezone
+
+from insights.models import VisitSummary
+from insights.scope import WEEKS, Scope, as_of, start_of, today, zone
+
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+# From this many days on blocks are calendar weeks, which hold each weekday once; above MOST_WEEKS weeks, two of them.
+LEAST_DAYS_IN_WEEKS = 56
+MOST_WEEKS = 26
+# Blocks of a shorter period.
+BLOCKS = 14
+
+
+def monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def first_day(weeks: int = WEEKS) -> date:
+    """The Monday with which the last `weeks` calendar weeks begin, the running one included."""
+    return monday(today()) - (weeks - 1) * WEEK
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A period in parts that follow each other: part i is from starts[i] to starts[i + 1]; the last may be running."""
+
+    starts: Sequence[datetime]
+    end: datetime
+    is_running: bool
+
+    @property
+    def days(self) -> list[float]:
+        """How long each part is, in days, as far as it is known."""
+        ends = [*self.starts[1:], self.end]
+        return [(end - start) / DAY for start, end in zip(self.starts, ends, strict=True)]
+
+
+def known(scope: Scope) -> Scope | None:
+    """The days of a period of which anything is known: from the first visit on that the user may see, to today.
+
+    None where there is none. Without this, weeks before the service began would count as weeks without visits.
+    """
+    visits = VisitSummary.objects.visible_to(scope.user).filter(visited_at__gte=scope.begin, visited_at__lt=scope.end)
+    first = visits.order_by("visited_at").values_list("visited_at", flat=True).first()
+    if first is None:
+        return None
+    since = first.astimezone(zone()).date()
+    return _changed(scope, since, max(since, min(scope.until, today())))
+
+
+def blocks(scope: Scope) -> Parts:
+    """Of a period, for intervals: weeks, or for less than LEAST_DAYS_IN_WEEKS days up to BLOCKS blocks of days."""
+    if scope.days >= LEAST_DAYS_IN_WEEKS:
+        step = 1 if scope.days <= 7 * MOST_WEEKS else 2
+        return _parts(scope, [scope.since, *_mondays(scope)[step - 1 :: step]])
+    length = -(-scope.days // BLOCKS)
+    return _parts(scope, [scope.since + at * DAY for at in range(0, scope.days, length)])
+
+
+def weeks(scope: Scope) -> Parts:
+    """Of a period: calendar weeks from Monday on, of which the first and the last may be cut."""
+    return _parts(scope, [scope.since, *_mondays(scope)])
+
+
+def _mondays(scope: Scope) -> list[date]:
+    """Those after the first day."""
+    first = monday(scope.since) + WEEK
+    return [first + at * DAY for at in range(0, max(0, (scope.until - first).days + 1), 7)]
+
+
+def _parts(scope: Scope, days: Sequence[date]) -> Parts:
+    starts = [start_of(day) for day in days]
+    now = as_of() or timezone.now()
+    last = scope.end
+    # What is known ends with the last refresh; a part that has hardly begun still has a length.
+    end = min(last, max(now, starts[-1] + timedelta(hours=1)))
+    return Parts(starts, end, end < last or last > now)
+
+
+def _changed(scope: Scope, since: date, until: date) -> Scope:
+    return Scope(scope.user, since, until, scope.area, scope.category, scope.group, scope.store)
