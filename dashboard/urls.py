@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import image, job, jobs, operations, stores, submit
+from dashboard.pages import image, job, jobs, operations, reports, stores, submit, visits
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -34,6 +34,14 @@ urlpatterns = [
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),
     path("stores/import/<int:pk>/apply/", stores.apply_import, name="apply_import"),
     path("stores/import/<int:pk>/rejects.csv", stores.rejects, name="import_rejects"),
+    path("visits/", visits.rhythm_page, name="visits"),
+    path("visits/list/", visits.visit_list, name="visit_list"),
+    path("visits/unvisited/", visits.unvisited_stores, name="unvisited_stores"),
+    path("reports/", reports.report_list, name="reports"),
+    path("reports/new/", reports.new_report, name="new_report"),
+    path("reports/<int:report_id>/", reports.report_page, name="report"),
+    path("reports/<int:report_id>/change/", reports.change_report, name="change_report"),
+    path("reports/<int:report_id>/delete/", reports.delete_report, name="delete_report"),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

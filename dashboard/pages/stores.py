@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
+from dashboard.store_rhythm import rhythm_of
 from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
@@ -73,6 +74,7 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
         "store": store,
         "visits": [(visit, images[visit.pk][:MOST_SHOWN], len(images[visit.pk]) > MOST_SHOWN) for visit in visits],
         "most": VISITS,
+        "rhythm": rhythm_of(request.user, store),
     }
     return render(request, "dashboard/stores/page.html", context)
 

@@ -109,6 +109,14 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
     "dashboard:apply_import": {"POST": (IMPORT, FORM, "")},
     "dashboard:import_rejects": {"GET": SEE_IMPORTS},
+    "dashboard:visits": {"GET": USE},
+    "dashboard:visit_list": {"GET": USE},
+    "dashboard:unvisited_stores": {"GET": USE},
+    "dashboard:reports": {"GET": USE},
+    "dashboard:new_report": {"GET": USE, "POST": (USE, FORM, "name=New&columns=visits")},
+    "dashboard:report": {"GET": REPORT},
+    "dashboard:change_report": {"GET": REPORT, "POST": (REPORT, FORM, "name=Changed&columns=visits")},
+    "dashboard:delete_report": {"GET": REPORT, "POST": (REPORT, FORM, "")},
     "dashboard:operations": {"GET": OPERATIONS},
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
@@ -135,7 +143,7 @@ ADMIN_LISTS = {
 def table() -> dict[str, dict[str, bool]]:
     """docs/access.md's table: whether a person may, by rule and person."""
     text = (ROOT / "docs" / "access.md").read_text()
-    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|yes|–) \|$", line)]
+    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|\S|yes) \|$", line)]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(head[2:], (cell == "yes" for cell in row[2:]), strict=True)) for row in rows}
 
