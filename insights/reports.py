@@ -164,7 +164,7 @@ def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, in
 def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -> tuple[str, list[Any]]:
     """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on."""
     visits, parameters = scope.visits().query.sql_with_params()
-    cells, lines = _aggregates(columns)
+    cells, totals, lines = _aggregates(columns)
     members, of_members = _members() if dimension is Dimension.GROUP else ("", ())
     is_by_store = dimension is Dimension.STORE
     statement = f"""
@@ -172,11 +172,15 @@ def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -
             SELECT ({_KEYS[dimension]}) COLLATE "C" AS key,
                 width_bucket(visited_at, %s::timestamptz[]) AS block, visit.*
             FROM ({visits}) visit {_JOINS.get(dimension, "")}
-        ), cell AS (
-            SELECT key, grouping(key) AS is_total{"".join(cells)}
-            FROM keyed GROUP BY GROUPING SETS ((key, block), (block))
+        ), cell AS MATERIALIZED (
+            SELECT key, block, 0 AS is_total{"".join(cells)} FROM keyed GROUP BY key, block
         ), line AS (
-            SELECT key, is_total{"".join(lines)} FROM cell GROUP BY key, is_total
+            SELECT key, is_total{"".join(lines)}
+            FROM (
+                SELECT * FROM cell
+                UNION ALL SELECT NULL, block, 1{"".join(totals)} FROM cell GROUP BY block
+            ) every_cell
+            GROUP BY key, is_total
         ), placed AS (
             SELECT line.*, row_number() OVER (ORDER BY is_total DESC, key NULLS LAST) AS place,
                 count(*) OVER () - 1 AS number
@@ -191,21 +195,23 @@ def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -
     return statement, [*of_members, *of_key, list(_starts(scope, dimension)), *parameters]
 
 
-def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str]]:
-    """What is summed of each row's blocks, and then of each row."""
-    cells, lines = [], []
+def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str], list[str]]:
+    """What is summed of each row's blocks, of those of the total, and then of each row."""
+    cells, totals, lines = [], [], []
     for column in columns:
         if column in _SUMS:
             cells.append(f", {_SUMS[column]} AS {column}")
+            totals.append(f", sum({column})")
             lines.append(f", sum({column}) AS {column}")
             continue
         total, size = f"{column}_total", f"{column}_size"
         of_visit = zip((total, size), _RATIOS[column], strict=True)
         cells.extend(f", coalesce(sum(({each})::float8), 0) AS {name}" for name, each in of_visit)
+        totals.append(f", sum({total}), sum({size})")
         sums = (f"count(*) FILTER (WHERE {size} > 0)", *(f"sum({each})" for each in (
             size, total, f"{total} * {total}", f"{total} * {size}", f"{size} * {size}")))  # fmt: skip
         lines.extend(f", {each} AS {name}" for name, each in zip(_names(column), sums, strict=True))
-    return cells, lines
+    return cells, totals, lines
 
 
 def _outputs(columns: Sequence[Measure]) -> list[str]:

@@ -16,7 +16,6 @@ from api.v1.views import V1View
 from insights import rhythm, unvisited
 from insights.figures import FEWEST
 from insights.gaps import gaps
-from insights.hours import hour_of_week
 from insights.scope import as_of
 
 _SCOPE = (scopes.AREA, scopes.CATEGORY, scopes.GROUP, scopes.STORE, *scopes.PERIOD)
@@ -116,7 +115,7 @@ class Rhythm(V1View):
             "median_gap": between.median,
             "gaps": between.classes,
             "gaps_of_every": between.every,
-            "hour_of_week": hour_of_week(scope).counts,
+            "hour_of_week": often.hours.counts,
             "repeats": twice.rows,
             "more_repeats": twice.more,
             "repeats_among": twice.looked_at,

@@ -17,7 +17,6 @@ from dashboard import visit_charts
 from dashboard.visit_filters import VisitFilter, choices
 from insights import rhythm, unvisited
 from insights.gaps import gaps
-from insights.hours import hour_of_week
 from insights.models import VisitSummary
 from insights.scope import LONGEST_DAYS, as_of
 from jobs.models import Job
@@ -36,13 +35,12 @@ def rhythm_page(request: HttpRequest) -> HttpResponse:
     scope = context["scope"]
     often = rhythm.frequency(scope)
     between = gaps(scope, often.visits)
-    hours = hour_of_week(scope)
     context |= {
         "often": often,
         "gaps": between,
         "gaps_most": max((each.gaps for each in between.classes), default=0),
-        "hours": hours,
-        "punch": visit_charts.punch(hours),
+        "hours": often.hours,
+        "punch": visit_charts.punch(often.hours),
         "repeats": rhythm.repeats(scope),
         "unvisited": unvisited.count(scope, often.stores),
         "most_counted": unvisited.MOST_COUNTED,

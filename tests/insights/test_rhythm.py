@@ -179,3 +179,14 @@ def test_an_unknown_group_has_no_stores_and_no_visits():
     assert rhythm.frequency(nobody).visits == rhythm.frequency(nobody).stores == gaps(nobody, 0).median.n == 0
     assert rhythm.repeats(nobody).rows == unvisited.page(nobody).stores == []
     assert Store.objects.count() == 0
+
+
+def test_hours_are_those_of_the_services_clock(settings):
+    settings.INSIGHTS_TIME_ZONE = "Asia/Kathmandu"
+    at = noon(today()) - timedelta(days=14)
+    for minutes in (0, 14, 15, 74):
+        visit("S1", at + timedelta(minutes=minutes))
+    hours = rhythm.frequency(scope(days=28)).hours
+    # Five hours and three quarters ahead of UTC.
+    assert {hour: visits for hour, visits in enumerate(hours.counts[at.weekday()]) if visits} == {17: 2, 18: 2}
+    assert hours.visits == 4
