@@ -16,9 +16,11 @@ from dashboard.pages import (
     jobs,
     operations,
     problems,
+    reports,
     routes,
     stores,
     submit,
+    visits,
 )
 from dashboard.pages.sign_in import SignIn
 
@@ -65,6 +67,14 @@ urlpatterns = [
     path("alerts/<int:alert_id>/", alerts.alert_page, name="alert"),
     path("alerts/<int:alert_id>/dismiss/", alerts.dismiss, name="dismiss_alert"),
     path("alerts/<int:alert_id>/reopen/", alerts.reopen, name="reopen_alert"),
+    path("visits/", visits.rhythm_page, name="visits"),
+    path("visits/list/", visits.visit_list, name="visit_list"),
+    path("visits/unvisited/", visits.unvisited_stores, name="unvisited_stores"),
+    path("reports/", reports.report_list, name="reports"),
+    path("reports/new/", reports.new_report, name="new_report"),
+    path("reports/<int:report_id>/", reports.report_page, name="report"),
+    path("reports/<int:report_id>/change/", reports.change_report, name="change_report"),
+    path("reports/<int:report_id>/delete/", reports.delete_report, name="delete_report"),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

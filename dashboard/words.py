@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from insights.scope import zone
 from tables import cells
 
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -80,6 +81,11 @@ def _time(moment: datetime, text: str) -> SafeString:
 
 def exactly(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local(moment: datetime) -> SafeString:
+    """`<time>` with day and minute by the service's clock for figures, which the page names."""
+    return _time(moment, format_html('<span class="nowrap">{}</span>', f"{moment.astimezone(zone()):%Y-%m-%d %H:%M}"))
 
 
 def size(number: int | None) -> str:

@@ -26,9 +26,9 @@ Submit the photos of store visits, watch them being measured, see why some fail,
 
 **Credentials.** `Authorization: Bearer …` with an API key (`rp_…`) or a token of `/api/token/`, or the session of
 `/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key is limited to its scopes:
-`submit`, `read`, `manage` (actions on jobs and paused hosts), `stores` (imports). Somebody else's job looks exactly
-like one that does not exist, except to staff with the permission to view jobs; to change it they need that to change
-jobs.
+`submit`, `read`, `manage` (actions on jobs and paused hosts, and reports), `stores` (imports). Somebody else's job
+looks exactly like one that does not exist, except to staff with the permission to view jobs; to change it they need
+that to change jobs.
 
 **Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. Rows added meanwhile do not shift pages.
 
@@ -51,6 +51,7 @@ TAGS = {
     "stores": "The store master, and imports into it.",
     "groups": "Sets of stores, by a rule or by hand; every list of stores, visits or images can be narrowed to one.",
     "areas": "What areas have, how they compare, and which weeks are unusual.",
+    "reports": "Saved questions about visits, and their answers.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints of the assignment, for existing clients.",
     "tokens": "Tokens for people, by name and password.",

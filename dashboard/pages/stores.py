@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from access import rights
 from dashboard.filters import read_group
 from dashboard.pages import problems
+from dashboard.store_rhythm import rhythm_of
 from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
@@ -97,6 +98,7 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
         "may_choose": rights.may_edit_categories(request.user),
         "categories": Category.objects.values_list("pk", "name"),
         **problems.of_store(request, store),
+        "rhythm": rhythm_of(request.user, store),
     }
     return render(request, "dashboard/stores/page.html", context)
 

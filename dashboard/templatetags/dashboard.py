@@ -18,6 +18,9 @@ from django.utils.safestring import SafeString
 from access import rights
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
+from insights.figures import FEWEST, TOO_FEW, Figure
+from insights.models import Measure
+from insights.statistics import ONE_BLOCK
 from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
@@ -29,6 +32,7 @@ for _filter in (
     words.clock,
     words.duration,
     words.hours,
+    words.local,
     words.probable,
     words.query,
     words.short_url,
@@ -52,6 +56,8 @@ _SECTIONS = (
     ("dashboard:stores", "Stores", _everybody),
     ("dashboard:areas", "Areas", _everybody),
     ("dashboard:alerts", "Alerts", _everybody),
+    ("dashboard:visits", "Visits", _everybody),
+    ("dashboard:reports", "Reports", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),
@@ -161,6 +167,35 @@ def ends_between(estimate: Estimate) -> SafeString:
     if words.exactly(earliest)[:16] == words.exactly(latest)[:16]:
         return format_html("about {}", words.clock(latest))
     return format_html("{} to {}", words.clock(earliest), words.clock(latest))
+
+
+@register.simple_tag
+def figure(found: Figure, digits: int, of: str, unit: str = "") -> SafeString:
+    """A figure with its interval and of how many it is; where it is not known, why."""
+    if found.value is None or found.low is None or found.high is None:
+        sentence = {
+            TOO_FEW: f"too few: {found.n:,} {of}, it takes {FEWEST}",
+            ONE_BLOCK: "all within one block of days, so that nobody knows how sure it is",
+        }[found.why]
+        return format_html('not known <small class="quiet">{}</small>', sentence)
+    value, low, high = (f"{number:,.{digits}f}" for number in (found.value, found.low, found.high))
+    return format_html("{} {} <small>{} to {}, n = {}</small>", value, unit, low, high, f"{found.n:,} {of}")
+
+
+@register.simple_tag
+def measured(measure: Measure, value: int | Figure) -> SafeString:
+    """A cell of a report: a rate in percent, a mean in its unit."""
+    if isinstance(value, int):
+        return SafeString(f"{value:,}")
+    if value.value is None or value.low is None or value.high is None:
+        return format_html('<span class="quiet">too few <small>n = {}</small></span>', f"{value.n:,}")
+    factor, unit = _UNITS[measure]
+    middle, low, high = (f"{factor * number:,.1f}" for number in (value.value, value.low, value.high))
+    return format_html("{} {} <small>{} to {}, n = {}</small>", middle, unit, low, high, f"{value.n:,}")
+
+
+# Of a report's figures: the factor, and the unit after it.
+_UNITS = {Measure.FAILURE_RATE: (100, "%"), Measure.FETCH_MS: (1, "ms"), Measure.TURNAROUND: (1, "s")}
 
 
 @register.inclusion_tag("dashboard/parts/explanation.html")

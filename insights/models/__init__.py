@@ -3,6 +3,7 @@
 from insights.models.alert import Alert, AlertQuerySet, RuleCheck
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS, HostHour
 from insights.models.refreshed import Refreshed
+from insights.models.report import Dimension, Measure, Period, Report
 from insights.models.visit_summary import VisitSummary, VisitSummaryQuerySet
 
 __all__ = [
@@ -10,8 +11,12 @@ __all__ = [
     "BUCKET_RATIO",
     "Alert",
     "AlertQuerySet",
+    "Dimension",
     "HostHour",
+    "Measure",
+    "Period",
     "Refreshed",
+    "Report",
     "RuleCheck",
     "VisitSummary",
     "VisitSummaryQuerySet",

@@ -20,10 +20,11 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from socket import SHUT_RDWR, socket
 from tempfile import NamedTemporaryFile
@@ -59,12 +60,12 @@ STATEMENT_TIMEOUT = "57014"
 
 
 class ExportTooLong(OperationalError):
-    """An export has held its snapshot for as long as one may."""
+    """An export has held its snapshot for as long as one may; `what` as in `job 17`."""
 
-    def __init__(self, job_id: int, seconds: float) -> None:
+    def __init__(self, what: str, seconds: float) -> None:
         super().__init__(
-            f"The export of job {job_id} was broken off after EXPORT_SECONDS ({seconds:g} s), because its snapshot "
-            "slows the queue down: export parts of the job by a filter, or raise EXPORT_SECONDS."
+            f"The export of {what} was broken off after EXPORT_SECONDS ({seconds:g} s), because its snapshot "
+            "slows the queue down: export parts of it by a filter, or raise EXPORT_SECONDS."
         )
 
 
@@ -188,16 +189,15 @@ def filename(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> str:
     return f"job-{job_id}{rest}.{form}"
 
 
-class Export:
-    """Iterates over the file in chunks of about CHUNK_BYTES.
+class Chunks:
+    """Iterates over the chunks of a file, of which the first is made on creation.
 
-    The query runs, and the first chunk is made, on creation: so an unreachable database raises here, before a response
-    has begun. From then on the database connection is in use, until the end, an error, or `close`, which WSGI servers
-    call when the client has disconnected. An unknown job is an empty file.
+    So an unreachable database raises here, before a response has begun. From then on the database connection is in
+    use, until the end, an error, or `close`, which WSGI servers call when the client has disconnected.
     """
 
-    def __init__(self, job_id: int, image_filter: ImageFilter, form: ExportFormat) -> None:
-        self._chunks = _chunks(job_id, image_filter, form)
+    def __init__(self, chunks: Generator[bytes]) -> None:
+        self._chunks = chunks
         self._first: bytes | None = next(self._chunks, b"")
 
     def __iter__(self) -> Iterator[bytes]:
@@ -211,6 +211,16 @@ class Export:
 
     def close(self) -> None:
         self._chunks.close()
+
+
+class Export(Chunks):
+    """The file of a job's images, in chunks of about CHUNK_BYTES; of an unknown job it is empty."""
+
+    def __init__(self, job_id: int, image_filter: ImageFilter, form: ExportFormat) -> None:
+        columns = [column for column in COLUMNS if form is ExportFormat.NDJSON or not column.only_ndjson]
+        lines = _csv_lines if form is ExportFormat.CSV else _ndjson_lines
+        rows = _rows(job_id, image_filter, columns)
+        super().__init__(chunks(lines(columns, rows), rows))
 
 
 def write(job_id: int, image_filter: ImageFilter, form: ExportFormat, file: IO[bytes] | Path) -> int:
@@ -244,14 +254,12 @@ def _umask() -> int:
     return mask
 
 
-def _chunks(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> Generator[bytes]:
-    columns = [column for column in COLUMNS if form is ExportFormat.NDJSON or not column.only_ndjson]
-    lines = _csv_lines if form is ExportFormat.CSV else _ndjson_lines
+def chunks(lines: Iterable[str], rows: Generator[Any]) -> Generator[bytes]:
+    """The lines together, in chunks of about CHUNK_BYTES; `rows` is what they are made of, and reads the database."""
     is_within = connection.in_atomic_block
-    rows = _rows(job_id, image_filter, columns)
     try:
         pending = io.StringIO()
-        for line in lines(columns, rows):
+        for line in lines:
             pending.write(line)
             if pending.tell() >= CHUNK_BYTES:
                 yield pending.getvalue().encode()
@@ -265,23 +273,33 @@ def _chunks(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> Gener
             connection.close()
 
 
+@contextmanager
+def limited(what: str) -> Iterator[Callable[[psycopg.Connection[Any]], AbstractContextManager[None]]]:
+    """A transaction of at most EXPORT_SECONDS. Within it, what is given back is entered for as long as rows are read.
+
+    Raises ExportTooLong where it takes longer.
+    """
+    seconds = settings.LONG_STATEMENT_SECONDS["export"]
+    deadline = monotonic() + seconds
+    try:
+        with longer("export"), connection.wrap_database_errors:
+            yield partial(_hung_up_after, seconds)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) == STATEMENT_TIMEOUT or monotonic() >= deadline:
+            logger.warning("export broken off", extra={"export_of": what, "seconds": seconds})
+            raise ExportTooLong(what, seconds) from error
+        raise
+
+
 def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Generator[Sequence[str | None]]:
     """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.in_order_of(job_id).matching(image_filter)
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
-    seconds = settings.LONG_STATEMENT_SECONDS["export"]
-    deadline = monotonic() + seconds
-    try:
-        with longer("export"), connection.cursor() as cursor, connection.wrap_database_errors:
-            # COPY takes no parameters: the driver inserts them into the statement.
-            statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
-            with cursor.copy(statement) as copy, _hung_up_after(seconds, copy.connection):
-                yield from copy.rows()
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) == STATEMENT_TIMEOUT or monotonic() >= deadline:
-            logger.warning("export broken off", extra={"job": job_id, "seconds": seconds})
-            raise ExportTooLong(job_id, seconds) from error
-        raise
+    with limited(f"job {job_id}") as while_read, connection.cursor() as cursor:
+        # COPY takes no parameters: the driver inserts them into the statement.
+        statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
+        with cursor.copy(statement) as copy, while_read(copy.connection):
+            yield from copy.rows()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
 
-from insights.models import Alert
+from insights.models import Alert, Report
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
 from stores.models import Category, Keyword, Kind, Store, StoreGroup
@@ -43,6 +43,7 @@ CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
 DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
 RESUME_HOSTS = "have a paused host tried again"
+REPORT = "read, change, delete a user's report"
 OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
@@ -103,6 +104,11 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:areas": {"GET": USE},
     "v1:area-matrix": {"GET": USE},
     "v1:trends": {"GET": USE},
+    "v1:rhythm": {"GET": USE},
+    "v1:unvisited-stores": {"GET": USE},
+    "v1:reports": {"GET": USE, "POST": (USE, JSON, {"name": "New"})},
+    "v1:report": {"GET": REPORT, "PATCH": (REPORT, JSON, {"weeks": 2}), "DELETE": REPORT},
+    "v1:report-rows": {"GET": REPORT},
     "v1:submission-schema": {"GET": PUBLIC},
     "v1:openapi": {"GET": PUBLIC},
     "dashboard:home": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
@@ -144,6 +150,14 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:alert": {"GET": READ},
     "dashboard:dismiss_alert": {"POST": (CHANGE, FORM, "reason=known")},
     "dashboard:reopen_alert": {"POST": (CHANGE, FORM, "")},
+    "dashboard:visits": {"GET": USE},
+    "dashboard:visit_list": {"GET": USE},
+    "dashboard:unvisited_stores": {"GET": USE},
+    "dashboard:reports": {"GET": USE},
+    "dashboard:new_report": {"GET": USE, "POST": (USE, FORM, "name=New&columns=visits")},
+    "dashboard:report": {"GET": REPORT},
+    "dashboard:change_report": {"GET": REPORT, "POST": (REPORT, FORM, "name=Changed&columns=visits")},
+    "dashboard:delete_report": {"GET": REPORT, "POST": (REPORT, FORM, "")},
     "dashboard:operations": {"GET": OPERATIONS},
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
@@ -173,7 +187,7 @@ ADMIN_LISTS = {
 def table() -> dict[str, dict[str, bool]]:
     """docs/access.md's table: whether a person may, by rule and person."""
     text = (ROOT / "docs" / "access.md").read_text()
-    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|yes) \|$", line)]
+    lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|\S|yes) \|$", line)]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(head[2:], (cell == "yes" for cell in row[2:]), strict=True)) for row in rows}
 
@@ -261,6 +275,7 @@ def world(monkeypatch):
             "name": "area_visits",
             "category_id": category.pk,
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
+            "report_id": Report.objects.create(owner=owner).pk,
             "pk": None,
         },
     )
@@ -306,6 +321,8 @@ def state() -> Any:
     return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), list(Store.objects.values()), rules
     groups = list(StoreGroup.objects.values("pk", "name", "by_hand"))
     return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), groups
+    rows = [list(model.objects.order_by("pk").values()) for model in (Job, Report)]
+    return rows, JobAction.objects.count(), Store.objects.count()
 
 
 def test_every_path_has_a_rule_of_the_table():

@@ -9,11 +9,13 @@ from jsonschema import Draft202012Validator
 
 from api.v1 import urls
 from api.v1.openapi import TAGS
+from insights.models import Measure, Report
 from jobs.errors import HTTPStatus
 from stores.models import Store, StoreGroup
 from tests.api.payloads import submission, visit, work_off
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, make_stores, pause_host, submit_job
+from tests.insights.summaries import visits
 
 pytestmark = pytest.mark.django_db
 
@@ -92,9 +94,10 @@ def test_every_example_runs(as_user, document, settings):
             Store(store_id=f"DEMO000{number}", name="Shop", area_code="A", latitude=0, longitude=number)
             for number in (1, 2, 3)
         )
-        body = json.dumps(value)
-        url = path.replace("{job_id}", str(job.pk)).replace("{alert_id}", str(make_alert(f"{path} {name}").pk))
-        response = v1.client.generic(method.upper(), url, body, content_type=kind)
+        report = Report.objects.create(name=f"Of job {job.pk}")
+        alert = make_alert(f"{path} {name}")
+        url = path.format(job_id=job.pk, alert_id=alert.pk, report_id=report.pk)
+        response = v1.client.generic(method.upper(), url, json.dumps(value), content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
         validator(document, operation, response.status_code).validate(response.json())
 
@@ -102,7 +105,8 @@ def test_every_example_runs(as_user, document, settings):
 def test_what_the_service_answers_is_what_the_document_says(as_user, document, settings):
     settings.MAX_ATTEMPTS = 1
     # Staff may see everything.
-    v1 = as_user(make_staff("change_pausedhost", "view_job"))
+    staff = make_staff("change_pausedhost", "view_job")
+    v1 = as_user(staff)
     pause_host("a.test:443")
     make_stores("T-1")
     group = StoreGroup.objects.create(name="Mine", area="A-1").pk
@@ -110,6 +114,8 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     work_off({"http://a/2": HTTPStatus(404)})
     v1.post(f"jobs/{job}/retry", {"code": "http_404"})
     image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
+    report = Report.objects.create(owner=staff, columns=Measure.values).pk
+    visits("T-1", range(40))
     alert = make_alert(of_all=True).pk
     checked = 0
     for path, method, operation in operations(document):
@@ -119,8 +125,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
             or any(word in path for word in ("import", "events", "export"))
         ):
             continue
-        values = {"job_id": job, "image_id": image, "store_id": "T-1", "group_id": group, "alert_id": alert}
-        url = path.format(**values)
+        url = path.format(job_id=job, image_id=image, store_id="T-1", group_id=group, alert_id=alert, report_id=report)
         response = v1.client.get(url)
         assert response.status_code == 200, url
         validator(document, operation, 200, response["Content-Type"]).validate(response.json())

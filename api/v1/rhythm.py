@@ -1,0 +1,140 @@
+"""How often stores are visited, and which were not."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.pagination import Page, write_cursor
+from api.v1 import pages, parameters, scopes
+from api.v1.describe import describe
+from api.v1.stores import StorePage, StoreRow
+from api.v1.views import V1View
+from insights import rhythm, unvisited
+from insights.figures import FEWEST
+from insights.gaps import gaps
+from insights.scope import as_of
+
+_SCOPE = (scopes.AREA, scopes.CATEGORY, scopes.GROUP, scopes.STORE, *scopes.PERIOD)
+FIGURE = {
+    "type": "object",
+    "description": f"A figure with its 95 % interval, of `n`; below {FEWEST} it is null, and `why` says `too_few`.",
+    "properties": {
+        "value": {"type": ["number", "null"]},
+        "low": {"type": "number"},
+        "high": {"type": "number"},
+        "n": {"type": "integer", "minimum": 0},
+        "why": {"type": "string", "enum": ["too_few", "one_block"]},
+    },
+    "required": ["value", "n"],
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(FIGURE)
+class FigureField(serializers.Field[Any, Any, Any, Any]):
+    """A figure with its interval."""
+
+    def to_representation(self, value: Any) -> Any:
+        return value.as_json()
+
+
+class GapRow(serializers.Serializer[Any]):
+    """How many gaps are of so many days, rounded to whole days."""
+
+    least = serializers.IntegerField(min_value=0)
+    most = serializers.IntegerField(min_value=0, allow_null=True, help_text="Null where there is no end.")
+    gaps = serializers.IntegerField(min_value=0)
+
+
+class RepeatRow(serializers.Serializer[Any]):
+    """Several visits of one store at the same instant."""
+
+    store_id = serializers.CharField()
+    visited_at = serializers.DateTimeField()
+    visits = serializers.IntegerField(min_value=2)
+
+
+class RhythmAnswer(serializers.Serializer[Any]):
+    """How often the stores of a period, area, category or group are visited."""
+
+    class Meta:
+        ref_name = "Rhythm"  # its name in the OpenAPI document
+
+    as_of = serializers.DateTimeField(allow_null=True, help_text="Until when finished images are counted.")
+    time_zone = serializers.CharField(help_text="Of days, weeks and hours: the service's, not the stores'.")
+    since = serializers.DateField()
+    until = serializers.DateField()
+    stores = serializers.IntegerField(min_value=0, help_text="Of the store master, visited or not.")
+    visits = serializers.IntegerField(min_value=0)
+    visits_per_store_week = FigureField()
+    median_gap = FigureField(help_text="In days, between a store's visits.")
+    gaps = GapRow(many=True)
+    gaps_of_every = serializers.IntegerField(
+        min_value=1, help_text="Gaps are those of every so-manieth store of the store master; 1 is of all."
+    )
+    hour_of_week = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=24, max_length=24),
+        min_length=7,
+        max_length=7,
+        help_text="Visits by day, Monday first, and hour.",
+    )
+    repeats = RepeatRow(many=True, help_text="The latest; `more_repeats` says whether there are others.")
+    more_repeats = serializers.BooleanField()
+    repeats_among = serializers.IntegerField(min_value=0, help_text="So many latest visits were looked at.")
+    unvisited = serializers.IntegerField(
+        min_value=0, allow_null=True, help_text="Stores without a visit; null where there are too many stores to count."
+    )
+
+
+class Rhythm(V1View):
+    tag = "visits"
+    parameters = {"GET": _SCOPE}
+
+    @describe(summary="Read how often stores are visited", responses=RhythmAnswer)
+    def get(self, request: Request) -> Response:
+        """Visits per store and week, the gaps between a store's visits, hours of the week, and repeats.
+
+        Of visits of your own jobs; of all jobs for staff with the permission to view them.
+        """
+        scope = scopes.scope_of(request.user, self.query)
+        often = rhythm.frequency(scope)
+        between = gaps(scope, often.visits)
+        twice = rhythm.repeats(scope)
+        answer = {
+            "as_of": as_of(),
+            "time_zone": settings.INSIGHTS_TIME_ZONE,
+            "since": scope.since,
+            "until": scope.until,
+            "stores": often.stores,
+            "visits": often.visits,
+            "visits_per_store_week": often.per_store_week,
+            "median_gap": between.median,
+            "gaps": between.classes,
+            "gaps_of_every": between.every,
+            "hour_of_week": often.hours.counts,
+            "repeats": twice.rows,
+            "more_repeats": twice.more,
+            "repeats_among": twice.looked_at,
+            "unvisited": unvisited.count(scope, often.stores),
+        }
+        return Response(RhythmAnswer(answer).data)
+
+
+class UnvisitedStores(V1View):
+    tag = "visits"
+    parameters = {"GET": (*_SCOPE, *parameters.PAGE)}
+
+    @describe(summary="List stores that were not visited", responses=StorePage)
+    def get(self, request: Request) -> Response:
+        """Stores without a visit in the period, in the order in which they were added to the store master.
+
+        A page may be short or empty: there is another one as long as `next_cursor` says so.
+        """
+        asked = parameters.page_of(self.query)
+        found = unvisited.page(scopes.scope_of(request.user, self.query), asked.after, asked.limit)
+        following = None if found.after is None else write_cursor(found.after)
+        return Response(pages.answer(StoreRow, Page(found.stores, following)))

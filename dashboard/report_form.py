@@ -1,0 +1,43 @@
+"""A report as a form's fields: the same names in the address of a preview and in the body that saves it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import QueryDict
+
+from access import rights
+from dashboard.visit_filters import NO_CATEGORY, day, number, text
+from insights.models import Dimension, Measure, Period, Report
+from insights.models.report import DEFAULT_COLUMNS, MAX_NAME
+from stores.models import MAX_LENGTHS
+from stores.models.category import MAX_CATEGORY
+
+
+def filled(report: Report, form: QueryDict) -> Report:
+    """The report with what the form says. What cannot be read is left as it is; what is missing narrows nothing."""
+    report.name = text(form.dict(), "name", MAX_NAME + 1)
+    dimension, period = form.get("dimension", ""), form.get("period", "")
+    report.dimension = dimension if dimension in Dimension.values else report.dimension
+    report.period = period if period in Period.values else report.period
+    report.weeks = number(form.dict(), "weeks") or report.weeks
+    report.since, report.until = day(form.get("since", "")), day(form.get("until", ""))
+    report.columns = [column for column in Measure.values if column in form.getlist("columns")]
+    report.area = text(form.dict(), "area", MAX_LENGTHS["area_code"]) or None
+    category = text(form.dict(), "category", MAX_CATEGORY) or None
+    report.category = "" if category == NO_CATEGORY else category
+    report.group = number(form.dict(), "group")
+    report.store = text(form.dict(), "store", MAX_LENGTHS["store_id"]) or None
+    return report
+
+
+def empty(user: User | AnonymousUser) -> Report:
+    return Report(owner=rights.owner_of(user), columns=[column.value for column in DEFAULT_COLUMNS])
+
+
+def options(report: Report) -> dict[str, object]:
+    """What the editor offers, and what of it is chosen."""
+    return {
+        "dimensions": Dimension.choices,
+        "measures": [(value, label, value in report.columns) for value, label in Measure.choices],
+        "periods": Period.choices,
+    }

@@ -1,0 +1,242 @@
+"""The rows of a report: sums of visits by area, category, group, store, week or photo host.
+
+One statement computes all rows and their total, so that they agree. It first sums each row's visits by blocks of days,
+by which the rates' intervals go (`insights/statistics.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+
+from insights.figures import Figure
+from insights.models import Dimension, Measure, Period, Report
+from insights.periods import blocks, known
+from insights.scope import Scope, as_of, start_of, today, zone
+from insights.statistics import Blocks, mean, rate
+from stores.models import Store, StoreGroup
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+# Of a report by store, at most: a million stores of the store master.
+MOST_ROWS = 1_000_000
+# Groups of a report by group, in the order of their names.
+MOST_GROUPS = 50
+
+_SUMS = {
+    Measure.VISITS: "count(*)",
+    Measure.IMAGES: "sum(images)",
+    Measure.COMPLETED: "sum(completed)",
+    Measure.FAILED: "sum(failed)",
+    Measure.UNPROCESSED: "sum(unprocessed)",
+}
+# A ratio's total and its size, of each visit.
+_RATIOS = {
+    Measure.FAILURE_RATE: ("failed", "completed + failed"),
+    Measure.FETCH_MS: ("fetch_ms", "fetched"),
+    Measure.TURNAROUND: ("turnaround", "CASE WHEN turnaround IS NOT NULL THEN 1 END"),
+}
+# The label of a row, of a visit and its store. Null where the store master does not have the store.
+_KEYS = {
+    Dimension.AREA: "store.area_code",
+    Dimension.CATEGORY: "CASE WHEN store.id IS NOT NULL THEN coalesce(category.name, '') END",
+    Dimension.GROUP: "member.name",
+    Dimension.STORE: "visit.store_id",
+    Dimension.WEEK: "date_trunc('week', visited_at AT TIME ZONE %s)::date::text",
+    Dimension.HOST: "visit.host",
+}
+_OF_STORE = "LEFT JOIN stores_store store ON store.store_id = visit.store_id"
+_JOINS = {
+    Dimension.AREA: _OF_STORE,
+    Dimension.CATEGORY: f"{_OF_STORE} LEFT JOIN stores_category category ON category.id = store.category_id",
+    Dimension.GROUP: "JOIN member ON member.store_id = visit.store_id",
+}
+
+
+# What a row is called whose label is missing or empty; in brackets, as no such code of a store master would be.
+_UNKNOWN = "(not in the store master)"
+_EMPTY = {Dimension.CATEGORY: "(uncategorised)", Dimension.HOST: "(no host)"}
+
+
+class TooManyRows(Exception):
+    """The report has more than MOST_ROWS rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`key` is the row's label, None of stores that the store master does not have; `name` is a store's.
+
+    `values` are numbers and figures by measure: ms for downloads, seconds for turnarounds.
+    """
+
+    key: str | None
+    name: str | None
+    values: dict[Measure, int | Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A part of a report's rows; `number` is how many it has in all.
+
+    `total` is of all visits of the report, None for a report by groups: a store may be in several, or in none.
+    """
+
+    rows: Sequence[Row]
+    number: int
+    total: Row | None
+
+
+def days_of(report: Report) -> tuple[date, date]:
+    """The first and the last day, as the calendar stands in INSIGHTS_TIME_ZONE."""
+    if report.period == Period.FIXED and report.since and report.until:
+        return report.since, report.until
+    until = today()
+    if report.period == Period.MONTH:
+        until = until.replace(day=1) - timedelta(days=1)
+        return until.replace(day=1), until
+    return until - timedelta(days=7 * report.weeks - 1), until
+
+
+def scope_of(report: Report, user: User | AnonymousUser | None) -> Scope:
+    """Its visits, among those that `user` may see."""
+    since, until = days_of(report)
+    return Scope(user, since, until, report.area, report.category, report.group, report.store)
+
+
+def label(dimension: Dimension, key: str | None) -> str:
+    """What a row is called."""
+    return _UNKNOWN if key is None else key or _EMPTY.get(dimension, "")
+
+
+def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limit: int = 100) -> Rows:
+    """In the order of their labels, at most `limit` after the first `start`. Raises TooManyRows."""
+    with connection.cursor() as cursor:
+        found = list(_read(cursor, report, user, start, limit))
+    total = next((row for row, _, is_total in found if is_total), None)
+    listed = [row for row, _, is_total in found if not is_total]
+    return Rows(listed, found[0][1] if found else 0, None if report.dimension == Dimension.GROUP else total)
+
+
+def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row]:
+    """One after the other; within a transaction few of them are held in memory. Raises TooManyRows at once."""
+    with connection.chunked_cursor() as cursor:
+        yield from (row for row, _, is_total in _read(cursor, report, user, 0, MOST_ROWS) if not is_total)
+
+
+def _read(
+    cursor: Any, report: Report, user: User | AnonymousUser | None, start: int, limit: int
+) -> Iterator[tuple[Row, int, bool]]:
+    """Rows, each with the number of all and whether it is the total, which comes first."""
+    columns = [Measure(column) for column in report.columns]
+    scope = known(scope_of(report, user))
+    if scope is None:
+        return
+    try:
+        statement, parameters = _statement(scope, Dimension(report.dimension), columns)
+    except EmptyResultSet:
+        return
+    cursor.execute(statement, [*parameters, start + 2, start + limit + 1])
+    for is_total, number, key, name, *sums in cursor:
+        if number > MOST_ROWS:
+            raise TooManyRows(f"The report has {number:,} rows, and may have {MOST_ROWS:,}: narrow it.")
+        yield Row(key, name, _values(columns, sums)), number, bool(is_total)
+
+
+def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, int | Figure]:
+    values: dict[Measure, int | Figure] = {}
+    left = iter(sums)
+    for column in columns:
+        if column in _SUMS:
+            values[column] = int(next(left))
+        else:
+            found = Blocks(*(next(left) or 0 for _ in fields(Blocks)))
+            values[column] = rate(found) if column is Measure.FAILURE_RATE else mean(found)
+    return values
+
+
+def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -> tuple[str, list[Any]]:
+    """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on."""
+    visits, parameters = scope.visits().query.sql_with_params()
+    cells, totals, lines = _aggregates(columns)
+    members, of_members = _members() if dimension is Dimension.GROUP else ("", ())
+    is_by_store = dimension is Dimension.STORE
+    statement = f"""
+        WITH {members} keyed AS (
+            SELECT ({_KEYS[dimension]}) COLLATE "C" AS key,
+                width_bucket(visited_at, %s::timestamptz[]) AS block, visit.*
+            FROM ({visits}) visit {_JOINS.get(dimension, "")}
+        ), cell AS MATERIALIZED (
+            SELECT key, block, 0 AS is_total{"".join(cells)} FROM keyed GROUP BY key, block
+        ), line AS (
+            SELECT key, is_total{"".join(lines)}
+            FROM (
+                SELECT * FROM cell
+                UNION ALL SELECT NULL, block, 1{"".join(totals)} FROM cell GROUP BY block
+            ) every_cell
+            GROUP BY key, is_total
+        ), placed AS (
+            SELECT line.*, row_number() OVER (ORDER BY is_total DESC, key NULLS LAST) AS place,
+                count(*) OVER () - 1 AS number
+            FROM line
+        )
+        SELECT is_total, number, key, {"store.name" if is_by_store else "NULL"}, {", ".join(_outputs(columns))}
+        FROM placed {"LEFT JOIN stores_store store ON store.store_id = key" if is_by_store else ""}
+        WHERE place = 1 OR place BETWEEN %s AND %s
+        ORDER BY place
+    """  # noqa: S608 - made of what is written here, and of the ORM's own statements
+    of_key = [zone().key] if dimension is Dimension.WEEK else []
+    return statement, [*of_members, *of_key, list(_starts(scope, dimension)), *parameters]
+
+
+def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str], list[str]]:
+    """What is summed of each row's blocks, of those of the total, and then of each row."""
+    cells, totals, lines = [], [], []
+    for column in columns:
+        if column in _SUMS:
+            cells.append(f", {_SUMS[column]} AS {column}")
+            totals.append(f", sum({column})")
+            lines.append(f", sum({column}) AS {column}")
+            continue
+        total, size = f"{column}_total", f"{column}_size"
+        of_visit = zip((total, size), _RATIOS[column], strict=True)
+        cells.extend(f", coalesce(sum(({each})::float8), 0) AS {name}" for name, each in of_visit)
+        totals.append(f", sum({total}), sum({size})")
+        sums = (f"count(*) FILTER (WHERE {size} > 0)", *(f"sum({each})" for each in (
+            size, total, f"{total} * {total}", f"{total} * {size}", f"{size} * {size}")))  # fmt: skip
+        lines.extend(f", {each} AS {name}" for name, each in zip(_names(column), sums, strict=True))
+    return cells, totals, lines
+
+
+def _outputs(columns: Sequence[Measure]) -> list[str]:
+    return [name for column in columns for name in ([column.value] if column in _SUMS else _names(column))]
+
+
+def _names(column: Measure) -> list[str]:
+    return [f"{column}_{field.name}" for field in fields(Blocks)]
+
+
+def _starts(scope: Scope, dimension: Dimension) -> Sequence[datetime]:
+    """Of the blocks: a week is made of days."""
+    if dimension is Dimension.WEEK:
+        return [start_of(scope.since + timedelta(days=number)) for number in range(scope.days)]
+    return blocks(scope, as_of()).starts
+
+
+def _members() -> tuple[str, list[Any]]:
+    """(group's name, store's id) of every store of the first groups, as the beginning of a WITH."""
+    parts, parameters = [], []
+    for group_id, name in StoreGroup.objects.order_by("name").values_list("pk", "name")[:MOST_GROUPS]:
+        with suppress(EmptyResultSet):
+            stores, given = Store.objects.in_group(group_id).values_list("store_id").query.sql_with_params()
+            parts.append(f"SELECT %s::text AS name, store_id FROM ({stores}) of_group")  # noqa: S608 - as above
+            parameters += [name, *given]
+    if not parts:
+        raise EmptyResultSet
+    return f"member AS ({' UNION ALL '.join(parts)}),", parameters

@@ -1,0 +1,60 @@
+"""The stores that nobody visited in a period.
+
+Each store is looked up by its own visits. A join of all stores with all visits would cost the same whether a page of
+the list is asked for or all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import OuterRef, Subquery
+
+from insights.models import VisitSummary
+from insights.scope import Scope
+from stores.models import Store
+from stores.models.store import StoreQuerySet
+
+# Of more stores, those without a visit are listed and not counted.
+MOST_COUNTED = 50_000
+# Stores that are looked up for one page.
+MOST_LOOKED_UP = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class UnvisitedPage:
+    """In the order of the store master. `after` is the id where the next page begins, None on the last one.
+
+    A page may be short, and even empty, where it looked at MOST_LOOKED_UP stores and nearly all were visited.
+    """
+
+    stores: Sequence[Store]
+    after: int | None
+
+
+def count(scope: Scope, stores: int) -> int | None:
+    """`stores` is how many the scope is about; None for more than MOST_COUNTED."""
+    return _unvisited(scope, scope.stores()).count() if stores <= MOST_COUNTED else None
+
+
+def page(scope: Scope, after: int = 0, limit: int = 50, looked_up: int = MOST_LOOKED_UP) -> UnvisitedPage:
+    """Those after the one with the id `after`."""
+    stores = scope.stores().filter(pk__gt=after)
+    # The last that is looked up; None where the store master ends before.
+    ids = stores.order_by("pk").values_list("pk", flat=True)
+    end = next(iter(ids[looked_up - 1 : looked_up]), None)
+    if end is not None:
+        stores = stores.filter(pk__lte=end)
+    found = list(_unvisited(scope, stores).order_by("pk")[: limit + 1])
+    if len(found) > limit:
+        return UnvisitedPage(found[:limit], found[limit - 1].pk)
+    return UnvisitedPage(found, end)
+
+
+def _unvisited(scope: Scope, stores: StoreQuerySet) -> StoreQuerySet:
+    visits = VisitSummary.objects.visible_to(scope.user).filter(
+        store_id=OuterRef("store_id"), visited_at__gte=scope.begin, visited_at__lt=scope.end
+    )
+    # Not EXISTS, which the planner may turn into a join of everything where it knows of no rows.
+    return stores.alias(visited=Subquery(visits.values("visit_id")[:1])).filter(visited=None)
