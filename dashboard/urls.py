@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import image, job, jobs, operations, stores, submit
+from dashboard.pages import category_rules, forecasts, image, job, jobs, operations, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -20,6 +20,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("dashboard/favicon.svg")), name="favicon"),
     path("jobs/", jobs.job_list, name="jobs"),
     path("jobs/act/", jobs.act_on_matching, name="act_on_matching"),
+    path("jobs/forecasts/", forecasts.forecasts_page, name="forecasts"),
     path("jobs/<int:job_id>/", job.job_page, name="job"),
     path("jobs/<int:job_id>/act/", job.act, name="job_act"),
     path("jobs/<int:job_id>/delete/", job.delete, name="job_delete"),
@@ -29,6 +30,8 @@ urlpatterns = [
     path("submit/", submit.submit_page, name="submit"),
     path("stores/", stores.store_list, name="stores"),
     path("stores/<int:pk>/", stores.store_page, name="store"),
+    path("stores/categories/rules/", category_rules.rules_page, name="category_rules"),
+    path("stores/categories/<int:category_id>/rule/", category_rules.rule_page, name="category_rule"),
     path("stores/import/", stores.import_stores, name="import_stores"),
     path("stores/import/<int:pk>/", stores.import_page, name="import_page"),
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),

@@ -7,11 +7,15 @@ matches everything between its neighbours.
 from django.urls import re_path
 
 from api.v1 import (
+    area_weights,
+    category_rules,
     events,
     exports,
+    forecasts,
     hosts,
     images,
     job_actions,
+    job_areas,
     jobs,
     progress,
     schemas,
@@ -41,8 +45,15 @@ urlpatterns = [
     re_path(rf"{_JOB}/export/?\Z", exports.Exports.as_view(), name="export"),
     re_path(rf"{_JOB}/failures/?\Z", progress.Failures.as_view(), name="failures"),
     re_path(rf"{_JOB}/throughput/?\Z", progress.Throughput.as_view(), name="throughput"),
+    re_path(rf"{_JOB}/areas/?\Z", job_areas.JobAreas.as_view(), name="job-areas"),
     re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),
     re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/?\Z", images.OneImage.as_view(), name="image"),
+    re_path(r"^area-weights/?\Z", area_weights.AreaWeights.as_view(), name="area-weights"),
+    re_path(r"^category-rules/?\Z", category_rules.CategoryRules.as_view(), name="category-rules"),
+    re_path(
+        r"^category-rules/(?P<category_id>[^/]+)/?\Z", category_rules.OneCategoryRule.as_view(), name="category-rule"
+    ),
+    re_path(r"^forecasts/?\Z", forecasts.Forecasts.as_view(), name="forecasts"),
     re_path(r"^hosts/?\Z", hosts.Hosts.as_view(), name="hosts"),
     re_path(r"^hosts/(?P<host>[^/]+)/resume/?\Z", hosts.ResumeHost.as_view(), name="resume-host"),
     re_path(r"^stores/?\Z", stores.Stores.as_view(), name="stores"),

@@ -18,15 +18,16 @@ from django.utils.safestring import SafeString
 from access import rights
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
+from insights.forecasts import Estimate
 from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
-from jobs.reporting.throughput import Estimate, Throughput
+from jobs.reporting.throughput import Throughput
 
 register = template.Library()
 for _filter in (
-    words.age, words.duration, words.query, words.short_url, words.size, words.thousands, words.visible, displayed,
-    reason
+    words.age, words.duration, words.percent, words.query, words.short_url, words.size, words.thousands, words.visible,
+    displayed, reason
 ):  # fmt: skip
     register.filter(_filter.__name__, _filter)
 
@@ -145,7 +146,10 @@ def until(moment: datetime, *, bare: bool = False) -> SafeString:
 
 @register.simple_tag
 def ends_between(estimate: Estimate) -> SafeString:
+    """A range, as it was for most of the past jobs; else the time before which the job will not end."""
     earliest, latest = estimate.earliest, estimate.latest
+    if latest is None:
+        return format_html("not before {}", words.clock(earliest))
     if words.exactly(earliest)[:16] == words.exactly(latest)[:16]:
         return format_html("about {}", words.clock(latest))
     return format_html("{} to {}", words.clock(earliest), words.clock(latest))

@@ -1,6 +1,8 @@
+from stores.models.area_weight import AreaWeight
 from stores.models.category import Category
+from stores.models.category_rule import CategoryRule
 from stores.models.group import StoreGroup
 from stores.models.store import MAX_LENGTHS, Store
 from stores.models.store_import import StoreImport
 
-__all__ = ["MAX_LENGTHS", "Category", "Store", "StoreGroup", "StoreImport"]
+__all__ = ["MAX_LENGTHS", "AreaWeight", "Category", "CategoryRule", "Store", "StoreGroup", "StoreImport"]

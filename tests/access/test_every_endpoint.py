@@ -20,7 +20,7 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
-from stores.models import Store
+from stores.models import Category, CategoryRule, Store
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
@@ -44,6 +44,7 @@ RESUME_HOSTS = "have a paused host tried again"
 OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
+RULES = "set rules of categories, and weights of areas"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -66,9 +67,14 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:export": {"GET": READ},
     "v1:failures": {"GET": READ},
     "v1:throughput": {"GET": READ},
+    "v1:job-areas": {"GET": READ},
     "v1:images": {"GET": READ},
     "v1:store-errors": {"GET": READ},
     "v1:image": {"GET": READ},
+    "v1:forecasts": {"GET": USE},
+    "v1:category-rules": {"GET": USE},
+    "v1:category-rule": {"GET": USE, "PATCH": (RULES, JSON, {"priority": 1}), "DELETE": RULES},
+    "v1:area-weights": {"GET": USE, "POST": (RULES, JSON, {"area": "A-1", "weight": 2})},
     "v1:hosts": {"GET": SEE_HOSTS},
     "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},
     "v1:stores": {"GET": USE},
@@ -94,6 +100,9 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:job_resume_host": {"POST": (CHANGE, FORM, f"host={HOST}")},
     "dashboard:job_retry": {"GET": CHANGE, "POST": (CHANGE, FORM, "what=all")},
     "dashboard:image": {"GET": READ},
+    "dashboard:forecasts": {"GET": USE},
+    "dashboard:category_rules": {"GET": USE},
+    "dashboard:category_rule": {"GET": RULES, "POST": (RULES, FORM, "priority=1&act=save")},
     "dashboard:submit": {"GET": USE, "POST": (USE, FORM, "way=json&act=check")},
     "dashboard:stores": {"GET": USE},
     "dashboard:store": {"GET": USE},
@@ -118,6 +127,8 @@ ADMIN_LISTS = {
     "stores_storeimport": SEE_IMPORTS,
     # By Django's permission to view them, which of the people here only those who import and superusers have.
     "stores_store": IMPORT,
+    "stores_categoryrule": None,
+    "stores_areaweight": None,
     "jobs_worker": None,
     "access_apikey": None,
     "auth_user": None,
@@ -194,6 +205,7 @@ def world(monkeypatch):
             "store_id": KNOWN_STORE,
             "store_pk": Store.objects.get().pk,
             "import_id": dry_run.pk,
+            "category_id": CategoryRule.objects.create(category=Category.objects.create(name="Bakery")).category_id,
             "pk": None,
         },
     )
@@ -233,7 +245,8 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count()
+    rules = list(CategoryRule.objects.values("priority"))
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), rules
 
 
 def test_every_path_has_a_rule_of_the_table():

@@ -9,11 +9,11 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
+from insights.forecasts import Estimate
 from jobs import actions, queue
 from jobs.errors import HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
-from jobs.reporting.throughput import Estimate
 from stores import imports
 from stores.models import Store, StoreImport
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
@@ -135,7 +135,7 @@ def test_no_date_of_the_tiles_is_broken_or_too_wide(page, shown, monkeypatch, wi
     first = datetime(2031, 12, 28, 23, 58, tzinfo=UTC)
     monkeypatch.setattr(
         "dashboard.pages.job.estimates",
-        lambda *_: {shown.ended.pk: Estimate(1234.5, first, first + timedelta(days=5))},
+        lambda *_: {shown.ended.pk: Estimate(1234.5, first, 0.0, timedelta(days=5).total_seconds())},
     )
     # Of a job that has ended, whose page stands still.
     page.set_viewport_size({"width": width, "height": 900})

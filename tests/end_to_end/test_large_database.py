@@ -100,6 +100,8 @@ def pages(rows):
         "/stores/",
         "/stores/?q=shop",
         "/stores/?area=AREA-1",
+        "/jobs/forecasts/",
+        "/stores/categories/rules/",
     ]
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
     yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
@@ -115,11 +117,13 @@ def pages(rows):
         )
         yield from (
             f"/api/v1/jobs/{job}/{part}"
-            for part in ("images", "failures", "throughput", "actions", "retry", "store-errors")
+            for part in ("images", "failures", "throughput", "areas", "actions", "retry", "store-errors")
         )
     for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
         yield from (f"/jobs/{running}/?part=images&{narrowed}", f"/api/v1/jobs/{running}/images?{narrowed}")
     yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
+    pending = ImageResult.objects.filter(job_id=running, state=ImageState.PENDING).order_by("-pk").first().pk
+    yield from (f"/jobs/{running}/images/{pending}/", f"/api/v1/jobs/{running}/images/{pending}")
     yield from (
         f"/admin/jobs/{model}/"
         for model in ("job", "visit", "imageresult", "pausedhost", "worker", "deletedjob", "daytotal")
@@ -138,6 +142,9 @@ def pages(rows):
     yield from (
         "/api/v1/jobs",
         "/api/v1/hosts",
+        "/api/v1/forecasts",
+        "/api/v1/category-rules",
+        "/api/v1/area-weights",
         "/api/v1/stores",
         "/api/v1/stores?q=shop",
         "/api/v1/stores?area=AREA-1",
