@@ -27,4 +27,4 @@ def known_stores(store_ids: Iterable[str]) -> dict[str, KnownStore]:
     """Those of `store_ids` that the store master holds, by their id."""
     with connection.cursor() as cursor:
         cursor.execute(_KNOWN, [list(set(store_ids))])
-        return {store_id: KnownStore(*rest) for store_id, *rest in cursor.fetchall()}
+        return {row[0]: KnownStore._make(row[1:]) for row in cursor.fetchall()}

@@ -191,6 +191,8 @@ def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -
     begun: set[str] = set()
     unknown = UnknownStore()
     turns = iter(plan.places())
+    # Looked up once: this is done a hundred thousand times.
+    job_id, pending, failed = job.pk, ImageState.PENDING.value, ImageState.FAILED.value
     for number, (visit_id, visit) in enumerate(zip(visit_ids, plan.visits, strict=True)):
         store, refused = plan.stores.get(visit.store_id), plan.refused.get(number, {})
         rule = plan.rules.get(store.rule_id) if store is not None and store.rule_id is not None else None
@@ -201,15 +203,17 @@ def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -
             rest += (rule.min_width, rule.min_height, rule.priority) if rule is not None else (None, None, None)
         if rule is not None:
             first -= rule.priority * SECONDS_PER_PRIORITY
+        ready = (pending, False, "", "", None, *rest)
         for place, url in enumerate(visit.image_urls):
-            error = unknown if store is None else refused.get(place)
-            if error is None:
-                held = one_by_one and visit.store_id in begun
-                initial: tuple[Any, ...] = (ImageState.PENDING.value, held, "", "", None)
+            if store is None or place in refused:
+                error = refused.get(place, unknown)
+                row: tuple[Any, ...] = (failed, False, error.code, str(error)[:500], now, *rest)
+            elif one_by_one:
+                row = (pending, visit.store_id in begun, "", "", None, *rest)
                 begun.add(visit.store_id)
             else:
-                initial = (ImageState.FAILED.value, False, error.code, str(error)[:500], now)
-            yield (job.pk, visit_id, url, first + next(turns) * SECONDS_BETWEEN_IMAGES, *initial, *rest)
+                row = ready
+            yield (job_id, visit_id, url, first + next(turns) * SECONDS_BETWEEN_IMAGES, *row)
 
 
 def _copy(cursor: CursorWrapper, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
