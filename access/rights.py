@@ -104,6 +104,15 @@ def may_import_stores(caller: Caller, *, prune: bool = False) -> bool:
     return caller is not None and caller.has_perms([*needed, "stores.delete_store"] if prune else needed)
 
 
+def may_edit_rules(caller: Caller) -> bool:
+    """Rules of categories and weights of areas are part of the store master: whoever may change stores sets them.
+
+    A rule may give its category's images a priority above the default, in everybody's jobs: no other permission is
+    asked for, since it concerns all jobs alike.
+    """
+    return caller is not None and caller.has_perm("stores.change_store")
+
+
 def may_see_imports(caller: Caller) -> bool:
     """Users who may import see the imports, and so do those with the permission to view them, who change nothing."""
     return may_import_stores(caller) or (caller is not None and caller.has_perm("stores.view_storeimport"))

@@ -111,6 +111,16 @@ def probable(probability: float) -> str:
     return "over 99.9 % probable" if percent >= 99.95 else f"{percent:.1f} % probable"
 
 
+def percent(share: float) -> str:
+    """Of a share from 0 to 1: `12 %`, `3.4 %`; what is not quite all or nothing is not said to be."""
+    number = 100 * share
+    if 0 < number < 0.1:
+        return "below 0.1 %"
+    if 99 < number < 100:
+        return f"{min(number, 99.9):.1f} %"
+    return f"{number:.1f} %" if number < 10 and number else f"{number:.0f} %"
+
+
 def query(parts: Mapping[str, str]) -> str:
     """The query string of an address; the template escapes its ampersands."""
     return urlencode(parts)

@@ -153,6 +153,18 @@ ADVICE: dict[type[ImageError], str] = {
         "The store is new, or its id is misspelled. Import a store master that includes it and retry: the photos are "
         "fetched then. If the id is wrong, submit the visit again with the right one."
     ),
+    errors.TooManyForCategory: (
+        "The visit may hold photos twice, or those of several visits. Submit the ones that are missing as a visit of "
+        "their own, or have the rule of the category changed and retry: a retry asks the rule again."
+    ),
+    errors.HostNotAllowed: (
+        "The photo was stored at another host than those that the rule of the category names. Upload it there and "
+        "submit the visit again, or have the host added to the rule and retry: a retry asks the rule again."
+    ),
+    errors.BelowCategorySize: (
+        "A preview in place of the photo, or an app that scales photos down. Have the full photo uploaded and retry, "
+        "or have the rule of the category changed: a retry asks the rule again."
+    ),
     errors.Skipped: (
         "Look at the store's image that failed: it stopped the others. A retry processes the skipped images after it."
     ),

@@ -29,6 +29,10 @@
     ├── Internal                   internal             retried
     ├── CrashLoop                  crash_loop           its process died MAX_CRASHES times
     ├── UnknownStore               unknown_store        never fetched; a retry looks the store up again
+    ├── RuleViolated               a rule of the store's category refuses the image; a retry asks the rule again
+    │   ├── TooManyForCategory     too_many_for_category  never fetched
+    │   ├── HostNotAllowed         host_not_allowed     never fetched
+    │   └── BelowCategorySize      below_category_size  fetched and measured
     ├── Skipped                    skipped              never fetched; on_error is stop_store
     └── Canceled                   canceled             not fetched, or not completely; its job was canceled
 
@@ -254,6 +258,25 @@ class UnknownStore(ImageError):
     sentence = "The store is not in the store master."
 
 
+class RuleViolated(ImageError):
+    """A rule of the store's category refuses the image, see `stores/models/category_rule.py`."""
+
+
+class TooManyForCategory(RuleViolated):
+    code = "too_many_for_category"
+    sentence = "The visit has more images than the store's category takes."
+
+
+class HostNotAllowed(RuleViolated):
+    code = "host_not_allowed"
+    sentence = "The store's category takes no images from this host."
+
+
+class BelowCategorySize(RuleViolated):
+    code = "below_category_size"
+    sentence = "The image is smaller than the store's category asks for."
+
+
 class Skipped(ImageError):
     code = "skipped"
     sentence = "Skipped, because another image of this store failed and on_error is stop_store."
@@ -272,6 +295,11 @@ def all_errors() -> Iterator[type[ImageError]]:
         if "code" in vars(error):
             yield error
         pending[:0] = error.__subclasses__()
+
+
+def unprocessed_codes() -> list[str]:
+    """Of images that became final without having been tried: many at a time, so that they say nothing of a pace."""
+    return [error.code for error in (UnknownStore, TooManyForCategory, HostNotAllowed, Skipped, Canceled)]
 
 
 def is_transient(code: str) -> bool:

@@ -12,7 +12,7 @@ An image result::
     pending --its host is busy or paused--> pending (waits_for) --the host is free again--> running
     running --record, refused by a host that is paused--> pending (waits_for)
 
-    born final: unknown_store at submit; skipped while held
+    born final: unknown_store, or refused by its category's rule, at submit; skipped while held
 
 A job's status is `ongoing` until every image result is final, then `completed`, or `failed` if any of them failed.
 Its state says the same in more detail, and its outcome says how it ended::

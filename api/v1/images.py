@@ -12,6 +12,8 @@ from api.v1.describe import describe
 from api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
+from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
 
 # Failed attempts in the answer about one image; each may name a dozen redirects.
@@ -43,7 +45,10 @@ class Image(serializers.Serializer[ImageResult]):
     image_url = serializers.CharField(source="url")
     host = serializers.CharField(help_text="In lower case, without the port; empty where the URL names none.")
     state = serializers.ChoiceField(ImageState.choices)
-    width = serializers.IntegerField(allow_null=True, help_text="In pixels, of the image as stored.")
+    width = serializers.IntegerField(
+        allow_null=True,
+        help_text="In pixels, of the image as stored; of a failed image only where its size is why it failed.",
+    )
     height = serializers.IntegerField(allow_null=True)
     perimeter = serializers.IntegerField(allow_null=True, help_text="2 * (height + width).")
     format = serializers.SerializerMethodField(help_text="Such as JPEG.")
@@ -109,12 +114,51 @@ class Explanation(serializers.Serializer[Any]):
     retry = serializers.CharField(source="retry.sentence", help_text="Whether a retry can help.")
 
 
+class Turn(serializers.Serializer[Any]):
+    """Where a pending image stands among those that are still to come: areas of a job move at the same fraction."""
+
+    area = serializers.CharField(allow_null=True, help_text="Null where the store master does not hold the store.")
+    in_area = serializers.IntegerField(min_value=1, help_text="Its place among the pending images of its area.")
+    of_area = serializers.IntegerField(min_value=0)
+    in_job = serializers.IntegerField(min_value=1, help_text="Its place among all pending images of the job.")
+    of_job = serializers.IntegerField(min_value=0)
+
+
+class Asked(serializers.Serializer[ImageResult]):
+    """What the rule of the store's category asks, as it was when the image was submitted or last retried."""
+
+    priority = serializers.IntegerField(
+        source="category_priority",
+        min_value=LOWEST_PRIORITY,
+        max_value=HIGHEST_PRIORITY,
+        help_text="Added to the job's: one step is worth an hour of waiting.",
+    )
+    min_width = serializers.IntegerField(allow_null=True, help_text="In pixels, of the image as stored.")
+    min_height = serializers.IntegerField(allow_null=True)
+
+
 class ImageDetail(Image):
     """One image with its latest failed attempts, oldest first."""
+
+    turn = serializers.SerializerMethodField(
+        help_text=f"Null for an image that is not pending, and in a job of more than {MOST_IMAGES:,} images."
+    )
+    category_rule = serializers.SerializerMethodField(
+        help_text="Null where the store's category has no rule. `error` says what of it refused the image."
+    )
 
     explanation = serializers.SerializerMethodField(help_text="What the error's code means; null without one.")
     failed_attempts = serializers.SerializerMethodField(help_text=f"The latest, at most {MOST_ATTEMPTS}.")
     failed_attempts_total = serializers.IntegerField(source="failed_attempts.count", min_value=0)
+
+    @extend_schema_field(Turn(allow_null=True))
+    def get_turn(self, image: ImageResult) -> Any:
+        turn = turn_of(image, self.context["job"])
+        return Turn(turn).data if turn else None
+
+    @extend_schema_field(Asked(allow_null=True))
+    def get_category_rule(self, image: ImageResult) -> Any:
+        return Asked(image).data if image.category_priority is not None else None
 
     @extend_schema_field(Explanation(allow_null=True))
     def get_explanation(self, image: ImageResult) -> Any:
@@ -145,5 +189,6 @@ class OneImage(JobView):
     @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:
         """Including its latest failed attempts."""
-        images = ImageResult.objects.filter(job=self.find_job(job_id)).select_related("visit")
-        return Response(ImageDetail(find_by_id(images, image_id, "image")).data)
+        job = self.find_job(job_id)
+        images = ImageResult.objects.filter(job=job).select_related("visit")
+        return Response(ImageDetail(find_by_id(images, image_id, "image"), context={"job": job}).data)

@@ -75,6 +75,9 @@ class RetryResult(serializers.Serializer[Any]):
 
     reopened = serializers.IntegerField(min_value=0)
     still_unknown = serializers.IntegerField(min_value=0, help_text="Left as they are: their store is unknown.")
+    still_refused = serializers.IntegerField(
+        min_value=0, help_text="Left as they are: the rule of their store's category still refuses them."
+    )
     job = JobDetail()
 
 
@@ -130,6 +133,7 @@ class Retry(JobView):
             {
                 "reopened": retried.reopened,
                 "still_unknown": retried.still_unknown,
+                "still_refused": retried.still_refused,
                 "job": detail_of(self.find_job(job_id)),
             }
         )

@@ -9,14 +9,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.v1.pages import list_of
+from insights.forecasts import estimates
 from jobs.models import Job, JobAction
 from jobs.models.store_errors import StoredErrors, stored
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.hosts import MOST_OF_JOB, NONE, Waits, waits
-from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState, OnError
 
-_LINKS = ("images", "failures", "throughput", "actions", "retry", "export", "events", "store-errors")
+_LINKS = ("images", "failures", "throughput", "areas", "actions", "retry", "export", "events", "store-errors")
 # Of the stores with failures, those that a job itself lists; the link leads to all of them.
 MOST_STORE_ERRORS = 100
 
@@ -36,11 +36,23 @@ class Counts(serializers.Serializer[Job]):
 
 
 class Estimate(serializers.Serializer[Any]):
-    """When the job may end at its recent rate."""
+    """When the job may end: between two times, as far as it does what past jobs did; else not before one."""
 
-    images_per_second = serializers.FloatField()
+    images_per_second = serializers.FloatField(help_text="In the last minute.")
     earliest = serializers.DateTimeField()
-    latest = serializers.DateTimeField()
+    latest = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Null where past jobs are too few, or where their ranges were wrong too often.",
+    )
+    least_seconds = serializers.FloatField(source="least", min_value=0, help_text="From now to `earliest`.")
+    most_seconds = serializers.FloatField(source="most", allow_null=True, min_value=0, help_text="And to `latest`.")
+    covers = serializers.FloatField(
+        allow_null=True,
+        min_value=0,
+        max_value=1,
+        help_text="The share of jobs that end between the two. How it was for past jobs: `forecasts`.",
+    )
+    past_jobs = serializers.IntegerField(source="jobs", min_value=0, help_text="Which the range is made of.")
 
 
 class WaitingFor(serializers.Serializer[Any]):

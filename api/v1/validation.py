@@ -64,6 +64,7 @@ class DryRunRow(serializers.Serializer[Any]):
     warnings = FindingRow(many=True)
     numbers = Numbers()
     unknown_stores = Groups()
+    refused_by_rules = Groups()
     repeated_urls = Groups()
     repeated_visits = Groups()
     refused_urls = Groups()

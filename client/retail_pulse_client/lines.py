@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from .types import FailureGroups, Groups, JobDetail, RehearsalRow, StoreError
+from .types import Estimate, FailureGroups, Groups, JobDetail, RehearsalRow, StoreError
 
 # How many lines of one kind are printed; further ones are only counted.
 MOST_LINES = 10
@@ -48,8 +48,7 @@ def status_line(job: JobDetail) -> str:
     line = f"job {job['id']} {job['state']}: {finished:,} of {counts['total']:,}"
     line += f", {counts['completed']:,} completed, {failed:,} failed"
     if estimate := job["estimate"]:
-        rate = estimate["images_per_second"]
-        line += f", {rate:.1f} images/s, about {in_words((counts['total'] - finished) / rate)} left"
+        line += f", {estimate['images_per_second']:.1f} images/s, {_left(estimate)}"
     if waiting := job["waiting_for"]:
         images = sum(host["images"] for host in waiting)
         how_many = "all of them wait" if job["all_waiting"] else f"{images:,} wait"
@@ -59,12 +58,20 @@ def status_line(job: JobDetail) -> str:
     return line
 
 
+def _left(estimate: Estimate) -> str:
+    least, most = in_words(estimate["least_seconds"]), estimate["most_seconds"]
+    if most is None:
+        return f"at least {least} left"
+    return f"{least} to {in_words(most)} left" if in_words(most) != least else f"about {least} left"
+
+
 def dry_run_lines(found: RehearsalRow) -> Iterator[str]:
     """What a dry run found."""
     yield from (f"warning: {note}" for note in found["notes"])
     yield from (f"error: {error['detail']}" for error in found["errors"])
     details: dict[str, Groups] = {
         "unknown_stores": found["unknown_stores"],
+        "refused_by_rules": found["refused_by_rules"],
         "repeated_urls": found["repeated_urls"],
         "repeated_visits": found["repeated_visits"],
         "refused_urls": found["refused_urls"],

@@ -28,6 +28,7 @@ class Retried(TypedDict):
 
     reopened: int
     still_unknown: int
+    still_refused: int
     job: "JobDetail"
 
 
@@ -160,6 +161,7 @@ class RehearsalRow(TypedDict):
     warnings: list["FindingRow"]
     numbers: "Numbers"
     unknown_stores: "Groups"
+    refused_by_rules: "Groups"
     repeated_urls: "Groups"
     repeated_visits: "Groups"
     refused_urls: "Groups"
@@ -183,11 +185,15 @@ class Counts(TypedDict):
 
 
 class Estimate(TypedDict):
-    """When the job may end at its recent rate."""
+    """When the job may end: between two times, as far as it does what past jobs did; else not before one."""
 
     images_per_second: float
     earliest: str
-    latest: str
+    latest: str | None
+    least_seconds: float
+    most_seconds: float | None
+    covers: float | None
+    past_jobs: int
 
 
 class WaitingFor(TypedDict):

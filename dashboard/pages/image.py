@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from access import rights
 from dashboard.pages.job import find_job
 from jobs.models import FailedAttempt, ImageFilter, ImageResult, PausedHost
+from jobs.reporting.areas import turn_of
 from stores.models import Store
 
 MOST_ATTEMPTS = 50
@@ -25,7 +26,8 @@ def image_page(request: HttpRequest, job_id: int, image_id: int) -> HttpResponse
         "job": job,
         "may_change": rights.may_change_job(request.user, job),
         "image": image,
-        "store": Store.objects.filter(store_id=image.visit.store_id).first(),
+        "store": Store.objects.filter(store_id=image.visit.store_id).select_related("category").first(),
+        "turn": turn_of(image, job),
         "attempts": attempts,
         "earlier": image.failed_attempts.count() - len(attempts) if len(attempts) == MOST_ATTEMPTS else 0,
         "paused": PausedHost.objects.filter(name=image.waits_for).first() if image.waits_for else None,

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from access import rights
 from dashboard.filters import read_image_filter
 from dashboard.pages import paused_hosts
+from insights.forecasts import estimates
 from jobs import actions
 from jobs.actions import ACTIONS
 from jobs.models import ImageResult, Job
@@ -23,9 +24,10 @@ from jobs.models.store_errors import stored
 from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from jobs.reporting.areas import areas_of
 from jobs.reporting.failures import failures
 from jobs.reporting.hosts import NONE, waits
-from jobs.reporting.throughput import estimates, throughput
+from jobs.reporting.throughput import throughput
 from jobs.states import ImageState, JobState
 from stores.models import Store
 
@@ -86,6 +88,8 @@ def job_page(request: HttpRequest, job_id: int) -> HttpResponse:
     if part in ("status", "failures", "images"):
         return render(request, f"dashboard/job/{part}.html", context)
     context |= {
+        # Once, with the page: to count them at each event would take too long.
+        "areas": areas_of(job) if job.state != JobState.ENDED else None,
         "store_errors": stored(job.pk, MOST_STORE_ERRORS) if job.outcome and job.failed else None,
         "history": job.actions.order_by("-pk")[:MOST_ACTIONS],
         "priorities": [
@@ -233,5 +237,7 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
     said = f"{retried.reopened:,} image{pluralize(retried.reopened)} will be tried again."
     if retried.still_unknown:
         said += f" Left failed, because their store is still unknown: {retried.still_unknown:,}."
+    if retried.still_refused:
+        said += f" Left failed, because a category's rule still refuses them: {retried.still_refused:,}."
     messages.success(request, said) if retried.reopened else messages.warning(request, said)
     return redirect(page)

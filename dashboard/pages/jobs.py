@@ -20,10 +20,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import rights
 from dashboard.filters import LONGEST_SEARCH, JobFilter
+from insights.forecasts import estimates
 from jobs import actions
 from jobs.actions import ACTIONS, RETRY
 from jobs.reporting.hosts import waits
-from jobs.reporting.throughput import estimates
 from jobs.states import JobOutcome, JobState
 
 ROWS = 50

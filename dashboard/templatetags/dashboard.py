@@ -19,12 +19,13 @@ from access import rights
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
 from insights.figures import FEWEST, TOO_FEW, Figure
+from insights.forecasts import Estimate
 from insights.models import Measure
 from insights.statistics import ONE_BLOCK
 from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
-from jobs.reporting.throughput import Estimate, Throughput
+from jobs.reporting.throughput import Throughput
 
 register = template.Library()
 for _filter in (
@@ -33,6 +34,7 @@ for _filter in (
     words.duration,
     words.hours,
     words.local,
+    words.percent,
     words.probable,
     words.query,
     words.short_url,
@@ -163,7 +165,10 @@ def until(moment: datetime, *, bare: bool = False) -> SafeString:
 
 @register.simple_tag
 def ends_between(estimate: Estimate) -> SafeString:
+    """A range, as it was for most of the past jobs; else the time before which the job will not end."""
     earliest, latest = estimate.earliest, estimate.latest
+    if latest is None:
+        return format_html("not before {}", words.clock(earliest))
     if words.exactly(earliest)[:16] == words.exactly(latest)[:16]:
         return format_html("about {}", words.clock(latest))
     return format_html("{} to {}", words.clock(earliest), words.clock(latest))

@@ -1,6 +1,7 @@
 """What is kept for the insights."""
 
 from insights.models.alert import Alert, AlertQuerySet, RuleCheck
+from insights.models.forecast import Forecast, ForecastRange
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS, HostHour
 from insights.models.refreshed import Refreshed
 from insights.models.report import Dimension, Measure, Period, Report
@@ -12,6 +13,8 @@ __all__ = [
     "Alert",
     "AlertQuerySet",
     "Dimension",
+    "Forecast",
+    "ForecastRange",
     "HostHour",
     "Measure",
     "Period",

@@ -57,6 +57,7 @@ class Pipeline:
                     measurement = measure(
                         download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
                     )
+                _check_size(claim, measurement, evidence)
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
         except HostBusy:
@@ -84,6 +85,17 @@ class Pipeline:
             logger.exception("model step failed", extra=_log_fields(claim))
             raise errors.GPUFailed from None
         return answer
+
+
+def _check_size(claim: Claim, measurement: Measurement, evidence: Evidence) -> None:
+    """Raises BelowCategorySize."""
+    width, height = measurement.width, measurement.height
+    if width < claim.min_width or height < claim.min_height:
+        evidence.size = width, height
+        raise errors.BelowCategorySize(
+            f"The image has {width:,} x {height:,} pixels (width x height); the store's category asks for at least "
+            f"{max(claim.min_width, 1):,} x {max(claim.min_height, 1):,}."
+        )
 
 
 class _timed:  # noqa: N801 - used like a function: with _timed(...)

@@ -23,6 +23,9 @@ class Claim:
     """The host of the URL, as "name:port"; empty if it is never requested."""
     waited: float = 0.0
     """Seconds since the host first refused the image without costing it an attempt."""
+    min_width: int = 0
+    min_height: int = 0
+    """In pixels, of the image as stored: a smaller one fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Evidence:
     fetch_ms: int = 0
     measure_ms: int = 0
     gpu_ms: int = 0
+    size: tuple[int, int] | None = None
+    """Width and height in pixels, where they are why the image failed."""
 
 
 @dataclass(frozen=True, slots=True)

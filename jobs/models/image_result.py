@@ -165,6 +165,13 @@ class ImageResult(models.Model):
     crashes = models.PositiveIntegerField(default=0)
     generation = models.PositiveIntegerField(default=0)
 
+    # What the rule of the store's category asked for when the image was submitted, or last retried; null is nothing.
+    min_width = models.IntegerField("smallest width", null=True, blank=True)
+    min_height = models.IntegerField("smallest height", null=True, blank=True)
+    # Part of `rank`, in steps of priority.
+    category_priority = models.SmallIntegerField(null=True, blank=True)
+
+    # Of a failed image too, where its size is why it failed.
     width = models.PositiveBigIntegerField(null=True, blank=True)
     height = models.PositiveBigIntegerField(null=True, blank=True)
     perimeter = models.PositiveBigIntegerField(null=True, blank=True)

@@ -15,6 +15,7 @@ from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
+from jobs.queue import category_rules
 from jobs.queue.announcements import announce_on_commit
 from jobs.queue.completion import fail_unfetched, first_of_stores
 from jobs.queue.rank import SECONDS_PER_PRIORITY
@@ -31,18 +32,20 @@ class NotPossible(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """Images reopened, and images left as they are because their store is still unknown."""
+    """Images reopened, and images left as they are: their store is still unknown, or a rule still refuses them."""
 
     reopened: int
     still_unknown: int
+    still_refused: int = 0
 
 
 def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryable: bool = False) -> Retried:
     """Reopen a job's failed images that match, all of them without a filter: the only way out of a final state.
 
     With `only_retryable`, only those that another attempt can help, see `ImageResultQuerySet.retryable`. Images of
-    stores that are still unknown stay failed. The retried images queue up behind what was submitted before now, in
-    their old order; in a paused job they are held. Raises Job.DoesNotExist, and NotPossible where the job is busy.
+    stores that are still unknown stay failed, and so do those that a category's rule would refuse unfetched again. The
+    others follow the rules as they are now; they queue up behind what was submitted before now, in their old order; in
+    a paused job they are held. Raises Job.DoesNotExist, and NotPossible where the job is busy.
     """
     with transaction.atomic():
         job = _lock_job(job_id)
@@ -53,8 +56,11 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             .locked()
             .values_list("id", "visit__store_id", "error_code")
         )
+        refused = category_rules.still_refused({pk for pk, _, code in rows if code in category_rules.UNFETCHED})
+        rows = [row for row in rows if row[0] not in refused]
         reopened = ImageResult.objects.filter(id__any=[pk for pk, _, _ in rows])
-        first_rank = reopened.aggregate(first=Min("rank"))["first"]
+        # The rank that the first one would have without its category's priority.
+        first_rank = reopened.aggregate(first=Min(F("rank") + category_rules.HEAD_START))["first"]
         one_by_one = job.on_error == OnError.STOP_STORE
         first: list[int] = []
         if one_by_one:
@@ -73,6 +79,8 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             ready_since=Now(),
             waits_since=None,
             claimed_by=None,
+            width=None,
+            height=None,
             bytes=None,
             error_code="",
             error_message="",
@@ -84,6 +92,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
         if one_by_one and job.paused_at is None:
             ImageResult.objects.filter(id__any=first).update(held=False)
         if rows:
+            category_rules.follow_todays_rules([(pk, store_id) for pk, store_id, _ in rows])
             job.failed -= len(rows)
             job.canceled -= sum(code == Canceled.code for _, _, code in rows)
             job.status = JobStatus.ONGOING
@@ -93,7 +102,7 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
             job.save(update_fields=["failed", "canceled", "status", "canceled_at", "finished_at", "store_errors"])
             announce_on_commit(job_id)
         still_unknown = failed.of_unknown_stores().count()
-    return Retried(len(rows), still_unknown)
+    return Retried(len(rows), still_unknown, len(refused))
 
 
 def cancel(job_id: int) -> int:

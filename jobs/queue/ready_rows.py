@@ -43,6 +43,8 @@ class ReadyRow(NamedTuple):
     rank: float
     waits_for: str
     waited: float
+    min_width: int | None
+    min_height: int | None
 
     def claim(self, host: str) -> Claim:
         """What becomes of the row once it is claimed; `host` is that of its URL."""
@@ -55,6 +57,8 @@ class ReadyRow(NamedTuple):
             crashes=self.crashes,
             host=host,
             waited=self.waited,
+            min_width=self.min_width or 0,
+            min_height=self.min_height or 0,
         )
 
 

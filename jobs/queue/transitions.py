@@ -60,6 +60,7 @@ def _by_outcome(outcome: Outcome) -> dict[str, Any]:
     if error is not None and not is_refused(outcome):
         wait = _wait(error, outcome.claim.attempt)
         if wait is None:
+            columns["width"], columns["height"] = seen.size or (None, None)
             return {**columns, "state": ImageState.FAILED, "error_code": error.code, "error_message": str(error)[:500]}
         return {**columns, "state": ImageState.PENDING, "wait": wait}
     if error is not None:

@@ -1,4 +1,4 @@
-"""How fast jobs go: their recent pace, when they may end, and their images over time."""
+"""How fast jobs go: their recent pace, and their images over time."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
 
-from jobs.errors import Canceled, Skipped, UnknownStore
+from jobs.errors import unprocessed_codes
 from jobs.models import ImageResult, Job, Worker
 from jobs.reporting.hosts import Waits
 from jobs.states import ImageState, JobState
@@ -25,8 +25,7 @@ DOWNLOAD_SECONDS = 0.1
 MOST_INTERVALS = 60
 WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 86_400, 604_800)
 
-# Images that became final without being processed; many at a time, so they say nothing about the pace.
-UNPROCESSED = (UnknownStore.code, Skipped.code, Canceled.code)
+UNPROCESSED = tuple(unprocessed_codes())
 
 # Not by clock_timestamp(), which changes while a statement runs, so that an index cannot be used.
 _RECENT = """
@@ -50,12 +49,17 @@ _INTERVALS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """When a job may end if it keeps its recent pace: between `earliest` and `latest`."""
+class Pace:
+    """How fast a job has recently been. `left` is how many seconds it needs for its other images if it stays as fast.
+
+    `fastest` is the same at a pace that is as high as chance may have hidden: two standard deviations of a Poisson
+    count.
+    """
 
     images_per_second: float
-    earliest: datetime
-    latest: datetime
+    left: float
+    fastest: float
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +79,10 @@ class Throughput:
     intervals: Sequence[Interval]
 
 
-def estimates(jobs: Iterable[Job], waits: Mapping[int, Waits]) -> dict[int, Estimate]:
+def paces(jobs: Iterable[Job], waits: Mapping[int, Waits]) -> dict[int, Pace]:
     """By job id, for the running ones among `jobs` (read `with_running`) with enough recent images. One query.
 
     `waits` is the result of `hosts.waits` for the same jobs: if a job only waits for its hosts, its end is unknown.
-
-    The range is the effect of chance on the number of recent images: two standard deviations of a Poisson count. It
-    does not consider what else may slow the job down, and there is no estimate below FEWEST_IMAGES.
     """
     running = {
         job.pk: job for job in jobs if job.state == JobState.RUNNING and not (job.pk in waits and waits[job.pk].is_all)
@@ -92,19 +93,15 @@ def estimates(jobs: Iterable[Job], waits: Mapping[int, Waits]) -> dict[int, Esti
         cursor.execute(_RECENT, [list(running), WINDOW_SECONDS, list(UNPROCESSED)])
         rows = cursor.fetchall()
     return {
-        job_id: _estimate(running[job_id].total - running[job_id].finished, images, max(seconds, 1.0), now)
+        job_id: _pace(running[job_id].total - running[job_id].finished, images, max(seconds, 1.0), now)
         for job_id, images, seconds, now in rows
         if images >= FEWEST_IMAGES
     }
 
 
-def _estimate(left: int, images: int, seconds: float, now: datetime) -> Estimate:
+def _pace(left: int, images: int, seconds: float, now: datetime) -> Pace:
     spread = 2 * math.sqrt(images)
-    return Estimate(
-        images / seconds,
-        now + timedelta(seconds=left * seconds / (images + spread)),
-        now + timedelta(seconds=left * seconds / (images - spread)),
-    )
+    return Pace(images / seconds, left * seconds / images, left * seconds / (images + spread), now)
 
 
 def throughput(job_id: int) -> Throughput | None:

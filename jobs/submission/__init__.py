@@ -9,5 +9,5 @@
                            └─> dry_run.py   reports what `submit` would do, and stores nothing
 
     dates.py reads points in time as people write them; typos.py finds misspelled keys, doubts.py what is probably not
-    as meant.
+    as meant. turns.py says which image of a job comes when.
 """

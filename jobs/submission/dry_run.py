@@ -13,15 +13,14 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.template.defaultfilters import pluralize
 
-from jobs.errors import Blocked, FetchError
+from jobs.errors import Blocked, FetchError, ImageError, TooManyForCategory
 from jobs.imaging.guard import Guard
 from jobs.pending_limit import too_many_pending
 from jobs.reporting.throughput import seconds_for
 from jobs.submission.doubts import doubtful_stores, image_urls, several_urls, unseen
 from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
-from jobs.submission.submit import VisitPayload
+from jobs.submission.submit import Plan, VisitPayload
 from jobs.submission.typos import Misspelling, find_misspellings
-from stores.models import Store
 
 # How many groups of one kind are listed; further ones are only counted.
 MAX_LISTED = 20
@@ -53,7 +52,7 @@ class Numbers:
 class Group:
     """Items of the body that share something: how many there are, and their first MAX_PLACES places.
 
-    `subject` is what they share: a store's id, a URL, the guard's reason, a visit or a time.
+    `subject` is what they share: a store's id, a URL, the guard's or a rule's reason, a visit or a time.
     """
 
     subject: str
@@ -84,6 +83,7 @@ class DryRun:
     warnings: list[Finding]
     numbers: Numbers
     unknown_stores: Groups
+    refused_by_rules: Groups
     repeated_urls: Groups
     repeated_visits: Groups
     refused_urls: Groups
@@ -100,30 +100,33 @@ class DryRun:
 
 
 def dry_run(data: Any, owner: User | None) -> DryRun:
-    """What submitting this decoded body as this user would do. At most four queries, whatever its size; 100,000 images
-    take a second."""
+    """What submitting this decoded body as this user would do. At most five queries, whatever its size; 100,000
+    images take a second."""
     try:
         visits: Mapping[int, VisitPayload] = dict(enumerate(parse_submission(data).visits))
         errors: list[Finding] = []
     except InvalidPayload as invalid:
         visits = invalid.valid_visits
         errors = [_error(problem) for problem in invalid.problems]
-    unknown = _unknown_stores(visits)
+    plan = Plan.of(list(visits.values()))
+    unknown = _unknown_stores(visits, plan)
+    by_rules = _refused_by_rules(visits, plan)
     refused, hosts = _refused_urls(visits)
     images = sum(len(visit.image_urls) for visit in visits.values())
-    if too_many := too_many_pending(owner, images - unknown.count):
+    if too_many := too_many_pending(owner, plan.fetched):
         errors.append(Finding("too_many_pending", str(too_many)))
     repeated_urls = _repeated_urls(visits)
     repeated_visits = _repeated_visits(visits)
     undated = _undated_visits(visits)
     doubtful, invisible, several = map(_grouped, (doubtful_stores(visits), unseen(visits), several_urls(visits)))
     misspellings = find_misspellings(data)
-    # An image of an unknown store whose URL is refused is subtracted twice, which hardly changes the estimate.
-    seconds = seconds_for(max(0, images - unknown.count - refused.count))
+    # An image that is refused for its URL and something else is subtracted twice, which hardly changes the estimate.
+    seconds = seconds_for(max(0, plan.fetched - refused.count))
     return DryRun(
         errors=errors,
         warnings=[
             *_warn("unknown_stores", unknown, "image{s} of {total} store{total_s} not in the store master will fail"),
+            *_warn("refused_by_rules", by_rules, "image{s} will fail without a fetch because of a category's rule"),
             *_warn("refused_urls", refused, "image{s} will fail without a fetch because of the URL"),
             *_warn(
                 "repeated_urls", repeated_urls, "image{s} {have} one of {total} URL{total_s} that occur more than once"
@@ -138,6 +141,7 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
         ],
         numbers=Numbers(len(visits), images, len({visit.store_id for visit in visits.values()}), hosts),
         unknown_stores=unknown,
+        refused_by_rules=by_rules,
         repeated_urls=repeated_urls,
         repeated_visits=repeated_visits,
         refused_urls=refused,
@@ -169,9 +173,8 @@ def _warn(code: str, groups: Groups, sentence: str) -> Iterator[Finding]:
         yield Finding(code, f"{groups.count:,} {sentence.format(**words)}.")
 
 
-def _unknown_stores(visits: Mapping[int, VisitPayload]) -> Groups:
-    store_ids = {visit.store_id for visit in visits.values()}
-    unknown = store_ids.difference(Store.objects.known(store_ids).values_list("store_id", flat=True))
+def _unknown_stores(visits: Mapping[int, VisitPayload], plan: Plan) -> Groups:
+    unknown = {visit.store_id for visit in visits.values()}.difference(plan.stores)
     images: Counter[str] = Counter()
     places: dict[str, list[Path]] = {}
     for number, visit in visits.items():
@@ -179,6 +182,23 @@ def _unknown_stores(visits: Mapping[int, VisitPayload]) -> Groups:
             images[visit.store_id] += len(visit.image_urls)
             _note(places, visit.store_id, ("visits", number))
     return _groups(images, places)
+
+
+def _refused_by_rules(visits: Mapping[int, VisitPayload], plan: Plan) -> Groups:
+    """The images that a rule of their store's category refuses, by what it says."""
+    return _grouped(
+        (_rule_says(plan, visit, error), ("visits", number, "image_url", place))
+        for position, (number, visit) in enumerate(visits.items())
+        for place, error in plan.refused.get(position, {}).items()
+    )
+
+
+def _rule_says(plan: Plan, visit: VisitPayload, error: ImageError) -> str:
+    """The same for all images that the rule refuses for the same reason."""
+    rule = plan.rules[plan.stores[visit.store_id].rule_id or 0]
+    if isinstance(error, TooManyForCategory):
+        return f"{rule.category.name} takes at most {rule.most_images:,} of a visit"
+    return f"{rule.category.name} takes none from this host"
 
 
 def _refused_urls(visits: Mapping[int, VisitPayload]) -> tuple[Groups, int]:

@@ -21,7 +21,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from insights.models import Alert, Report
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
-from stores.models import Category, Keyword, Kind, Store, StoreGroup
+from stores.models import Category, CategoryRule, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
@@ -49,6 +49,7 @@ SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
 CATEGORIES = "edit categories, choose a store's"
 CHANGE_GROUPS = "make, change, delete groups of stores"
+RULES = "set rules of categories, and weights of areas"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -71,6 +72,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:export": {"GET": READ},
     "v1:failures": {"GET": READ},
     "v1:throughput": {"GET": READ},
+    "v1:job-areas": {"GET": READ},
     "v1:images": {"GET": READ},
     "v1:store-errors": {"GET": READ},
     "v1:image": {"GET": READ},
@@ -79,6 +81,10 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:dismiss-alert": {"POST": (CHANGE, JSON, {"reason": "known"})},
     "v1:reopen-alert": {"POST": (CHANGE, JSON, {})},
     "v1:alert-rules": {"GET": USE},
+    "v1:forecasts": {"GET": USE},
+    "v1:category-rules": {"GET": USE},
+    "v1:category-rule": {"GET": USE, "PATCH": (RULES, JSON, {"priority": 1}), "DELETE": RULES},
+    "v1:area-weights": {"GET": USE, "POST": (RULES, JSON, {"area": "A-1", "weight": 2})},
     "v1:hosts": {"GET": SEE_HOSTS},
     "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},
     "v1:stores": {"GET": USE, "PATCH": (CATEGORIES, JSON, {"category": None})},
@@ -124,6 +130,9 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:job_resume_host": {"POST": (CHANGE, FORM, f"host={HOST}")},
     "dashboard:job_retry": {"GET": CHANGE, "POST": (CHANGE, FORM, "what=all")},
     "dashboard:image": {"GET": READ},
+    "dashboard:forecasts": {"GET": USE},
+    "dashboard:category_rules": {"GET": USE},
+    "dashboard:category_rule": {"GET": RULES, "POST": (RULES, FORM, "priority=1&act=save")},
     "dashboard:submit": {"GET": USE, "POST": (USE, FORM, "way=json&act=check")},
     "dashboard:stores": {"GET": USE},
     "dashboard:store": {"GET": USE},
@@ -177,6 +186,8 @@ ADMIN_LISTS = {
     "stores_category": CATEGORIES,
     "stores_keyword": CATEGORIES,
     "stores_storegroup": None,
+    "stores_categoryrule": None,
+    "stores_areaweight": None,
     "jobs_worker": None,
     "access_apikey": None,
     "auth_user": None,
@@ -276,6 +287,7 @@ def world(monkeypatch):
             "category_id": category.pk,
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
             "report_id": Report.objects.create(owner=owner).pk,
+            "category_id": CategoryRule.objects.create(category=Category.objects.create(name="Bakery")).category_id,
             "pk": None,
         },
     )
@@ -323,6 +335,8 @@ def state() -> Any:
     return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), groups
     rows = [list(model.objects.order_by("pk").values()) for model in (Job, Report)]
     return rows, JobAction.objects.count(), Store.objects.count()
+    rules = list(CategoryRule.objects.values("priority"))
+    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), rules
 
 
 def test_every_path_has_a_rule_of_the_table():

@@ -9,15 +9,15 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
-from insights.models import Alert, RuleCheck
+from insights.forecasts import Estimate
+from insights.models import Alert, ForecastRange, RuleCheck
 from insights.rule_tests import RuleTest
 from jobs import actions, queue
-from jobs.errors import HTTPStatus, NotAnImage, Truncated
+from jobs.errors import BelowCategorySize, HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
-from jobs.reporting.throughput import Estimate
 from stores import imports
-from stores.models import Store, StoreImport
+from stores.models import AreaWeight, Category, CategoryRule, Store, StoreImport
 from tests.api.v1.test_alerts import NOW, make_alert
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK, record
@@ -52,6 +52,10 @@ class Shown:
     store: Store
     store_import: StoreImport
     alert: Alert
+    of_areas: Job
+    pending: ImageResult
+    too_small: ImageResult
+    rule: CategoryRule
 
 
 def tested_alert() -> Alert:
@@ -63,6 +67,32 @@ def tested_alert() -> Alert:
     )
     history = [{"at": NOW.isoformat(), "by": "anna", "what": "reopened", "reason": ""}]
     return make_alert(of_all=True, history=history)
+
+
+def make_areas(anna: User, worker: int) -> tuple[Job, ImageResult, ImageResult, CategoryRule]:
+    """A running job of three areas, two images of it, and the rule that refused one; past jobs' forecasts."""
+    category = Category.objects.create(name="Bakery and confectionery")
+    hosts = ["photos.a-rather-long-host-name.test", "*.cdn.example"]
+    rule = CategoryRule.objects.create(
+        category=category, min_width=1_024, most_images=6, priority=2, allowed_hosts=hosts
+    )
+    Store.objects.bulk_create(
+        Store(store_id=f"{area}-{number}", name="x", area_code=area, category=category if area == "LAKE-2" else None)
+        for area, stores in (("HILL-1", 6), ("LAKE-2", 1))
+        for number in range(stores)
+    )
+    AreaWeight.objects.create(area_code="LAKE-2", weight=2)
+    visits = [*((f"HILL-1-{number}", [LONG] * 5) for number in range(6)), ("LAKE-2-0", [LONG] * 8), ("N-2", [LONG])]
+    job = submit_visits(*visits, owner=anna)
+    claims = queue.claim(worker, limit=28)
+    small = Outcome(claims[0], Evidence(size=(320, 240)), error=BelowCategorySize())
+    record(worker, [small, *(success(claim) for claim in claims[1:22])])
+    for stage, size, low, judged, covered in ((25, -1, 0.8, 250, 205), (50, 0, 0.7, 90, 50), (75, 1, None, 3, 1)):
+        ForecastRange.objects.create(
+            stage=stage, size=size, jobs=90, low=low, high=low and 3.2, judged=judged, covered=covered
+        )
+    images = ImageResult.objects.filter(job=job)
+    return job, images.filter(state="pending").latest("rank"), images.get(pk=claims[0].image_id), rule
 
 
 @pytest.fixture
@@ -92,14 +122,16 @@ def shown(anna, sign_in) -> Shown:
     for host, count in ((urlsplit(LONG).netloc + ":443", 3), ("photos.test:8080", 1)):
         pause_host(host)
         defer(waiting, host, count)
+    of_areas = make_areas(anna, worker)
     sign_in(anna)
     images = ImageResult.objects.filter(job=ended).order_by("pk")
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
     return Shown(
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
-        Store.objects.get(),
+        Store.objects.get(store_id=KNOWN_STORE),
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
         tested_alert(),
+        *of_areas,
     )  # fmt: skip
 
 
@@ -115,6 +147,14 @@ PAGES = {
         "/jobs/{ended.pk}/delete/",
         "/jobs/{ended.pk}/retry/",
         "/jobs/{ended.pk}/retry/?code=http_404&host=gone.test&area=A-1",
+    ],
+    "areas, rules and forecasts": [
+        "/jobs/{of_areas.pk}/",
+        "/jobs/{of_areas.pk}/images/{pending.pk}/",
+        "/jobs/{of_areas.pk}/images/{too_small.pk}/",
+        "/jobs/forecasts/",
+        "/stores/categories/rules/",
+        "/stores/categories/{rule.category_id}/rule/",
     ],
     "stores": [
         "/stores/",
@@ -152,7 +192,7 @@ def test_no_date_of_the_tiles_is_broken_or_too_wide(page, shown, monkeypatch, wi
     first = datetime(2031, 12, 28, 23, 58, tzinfo=UTC)
     monkeypatch.setattr(
         "dashboard.pages.job.estimates",
-        lambda *_: {shown.ended.pk: Estimate(1234.5, first, first + timedelta(days=5))},
+        lambda *_: {shown.ended.pk: Estimate(1234.5, first, 0.0, timedelta(days=5).total_seconds())},
     )
     # Of a job that has ended, whose page stands still.
     page.set_viewport_size({"width": width, "height": 900})

@@ -113,6 +113,8 @@ def pages(rows):
         "/stores/",
         "/stores/?q=shop",
         "/stores/?area=AREA-1",
+        "/jobs/forecasts/",
+        "/stores/categories/rules/",
     ]
     yield from ("/areas/", "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median", "/areas/?category=none")
     yield from ("/areas/area/?area=AREA-1", "/api/v1/areas", "/api/v1/areas/matrix", "/api/v1/areas?area=AREA-1")
@@ -131,11 +133,13 @@ def pages(rows):
         )
         yield from (
             f"/api/v1/jobs/{job}/{part}"
-            for part in ("images", "failures", "throughput", "actions", "retry", "store-errors")
+            for part in ("images", "failures", "throughput", "areas", "actions", "retry", "store-errors")
         )
     for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
         yield from (f"/jobs/{running}/?part=images&{narrowed}", f"/api/v1/jobs/{running}/images?{narrowed}")
     yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
+    pending = ImageResult.objects.filter(job_id=running, state=ImageState.PENDING).order_by("-pk").first().pk
+    yield from (f"/jobs/{running}/images/{pending}/", f"/api/v1/jobs/{running}/images/{pending}")
     yield from (
         f"/admin/jobs/{model}/"
         for model in ("job", "visit", "imageresult", "pausedhost", "worker", "deletedjob", "daytotal")
@@ -154,6 +158,9 @@ def pages(rows):
     yield from (
         "/api/v1/jobs",
         "/api/v1/hosts",
+        "/api/v1/forecasts",
+        "/api/v1/category-rules",
+        "/api/v1/area-weights",
         "/api/v1/stores",
         "/api/v1/stores?q=shop",
         "/api/v1/stores?area=AREA-1",

@@ -10,6 +10,7 @@ from jobs import errors
 from jobs.errors import HTTPStatus, ImageError, all_errors, is_transient
 
 ERRORS = [error for error in all_errors() if error is not HTTPStatus]
+BRANCHES = ("FetchError", "MeasureError", "RuleViolated")
 RETRIED = {
     "connection", "deadline", "dns_not_found", "dns_timeout", "gpu_failed", "internal", "protocol", "read_timeout",
     "tls", "truncated",
@@ -19,7 +20,14 @@ RETRIED = {
 def test_every_class_is_either_a_branch_or_has_a_code():
     classes = {value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, ImageError)}
     # The last two use the codes of other errors.
-    branches = {ImageError, errors.FetchError, errors.MeasureError, errors.HostPaused, errors.TooManyLookUps}
+    branches = {
+        ImageError,
+        errors.FetchError,
+        errors.MeasureError,
+        errors.RuleViolated,
+        errors.HostPaused,
+        errors.TooManyLookUps,
+    }
     assert set(all_errors()) == classes - branches
 
 
@@ -30,10 +38,10 @@ def test_no_code_is_used_twice():
 
 def test_the_list_follows_the_drawing_which_leaves_none_out():
     drawn = re.findall(r"[├└]── (\w+) +(\w+)", errors.__doc__ or "")
-    order = [name for name, _ in drawn if name not in ("FetchError", "MeasureError")]
+    order = [name for name, _ in drawn if name not in BRANCHES]
     assert [error.__name__ for error in all_errors()] == order
     for name, code in drawn:
-        if name not in ("FetchError", "MeasureError", "HTTPStatus"):
+        if name not in (*BRANCHES, "HTTPStatus"):
             assert getattr(errors, name).code == code
 
 

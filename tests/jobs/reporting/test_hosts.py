@@ -6,7 +6,7 @@ from jobs import queue
 from jobs.models import PausedHost
 from jobs.reporting.hosts import MOST_OF_JOB, NONE, displayed, paused_hosts, reason, waiting_images, waits
 from jobs.reporting.overview import overview
-from jobs.reporting.throughput import FEWEST_IMAGES, estimates
+from jobs.reporting.throughput import FEWEST_IMAGES, paces
 from tests.factories import defer, look, make_worker, pause_host, submit_job, success
 
 pytestmark = pytest.mark.django_db
@@ -139,15 +139,15 @@ def test_the_revision_changes_with_every_field():
     assert of(job).revision == of(job).revision
 
 
-def test_a_job_that_only_waits_has_no_estimate():
+def test_a_job_that_only_waits_has_no_pace():
     job = submit_job(FEWEST_IMAGES + 3)
     worker = make_worker()
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=FEWEST_IMAGES)])
     pause_host(HOST)
     defer(job, HOST, 2)
-    assert job.pk in estimates([look(job)], waits([look(job)]))
+    assert job.pk in paces([look(job)], waits([look(job)]))
     defer(job, HOST)
-    assert estimates([look(job)], waits([look(job)])) == {}
+    assert paces([look(job)], waits([look(job)])) == {}
 
 
 def test_the_overview_counts_images_that_wait_for_their_host_separately():

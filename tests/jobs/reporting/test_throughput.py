@@ -1,4 +1,4 @@
-"""How fast a job goes, when it may end, and its images over time."""
+"""How fast a job goes, and its images over time."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from jobs import errors, queue
 from jobs.models import ImageResult, Job, Worker
 from jobs.reporting import throughput as module
-from jobs.reporting.throughput import FEWEST_IMAGES, MOST_INTERVALS, estimates, seconds_for, throughput
+from jobs.reporting.throughput import FEWEST_IMAGES, MOST_INTERVALS, paces, seconds_for, throughput
 from tests.factories import KNOWN_STORE, failure, look, make_worker, submit_job, submit_visits, success
 
 pytestmark = pytest.mark.django_db
@@ -35,38 +35,37 @@ def back_date(images, seconds):
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 
-def test_there_is_an_estimate_once_enough_images_have_finished():
+def test_there_is_a_pace_once_enough_images_have_finished():
     job = submit_job(FEWEST_IMAGES + 20)
     finish(FEWEST_IMAGES - 1)
-    assert estimates([look(job)], {}) == {}
+    assert paces([look(job)], {}) == {}
     back_date(finish(1), 10)
-    estimate = estimates([look(job)], {})[job.pk]
-    assert estimate.images_per_second == pytest.approx(2.0, rel=0.1)
-    # 20 images are left, at two per second.
-    assert estimate.earliest < estimate.latest
-    now = Now()
-    assert Job.objects.filter(pk=job.pk).annotate(now=now).get().now < estimate.earliest
-    assert (estimate.latest - estimate.earliest).total_seconds() == pytest.approx(11.2, abs=1.5)
+    pace = paces([look(job)], {})[job.pk]
+    assert pace.images_per_second == pytest.approx(2.0, rel=0.1)
+    # 20 images are left, at two per second; chance may have hidden half as many again.
+    assert pace.left == pytest.approx(10, abs=1)
+    assert pace.left / pace.fastest == pytest.approx(1 + 2 / FEWEST_IMAGES**0.5)
+    assert pace.now <= Job.objects.filter(pk=job.pk).annotate(now=Now()).get().now + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize("ask", [queue.pause, queue.cancel])
-def test_a_job_that_is_not_running_has_no_estimate(ask):
+def test_a_job_that_is_not_running_has_no_pace(ask):
     job = submit_job(FEWEST_IMAGES + 20)
     finish(FEWEST_IMAGES)
     ask(job.pk)
-    assert estimates([look(job)], {}) == {}
+    assert paces([look(job)], {}) == {}
 
 
 def test_images_that_finished_long_ago_do_not_count():
     job = submit_job(FEWEST_IMAGES + 20)
     back_date(finish(FEWEST_IMAGES), 120)
-    assert estimates([look(job)], {}) == {}
+    assert paces([look(job)], {}) == {}
 
 
 def test_images_that_were_never_tried_do_not_count():
     job = submit_visits(("nowhere", [f"http://n/{n}" for n in range(30)]), (KNOWN_STORE, ["http://k/1", "http://k/2"]))
     finish(1)
-    assert estimates([look(job)], {}) == {}
+    assert paces([look(job)], {}) == {}
     assert sum(each.failed for each in throughput(job.pk).intervals) == 0
 
 
@@ -76,7 +75,7 @@ def test_many_jobs_take_one_query(django_assert_num_queries):
     finish(3)
     jobs = list(Job.objects.with_running())
     with django_assert_num_queries(1):
-        estimates(jobs, {})
+        paces(jobs, {})
 
 
 def test_a_job_that_has_not_begun_has_no_throughput():
