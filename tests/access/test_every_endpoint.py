@@ -284,10 +284,9 @@ def world(monkeypatch):
             "import_id": dry_run.pk,
             "alert_id": make_alert(owner_id=owner.pk).pk,
             "name": "area_visits",
-            "category_id": category.pk,
+            "category_id": CategoryRule.objects.create(category=category).category_id,
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
             "report_id": Report.objects.create(owner=owner).pk,
-            "category_id": CategoryRule.objects.create(category=Category.objects.create(name="Bakery")).category_id,
             "pk": None,
         },
     )
