@@ -239,11 +239,9 @@ class World:
             "status": f"?jobid={job}",
             "v1:export": "?format=csv",
             "dashboard:preview_keyword": "?text=kiosk&kind=venue",
+            "dashboard:area": "?area=A-1",
         }
         return path + queries.get(name, "")
-        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv", "dashboard:area": "?area=A-1"}.get(
-            name, ""
-        )
 
 
 def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -326,16 +324,9 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
-    alerts = list(Alert.objects.values_list("state", flat=True))
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), alerts
-    rules = list(Category.objects.values()), list(Keyword.objects.values())
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), list(Store.objects.values()), rules
-    groups = list(StoreGroup.objects.values("pk", "name", "by_hand"))
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), groups
-    rows = [list(model.objects.order_by("pk").values()) for model in (Job, Report)]
-    return rows, JobAction.objects.count(), Store.objects.count()
-    rules = list(CategoryRule.objects.values("priority"))
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), rules
+    rows = [list(model.objects.order_by("pk").values()) for model in (Job, Store, Category, Keyword)]
+    alerts = list(Alert.objects.order_by("pk").values_list("state", flat=True))
+    return rows, JobAction.objects.count(), alerts, list(StoreGroup.objects.values("pk", "name", "by_hand"))
 
 
 def test_every_path_has_a_rule_of_the_table():
