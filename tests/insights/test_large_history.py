@@ -15,8 +15,8 @@ from tests.end_to_end.test_large_database import run, scans
 VISITS = 3_000
 COUNTED = ("insights_visitsummary", "jobs_job", "jobs_visit", "jobs_imageresult")
 NAMES = ", ".join(f"'{name}'" for name in COUNTED)
+# Where it knows them, it rightly reads a table of this size as a whole for a third of its rows.
 STATISTICS = {
-    "of these rows": [f"ANALYZE {', '.join(COUNTED)}"],
     "of no rows": [f"UPDATE pg_class SET reltuples = 0, relpages = 1 WHERE relname IN ({NAMES})"],
     "none": [
         f"UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relname IN ({NAMES})",
