@@ -81,6 +81,7 @@ def test_what_a_long_operation_sets_for_itself_holds_for_nobody_else(world, sett
     stores.write_text("StoreID,StoreName,AreaCode\nKS0001,One,A1\nKS9001,Two,A2\n")
     world.manage("import_stores", str(stores), **settings_of)
     world.manage("audit", **settings_of)
+    world.manage("refresh_insights", **settings_of)
     pooled = [psycopg.connect(settings_of["DATABASE_URL"]) for _ in range(SERVER_CONNECTIONS)]
     try:
         # Each in a transaction of its own, so that every server connection is held by one of them.

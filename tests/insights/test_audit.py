@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
+from django.utils import timezone
 
 from insights import refresh
 from insights.models import Refreshed, VisitSummary
 from jobs import actions
-from jobs.models import Job
-from tests.insights.conftest import finish_visits, forge, work, wrong
+from jobs.models import ImageResult, Job
+from tests.insights.conftest import end_at, finish_visits, forge, work, wrong
 from tests.jobs.reporting.auditing import broken
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,14 +74,18 @@ def test_visits_whose_rows_have_gone_are_not_asked_for(visits):
     assert broken() == {}
 
 
-def test_a_retry_since_the_mark_is_not_asked_for_and_then_it_is(visits):
-    actions.retry(visits[0].job_id, None)
-    assert wrong() != []
+def test_a_retry_since_the_mark_is_not_asked_for_and_then_it_is():
+    job = finish_visits(("T-1", 3), bad=1)
+    end_at(ImageResult.objects.all(), timezone.now() - timedelta(days=1))
+    refresh.refresh()
+    forge("images = 4")
+    assert broken() == {"summaries": 1}
+    actions.retry(job.pk, None)
     assert broken() == {}
     refresh.refresh()
     assert wrong() == []
     work()
     refresh.refresh()
     assert wrong() == []
-    forge(f"failed = 1 WHERE visit_id = {visits[0].pk}")
+    forge("failed = 1")
     assert len(wrong()) == 1

@@ -96,6 +96,8 @@ def test_a_visit_under_way_has_no_turnaround_yet():
 def test_a_visit_of_which_nothing_has_ended_is_not_summed():
     submit_job(3)
     assert refreshed() == []
+    list(refresh.rebuild())
+    assert sums() == []
 
 
 def test_the_most_frequent_host_and_code_are_named_and_of_equals_the_first():

@@ -58,7 +58,9 @@ def who(monkeypatch):
     return seen
 
 
-def test_an_engine_refreshes_beside_its_work(soon, start_engine, images):  # noqa: F811
+@pytest.mark.parametrize("lease_only", [False, True])
+def test_an_engine_refreshes_beside_its_work(soon, start_engine, images, settings, lease_only):  # noqa: F811
+    settings.LEASE_ONLY = lease_only
     start_engine(THREADS)
     url = f"{images.url}/{images.names[0]}"
     job = finished(submit_job([f"{url}?{number}" for number in range(20)]))
