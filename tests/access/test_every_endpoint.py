@@ -278,10 +278,10 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
-    alerts = list(Alert.objects.values_list("state", flat=True))
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), Store.objects.count(), alerts
     rules = list(Category.objects.values()), list(Keyword.objects.values())
-    return list(Job.objects.order_by("pk").values()), JobAction.objects.count(), list(Store.objects.values()), rules
+    alerts = list(Alert.objects.values())
+    jobs = list(Job.objects.order_by("pk").values()), JobAction.objects.count()
+    return *jobs, list(Store.objects.values()), rules, alerts
 
 
 def test_every_path_has_a_rule_of_the_table():
