@@ -17,8 +17,8 @@ from typing import Any
 from insights import anomalies, impossible, odd, overdue
 from insights.audience import Audience, period
 from insights.back_tests import back_test
-from insights.figures import FEWEST
-from insights.statistics import HISTORY_DAYS, root, unroot, usual_day
+from insights.figures import FEWEST, Figure
+from insights.statistics import HISTORY_DAYS, root, unroot, usual_day, wilson
 
 # Subjects that are tried, drawn at random, so that a test takes about a second.
 MOST_SUBJECTS = 100
@@ -49,9 +49,12 @@ class RuleTest:
         return asdict(self)
 
 
-def per_thousand(part: int, n: int) -> float | None:
-    """None of fewer than FEWEST."""
-    return 1000 * part / n if n >= FEWEST else None
+def per_thousand(part: int, n: int) -> Figure:
+    """So many of 1,000 cases, which the interval takes to be independent; unknown of fewer than FEWEST."""
+    if n < FEWEST:
+        return Figure.unknown(n)
+    low, high = wilson(part / n, n)
+    return Figure(1000 * part / n, 1000 * low, 1000 * high, n)
 
 
 def of_areas(audience: Audience, today: date) -> RuleTest:

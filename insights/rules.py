@@ -11,6 +11,7 @@ from datetime import date
 
 from insights import anomalies, impossible, odd, overdue, problems, rule_tests
 from insights.audience import Audience
+from insights.duplicate_alerts import duplicate_stores
 from insights.findings import Finding
 from insights.problem_alerts import problem_stores
 
@@ -147,6 +148,21 @@ RULES = {
             ),
             find=lambda audience, today, found: problem_stores(audience, today),
             test=rule_tests.of_problems,
+            episode_days=odd.EPISODE_DAYS,
+        ),
+        Rule(
+            name="duplicate_stores",
+            title="Stores that may be one",
+            subjects="sets of stores",
+            unit="stores",
+            what="Stores of one area whose names have the same words: a store that was entered twice, or a chain.",
+            formula="The words of the names are the same, whatever their case, punctuation and order; so is the area.",
+            limits=(
+                "Two stores of a chain in one area look the same. The store master has no owner, so only who may read "
+                "all jobs is told. Where the first of a set leaves the store master, the rest is a new alert."
+            ),
+            find=lambda audience, today, found: duplicate_stores(audience, today),
+            test=rule_tests.of_nothing,
             episode_days=odd.EPISODE_DAYS,
         ),
     )

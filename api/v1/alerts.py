@@ -15,6 +15,7 @@ from access import rights
 from access.models import Scope
 from api.v1 import pages, parameters, problems, request_bodies
 from api.v1.describe import describe
+from api.v1.figures import FigureField
 from api.v1.problem_types import Problem
 from api.v1.views import V1View, find_by_id, path_id
 from insights import alerts
@@ -97,10 +98,10 @@ class RuleBacktest(serializers.Serializer[Any]):
     n = serializers.IntegerField(min_value=0, help_text="Cases of the past.")
     found = serializers.IntegerField(min_value=0, help_text="Of them, those that the rule finds, right or wrong.")
     means = serializers.CharField(help_text="What `found` tells.")
-    found_per_thousand = serializers.FloatField(allow_null=True, help_text="Null of fewer than 30.")
+    found_per_thousand = FigureField(help_text="With a 95 % interval as if cases were independent.")
     invented = serializers.IntegerField(min_value=0, help_text="Invented cases as usual as can be.")
     false = serializers.IntegerField(min_value=0, help_text="Of them, those that the rule finds: false alarms.")
-    false_per_thousand = serializers.FloatField(allow_null=True, help_text="Null of fewer than 30.")
+    false_per_thousand = FigureField(help_text="The same of invented cases.")
     planted = serializers.IntegerField(min_value=0, help_text="Invented days with a fifth of their visits.")
     planted_found = serializers.IntegerField(min_value=0)
     says = serializers.CharField()

@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -137,10 +137,17 @@ def _with_places(found: Iterable[Alert]) -> list[tuple[Alert, Any, str]]:
         if alert.kind == Alert.Kind.STORE and alert.subject in stores:
             return reverse("dashboard:store", args=[stores[alert.subject]])
         if alert.kind == Alert.Kind.AREA:
-            return f"{reverse('dashboard:stores')}?{urlencode({'area': alert.subject})}"
+            return f"{_area_page()}?{urlencode({'area': alert.subject})}"
         return ""
 
     return [(alert, RULES.get(alert.rule), place(alert)) for alert in listed]
+
+
+def _area_page() -> str:
+    try:
+        return reverse("dashboard:area")
+    except NoReverseMatch:
+        return reverse("dashboard:stores")
 
 
 def _find(request: HttpRequest, alert_id: int) -> Alert:

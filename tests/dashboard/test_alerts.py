@@ -89,7 +89,9 @@ def test_each_rule_has_a_page_with_its_formula_and_how_often_it_is_wrong(client,
     }  # fmt: skip
     RuleCheck.objects.create(of_all=True, rule=name, checked_at=NOW, found=1, backtest=tested, tested_at=NOW)
     text = client.get(f"/alerts/rules/{name}/").text
-    assert all(figure in text for figure in ("2,000 cases", ">2.5<", ">too few<", ">975<"))
+    assert all(
+        figure in text for figure in ("2,000 cases", '>2.5 <span class="quiet">(1.1 to 5.8)<', "too few", ">975.0 <")
+    )
     assert RULES[name].title in text
 
 

@@ -382,3 +382,21 @@ def test_a_store_that_fails_at_a_healthy_host_is_one_alert():
     assert Alert.objects.get().says == (
         "30 of 65 images failed in 13 weeks, where others at the same hosts would have lost 1.0."
     )
+
+
+def test_two_stores_of_one_name_in_one_area_are_one_alert_for_those_who_may_read_all():
+    anna = User.objects.create_user("anna")
+    visit({TODAY - timedelta(days=1): ["A-1"]}, owner=anna.pk)
+    for store_id, area, words in (
+        ("S-1", "A", ["sun"]),
+        ("S-2", "A", ["sun"]),
+        ("S-3", "B", ["sun"]),
+        ("S-4", "A", []),
+    ):
+        Store.objects.create(store_id=store_id, name="Sun", area_code=area, words=words)
+    for now in (NOW, NOW + timedelta(hours=2)):
+        assert alerts.evaluate(now) == 1
+    assert raised() == [("duplicate_stores", "S-1", "2026-06-01", "2026-06-01", "open")]
+    assert Alert.objects.get().says == "2 stores of area A have the same words in their names: also S-2."
+    Store.objects.get(store_id="S-2").delete()
+    assert alerts.evaluate(NOW + timedelta(hours=3)) == 0

@@ -18,8 +18,9 @@ def test_without_data_nothing_is_said():
     for rule in RULES.values():
         tested = rule.test(EVERYBODY, TODAY)
         assert (tested.n, tested.found, tested.invented) == (0, 0, 0)
-    assert rule_tests.per_thousand(0, 29) is None
-    assert rule_tests.per_thousand(3, 30) == 100
+    assert rule_tests.per_thousand(0, 29).why == "too_few"
+    found = rule_tests.per_thousand(3, 30)
+    assert (found.value, round(found.low), round(found.high), found.n) == (100, 35, 256, 30)
 
 
 def test_past_days_of_areas_are_counted_quiet_ones_invented_and_falls_planted():

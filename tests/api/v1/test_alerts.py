@@ -128,6 +128,7 @@ def test_rules_say_how_often_they_are_wrong_on_the_data_of_who_asks(v1, as_user)
     assert list(rules) == list(RULES)
     assert rules["area_visits"]["checked_at"] == "2026-06-01T09:00:00Z"
     found = rules["area_visits"]["backtest"]
-    assert (found["found_per_thousand"], found["false_per_thousand"]) == (2.5, None)
+    assert (found["found_per_thousand"]["value"], found["found_per_thousand"]["n"]) == (2.5, 2000)
+    assert found["false_per_thousand"] == {"value": None, "n": 29, "why": "too_few"}
     assert rules["overdue_store"]["backtest"] is None
     assert all(rule["backtest"] is None for rule in v1.get("alert-rules").json())
