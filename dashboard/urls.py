@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import groups, image, job, jobs, operations, routes, stores, submit
+from dashboard.pages import duplicates, groups, image, job, jobs, operations, routes, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -29,6 +29,7 @@ urlpatterns = [
     path("submit/", submit.submit_page, name="submit"),
     path("stores/", stores.store_list, name="stores"),
     path("stores/<int:pk>/", stores.store_page, name="store"),
+    path("stores/duplicates/", duplicates.duplicates_page, name="duplicates"),
     path("stores/groups/", groups.group_list, name="groups"),
     path("stores/groups/<int:pk>/", groups.group_page, name="group"),
     path("stores/groups/<int:pk>/delete/", groups.delete_group, name="group_delete"),

@@ -18,13 +18,17 @@ from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
 from stores.charsets import agreed_encoding, charset_of
+from stores.duplicates import duplicates_of
 from stores.imports import ImportRefused
 from stores.models import Store, StoreGroup, StoreImport
 from stores.models.store_import import MAX_SHEET
+from stores.similar import similar_stores
 from tables.errors import Entry, UnreadableFileError
 
 ROWS = 50
 VISITS = 20
+SIMILAR = 10
+DUPLICATES = 10
 # Rows of each kind listed on an import's page.
 MOST_ROWS = 100
 # Ignored columns named there.
@@ -82,6 +86,8 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
         "store": store,
         "visits": [(visit, images[visit.pk][:MOST_SHOWN], len(images[visit.pk]) > MOST_SHOWN) for visit in visits],
         "most": VISITS,
+        "similar": similar_stores(store, SIMILAR),
+        "duplicates": duplicates_of(store)[: DUPLICATES + 1],
     }
     return render(request, "dashboard/stores/page.html", context)
 

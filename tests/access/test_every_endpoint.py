@@ -75,6 +75,8 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:stores": {"GET": USE},
     "v1:store-visits": {"GET": USE},
     "v1:store": {"GET": USE},
+    "v1:similar-stores": {"GET": USE},
+    "v1:duplicate-stores": {"GET": USE},
     "v1:routes": {"POST": (USE, JSON, {"stores": ["here"]})},
     "v1:groups": {"GET": USE, "POST": (CHANGE_GROUPS, JSON, {"name": "New"})},
     "v1:group": {"GET": USE, "PATCH": (CHANGE_GROUPS, JSON, {"name": "New"}), "DELETE": CHANGE_GROUPS},
@@ -102,6 +104,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:submit": {"GET": USE, "POST": (USE, FORM, "way=json&act=check")},
     "dashboard:stores": {"GET": USE},
     "dashboard:store": {"GET": USE},
+    "dashboard:duplicates": {"GET": USE},
     "dashboard:groups": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
     "dashboard:group": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
     "dashboard:group_delete": {"GET": CHANGE_GROUPS, "POST": (CHANGE_GROUPS, FORM, "")},
@@ -169,7 +172,8 @@ class World:
             arguments["pk"] = self.arguments[kinds.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
         job = self.arguments["job_id"]
-        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv"}.get(name, "")
+        queries = {"status": f"?jobid={job}", "v1:export": "?format=csv", "v1:similar-stores": "?name=here"}
+        return path + queries.get(name, "")
 
 
 def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -34,7 +34,7 @@ PAGES = [
     ("/admin/stores/store/add/", 200), ("/admin/stores/store/import/", 302), ("/admin/access/apikey/", 200),
     ("/admin/auth/user/", 200), ("/admin/password_change/", 200), ("/admin/nothing/", 404), ("/nothing", 404),
     ("/", 302), ("/jobs/", 200), ("/submit/", 200), ("/stores/", 200), ("/stores/groups/", 200),
-    ("/stores/route/", 200), ("/admin/stores/storegroup/", 200), ("/stores/import/", 200), ("/operations/", 200),
+    ("/stores/duplicates/", 200), ("/stores/route/", 200), ("/admin/stores/storegroup/", 200), ("/stores/import/", 200), ("/operations/", 200),
     ("/sign-in/", 302), ("/docs/errors/", 200), ("/docs/problems/", 200), ("/jobs/1/", 404), ("/favicon.ico", 302),
     ("/api/v1/jobs", 401), ("/api/v1/openapi.json", 200), ("/api/v1/nothing", 404), ("/api/status?jobid=1", 401),
     ("/api/visits", 401), ("/api/nothing", 404), ("/api/submit", 401),

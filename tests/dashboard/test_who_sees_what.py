@@ -10,7 +10,7 @@ from tests.factories import submit_job
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["jobs", "submit", "stores", "groups", "route", "import_stores", "operations"]
+PAGES = ["jobs", "submit", "stores", "groups", "route", "duplicates", "import_stores", "operations"]
 OPEN_PAGES = ["errors_docs", "problems_docs", "sign_in"]
 
 

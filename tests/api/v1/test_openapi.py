@@ -103,6 +103,8 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     v1 = as_user(make_staff("change_pausedhost", "view_job"))
     pause_host("a.test:443")
     make_stores("T-1")
+    make_stores("T-2")
+    Store.objects.update(name="Twin Store", words=["TWIN", "STORE"])
     group = StoreGroup.objects.create(name="Mine", area="A-1").pk
     job = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), visit("gone"))).json()["id"]
     work_off({"http://a/2": HTTPStatus(404)})
@@ -117,7 +119,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
         ):
             continue
         values = {"job_id": job, "image_id": image, "store_id": "T-1", "group_id": group}
-        url = path.format(**values)
+        url = path.format(**values) + {"/api/v1/similar-stores": "?store=T-1"}.get(path, "")
         response = v1.client.get(url)
         assert response.status_code == 200, url
         validator(document, operation, 200, response["Content-Type"]).validate(response.json())
