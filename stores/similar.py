@@ -68,8 +68,11 @@ class _Keywords:
 
     @classmethod
     def read(cls) -> _Keywords:
-        kinds = [Kind.STRONG, Kind.WEAK, Kind.VENUE]
-        rows = Keyword.objects.filter(kind__in=kinds).order_by().values_list("text", "category_id")
+        rows: list[tuple[str, int | None]] = list(
+            Keyword.objects.filter(kind__in=[Kind.STRONG, Kind.WEAK, Kind.VENUE])
+            .order_by()
+            .values_list("text", "category_id")
+        )
         return cls(
             frozenset(text for text, category in rows if category is None),
             {text: category for text, category in rows if category is not None},
