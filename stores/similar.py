@@ -29,7 +29,7 @@ TRADE_WEIGHT = 2.0
 SAME_CATEGORY = 0.9
 MOST = 50
 # So many stores are compared at most: those that share an own word first, then a trade word, then another one of the
-# same category. Of the names that the database finds best, so many are scored once more, exactly.
+# same category. Those that the database finds best are scored once more, exactly.
 MOST_COMPARED = 75_000
 MOST_EXACT = 100
 # A word that more stores have is weighed as if so many had it.
@@ -105,10 +105,10 @@ def _find(words: Sequence[str], most: int, of: Store | None) -> list[Similar]:
     number, frequent = _frequent_words()
     weights = _Weights(frequent | _frequencies(keywords.own(asked), number), log(max(2, number)))
     scored = sorted(
-        (-round(_score(asked, there, keywords, weights), 6), there, pks)
-        for there, pks in _candidates(asked, keywords, weights, of, most)
+        (-round(_score(asked, there, keywords, weights), 6), there, pk)
+        for there, pk in _candidates(asked, keywords, weights, of)
     )
-    best = [(-score, there, pk) for score, there, pks in scored for pk in sorted(pks)][:most]
+    best = [(-score, there, pk) for score, there, pk in scored[:most]]
     stores = Store.objects.select_related("category").in_bulk([pk for _, _, pk in best])
     category = of.category_id if of else None
     return [
@@ -151,9 +151,9 @@ def _score(asked: Sequence[str], there: Sequence[str], keywords: _Keywords, weig
 
 
 def _candidates(
-    asked: Sequence[str], keywords: _Keywords, weights: _Weights, of: Store | None, most: int
-) -> list[tuple[list[str], list[int]]]:
-    """The best names and the stores that have them, by a score in which each trade word counts by itself."""
+    asked: Sequence[str], keywords: _Keywords, weights: _Weights, of: Store | None
+) -> list[tuple[list[str], int]]:
+    """The words and keys of the best MOST_EXACT, by a score in which each trade word counts by itself."""
     trades = {word for word in asked if word in keywords.trades}
     siblings = keywords.siblings(asked) - trades
     shares = [sorted(words) for words in (keywords.own(asked), trades, siblings) if words] or [sorted(asked)]
@@ -171,11 +171,10 @@ def _candidates(
         "not": of.pk if of else 0,
         "compared": MOST_COMPARED,
         "exact": MOST_EXACT,
-        "most": most,
     }
     with connection.cursor() as cursor:
         cursor.execute(_BEST.format(parts=parts), parameters)
-        return [(words, pks) for words, pks in cursor.fetchall()]
+        return [(words, pk) for words, pk in cursor.fetchall()]
 
 
 def _part(at: int) -> str:
@@ -185,20 +184,16 @@ def _part(at: int) -> str:
 
 # The weights are looked up in JSON: a join sorts or hashes all words, which takes twice as long.
 _BEST = """
-    WITH compared AS MATERIALIZED (
-        SELECT words, array_agg(id) AS ids
-        FROM (SELECT id, words FROM ({parts}) AS sharing LIMIT %(compared)s) AS sharing GROUP BY words
-    ), scored AS (
-        SELECT words, ids, (
+    SELECT words, id FROM (
+        SELECT words, id, (
             SELECT sum(gain) / greatest(%(total)s + sum(weight) - sum(gain), 1e-9) FROM (
                 SELECT coalesce((%(gains)s::jsonb ->> word)::float8, 0) AS gain,
                        coalesce((%(known)s::jsonb ->> word)::float8, %(rare)s) AS weight
                 FROM unnest(words) AS word
             ) AS both_of_them
         ) AS score
-        FROM compared
-    )
-    SELECT words, ids[1:%(most)s] FROM scored ORDER BY score DESC, words LIMIT %(exact)s
+        FROM (SELECT id, words FROM ({parts}) AS sharing LIMIT %(compared)s) AS compared
+    ) AS scored ORDER BY score DESC, id LIMIT %(exact)s
 """
 
 
