@@ -31,7 +31,7 @@ _COLUMNS = (
 def route_page(request: HttpRequest) -> HttpResponse:
     """A GET offers stores, by area, group or search; a POST finds their route. Nothing is stored."""
     if request.method != "POST":
-        usual = {name: getattr(_USUAL, name) for name in LIMITS}
+        usual = {name: f"{getattr(_USUAL, name):g}" for name in LIMITS}
         return _page(request, {"start": "", "end": "", **usual, **_offered(request)})
     form = {name: request.POST.get(name, "").replace("\0", "").strip() for name in ("start", "end", *LIMITS)}
     store_ids = ids_of(request.POST.get("stores", "").replace("\0", ""))

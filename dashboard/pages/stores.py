@@ -20,14 +20,18 @@ from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
 from stores.charsets import agreed_encoding, charset_of
+from stores.duplicates import duplicates_of
 from stores.imports import ImportRefused
 from stores.models import Category, Store, StoreGroup, StoreImport
 from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 from stores.models.store_import import MAX_SHEET
+from stores.similar import similar_stores
 from tables.errors import Entry, UnreadableFileError
 
 ROWS = 50
 VISITS = 20
+SIMILAR = 10
+DUPLICATES = 10
 # Rows of each kind listed on an import's page.
 MOST_ROWS = 100
 # Ignored columns named there.
@@ -99,6 +103,8 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
         "categories": Category.objects.values_list("pk", "name"),
         **problems.of_store(request, store),
         "rhythm": rhythm_of(request.user, store),
+        "similar": similar_stores(store, SIMILAR),
+        "duplicates": duplicates_of(store)[: DUPLICATES + 1],
     }
     return render(request, "dashboard/stores/page.html", context)
 

@@ -124,6 +124,8 @@ class Store(models.Model):
             models.Index(fields=["area_code"], name="store_area"),
             models.Index(fields=["category", "area_code"], name="store_category"),
             GinIndex(fields=["words"], name="store_words"),
+            # Whoever looks for stores with the same name goes along it.
+            models.Index(fields=["area_code", "words", "id"], name="store_duplicates"),
         ]
 
     def __str__(self) -> str:

@@ -96,6 +96,9 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:keyword": {"DELETE": CATEGORIES},
     "v1:preview-keyword": {"POST": (CATEGORIES, JSON, {"text": "KIOSK", "kind": "venue"})},
     "v1:keyword-suggestions": {"GET": USE},
+    "v1:store": {"GET": USE},
+    "v1:similar-stores": {"GET": USE},
+    "v1:duplicate-stores": {"GET": USE},
     "v1:routes": {"POST": (USE, JSON, {"stores": ["here"]})},
     "v1:groups": {"GET": USE, "POST": (CHANGE_GROUPS, JSON, {"name": "New"})},
     "v1:group": {"GET": USE, "PATCH": (CHANGE_GROUPS, JSON, {"name": "New"}), "DELETE": CHANGE_GROUPS},
@@ -142,6 +145,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:other_words": {"GET": USE},
     "dashboard:preview_keyword": {"GET": CATEGORIES},
     "dashboard:change_categories": {"POST": (CATEGORIES, FORM, "act=add_category&name=Kiosk")},
+    "dashboard:duplicates": {"GET": USE},
     "dashboard:groups": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
     "dashboard:group": {"GET": USE, "POST": (CHANGE_GROUPS, FORM, "name=New")},
     "dashboard:group_delete": {"GET": CHANGE_GROUPS, "POST": (CHANGE_GROUPS, FORM, "")},
@@ -241,6 +245,7 @@ class World:
             "dashboard:preview_keyword": "?text=kiosk&kind=venue",
             "dashboard:area": "?area=A-1",
         }
+        queries = {"status": f"?jobid={job}", "v1:export": "?format=csv", "v1:similar-stores": "?name=here"}
         return path + queries.get(name, "")
 
 

@@ -159,6 +159,9 @@ PAGES = {
     "stores": [
         "/stores/",
         "/stores/?q=nothing",
+        "/stores/groups/",
+        "/stores/duplicates/",
+        "/stores/route/?area=A-1",
         "/stores/{store.pk}/",
         "/stores/import/",
         "/stores/import/{store_import.pk}/",

@@ -10,7 +10,9 @@ from tests.factories import submit_job
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["jobs", "alerts", "submit", "stores", "groups", "route", "problems", "import_stores", "operations"]
+PAGES = [
+    "jobs", "alerts", "submit", "stores", "groups", "route", "duplicates", "problems", "import_stores", "operations",
+]  # fmt: skip
 OPEN_PAGES = ["errors_docs", "problems_docs", "sign_in"]
 
 

@@ -17,7 +17,7 @@ from jobs.reporting import backlog
 from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobOutcome, JobState
 from proofs.world.large import BUSY_STORE, TABLES, Sizes, fill
-from stores.models import Store
+from stores.models import Store, StoreGroup
 from tests.factories import make_worker
 
 SIZES = Sizes(failed_stores=8_000, visits=4_000, images=12_000, queued=4_000, history=8_000)
@@ -106,6 +106,7 @@ def pages(rows):
     store = Store.objects.get(store_id=BUSY_STORE).pk
     image = ImageResult.objects.filter(job_id=failed).order_by("pk").first().pk
     visit = Visit.objects.filter(job_id=images).first().pk
+    group = StoreGroup.objects.create(name="Mine", name_part="shop").pk
     yield from [
         "/jobs/",
         f"/jobs/?before={failed}",
@@ -115,6 +116,14 @@ def pages(rows):
         "/stores/?area=AREA-1",
         "/jobs/forecasts/",
         "/stores/categories/rules/",
+        f"/stores/?group={group}",
+        "/stores/groups/",
+        f"/stores/groups/{group}/",
+        "/stores/duplicates/",
+        "/stores/duplicates/?area=AREA-1",
+        "/stores/route/",
+        "/stores/route/?area=AREA-1",
+        f"/stores/route/?group={group}",
     ]
     yield from ("/areas/", "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median", "/areas/?category=none")
     yield from ("/areas/area/?area=AREA-1", "/api/v1/areas", "/api/v1/areas/matrix", "/api/v1/areas?area=AREA-1")
@@ -135,7 +144,15 @@ def pages(rows):
             f"/api/v1/jobs/{job}/{part}"
             for part in ("images", "failures", "throughput", "areas", "actions", "retry", "store-errors")
         )
-    for narrowed in ("store=K-7", "host=photos7.example", "area=AREA-1", "area=", "code=http_404", "state=pending"):
+    for narrowed in (
+        "store=K-7",
+        "host=photos7.example",
+        "area=AREA-1",
+        "area=",
+        f"group={group}",
+        "code=http_404",
+        "state=pending",
+    ):
         yield from (f"/jobs/{running}/?part=images&{narrowed}", f"/api/v1/jobs/{running}/images?{narrowed}")
     yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
     pending = ImageResult.objects.filter(job_id=running, state=ImageState.PENDING).order_by("-pk").first().pk
@@ -164,11 +181,20 @@ def pages(rows):
         "/api/v1/stores",
         "/api/v1/stores?q=shop",
         "/api/v1/stores?area=AREA-1",
+        f"/api/v1/stores?group={group}",
+        "/api/v1/groups",
+        f"/api/v1/groups/{group}",
+        f"/api/v1/groups/{group}/members",
+        "/api/v1/similar-stores?store=K-0",
+        "/api/v1/similar-stores?name=shop",
+        "/api/v1/duplicate-stores",
+        "/api/v1/duplicate-stores?area=AREA-1",
+        f"/api/v1/duplicate-stores?group={group}",
     )
     yield from (f"/api/v1/jobs?state={state}" for state in JobState)
     yield from (f"/api/v1/jobs?outcome={outcome}" for outcome in JobOutcome)
     yield from (f"/api/v1/jobs?{part}" for part in ("store=K-0", "store=U-7", "owner=admin", "created_from=2020-01-01"))
-    for narrowed in ("", "store=K-0", "area=AREA-1", "area=", "from=2026-11-27", "to=2026-11-26"):
+    for narrowed in ("", "store=K-0", "area=AREA-1", "area=", f"group={group}", "from=2026-11-27", "to=2026-11-26"):
         yield f"/api/v1/visits?{narrowed}"
     yield from (
         "/api/v1/stores/K-0",

@@ -111,6 +111,8 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     v1 = as_user(staff)
     pause_host("a.test:443")
     make_stores("T-1")
+    make_stores("T-2")
+    Store.objects.update(name="Twin Store", words=["TWIN", "STORE"])
     group = StoreGroup.objects.create(name="Mine", area="A-1").pk
     job = v1.post("jobs", submission(visit("T-1", "http://a/1", "http://a/2"), visit("gone"))).json()["id"]
     work_off({"http://a/2": HTTPStatus(404)})
@@ -133,6 +135,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
             job_id=job, image_id=image, store_id="T-1", group_id=group, alert_id=alert, report_id=report,
             category_id=rule.category_id,
         )  # fmt: skip
+        url += {"/api/v1/similar-stores": "?store=T-1"}.get(path, "")
         response = v1.client.get(url)
         assert response.status_code == 200, url
         validator(document, operation, 200, response["Content-Type"]).validate(response.json())
