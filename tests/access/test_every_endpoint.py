@@ -96,7 +96,6 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:keyword": {"DELETE": CATEGORIES},
     "v1:preview-keyword": {"POST": (CATEGORIES, JSON, {"text": "KIOSK", "kind": "venue"})},
     "v1:keyword-suggestions": {"GET": USE},
-    "v1:store": {"GET": USE},
     "v1:similar-stores": {"GET": USE},
     "v1:duplicate-stores": {"GET": USE},
     "v1:routes": {"POST": (USE, JSON, {"stores": ["here"]})},
