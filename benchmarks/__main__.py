@@ -38,6 +38,7 @@ NAMES = (
     "prune",
     "telemetry",
     "partitions",
+    "insights",
 )
 CASES = {name: name for name in NAMES}
 CASES |= {"seats": "slots", "import": "imports"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from insights.periods import first_day
 from insights.scope import WEEKS, Scope, today
 from stores.models import Category, StoreGroup
 
-PERIODS = (4, 13, 26, 52)
+PERIODS = (1, 4, 13)
 # Choices of one list; categories and groups beyond them are reached by their address.
 MOST_CHOICES = 200
 NO_CATEGORY = "none"
@@ -31,18 +31,22 @@ class Asked:
     category: str = ""
     group: int | None = None
     measure: str = ""
+    trend: str = ""
 
     @classmethod
-    def read(cls, parameters: Mapping[str, str], measures: Mapping[str, object]) -> Asked:
+    def read(
+        cls, parameters: Mapping[str, str], measures: Sequence[str] = (), trend_measures: Sequence[str] = ()
+    ) -> Asked:
+        """Of the measures, the first is the one where none is asked for."""
         weeks, group = _number(parameters, "weeks"), _number(parameters, "group")
         category = parameters.get("category", "")
         known = category == NO_CATEGORY or re.fullmatch("[1-9][0-9]{0,8}", category)
-        measure = parameters.get("measure", "")
         return cls(
             weeks if weeks in PERIODS else WEEKS,
             category if known else "",
             group or None,
-            measure if measure in measures else next(iter(measures), ""),
+            _one_of(measures, parameters.get("measure")),
+            _one_of(trend_measures, parameters.get("trend")),
         )
 
     def scope(self, user: User | AnonymousUser, area: str | None = None) -> Scope:
@@ -81,6 +85,10 @@ def choices() -> dict[str, object]:
 def page_number(parameters: Mapping[str, str], name: str) -> int:
     """Of a list's page, from 1 on."""
     return min(max(_number(parameters, name), 1), MOST_PAGE)
+
+
+def _one_of(known: Sequence[str], asked: str | None) -> str:
+    return asked if asked and asked in known else next(iter(known), "")
 
 
 def _number(parameters: Mapping[str, str], name: str) -> int:

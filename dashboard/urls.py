@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
-from dashboard.pages import image, job, jobs, operations, problems, stores, submit
+from dashboard.pages import areas, image, job, jobs, operations, problems, stores, submit
 from dashboard.pages.sign_in import SignIn
 
 app_name = "dashboard"
@@ -35,6 +35,8 @@ urlpatterns = [
     path("stores/import/<int:pk>/again/", stores.dry_run_again, name="dry_run_again"),
     path("stores/import/<int:pk>/apply/", stores.apply_import, name="apply_import"),
     path("stores/import/<int:pk>/rejects.csv", stores.rejects, name="import_rejects"),
+    path("areas/", areas.areas_page, name="areas"),
+    path("areas/area/", areas.area_page, name="area"),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

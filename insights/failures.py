@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from insights.figures import Figure
 from insights.periods import blocks
-from insights.scope import Scope
+from insights.scope import Scope, as_of
 from insights.statistics import Blocks, rate
 from stores.models import Store, StoreGroup
 
@@ -84,7 +84,7 @@ def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRo
         join=f"{'' if is_partial else 'LEFT'} JOIN place USING (store_id)",
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*of_visits, *of_places, list(blocks(scope).starts), limit, start])
+        cursor.execute(statement, [*of_visits, *of_places, list(blocks(scope, as_of()).starts), limit, start])
         return [_row(groups, *row) for row in cursor.fetchall()]
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from django.db import connection
 from django.utils import timezone
 
 from insights.models import VisitSummary
-from insights.scope import WEEKS, Scope, as_of, start_of, today, zone
+from insights.scope import WEEKS, Scope, start_of, today, zone
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -49,26 +50,47 @@ def known(scope: Scope) -> Scope | None:
 
     None where there is none. Without this, weeks before the service began would count as weeks without visits.
     """
-    visits = VisitSummary.objects.visible_to(scope.user).filter(visited_at__gte=scope.begin, visited_at__lt=scope.end)
-    first = visits.order_by("visited_at").values_list("visited_at", flat=True).first()
+    first = _first_visit(scope)
     if first is None:
         return None
     since = first.astimezone(zone()).date()
-    return _changed(scope, since, max(since, min(scope.until, today())))
+    return replace(scope, since=since, until=max(since, min(scope.until, today())))
 
 
-def blocks(scope: Scope) -> Parts:
-    """Of a period, for intervals: weeks, or for less than LEAST_DAYS_IN_WEEKS days up to BLOCKS blocks of days."""
+# In the first week that has any: the index of times knows at once in which weeks there is none, but no order.
+_FIRST_VISIT = """
+    SELECT found.at FROM unnest(%s::timestamptz[], %s::timestamptz[]) AS week (begins, ends), LATERAL (
+        SELECT min(visited_at) FROM ({visits}) AS visit (visited_at) WHERE visited_at >= begins AND visited_at < ends
+    ) AS found (at) WHERE found.at IS NOT NULL LIMIT 1
+"""
+
+
+def _first_visit(scope: Scope) -> datetime | None:
+    """Of all that the user may see in the period, of whatever store."""
+    visits = VisitSummary.objects.visible_to(scope.user).values_list("visited_at")
+    sql, parameters = visits.query.sql_with_params()
+    begins = [start_of(day) for day in [scope.since, *_mondays(scope)]]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_VISIT.format(visits=sql), [begins, [*begins[1:], scope.end], *parameters])
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def blocks(scope: Scope, mark: datetime | None) -> Parts:
+    """What intervals are taken between: calendar weeks, or for a shorter period up to BLOCKS blocks of days.
+
+    Of a `known` scope, up to `mark`, the last refresh.
+    """
     if scope.days >= LEAST_DAYS_IN_WEEKS:
         step = 1 if scope.days <= 7 * MOST_WEEKS else 2
-        return _parts(scope, [scope.since, *_mondays(scope)[step - 1 :: step]])
+        return _parts(scope, mark, [scope.since, *_mondays(scope)[step - 1 :: step]])
     length = -(-scope.days // BLOCKS)
-    return _parts(scope, [scope.since + at * DAY for at in range(0, scope.days, length)])
+    return _parts(scope, mark, [scope.since + at * DAY for at in range(0, scope.days, length)])
 
 
-def weeks(scope: Scope) -> Parts:
-    """Of a period: calendar weeks from Monday on, of which the first and the last may be cut."""
-    return _parts(scope, [scope.since, *_mondays(scope)])
+def weeks(scope: Scope, mark: datetime | None) -> Parts:
+    """Calendar weeks from Monday on, of which the first and the last may be cut; of a scope and a mark as above."""
+    return _parts(scope, mark, [scope.since, *_mondays(scope)])
 
 
 def _mondays(scope: Scope) -> list[date]:
@@ -77,14 +99,10 @@ def _mondays(scope: Scope) -> list[date]:
     return [first + at * DAY for at in range(0, max(0, (scope.until - first).days + 1), 7)]
 
 
-def _parts(scope: Scope, days: Sequence[date]) -> Parts:
+def _parts(scope: Scope, mark: datetime | None, days: Sequence[date]) -> Parts:
     starts = [start_of(day) for day in days]
-    now = as_of() or timezone.now()
+    now = mark or timezone.now()
     last = scope.end
     # What is known ends with the last refresh; a part that has hardly begun still has a length.
     end = min(last, max(now, starts[-1] + timedelta(hours=1)))
     return Parts(starts, end, end < last or last > now)
-
-
-def _changed(scope: Scope, since: date, until: date) -> Scope:
-    return Scope(scope.user, since, until, scope.area, scope.category, scope.group, scope.store)

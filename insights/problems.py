@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from insights.figures import FEWEST, Figure
+from insights.kept import kept
 from insights.most_frequent import Frequent, most_frequent
 from insights.scope import Scope
 from insights.statistics import exceeds, wilson
@@ -60,8 +61,12 @@ class Problems:
 
 def problems(scope: Scope) -> Problems:
     """At most MOST_LISTED of them."""
+    return Problems(scope, *kept("problems", scope, lambda: _found(scope)))
+
+
+def _found(scope: Scope) -> tuple[list[StoreRate], float | None]:
     rates = suspects(scope, TIMES)
-    return Problems(scope, flagged(rates)[:MOST_LISTED], rates.strength)
+    return flagged(rates)[:MOST_LISTED], rates.strength
 
 
 def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
@@ -69,10 +74,16 @@ def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
     frequent = most_frequent(scope, [store_id])
     if store_id not in frequent:
         return None
-    rates = rates_of(replace(scope, area=None, category=None, group=None, store=None), [store_id])
+    of_all = replace(scope, area=None, category=None, group=None, store=None)
+    rate, strength = kept("store", replace(of_all, store=store_id), lambda: _rate_of(of_all, store_id))
     n, lost = frequent[store_id].images, frequent[store_id].failed
     alone = StoreRate(store_id, n, lost, n, lost, 0, 0.0, 0.0)
-    return _described([rates.stores.get(store_id, alone)], rates.strength, frequent)[0]
+    return _described([rate or alone], strength, frequent)[0]
+
+
+def _rate_of(scope: Scope, store_id: str) -> tuple[StoreRate | None, float | None]:
+    rates = rates_of(scope, [store_id])
+    return rates.stores.get(store_id), rates.strength
 
 
 def flagged(rates: StoreRates) -> list[StoreRate]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from insights.back_tests import RiskTest, back_test
 from insights.figures import Figure
+from insights.kept import kept
 from insights.scope import Scope
 from insights.statistics import MOST_STRENGTH, beta_interval, shrunk
 from insights.store_rates import StoreRate, riskiest
@@ -49,10 +50,15 @@ def risks(scope: Scope) -> Risks:
     test = back_test(scope).risk
     if test is None or not test.is_passed:
         return Risks(test)
-    rates = riskiest(scope, test.strength)
+    strength = test.strength
+    return Risks(test, *kept("risks", scope, lambda: _found(scope, strength)))
+
+
+def _found(scope: Scope, tested: float) -> tuple[list[StoreRate], float]:
+    rates = riskiest(scope, tested)
     m = rates.strength or MOST_STRENGTH
     found = sorted(rates.stores.values(), key=lambda store: (-shrunk(store.beside, m), store.store_id))
-    return Risks(test, found[:MOST_LISTED], m)
+    return found[:MOST_LISTED], m
 
 
 def _described(store: StoreRate, m: float) -> StoreRisk:

@@ -48,6 +48,7 @@ TAGS = {
     "visits": "Visits and the states of their images.",
     "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",
+    "areas": "What areas have, how they compare, and which weeks are unusual.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints of the assignment, for existing clients.",
     "tokens": "Tokens for people, by name and password.",

@@ -90,7 +90,7 @@ def choice(name: str, description: str, values: Iterable[str]) -> Parameter:
 
     def read(value: str) -> str:
         if value not in allowed:
-            raise Unreadable(f"must be {', '.join(allowed[:-1])} or {allowed[-1]}")
+            raise Unreadable(f"must be {' or '.join(filter(None, [', '.join(allowed[:-1]), allowed[-1]]))}")
         return value
 
     return Parameter(name, description, read, {"type": "string", "enum": allowed})

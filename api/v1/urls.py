@@ -7,6 +7,7 @@ matches everything between its neighbours.
 from django.urls import re_path
 
 from api.v1 import (
+    areas,
     events,
     exports,
     hosts,
@@ -56,6 +57,9 @@ urlpatterns = [
     re_path(r"^problems/?\Z", problem_stores.Problems.as_view(), name="problems"),
     re_path(r"^risk/?\Z", problem_stores.Risk.as_view(), name="risk"),
     re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
+    re_path(r"^areas/?\Z", areas.Areas.as_view(), name="areas"),
+    re_path(r"^areas/matrix/?\Z", areas.AreaMatrix.as_view(), name="area-matrix"),
+    re_path(r"^trends/?\Z", areas.Trends.as_view(), name="trends"),
     re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
     re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),
 ]

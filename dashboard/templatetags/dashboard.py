@@ -25,8 +25,8 @@ from jobs.reporting.throughput import Estimate, Throughput
 
 register = template.Library()
 for _filter in (
-    words.age, words.duration, words.probable, words.query, words.short_url, words.size, words.thousands, words.visible,
-    displayed, reason
+    words.age, words.clock, words.duration, words.probable, words.query, words.short_url, words.size, words.thousands,
+    words.visible, displayed, reason
 ):  # fmt: skip
     register.filter(_filter.__name__, _filter)
 
@@ -40,6 +40,7 @@ _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
     ("dashboard:submit", "Submit", _everybody),
     ("dashboard:stores", "Stores", _everybody),
+    ("dashboard:areas", "Areas", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),

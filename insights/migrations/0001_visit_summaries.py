@@ -1,6 +1,7 @@
 """Sums of each visit, and of each host and hour."""
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 from django.db import migrations, models
 
 
@@ -56,7 +57,7 @@ class Migration(migrations.Migration):
                 ('code', models.CharField(blank=True, max_length=32)),
             ],
             options={
-                'indexes': [models.Index(fields=['store_id', 'visited_at'], name='summary_store_time'), models.Index(fields=['visited_at'], name='summary_time'), models.Index(fields=['owner_id', 'visited_at'], name='summary_owner_time')],
+                'indexes': [models.Index(fields=['store_id', 'visited_at'], name='summary_store_time'), django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['visited_at'], name='summary_time', opclasses=['timestamptz_minmax_multi_ops'], pages_per_range=32), models.Index(condition=models.Q(('owner_id__isnull', False)), fields=['owner_id', 'visited_at'], name='summary_owner_time')],
             },
         ),
     ]

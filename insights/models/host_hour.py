@@ -11,7 +11,8 @@ BUCKET_RATIO = 1.25
 class HostHour(models.Model):
     """What one host answered to one owner's images in one hour: {code: images}, and how long downloads took.
 
-    The last two hours are counted anew at each refresh, and earlier ones stay as they are.
+    Each image is counted once, in the hour in which it ended, when a refresh comes to it; nothing takes it back, no
+    retry and no deletion. Images that were never tried are left out, see `sums.UNPROCESSED`.
     """
 
     # Null is nobody's.

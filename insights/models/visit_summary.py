@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from access import rights
@@ -41,12 +42,14 @@ class VisitSummary(models.Model):
     failed = models.PositiveIntegerField()
     # Failed without a try: their store was unknown, the job was canceled, or another image of the store had failed.
     unprocessed = models.PositiveIntegerField()
-    # Images with a duration of their download, and these durations' sum in ms.
+    # Of those completed or failed: images with a duration of their download, and these durations' sum in ms.
     fetched = models.PositiveIntegerField()
     fetch_ms = models.BigIntegerField()
-    # Seconds from the job's submission to the visit's last final image; null until all are final.
+    # Seconds from the job's submission to the visit's last final image; null until all are final, and where none was
+    # tried.
     turnaround = models.FloatField(null=True, blank=True)
-    # The most frequent among its images: the host, and the code of those that failed after they were tried.
+    # The most frequent among its images: the host, and the code of those that failed after they were tried. Of equals
+    # the first in the order of their bytes.
     host = models.CharField(max_length=MAX_HOST, blank=True)
     code = models.CharField(max_length=32, blank=True)
 
@@ -55,8 +58,20 @@ class VisitSummary(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["store_id", "visited_at"], name="summary_store_time"),
-            models.Index(fields=["visited_at"], name="summary_time"),
-            models.Index(fields=["owner_id", "visited_at"], name="summary_owner_time"),
+            # Visits come in nearly in the order of their time, but for late devices, which this operator class bears: a
+            # thousandth of a B-tree's size, and no slower.
+            BrinIndex(
+                fields=["visited_at"],
+                opclasses=["timestamptz_minmax_multi_ops"],
+                pages_per_range=32,
+                autosummarize=True,
+                name="summary_time",
+            ),
+            models.Index(
+                fields=["owner_id", "visited_at"],
+                condition=models.Q(owner_id__isnull=False),
+                name="summary_owner_time",
+            ),
         ]
 
     def __str__(self) -> str:

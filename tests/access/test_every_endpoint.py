@@ -81,6 +81,9 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:problems": {"GET": USE},
     "v1:risk": {"GET": USE},
     "v1:visits": {"GET": USE},
+    "v1:areas": {"GET": USE},
+    "v1:area-matrix": {"GET": USE},
+    "v1:trends": {"GET": USE},
     "v1:submission-schema": {"GET": PUBLIC},
     "v1:openapi": {"GET": PUBLIC},
     "dashboard:home": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
@@ -105,6 +108,8 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:dry_run_again": {"POST": (IMPORT, FORM, "")},
     "dashboard:apply_import": {"POST": (IMPORT, FORM, "")},
     "dashboard:import_rejects": {"GET": SEE_IMPORTS},
+    "dashboard:areas": {"GET": USE},
+    "dashboard:area": {"GET": USE},
     "dashboard:operations": {"GET": OPERATIONS},
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
@@ -161,7 +166,9 @@ class World:
             arguments["pk"] = self.arguments["store_pk" if name == "dashboard:store" else "import_id"]
         path = reverse(name, kwargs=arguments)
         job = self.arguments["job_id"]
-        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv"}.get(name, "")
+        return path + {"status": f"?jobid={job}", "v1:export": "?format=csv", "dashboard:area": "?area=A-1"}.get(
+            name, ""
+        )
 
 
 def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from benchmarks import loops
+from benchmarks import loops, panels
 from benchmarks.__main__ import CASES, main
 from benchmarks.accounting import CpuMeter, PeakMemory, cpu_seconds, family
 from benchmarks.contestants import Run, body
@@ -99,3 +99,8 @@ def test_help_names_every_case_and_an_unknown_one_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["pipelines"])
     assert "no such case: pipelines" in capsys.readouterr().err
+
+
+def test_every_address_of_insights_without_a_variable_part_is_asked(settings):
+    settings.ROOT_URLCONF = "tests.benchmarks.insights_urls"
+    assert list(panels.paths()) == [("page", "/areas/"), ("panel", "/api/v1/areas"), ("panel", "/api/v1/areas.csv")]

@@ -4,17 +4,23 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 
 from insights.models import Refreshed, VisitSummary
 from proofs.figure_scenes.stores import Visit, draw
 from stores.models import Category, Store, StoreGroup
 from tests.dashboard.conftest import HOSTILE
+from tests.insights.drawn_visits import regular, store_visits
 from tests.insights.test_risk import SIGNAL
-from tests.insights.visits import regular, store_visits
 
 pytestmark = pytest.mark.django_db
 
 HOST = "photos.example"
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    cache.clear()
 
 
 def others(host=HOST, number=20, failed=1):

@@ -25,6 +25,8 @@ SIZES = Sizes(failed_stores=8_000, visits=4_000, images=12_000, queued=4_000, hi
 MOST_SECONDS = 3
 MOST_STATEMENTS, MOST_ROWS, MOST_BYTES = 14, 2_000, 2**20
 
+TRENDS = (("area", "visits_per_store_week"), ("area", "turnaround_median"), ("category", "failure_rate"))
+
 # What the planner believes. The rows that it has counted are those that were there before the large ones.
 NAMES = ", ".join(f"'{name}'" for name in TABLES)
 STATISTICS = {
@@ -101,6 +103,9 @@ def pages(rows):
         "/stores/?q=shop",
         "/stores/?area=AREA-1",
     ]
+    yield from ("/areas/", "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median", "/areas/?category=none")
+    yield from ("/areas/area/?area=AREA-1", "/api/v1/areas", "/api/v1/areas/matrix", "/api/v1/areas?area=AREA-1")
+    yield from (f"/api/v1/trends?weeks=52&by={by}&measure={measure}" for by, measure in TRENDS)
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
     yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
     for job in (failed, running, images, busy):

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from insights.back_tests import back_test
 from insights.risk import risks
 from proofs.figure_scenes.stores import Visit, World, draw
-from tests.insights.visits import regular, store_visits, whole_period
+from tests.insights.drawn_visits import regular, store_visits, whole_period
 
 pytestmark = pytest.mark.django_db
 

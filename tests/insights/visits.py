@@ -1,33 +1,78 @@
-"""Summaries of visits that are drawn or written by hand."""
+"""Visits to look at: stores of some areas, and what became of their images, drawn from a seed."""
 
-from collections.abc import Iterable
-from datetime import date, timedelta
+import random
+from datetime import datetime, timedelta
 
-from insights.models import VisitSummary
-from insights.scope import Scope, start_of, today
-from proofs.figure_scenes.stores import DAYS, Visit
+from django.utils import timezone
+
+from insights.models import Refreshed, VisitSummary
+from insights.periods import first_day
+from insights.scope import start_of, today
+from stores.models import Category, Store
+
+CATEGORIES = ("Bakery", "Dairy", "Tea & food", "Grocery", "General", "Kiosk")
 
 
-def store_visits(visits: Iterable[Visit], *, owner_id: int | None = None, until: date | None = None) -> None:
-    """Their day 0 is DAYS - 1 days before `until`, by default today."""
-    begin = start_of((until or today()) - timedelta(days=DAYS - 1))
-    first = VisitSummary.objects.count() + 1
-    VisitSummary.objects.bulk_create(
-        VisitSummary(
-            visit_id=number, job_id=1, owner_id=owner_id, store_id=visit.store_id, host=visit.host,
-            visited_at=begin + timedelta(days=visit.day), images=visit.images, failed=visit.failed,
-            completed=visit.images - visit.failed, unprocessed=0, fetched=visit.images, fetch_ms=90 * visit.images,
-            code="not_an_image" if visit.failed else "",
-        )
-        for number, visit in enumerate(visits, start=first)
+def make_areas(*areas: str, stores: int = 10, categories: tuple[str, ...] = CATEGORIES, places: bool = False) -> None:
+    """That many stores of each area; two of three have a category, and with `places` nine of ten coordinates."""
+    chance = random.Random(1)
+    known = [Category.objects.get_or_create(name=name, position=at)[0] for at, name in enumerate(categories)]
+    rows = []
+    for number, area in enumerate(areas):
+        for at in range(stores):
+            store = Store(store_id=f"{area}/{at}", name=f"Shop {at}", area_code=area)
+            if known and chance.random() < 0.67:
+                store.category = chance.choice(known)
+            if places and chance.random() < 0.9:
+                store.latitude = -30 + number % 4 * 0.5 + chance.gauss(0, 0.1)
+                store.longitude = -20 + number // 4 * 0.5 + chance.gauss(0, 0.1)
+            rows.append(store)
+    Store.objects.bulk_create(rows)
+
+
+def make_visits(
+    area: str,
+    *,
+    stores: int = 10,
+    weeks: int = 13,
+    owner: int | None = None,
+    failing: float = 0.03,
+    a_week: float = 1.0,
+    images: int = 5,
+    seconds: float = 60,
+    fewer: tuple[int, ...] = (),
+) -> int:
+    """Visits on every day of the last `weeks` calendar weeks up to yesterday; returns how many.
+
+    Each of the area's stores is visited `a_week` times, and half as often in the weeks of `fewer`, counted back from
+    this one.
+    """
+    chance = random.Random(f"{area} {owner}")
+    first = VisitSummary.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    rows: list[VisitSummary] = []
+    for day in range((today() - first_day(weeks)).days, 0, -1):
+        begin = start_of(today() - timedelta(days=day))
+        back = (today() - timedelta(days=today().weekday()) - begin.date()).days
+        share = 0.5 if (back + 6) // 7 in fewer else 1
+        number = stores * a_week / 7 * share * (0.5 if begin.weekday() > 4 else 1.2)
+        for _ in range(int(number) + (chance.random() < number % 1)):
+            at = begin + timedelta(hours=min(23.9, max(0, chance.gauss(12, 3))))
+            rows.append(
+                summary(first + len(rows) + 1, f"{area}/{chance.randrange(stores)}", at, chance, failing, images)
+            )
+            rows[-1].owner_id = owner
+            rows[-1].turnaround = chance.lognormvariate(0, 0.8) * seconds
+    VisitSummary.objects.bulk_create(rows)
+    Refreshed.objects.update_or_create(pk=1, defaults={"mark": timezone.now()})
+    return len(rows)
+
+
+def summary(
+    pk: int, store: str, at: datetime, chance: random.Random, failing: float = 0.03, images: int = 5
+) -> VisitSummary:
+    failed = sum(chance.random() < failing for _ in range(images))
+    return VisitSummary(
+        visit_id=pk, job_id=1, store_id=store, visited_at=at, images=images, completed=images - failed, failed=failed,
+        unprocessed=0, fetched=images, fetch_ms=images * chance.randint(100, 400), turnaround=60,
+        host="photos.test", code="http_404" if failed else "",
     )  # fmt: skip
-
-
-def regular(store_id: str, host: str, failed: int = 0, *, visits: int = 13, images: int = 5) -> list[Visit]:
-    """Weekly visits, the last today, of which in turn each loses an image until `failed` have."""
-    lost = [failed // visits + (number < failed % visits) for number in range(visits)]
-    return [Visit(store_id, host, 7 * number + 6, images, lost[number]) for number in range(visits)]
-
-
-def whole_period(user: object = None, **narrowed: object) -> Scope:
-    return Scope(user, today() - timedelta(days=DAYS - 1), today(), **narrowed)  # type: ignore[arg-type]

@@ -1,0 +1,90 @@
+"""Sums of visits by area or category and part of a period: the one scan that comparisons and trends are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any, NamedTuple
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Coalesce
+
+from insights.models import VisitSummary
+from insights.periods import Parts
+from insights.scope import Scope
+from stores.models.store import StoreQuerySet
+
+
+class By(Enum):
+    """What the stores of a scope are gathered by; the value is the field of a store."""
+
+    AREA = "area_code"
+    CATEGORY = "category__name"
+
+
+class Sums(NamedTuple):
+    """Of one area's visits in one part of a period; `tried` images are those that completed or failed by themselves."""
+
+    visits: int = 0
+    tried: int = 0
+    failed: int = 0
+    fetched: int = 0
+    fetch_ms: int = 0
+
+
+NOTHING = Sums()
+
+
+def labelled(stores: StoreQuerySet, by: By, labels: Sequence[str] | None = None) -> QuerySet[Any, Any]:
+    """(store id, label) of each store; "" is the label of stores without a category."""
+    label: Any = F(by.value) if by is By.AREA else Coalesce(F(by.value), Value(""))
+    found = stores.annotate(label=label)
+    if labels is not None:
+        found = found.filter(label__in=list(labels))
+    return found.values_list("store_id", "label")
+
+
+def sums(scope: Scope, parts: Parts, by: By = By.AREA, labels: Sequence[str] | None = None) -> dict[str, list[Sums]]:
+    """By label: the sums of each part. Labels without a visit are left out, and visits of stores that nobody knows."""
+    rows = read_joined(
+        scope,
+        by,
+        labels,
+        ("visited_at", "completed", "failed", "fetched", "fetch_ms"),
+        """
+        SELECT label, width_bucket(visited_at, %s::timestamptz[]) AS part, count(*),
+            sum(completed + failed), sum(failed), sum(fetched), sum(fetch_ms)
+        FROM visit JOIN place USING (store_id) GROUP BY 1, 2
+        """,
+        [list(parts.starts)],
+    )
+    found: dict[str, list[Sums]] = {}
+    for label, part, *numbers in rows:
+        if label not in found:
+            found[label] = [NOTHING] * len(parts.starts)
+        found[label][part - 1] = Sums(*map(int, numbers))
+    return found
+
+
+def read_joined(
+    scope: Scope, by: By, labels: Sequence[str] | None, columns: Sequence[str], sql: str, parameters: Sequence[Any]
+) -> list[Any]:
+    """The rows of `sql`, which reads `visit`, store id and `columns`, and `place`, store id and label.
+
+    The store master is joined here, by one hash of its ids: as a subquery of the visits it would be looked up a visit.
+    """
+    visits = VisitSummary.objects.visible_to(scope.user).filter(visited_at__gte=scope.begin, visited_at__lt=scope.end)
+    try:
+        places, place_parameters = labelled(scope.stores(), by, labels).query.sql_with_params()
+        of_visits, visit_parameters = visits.values_list("store_id", *columns).query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH place (store_id, label) AS ({places}), visit (store_id, {', '.join(columns)}) AS ({of_visits}) {sql}",  # noqa: E501 - the ORM's own statements and this module's names
+            [*place_parameters, *visit_parameters, *parameters],
+        )
+        rows: list[Any] = cursor.fetchall()
+    return rows

@@ -1,0 +1,124 @@
+"""Medians and 95 % quantiles of turnarounds, from buckets: exact ones would sort every visit.
+
+A bucket is 15 % wide, and within it turnarounds are taken to be spread evenly on the logarithm: a quantile is at most
+15 % off, and usually 1 %. Of more than MOST_VISITS visits every k-th is taken, and `n` says how many that are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from insights.area_sums import By, read_joined
+from insights.figures import FEWEST, Figure
+from insights.periods import Parts
+from insights.scope import Scope
+from insights.statistics import ONE_BLOCK, Blocks, wilson, worth
+
+# Bucket i holds the turnarounds from BUCKET^i seconds on, up to the next; those below SHORTEST seconds count as that.
+BUCKET = 1.15
+SHORTEST = 0.01
+MOST_VISITS = 250_000
+MEDIAN, P95 = 0.5, 0.95
+
+_COLUMNS = ("visit_id", "visited_at", "turnaround")
+# Not `= 0`, of which the planner would expect one visit in 200, and look up each one's store.
+_BUCKETS = """
+    , bucketed AS MATERIALIZED (
+        SELECT label, width_bucket(visited_at, %s::timestamptz[]) AS part,
+            floor(ln(greatest(turnaround, %s::float8)) / %s::float8)::int AS bucket, count(*)::float8 AS visits
+        FROM visit JOIN place USING (store_id) WHERE turnaround IS NOT NULL AND visit_id %% %s < 1 GROUP BY 1, 2, 3
+    )
+"""
+# A row for each label and quantile: its buckets with how many visits each holds, and how many visits of each part are
+# not above the bucket of the quantile, as the sums of `statistics.Blocks`.
+_QUANTILES = """
+    , whole AS MATERIALIZED (
+        SELECT label, bucket, sum(visits) AS visits,
+            sum(sum(visits)) OVER (PARTITION BY label ORDER BY bucket) AS upto,
+            sum(sum(visits)) OVER (PARTITION BY label) AS total
+        FROM bucketed GROUP BY label, bucket
+    ), cut AS (
+        SELECT label, quantile, min(bucket) FILTER (WHERE upto >= quantile * total) AS bucket
+        FROM whole, unnest(%s::float8[]) AS quantile GROUP BY label, quantile
+    ), below AS (
+        SELECT label, quantile, part, sum(visits) AS size,
+            coalesce(sum(visits) FILTER (WHERE bucketed.bucket <= cut.bucket), 0) AS total
+        FROM bucketed JOIN cut USING (label) GROUP BY label, quantile, part
+    ), block AS (
+        SELECT label, quantile, count(*) AS blocks, sum(size) AS size, sum(total) AS total,
+            sum(total * total) AS squares, sum(total * size) AS products, sum(size * size) AS size_squares
+        FROM below GROUP BY label, quantile
+    ), histogram AS (
+        SELECT label, array_agg(bucket ORDER BY bucket) AS buckets, array_agg(visits ORDER BY bucket) AS visits
+        FROM whole GROUP BY label
+    )
+    SELECT label, quantile, buckets, visits, blocks, size, total, squares, products, size_squares
+    FROM histogram JOIN block USING (label)
+"""
+# A row for each label and part: its visits, the quantile's bucket, and how far into it the quantile is, 0 to 1.
+_BY_PART = """
+    , summed AS (
+        SELECT label, part, bucket, visits, sum(visits) OVER (PARTITION BY label, part ORDER BY bucket) AS upto,
+            sum(visits) OVER (PARTITION BY label, part) AS total
+        FROM bucketed
+    )
+    SELECT DISTINCT ON (label, part) label, part, total, bucket + 1 - (upto - %s * total) / visits
+    FROM summed WHERE upto >= %s * total ORDER BY label, part, bucket
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Of one area's turnarounds, in seconds."""
+
+    median: Figure
+    p95: Figure
+
+
+def quantiles(scope: Scope, parts: Parts, visits: int, by: By = By.AREA) -> dict[str, Quantiles]:
+    """By label, with intervals after Woodruff; labels without a turnaround are left out. The scope has `visits`."""
+    parameters = [list(parts.starts), SHORTEST, math.log(BUCKET), -(-visits // MOST_VISITS) or 1, [MEDIAN, P95]]
+    rows = read_joined(scope, by, None, _COLUMNS, _BUCKETS + _QUANTILES, parameters)
+    found: dict[str, dict[float, Figure]] = {}
+    for label, quantile, buckets, held, blocks, *numbers in rows:
+        found.setdefault(label, {})[quantile] = _figure(quantile, buckets, held, Blocks(blocks, *numbers))
+    return {label: Quantiles(each[MEDIAN], each[P95]) for label, each in found.items()}
+
+
+def by_part(
+    scope: Scope, parts: Parts, by: By, labels: Sequence[str] | None, quantile: float = MEDIAN
+) -> dict[str, list[tuple[int, float | None]]]:
+    """By label: (visits, quantile in seconds) of each part; None where there are none."""
+    parameters = [list(parts.starts), SHORTEST, math.log(BUCKET), 1, quantile, quantile]
+    found: dict[str, list[tuple[int, float | None]]] = {}
+    for label, part, visits, place in read_joined(scope, by, labels, _COLUMNS, _BUCKETS + _BY_PART, parameters):
+        found.setdefault(label, [(0, None)] * len(parts.starts))[part - 1] = (round(visits), BUCKET**place)
+    return found
+
+
+def _figure(quantile: float, buckets: Sequence[int], visits: Sequence[float], below: Blocks) -> Figure:
+    """The quantile and its interval: that of the share of visits below it, read back as turnarounds.
+
+    Woodruff, Journal of the American Statistical Association 47 (1952). The share's interval is Wilson's, with n
+    divided by the design effect of blocks, moved to be around the quantile.
+    """
+    n = round(below.size)
+    if n < FEWEST:
+        return Figure.unknown(n)
+    if below.blocks < 2:
+        return Figure.unknown(n, ONE_BLOCK)
+    low, high = wilson(quantile, worth(below))
+    value, low, high = (_value_at(share * below.size, buckets, visits) for share in (quantile, low, high))
+    return Figure(value, low, high, n)
+
+
+def _value_at(number: float, buckets: Sequence[int], visits: Sequence[float]) -> float:
+    """Below which turnaround `number` of the visits are."""
+    upto = 0.0
+    for bucket, held in zip(buckets, visits, strict=True):
+        if upto + held >= number:
+            return float(BUCKET ** (bucket + (number - upto) / held))
+        upto += held
+    return float(BUCKET ** (buckets[-1] + 1))
