@@ -112,8 +112,8 @@ def _excess(store: StoreRate) -> Figure:
     rate, usual = store.failed / store.images, store.usual
     (low, high), (usual_low, usual_high) = wilson(rate, store.worth), wilson(usual, store.usual_worth)
     down, up = sqrt((rate - low) ** 2 + (usual_high - usual) ** 2), sqrt((high - rate) ** 2 + (usual - usual_low) ** 2)
-    difference = rate - usual
-    return Figure(*((difference + step) * store.images for step in (0, -down, up)), store.images)
+    n, difference = store.images, rate - usual
+    return Figure(n * difference, n * (difference - down), n * (difference + up), n)
 
 
 def _described(

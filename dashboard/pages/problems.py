@@ -53,7 +53,7 @@ class StoreRow:
 @require_safe
 @login_required
 def problems_page(request: HttpRequest) -> HttpResponse:
-    asked = Asked.read(request.GET, {})
+    asked = Asked.read(request.GET, ())
     area = request.GET.get("area", "").replace("\0", "")[:64]
     scope = asked.scope(request.user, area or None)
     by = By(request.GET["by"]) if request.GET.get("by") in set(By) else By.HOST

@@ -104,6 +104,8 @@ PAGES = {
         "/stores/",
         "/stores/?q=nothing",
         "/stores/{store.pk}/",
+        "/problems/",
+        "/problems/?by=group",
         "/stores/import/",
         "/stores/import/{store_import.pk}/",
     ],
