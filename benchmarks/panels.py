@@ -20,6 +20,7 @@ from benchmarks.accounting import cpu_seconds
 # What a path needs, where it needs something; of the stores that `proofs.world.visits` makes.
 STORE = "L-77"
 QUERIES = {
+    "/areas/area/": ["?area=AREA-7"],
     "/api/v1/similar-stores": [f"?store={STORE}"],
     "/similar-stores/": [f"?store={STORE}"],
 }

@@ -179,12 +179,12 @@ def treemaps(stores: dict[str, int], compared: dict[str, areas.Area]) -> list[Tr
     shown = list(stores.items())[:MOST_TILES]
     rest = list(stores.values())[MOST_TILES:]
     if rest:
-        shown.append((f"{len(rest):,} other areas", sum(rest)))
+        shown.append((f"{len(rest):,} others", sum(rest)))
     # The rest may be larger than the smallest area that is shown; a treemap's sizes fall.
     order = sorted(range(len(shown)), key=lambda at: -shown[at][1])
     return [
         Treemap(name, height, _leaves([shown[at] for at in order], compared, width, height), len(rest))
-        for name, (width, height) in (("wide", WIDE), ("narrow", NARROW))
+        for name, (width, height) in (("on-desk", WIDE), ("on-phone", NARROW))
     ]
 
 

@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from insights.kept import kept
 from insights.models import VisitSummary
 from insights.periods import Parts
 from insights.scope import Scope
@@ -48,6 +49,13 @@ def labelled(stores: StoreQuerySet, by: By, labels: Sequence[str] | None = None)
 
 def sums(scope: Scope, parts: Parts, by: By = By.AREA, labels: Sequence[str] | None = None) -> dict[str, list[Sums]]:
     """By label: the sums of each part. Labels without a visit are left out, and visits of stores that nobody knows."""
+    return kept(
+        ("sums", tuple(parts.starts), by, None if labels is None else tuple(labels)),
+        scope, parts.mark, lambda: _sums(scope, parts, by, labels), lambda found: len(found) * len(parts.starts),
+    )  # fmt: skip
+
+
+def _sums(scope: Scope, parts: Parts, by: By, labels: Sequence[str] | None) -> dict[str, list[Sums]]:
     rows = read_joined(
         scope,
         by,

@@ -10,7 +10,7 @@ from math import log, sqrt
 from insights.figures import FEWEST, Figure
 from insights.kept import kept
 from insights.problems import TIMES, flagged
-from insights.scope import Scope
+from insights.scope import Scope, as_of
 from insights.statistics import MOST_STRENGTH, Z, shrunk, wilson
 from insights.store_rates import StoreRate, rates_of, suspects
 
@@ -18,6 +18,8 @@ from insights.store_rates import StoreRate, rates_of, suspects
 HELD_OUT = 3
 # A calibration error is the mean over so many classes of predictions.
 CLASSES = 10
+# In a test.
+_NUMBERS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class BackTest:
 def back_test(scope: Scope) -> BackTest:
     """Of all stores whose visits the user may see, whatever narrows the scope."""
     whole = replace(scope, area=None, category=None, group=None, store=None)
-    return kept("back-test", whole, lambda: _back_test(whole), however_old=True)
+    return kept("back-test", whole, as_of(), lambda: _back_test(whole), lambda _: _NUMBERS)
 
 
 def _back_test(scope: Scope) -> BackTest:

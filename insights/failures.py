@@ -67,7 +67,13 @@ _ROWS = """
 
 def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRow]:
     """`limit` rows from place `start` on, those with the most failed images first."""
-    return kept(f"failures-{by}-{limit}-{start}", scope, lambda: _failures(scope, by, limit, start))
+    return kept(
+        ("failures", by, limit, start),
+        scope,
+        as_of(),
+        lambda: _failures(scope, by, limit, start),
+        lambda rows: 9 * len(rows),
+    )
 
 
 def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:

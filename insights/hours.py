@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
+from insights.kept import kept
 from insights.scope import Scope
 
 DAYS, HOURS = 7, 24
@@ -32,8 +34,12 @@ class HourOfWeek:
         return max(map(max, self.counts))
 
 
-def hour_of_week(scope: Scope) -> HourOfWeek:
-    """Of the scope's visits, whatever became of their images."""
+def hour_of_week(scope: Scope, mark: datetime | None = None) -> HourOfWeek:
+    """Of the scope's visits, whatever became of their images; `mark` is the last refresh, for which it is kept."""
+    return kept(("hours", settings.INSIGHTS_TIME_ZONE), scope, mark, lambda: _hour_of_week(scope), lambda _: WEEK_HOURS)
+
+
+def _hour_of_week(scope: Scope) -> HourOfWeek:
     counts = [[0] * HOURS for _ in range(DAYS)]
     try:
         sql, parameters = scope.visits().values_list("visited_at").query.sql_with_params()

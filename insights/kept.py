@@ -1,33 +1,78 @@
-"""Answers that are made of all visits of a period, kept for a while: pages and lists ask for them again and again."""
+"""Sums that are kept for as long as they hold: until the next refresh, and a minute at most.
+
+Between two refreshes nothing in the summaries changes; the store master may, which then shows within SECONDS. What is
+kept belongs to those who may see it: the key holds whose visits they are, asked anew at each call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from hashlib import sha256
-
-from django.core.cache import cache
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from access import rights
-from insights.scope import Scope, as_of
 
-SECONDS = 600
+if TYPE_CHECKING:
+    from insights.scope import Scope
+
+SECONDS = 60
+# Numbers of all that one process keeps, some 100 bytes each; what has not been asked for longest goes first.
+MOST_NUMBERS = 100_000
 
 
-def kept[Answer](name: str, scope: Scope, make: Callable[[], Answer], *, however_old: bool = False) -> Answer:
-    """What `make` answers for the scope's days, stores, and visits that its user may see.
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    found: Any
+    numbers: int
+    until: float
 
-    Made again once the summaries have moved on or, `however_old` they are, after SECONDS; in each process, unless
-    CACHE_URL names a cache for all.
+
+_entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+_lock = Lock()
+
+
+def kept[Found](
+    what: Hashable,
+    scope: Scope,
+    mark: datetime | None,
+    make: Callable[[], Found],
+    numbers: Callable[[Found], int],
+) -> Found:
+    """What `make` returns, or returned since the refresh of `mark` for the same scope and the same readers.
+
+    `what` tells what else it depends on, `numbers` how many numbers there are in it. Must not be changed by the caller.
+    Without a mark nothing is kept.
     """
-    user = scope.user
-    owner = rights.owner_of(user)
-    audience = "all" if rights.may_read_all_jobs(user) else owner.pk if owner else None
-    mark = None if however_old else as_of()
-    narrowed = (scope.since, scope.until, scope.area, scope.category, scope.group, scope.store)
-    key = f"insights-{name}-{sha256(repr((audience, mark, narrowed)).encode()).hexdigest()}"
-    # A tuple, because None is what the cache says where it has nothing.
-    found: tuple[Answer] | None = cache.get(key)
-    if found is None:
-        found = (make(),)
-        cache.set(key, found, SECONDS)
-    return found[0]
+    if mark is None:
+        return make()
+    key = (what, _readers(scope), replace(scope, user=None), mark)
+    with _lock:
+        entry = _entries.get(key)
+        if entry is not None and entry.until > monotonic():
+            _entries.move_to_end(key)
+            found: Found = entry.found
+            return found
+    found = make()
+    with _lock:
+        _entries[key] = _Entry(found, 1 + numbers(found), monotonic() + SECONDS)
+        _entries.move_to_end(key)
+        while sum(each.numbers for each in _entries.values()) > MOST_NUMBERS:
+            _entries.popitem(last=False)
+    return found
+
+
+def forget() -> None:
+    with _lock:
+        _entries.clear()
+
+
+def _readers(scope: Scope) -> Hashable:
+    """Whose visits the scope is of: everybody's, or one owner's."""
+    if rights.may_read_all_jobs(scope.user):
+        return "all"
+    owner = rights.owner_of(scope.user)
+    return ("owner", owner.pk if owner else None)

@@ -37,6 +37,8 @@ class Parts:
     starts: Sequence[datetime]
     end: datetime
     is_running: bool
+    # The last refresh.
+    mark: datetime | None = None
 
     @property
     def days(self) -> list[float]:
@@ -105,4 +107,4 @@ def _parts(scope: Scope, mark: datetime | None, days: Sequence[date]) -> Parts:
     last = scope.end
     # What is known ends with the last refresh; a part that has hardly begun still has a length.
     end = min(last, max(now, starts[-1] + timedelta(hours=1)))
-    return Parts(starts, end, end < last or last > now)
+    return Parts(starts, end, end < last or last > now, mark)

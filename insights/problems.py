@@ -13,9 +13,9 @@ from math import sqrt
 from insights.figures import FEWEST, Figure
 from insights.kept import kept
 from insights.most_frequent import Frequent, most_frequent
-from insights.scope import Scope
+from insights.scope import Scope, as_of
 from insights.statistics import exceeds, wilson
-from insights.store_rates import StoreRate, StoreRates, rates_of, suspects
+from insights.store_rates import NUMBERS, StoreRate, StoreRates, rates_of, suspects
 
 # A store is a problem where its rate is with this probability more than so many times its hosts'.
 TIMES = 2.0
@@ -61,7 +61,9 @@ class Problems:
 
 def problems(scope: Scope) -> Problems:
     """At most MOST_LISTED of them."""
-    return Problems(scope, *kept("problems", scope, lambda: _found(scope)))
+    return Problems(
+        scope, *kept("problems", scope, as_of(), lambda: _found(scope), lambda found: NUMBERS * len(found[0]))
+    )
 
 
 def _found(scope: Scope) -> tuple[list[StoreRate], float | None]:
@@ -75,7 +77,9 @@ def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
     if store_id not in frequent:
         return None
     of_all = replace(scope, area=None, category=None, group=None, store=None)
-    rate, strength = kept("store", replace(of_all, store=store_id), lambda: _rate_of(of_all, store_id))
+    rate, strength = kept(
+        "store", replace(of_all, store=store_id), as_of(), lambda: _rate_of(of_all, store_id), lambda _: NUMBERS
+    )
     n, lost = frequent[store_id].images, frequent[store_id].failed
     alone = StoreRate(store_id, n, lost, n, lost, 0, 0.0, 0.0)
     return _described([rate or alone], strength, frequent)[0]

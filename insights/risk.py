@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from insights.back_tests import RiskTest, back_test
 from insights.figures import Figure
 from insights.kept import kept
-from insights.scope import Scope
+from insights.scope import Scope, as_of
 from insights.statistics import MOST_STRENGTH, beta_interval, shrunk
-from insights.store_rates import StoreRate, riskiest
+from insights.store_rates import NUMBERS, StoreRate, riskiest
 
 MOST_LISTED = 1_000
 
@@ -51,7 +51,9 @@ def risks(scope: Scope) -> Risks:
     if test is None or not test.is_passed:
         return Risks(test)
     strength = test.strength
-    return Risks(test, *kept("risks", scope, lambda: _found(scope, strength)))
+    return Risks(
+        test, *kept("risks", scope, as_of(), lambda: _found(scope, strength), lambda found: NUMBERS * len(found[0]))
+    )
 
 
 def _found(scope: Scope, tested: float) -> tuple[list[StoreRate], float]:

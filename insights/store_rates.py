@@ -24,6 +24,8 @@ from insights.statistics import Beside, strength, wilson
 FITTED_STORES = 4_000
 # The most stores that one answer judges.
 MOST_JUDGED = 5_000
+# In what is known of one store.
+NUMBERS = 8
 
 # Once through the visits. `pair` is what one store sent from one host; `host` adds them up, with the design effect of
 # its visits: their variance about the rate of their store, over that of images that fail independently, and at least

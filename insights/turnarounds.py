@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from insights.area_sums import By, read_joined
 from insights.figures import FEWEST, Figure
+from insights.kept import kept
 from insights.periods import Parts
 from insights.scope import Scope
 from insights.statistics import ONE_BLOCK, Blocks, wilson, worth
@@ -19,7 +20,7 @@ from insights.statistics import ONE_BLOCK, Blocks, wilson, worth
 # Bucket i holds the turnarounds from BUCKET^i seconds on, up to the next; those below SHORTEST seconds count as that.
 BUCKET = 1.15
 SHORTEST = 0.01
-MOST_VISITS = 250_000
+MOST_VISITS = 150_000
 MEDIAN, P95 = 0.5, 0.95
 
 _COLUMNS = ("visit_id", "visited_at", "turnaround")
@@ -79,6 +80,13 @@ class Quantiles:
 
 def quantiles(scope: Scope, parts: Parts, visits: int, by: By = By.AREA) -> dict[str, Quantiles]:
     """By label, with intervals after Woodruff; labels without a turnaround are left out. The scope has `visits`."""
+    return kept(
+        ("quantiles", tuple(parts.starts), by, visits),
+        scope, parts.mark, lambda: _quantiles(scope, parts, visits, by), lambda found: 4 * len(found),
+    )  # fmt: skip
+
+
+def _quantiles(scope: Scope, parts: Parts, visits: int, by: By) -> dict[str, Quantiles]:
     parameters = [list(parts.starts), SHORTEST, math.log(BUCKET), -(-visits // MOST_VISITS) or 1, [MEDIAN, P95]]
     rows = read_joined(scope, by, None, _COLUMNS, _BUCKETS + _QUANTILES, parameters)
     found: dict[str, dict[float, Figure]] = {}
@@ -91,6 +99,16 @@ def by_part(
     scope: Scope, parts: Parts, by: By, labels: Sequence[str] | None, quantile: float = MEDIAN
 ) -> dict[str, list[tuple[int, float | None]]]:
     """By label: (visits, quantile in seconds) of each part; None where there are none."""
+    return kept(
+        ("by part", tuple(parts.starts), by, None if labels is None else tuple(labels), quantile),
+        scope, parts.mark, lambda: _by_part(scope, parts, by, labels, quantile),
+        lambda found: len(found) * len(parts.starts),
+    )  # fmt: skip
+
+
+def _by_part(
+    scope: Scope, parts: Parts, by: By, labels: Sequence[str] | None, quantile: float
+) -> dict[str, list[tuple[int, float | None]]]:
     parameters = [list(parts.starts), SHORTEST, math.log(BUCKET), 1, quantile, quantile]
     found: dict[str, list[tuple[int, float | None]]] = {}
     for label, part, visits, place in read_joined(scope, by, labels, _COLUMNS, _BUCKETS + _BY_PART, parameters):

@@ -13,6 +13,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from demo.brokers import Broker, BrokerMissing, RabbitMQ, Redis
 from demo.image_server import ImageServer
+from insights import kept
 from tests import ROOT
 
 FIXTURES = ROOT / "fixtures"
@@ -92,6 +93,12 @@ def static_files_looked_for_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> None:
+    """Of what another test has summed."""
+    kept.forget()
 
 
 # Made by the migrations, and the same for every test.

@@ -111,7 +111,7 @@ def areas_page(request: HttpRequest) -> HttpResponse:
         "places": _places(stores),
         "comparison": _comparison(found, measure, scopes.page_number(request.GET, "compared")) if found else None,
         "multiples": _multiples(found, mark, asked.trend, shown),
-        "hours": _hours(scope),
+        "hours": _hours(scope, mark),
     }
     if found and len(counted) >= LEAST_TREEMAP:
         context["treemaps"] = area_charts.treemaps(counted, {area.area: area for area in found.areas})
@@ -151,7 +151,7 @@ def area_page(request: HttpRequest) -> HttpResponse:
         "matrix": _matrix(scope.stores(), [code]),
         "panels": panels,
         "year": YEAR,
-        "hours": _hours(scope),
+        "hours": _hours(scope, mark),
     }
     return render(request, "dashboard/areas/area.html", context)
 
@@ -223,8 +223,8 @@ def _multiples(
     return {"measure": MEASURES[key], "panels": panels, "most": most}
 
 
-def _hours(scope: Scope) -> dict[str, Any]:
-    found: HourOfWeek = hour_of_week(scope)
+def _hours(scope: Scope, mark: datetime | None) -> dict[str, Any]:
+    found: HourOfWeek = hour_of_week(scope, mark)
     return {
         "visits": found.visits,
         "squares": area_charts.squares(found),

@@ -43,7 +43,7 @@ def test_areas_beyond_the_largest_are_one_tile():
     stores = {f"A{at}": 3 for at in range(MOST_TILES + 40)}
     wide, _ = area_charts.treemaps(stores, {})
     assert len(wide.leaves) == MOST_TILES + 1
-    assert (wide.leaves[0].label, wide.leaves[0].stores, wide.others) == ("40 other areas", 120, 40)
+    assert (wide.leaves[0].label, wide.leaves[0].stores, wide.others) == ("40 others", 120, 40)
 
 
 @pytest.mark.parametrize(("rate", "step"), [(0, 0), (0.0099, 0), (0.01, 1), (0.159, 4), (0.16, 5), (1, 6)])

@@ -4,7 +4,6 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 
 from insights.models import Refreshed, VisitSummary
 from proofs.figure_scenes.stores import Visit, draw
@@ -16,11 +15,6 @@ from tests.insights.test_risk import SIGNAL
 pytestmark = pytest.mark.django_db
 
 HOST = "photos.example"
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    cache.clear()
 
 
 def others(host=HOST, number=20, failed=1):

@@ -1,8 +1,6 @@
 from datetime import timedelta
 from itertools import count
 
-import pytest
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
@@ -79,9 +77,3 @@ def spread_ends():
     """Let the images end a second after each other, the last one a second ago."""
     images, now = ImageResult.objects.all(), timezone.now()
     end_at(images, *(now - timedelta(seconds=ago) for ago in range(images.count(), 0, -1)))
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept():
-    """Another test's visits may be of the same days and users."""
-    cache.clear()
