@@ -8,8 +8,9 @@ from datetime import timedelta
 from math import log, sqrt
 
 from insights.figures import FEWEST, Figure
+from insights.kept import kept
 from insights.problems import TIMES, flagged
-from insights.scope import Scope
+from insights.scope import Scope, as_of
 from insights.statistics import MOST_STRENGTH, Z, shrunk, wilson
 from insights.store_rates import StoreRate, rates_of, suspects
 
@@ -17,6 +18,8 @@ from insights.store_rates import StoreRate, rates_of, suspects
 HELD_OUT = 3
 # A calibration error is the mean over so many classes of predictions.
 CLASSES = 10
+# In a test.
+_NUMBERS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class ProblemTest:
     """What became of stores flagged by the earlier days in the later ones.
 
     `again` is the share of them that failed more than TIMES as often as their hosts again, of those that had images;
-    `rate` and `host_rate` are those of all their later images together.
+    `rate` is of all their later images together, and `host_rate` that of others, weighted by these images.
     """
 
     flagged: int
@@ -68,8 +71,12 @@ class BackTest:
 def back_test(scope: Scope) -> BackTest:
     """Of all stores whose visits the user may see, whatever narrows the scope."""
     whole = replace(scope, area=None, category=None, group=None, store=None)
+    return kept("back-test", whole, as_of(), lambda: _back_test(whole), lambda _: _NUMBERS)
+
+
+def _back_test(scope: Scope) -> BackTest:
     cut = scope.until - timedelta(days=max(1, scope.days // HELD_OUT) - 1)
-    earlier, later = replace(whole, until=cut - timedelta(days=1)), replace(whole, since=cut)
+    earlier, later = replace(scope, until=cut - timedelta(days=1)), replace(scope, since=cut)
     if scope.days < HELD_OUT:
         return BackTest(earlier, later, None, None)
     before = suspects(earlier, TIMES)
@@ -90,13 +97,14 @@ def problem_test(bad: Sequence[StoreRate], after: dict[str, StoreRate]) -> Probl
     seen = [after[store.store_id] for store in bad if store.store_id in after]
     again = sum(store.failed > TIMES * store.images * store.usual for store in seen)
     images, worth = sum(store.images for store in seen), sum(store.worth for store in seen)
-    others, usual_worth = sum(store.others for store in seen), sum(store.usual_worth for store in seen)
+    # Stores share their hosts: the others of all of them together are at least those of one.
+    usual_worth = max((store.usual_worth for store in seen), default=0)
     usual = sum(store.images * store.usual for store in seen)
     return ProblemTest(
         len(bad),
         _share(again, len(seen), len(seen), fewest=1),
         _share(sum(store.failed for store in seen), images, worth),
-        Figure(usual / images, *wilson(usual / images, usual_worth), others) if images >= FEWEST
+        Figure(usual / images, *wilson(usual / images, usual_worth), images) if images >= FEWEST
         else Figure.unknown(images),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
 from insights.figures import Figure
+from insights.kept import kept
 from insights.periods import blocks
 from insights.scope import Scope, as_of
 from insights.statistics import Blocks, rate
@@ -66,9 +67,19 @@ _ROWS = """
 
 def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRow]:
     """`limit` rows from place `start` on, those with the most failed images first."""
+    return kept(
+        ("failures", by, limit, start),
+        scope,
+        as_of(),
+        lambda: _failures(scope, by, limit, start),
+        lambda rows: 9 * len(rows),
+    )
+
+
+def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
     groups = dict(StoreGroup.objects.values_list("pk", "name")[:MOST_GROUPS]) if by is By.GROUP else {}
-    visits = replace(scope, area=None, category=None, group=None, store=None).visits()
-    visits = visits.annotate(tried=F("completed") + F("failed"))
+    of_all = replace(scope, area=None, category=None, group=None, store=None)
+    visits: QuerySet[Any, Any] = of_all.visits().annotate(tried=F("completed") + F("failed"))
     visits_sql, of_visits = visits.values_list(
         "store_id", "host", "visited_at", "code", "tried", "failed"
     ).query.sql_with_params()

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from math import sqrt
 
 from insights.figures import FEWEST, Figure
+from insights.kept import kept
 from insights.most_frequent import Frequent, most_frequent
-from insights.scope import Scope
+from insights.scope import Scope, as_of
 from insights.statistics import exceeds, wilson
-from insights.store_rates import StoreRate, StoreRates, rates_of, suspects
+from insights.store_rates import NUMBERS, StoreRate, StoreRates, rates_of, suspects
 
 # A store is a problem where its rate is with this probability more than so many times its hosts'.
 TIMES = 2.0
@@ -60,8 +61,14 @@ class Problems:
 
 def problems(scope: Scope) -> Problems:
     """At most MOST_LISTED of them."""
+    return Problems(
+        scope, *kept("problems", scope, as_of(), lambda: _found(scope), lambda found: NUMBERS * len(found[0]))
+    )
+
+
+def _found(scope: Scope) -> tuple[list[StoreRate], float | None]:
     rates = suspects(scope, TIMES)
-    return Problems(scope, flagged(rates)[:MOST_LISTED], rates.strength)
+    return flagged(rates)[:MOST_LISTED], rates.strength
 
 
 def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
@@ -69,10 +76,18 @@ def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
     frequent = most_frequent(scope, [store_id])
     if store_id not in frequent:
         return None
-    rates = rates_of(replace(scope, area=None, category=None, group=None, store=None), [store_id])
+    of_all = replace(scope, area=None, category=None, group=None, store=None)
+    rate, strength = kept(
+        "store", replace(of_all, store=store_id), as_of(), lambda: _rate_of(of_all, store_id), lambda _: NUMBERS
+    )
     n, lost = frequent[store_id].images, frequent[store_id].failed
     alone = StoreRate(store_id, n, lost, n, lost, 0, 0.0, 0.0)
-    return _described([rates.stores.get(store_id, alone)], rates.strength, frequent)[0]
+    return _described([rate or alone], strength, frequent)[0]
+
+
+def _rate_of(scope: Scope, store_id: str) -> tuple[StoreRate | None, float | None]:
+    rates = rates_of(scope, [store_id])
+    return rates.stores.get(store_id), rates.strength
 
 
 def flagged(rates: StoreRates) -> list[StoreRate]:
@@ -101,8 +116,8 @@ def _excess(store: StoreRate) -> Figure:
     rate, usual = store.failed / store.images, store.usual
     (low, high), (usual_low, usual_high) = wilson(rate, store.worth), wilson(usual, store.usual_worth)
     down, up = sqrt((rate - low) ** 2 + (usual_high - usual) ** 2), sqrt((high - rate) ** 2 + (usual - usual_low) ** 2)
-    difference = rate - usual
-    return Figure(*((difference + step) * store.images for step in (0, -down, up)), store.images)
+    n, difference = store.images, rate - usual
+    return Figure(n * difference, n * (difference - down), n * (difference + up), n)
 
 
 def _described(

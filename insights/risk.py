@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from insights.back_tests import RiskTest, back_test
 from insights.figures import Figure
-from insights.scope import Scope
+from insights.kept import kept
+from insights.scope import Scope, as_of
 from insights.statistics import MOST_STRENGTH, beta_interval, shrunk
-from insights.store_rates import StoreRate, riskiest
+from insights.store_rates import NUMBERS, StoreRate, riskiest
 
 MOST_LISTED = 1_000
 
@@ -49,10 +50,17 @@ def risks(scope: Scope) -> Risks:
     test = back_test(scope).risk
     if test is None or not test.is_passed:
         return Risks(test)
-    rates = riskiest(scope, test.strength)
+    strength = test.strength
+    return Risks(
+        test, *kept("risks", scope, as_of(), lambda: _found(scope, strength), lambda found: NUMBERS * len(found[0]))
+    )
+
+
+def _found(scope: Scope, tested: float) -> tuple[list[StoreRate], float]:
+    rates = riskiest(scope, tested)
     m = rates.strength or MOST_STRENGTH
     found = sorted(rates.stores.values(), key=lambda store: (-shrunk(store.beside, m), store.store_id))
-    return Risks(test, found[:MOST_LISTED], m)
+    return found[:MOST_LISTED], m
 
 
 def _described(store: StoreRate, m: float) -> StoreRisk:

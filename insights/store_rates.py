@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
@@ -23,6 +24,8 @@ from insights.statistics import Beside, strength, wilson
 FITTED_STORES = 4_000
 # The most stores that one answer judges.
 MOST_JUDGED = 5_000
+# In what is known of one store.
+NUMBERS = 8
 
 # Once through the visits. `pair` is what one store sent from one host; `host` adds them up, with the design effect of
 # its visits: their variance about the rate of their store, over that of images that fail independently, and at least
@@ -60,6 +63,7 @@ _STORES = f"""
     (SELECT * FROM chosen WHERE inside AND NOT (fitted AND images >= {FEWEST}) AND {{wanted}}
     ORDER BY {{order}} DESC, store_id LIMIT {MOST_JUDGED})
 """  # noqa: S608 - this module's own numbers
+_NONE: tuple[Any, ...] = ()
 _ENOUGH = f"images >= {FEWEST}"
 
 
@@ -129,9 +133,9 @@ def rates_of(scope: Scope, store_ids: Sequence[str]) -> StoreRates:
     return _read(scope, "store_id = ANY(%s)", "images", list(store_ids))
 
 
-def _read(scope: Scope, wanted: str, order: str, *parameters: object) -> StoreRates:
+def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates:
     visits, of_visits = _tried(scope).query.sql_with_params()
-    inside, of_inside = ("TRUE", ()) if scope.is_of_all_stores else _inside(scope)
+    inside, of_inside = ("TRUE", _NONE) if scope.is_of_all_stores else _inside(scope)
     with connection.cursor() as cursor:
         cursor.execute(
             _STORES.format(visits=visits, inside=inside, wanted=wanted, order=order),
@@ -158,7 +162,7 @@ def _tried(scope: Scope) -> QuerySet[VisitSummary, tuple[str, str, float, float]
     )
 
 
-def _inside(scope: Scope) -> tuple[str, tuple[object, ...]]:
+def _inside(scope: Scope) -> tuple[str, tuple[Any, ...]]:
     try:
         stores, parameters = scope.stores().values("store_id").query.sql_with_params()
     except EmptyResultSet:

@@ -5,6 +5,9 @@ Every scene draws its own data, seeded; none needs the database.
 
 import argparse
 import importlib
+import os
+
+import django
 
 from proofs.report import Report
 
@@ -20,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def prove(options: argparse.Namespace) -> Report:
+    # Some scenes use what knows the models, and none of them the database.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
+    django.setup()
     report = Report()
     for name in options.scene or SCENES:
         importlib.import_module(f"proofs.figure_scenes.{name}").prove(report, options.seed, options.scale)

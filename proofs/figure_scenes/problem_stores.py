@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 
-import django
-
+from insights.problems import flagged
+from insights.statistics import strength, wilson
+from insights.store_rates import StoreRates
 from proofs.figure_scenes.stores import World, draw, rates
 from proofs.report import Report
 
@@ -49,9 +49,6 @@ class Found:
 
 
 def found(world: World, seed: int) -> Found:
-    from insights.problems import flagged
-    from insights.statistics import strength, wilson
-    from insights.store_rates import StoreRates
 
     drawn = draw(world, seed)
     stores = rates(drawn.visits)
@@ -62,8 +59,6 @@ def found(world: World, seed: int) -> Found:
 
 
 def prove(report: Report, seed: int, scale: float) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
-    django.setup()
     table = report.table(
         f"Problem stores, {math.ceil(SEEDS * scale)} draws of 2,000 stores and 13 weeks each",
         "world", "bad", "flagged", "of them bad", "recall", "a lower bound above 5 % flags", "of them bad",

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-from typing import TYPE_CHECKING
 
-import django
-
+from insights.back_tests import HELD_OUT, RiskTest, risk_test
+from insights.statistics import strength
 from proofs.figure_scenes.stores import DAYS, World, draw, rates
 from proofs.report import Report
-
-if TYPE_CHECKING:
-    from insights.back_tests import RiskTest
 
 SEEDS = 10
 SIGNAL = World("one store in twenty is bad")
@@ -21,9 +16,6 @@ ALIKE = World("stores are like their hosts", bad=0)
 
 def tested(world: World, seed: int) -> RiskTest | None:
     """The test of a world's risks, fitted to the earlier days and held against the later ones."""
-    from insights.back_tests import HELD_OUT, risk_test
-    from insights.statistics import strength
-
     visits = draw(world, seed).visits
     cut = DAYS - DAYS // HELD_OUT
     before = rates(visit for visit in visits if visit.day < cut)
@@ -32,8 +24,6 @@ def tested(world: World, seed: int) -> RiskTest | None:
 
 
 def prove(report: Report, seed: int, scale: float) -> None:
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
-    django.setup()
     draws = math.ceil(SEEDS * scale)
     table = report.table(
         f"Risk, {draws} draws of 2,000 stores: 61 days foretell 30", "world", "shown", "log skill over hosts",

@@ -163,6 +163,8 @@ PAGES = {
         "/stores/duplicates/",
         "/stores/route/?area=A-1",
         "/stores/{store.pk}/",
+        "/problems/",
+        "/problems/?by=group",
         "/stores/import/",
         "/stores/import/{store_import.pk}/",
     ],

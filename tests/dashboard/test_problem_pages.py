@@ -9,7 +9,7 @@ from insights.models import Refreshed, VisitSummary
 from proofs.figure_scenes.stores import Visit, draw
 from stores.models import Category, Store, StoreGroup
 from tests.dashboard.conftest import HOSTILE
-from tests.insights.store_visits import regular, store_visits
+from tests.insights.drawn_visits import regular, store_visits
 from tests.insights.test_risk import SIGNAL
 
 pytestmark = pytest.mark.django_db

@@ -126,6 +126,9 @@ def pages(rows):
         f"/stores/route/?group={group}",
     ]
     yield from ("/areas/", "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median", "/areas/?category=none")
+    yield from ("/problems/", "/problems/?by=group&area=AREA-1", "/api/v1/problems", "/api/v1/problems?store=L-7")
+    yield from (f"/api/v1/problems?by={by}" for by in ("area", "host", "category", "group"))
+    yield from ("/api/v1/risk", "/api/v1/risk?area=AREA-1")
     yield from ("/areas/area/?area=AREA-1", "/api/v1/areas", "/api/v1/areas/matrix", "/api/v1/areas?area=AREA-1")
     yield from (f"/api/v1/trends?weeks=52&by={by}&measure={measure}" for by, measure in TRENDS)
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))

@@ -13,7 +13,7 @@ from insights.audience import EVERYBODY, Audience, audiences
 from insights.models import BUCKETS, Alert, HostHour, Refreshed, RuleCheck, VisitSummary
 from stores.models import Store
 from tests.factories import make_staff, submit_visits
-from tests.insights.store_visits import regular, store_visits
+from tests.insights.drawn_visits import regular, store_visits
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from insights.problems import NO_OTHERS, SURE, problems, store_problem
 from insights.store_rates import rates_of, suspects
 from proofs.figure_scenes.stores import Visit, World, draw, rates
 from stores.models import Category, Store
-from tests.insights.store_visits import regular, store_visits, whole_period
+from tests.insights.drawn_visits import regular, store_visits, whole_period
 
 pytestmark = pytest.mark.django_db
 

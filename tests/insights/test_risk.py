@@ -3,10 +3,12 @@
 import pytest
 from django.contrib.auth.models import User
 
-from insights.back_tests import back_test
+from insights.back_tests import RiskTest, back_test
+from insights.figures import Figure
 from insights.risk import risks
+from insights.statistics import MOST_STRENGTH
 from proofs.figure_scenes.stores import Visit, World, draw
-from tests.insights.store_visits import regular, store_visits, whole_period
+from tests.insights.drawn_visits import regular, store_visits, whole_period
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +51,15 @@ def test_without_a_store_that_differs_nothing_is_shown():
     assert found.test is not None
     assert not found.test.is_passed
     assert found.stores == ()
+
+
+@pytest.mark.parametrize(
+    ("strength", "low", "is_passed"),
+    [(50, 0.001, True), (50, 0.0, False), (50, -0.001, False), (MOST_STRENGTH, 0.001, False)],
+)
+def test_a_test_is_passed_by_the_whole_interval_and_a_strength_below_its_end(strength, low, is_passed):
+    skill = Figure(0.1, low, 0.2, 1000)
+    assert RiskTest(100, 1000, strength, skill, skill, 0.01).is_passed is is_passed
 
 
 @pytest.mark.parametrize("stores", [0, 29])

@@ -8,7 +8,7 @@ from proofs.figure_scenes.stores import draw
 from stores.models import Category, Store, StoreGroup
 from tests.api.v1.conftest import assert_problem
 from tests.factories import make_staff
-from tests.insights.store_visits import regular, store_visits, whole_period
+from tests.insights.drawn_visits import regular, store_visits, whole_period
 from tests.insights.test_risk import SIGNAL
 
 pytestmark = pytest.mark.django_db
