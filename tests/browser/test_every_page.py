@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
+from insights.models import Measure, Report
 from jobs import actions, queue
 from jobs.errors import HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
@@ -29,6 +30,7 @@ from tests.factories import (
     submit_visits,
     success,
 )
+from tests.insights.summaries import visits
 from tests.stores.files import store_file
 
 LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
@@ -48,6 +50,7 @@ class Shown:
     completed: ImageResult
     store: Store
     store_import: StoreImport
+    report: Report
 
 
 @pytest.fixture
@@ -77,6 +80,7 @@ def shown(anna, sign_in) -> Shown:
     for host, count in ((urlsplit(LONG).netloc + ":443", 3), ("photos.test:8080", 1)):
         pause_host(host)
         defer(waiting, host, count)
+    visits(KNOWN_STORE, [*range(40), 3], owner_id=anna.pk)
     sign_in(anna)
     images = ImageResult.objects.filter(job=ended).order_by("pk")
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
@@ -84,6 +88,7 @@ def shown(anna, sign_in) -> Shown:
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
         Store.objects.get(),
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
+        Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
     )  # fmt: skip
 
 
@@ -106,6 +111,14 @@ PAGES = {
         "/stores/{store.pk}/",
         "/stores/import/",
         "/stores/import/{store_import.pk}/",
+    ],
+    "visits and reports": [
+        "/visits/",
+        "/visits/list/?area=A-1",
+        "/visits/unvisited/",
+        "/reports/",
+        "/reports/{report.pk}/",
+        "/reports/{report.pk}/change/",
     ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",
@@ -154,7 +167,7 @@ def test_there_is_something_to_see_before_the_first_job_and_store(page, anna, si
     User.objects.filter(pk=anna.pk).update(is_staff=True)
     allow(anna, "view_job", "change_pausedhost")
     sign_in(anna)
-    for address in ("/jobs/", "/stores/", "/operations/"):
+    for address in ("/jobs/", "/stores/", "/operations/", "/visits/", "/reports/"):
         page.goto(address)
         assert_well_made(page)
 
