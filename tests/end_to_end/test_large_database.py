@@ -155,7 +155,7 @@ def pages(rows):
         "/api/visits?limit=1",
         "/api/visits?area=AREA-1&limit=1",
     )
-    narrowed = ("", "?area=AREA-1", "?category=", "?store=K-0", "?group=1")
+    narrowed = ("", "?store=K-0", "?group=1")
     yield from (f"/visits/{part}{query}" for part in ("", "list/", "unvisited/") for query in narrowed)
     yield from (f"/api/v1/rhythm{part}{query}" for part in ("", "/unvisited-stores") for query in narrowed)
     yield from ("/reports/", "/reports/new/", "/api/v1/reports")
