@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import connection, transaction
 
 from insights.figures import Figure
 from insights.models import Dimension, Measure, Period, Report
@@ -117,7 +117,7 @@ def label(dimension: Dimension, key: str | None) -> str:
 
 def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limit: int = 100) -> Rows:
     """In the order of their labels, at most `limit` after the first `start`. Raises TooManyRows."""
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         found = list(_read(cursor, report, user, start, limit))
     total = next((row for row, _, is_total in found if is_total), None)
     listed = [row for row, _, is_total in found if not is_total]
@@ -125,7 +125,7 @@ def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limi
 
 
 def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row]:
-    """One after the other; within a transaction few of them are held in memory. Raises TooManyRows at once."""
+    """Within a transaction: one after the other, few of them in memory. Raises TooManyRows before the first."""
     with connection.chunked_cursor() as cursor:
         yield from (row for row, _, is_total in _read(cursor, report, user, 0, MOST_ROWS) if not is_total)
 
@@ -133,7 +133,7 @@ def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row
 def _read(
     cursor: Any, report: Report, user: User | AnonymousUser | None, start: int, limit: int
 ) -> Iterator[tuple[Row, int, bool]]:
-    """Rows, each with the number of all and whether it is the total, which comes first."""
+    """Within a transaction: rows, each with the number of all and whether it is the total, which comes first."""
     columns = [Measure(column) for column in report.columns]
     scope = known(scope_of(report, user))
     if scope is None:
@@ -142,6 +142,9 @@ def _read(
         statement, parameters = _statement(scope, Dimension(report.dimension), columns)
     except EmptyResultSet:
         return
+    # Where the planner knows of no rows, it would compare all visits with all stores.
+    with connection.cursor() as other:
+        other.execute("SET LOCAL enable_nestloop = off")
     cursor.execute(statement, [*parameters, start + 2, start + limit + 1])
     for is_total, number, key, name, *sums in cursor:
         if number > MOST_ROWS:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-TABLES = ("stores_store", "jobs_job", "jobs_visit", "jobs_imageresult")
+TABLES = ("stores_store", "jobs_job", "jobs_visit", "jobs_imageresult", "insights_visitsummary")
 
 # The store that everybody visits, one whose id nobody submitted, and the area of all known ones.
 BUSY_STORE, AREA = "K-0", "AREA-1"
@@ -102,6 +102,16 @@ _STORE_ERRORS = """
         FROM jobs_visit WHERE job_id = %(job)s
     ) WHERE id = %(job)s
 """
+# Of the last twelve weeks, as if each visit had one completed image.
+_SUMMARIES = """
+    INSERT INTO insights_visitsummary (
+        visit_id, job_id, store_id, visited_at, images, completed, failed, unprocessed, fetched, fetch_ms, turnaround,
+        host, code
+    )
+    SELECT id, job_id, store_id, now() - interval '1 hour' * mod(id, 2000), 1, 1, 0, 0, 1, 20, 1,
+        'photos' || mod(id, 4000) || '.example:443', ''
+    FROM jobs_visit WHERE id > coalesce((SELECT max(visit_id) FROM insights_visitsummary), 0)
+"""
 
 
 def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
@@ -116,6 +126,7 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     _stores(run, 0, 99)
     for _ in range(20):
         _job(run, "completed", visits=10, prefix="K-", images=2, state="completed")
+    run(_SUMMARIES, {})
     if analyze:
         run(f"ANALYZE {', '.join(TABLES)}", {})
     _stores(run, 100, sizes.failed_stores // 2)
@@ -129,6 +140,7 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     running_job = _job(run, "ongoing", visits=sizes.failed_stores, prefix="K-", images=1, state="failed", more=1)
     first, *_, last = sorted(each for (each,) in run(_QUEUED, {"number": sizes.queued}))
     run(_VISITS_OF_QUEUED, {"after": running_job})
+    run(_SUMMARIES, {})
     _images(run, first, last, "pending", 1, "%")
     run("RESET session_replication_role", {})
     return Large(failed_job, running_job, visits_job, images_job, history_job)

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
 from insights.forecasts import Estimate
-from insights.models import Alert, ForecastRange, RuleCheck
+from insights.models import Alert, ForecastRange, Measure, Report, RuleCheck
 from insights.rule_tests import RuleTest
 from jobs import actions, queue
 from jobs.errors import BelowCategorySize, HTTPStatus, NotAnImage, Truncated
@@ -32,6 +32,7 @@ from tests.factories import (
     submit_visits,
     success,
 )
+from tests.insights.summaries import visits
 from tests.stores.files import store_file
 
 LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
@@ -56,6 +57,7 @@ class Shown:
     pending: ImageResult
     too_small: ImageResult
     rule: CategoryRule
+    report: Report
 
 
 def tested_alert() -> Alert:
@@ -123,6 +125,7 @@ def shown(anna, sign_in) -> Shown:
         pause_host(host)
         defer(waiting, host, count)
     of_areas = make_areas(anna, worker)
+    visits(KNOWN_STORE, [*range(40), 3], owner_id=anna.pk)
     sign_in(anna)
     images = ImageResult.objects.filter(job=ended).order_by("pk")
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
@@ -132,6 +135,7 @@ def shown(anna, sign_in) -> Shown:
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
         tested_alert(),
         *of_areas,
+        Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
     )  # fmt: skip
 
 
@@ -169,6 +173,14 @@ PAGES = {
         "/stores/import/{store_import.pk}/",
     ],
     "alerts": ["/alerts/", "/alerts/?about=nothing", "/alerts/{alert.pk}/", "/alerts/rules/area_visits/"],
+    "visits and reports": [
+        "/visits/",
+        "/visits/list/?area=A-1",
+        "/visits/unvisited/",
+        "/reports/",
+        "/reports/{report.pk}/",
+        "/reports/{report.pk}/change/",
+    ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",
         "/operations/?host=gone.test%3A443", "/docs/errors/", "/docs/problems/"
@@ -216,7 +228,7 @@ def test_there_is_something_to_see_before_the_first_job_and_store(page, anna, si
     User.objects.filter(pk=anna.pk).update(is_staff=True)
     allow(anna, "view_job", "change_pausedhost")
     sign_in(anna)
-    for address in ("/jobs/", "/stores/", "/operations/"):
+    for address in ("/jobs/", "/stores/", "/operations/", "/visits/", "/reports/"):
         page.goto(address)
         assert_well_made(page)
 

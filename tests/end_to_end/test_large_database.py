@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 
+from insights.models import Dimension, Measure, Report
 from jobs.models import ImageResult, Visit
 from jobs.models.store_errors import store_errors
 from jobs.reporting import backlog
@@ -210,11 +212,20 @@ def pages(rows):
     yield from (
         f"/api/v1/alerts?{part}" for part in ("limit=1000", "state=open", "store=K-7", "area=A", "rule=area_visits")
     )
+    narrowed = ("", "?store=K-0", "?group=1")
+    yield from (f"/visits/{part}{query}" for part in ("", "list/", "unvisited/") for query in narrowed)
+    yield from (f"/api/v1/rhythm{part}{query}" for part in ("", "/unvisited-stores") for query in narrowed)
+    yield from ("/reports/", "/reports/new/", "/api/v1/reports")
+    for report in Report.objects.order_by("pk"):
+        yield from (f"/reports/{report.pk}/", f"/reports/{report.pk}/change/", f"/api/v1/reports/{report.pk}/rows")
     yield from ("/api/visits?storeid=K-0", "/api/visits?startdate=2026-11-27&limit=5", "/api/visits?enddate=2026-11-26")
 
 
 def test_every_page_and_list_is_bounded_whatever_the_statistics(large, admin_client):
     admin_client.raise_request_exception = False
+    owner = User.objects.get(username="admin")
+    for dimension in Dimension.values:
+        Report.objects.create(owner=owner, name=dimension, dimension=dimension, columns=Measure.values)
     too_much = []
     for page in pages(large):
         before = transaction.savepoint_create()
