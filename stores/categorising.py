@@ -46,7 +46,7 @@ def rules() -> Rules:
 def state() -> Categorising:
     """How far the stores are; before anything was ever looked at, an unsaved row that says so."""
     first = 0 if Store.objects.exists() else None
-    return Categorising.objects.first() or Categorising(pk=1, next_store=first, changed_at=None)
+    return Categorising.objects.first() or Categorising(pk=1, next_store=first)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from jobs.reporting import backlog
 from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobOutcome, JobState
 from proofs.world.large import BUSY_STORE, TABLES, Sizes, fill
-from stores.models import Store
+from stores import categorising
+from stores.models import Category, Store
 from tests.factories import make_worker
 
 SIZES = Sizes(failed_stores=8_000, visits=4_000, images=12_000, queued=4_000, history=8_000)
@@ -100,6 +101,12 @@ def pages(rows):
         "/stores/",
         "/stores/?q=shop",
         "/stores/?area=AREA-1",
+        "/stores/?category=none",
+        "/stores/?category=Bakery",
+        "/stores/categories/",
+        "/stores/categories/other-words/",
+        f"/stores/categories/{Category.objects.get(name='Bakery').pk}/",
+        "/stores/categories/preview/?text=shop&kind=venue",
     ]
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
     yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
@@ -133,14 +140,25 @@ def pages(rows):
         f"/admin/jobs/visit/?{part}" for part in (f"job={failed}", "q=K-0", "area=AREA-1", "job__status=failed")
     )
     yield from (f"/admin/jobs/visit/{visit}/change/", f"/admin/jobs/imageresult/{image}/change/")
-    yield from ("/admin/stores/store/", "/admin/stores/store/?q=shop", f"/admin/stores/store/{store}/change/")
+    yield from (
+        "/admin/stores/store/",
+        "/admin/stores/store/?q=shop",
+        "/admin/stores/store/?category=none",
+        f"/admin/stores/store/{store}/change/",
+    )
     yield from ("/admin/stores/storeimport/", "/stores/import/", "/admin/access/apikey/")
+    yield from ("/admin/stores/category/", "/admin/stores/keyword/")
     yield from (
         "/api/v1/jobs",
         "/api/v1/hosts",
         "/api/v1/stores",
         "/api/v1/stores?q=shop",
         "/api/v1/stores?area=AREA-1",
+        "/api/v1/stores?category=",
+        "/api/v1/stores?category=Bakery",
+        "/api/v1/categories",
+        "/api/v1/keywords?kind=venue",
+        "/api/v1/keywords:suggestions",
     )
     yield from (f"/api/v1/jobs?state={state}" for state in JobState)
     yield from (f"/api/v1/jobs?outcome={outcome}" for outcome in JobOutcome)
@@ -158,6 +176,7 @@ def pages(rows):
 
 def test_every_page_and_list_is_bounded_whatever_the_statistics(large, admin_client):
     admin_client.raise_request_exception = False
+    categorising.go_on()
     too_much = []
     for page in pages(large):
         before = transaction.savepoint_create()
