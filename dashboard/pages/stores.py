@@ -46,8 +46,10 @@ def store_list(request: HttpRequest) -> HttpResponse:
         stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
     if area:
         stores = stores.in_area(area)
+    keys = {name: pk for pk, name in Category.objects.values_list("pk", "name")}
     if category:
-        stores = stores.in_category("" if category == UNCATEGORISED else category)
+        # By its key, of which the planner knows how often it is there: 0 is no category's.
+        stores = stores.filter(category=None if category == UNCATEGORISED else keys.get(category, 0))
     found = list(stores.filter(store_id__gt=after)[: ROWS + 1])
     context = {
         "q": q,
@@ -58,7 +60,7 @@ def store_list(request: HttpRequest) -> HttpResponse:
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),
         "category": category,
-        "categories": Category.objects.values_list("name", flat=True),
+        "categories": list(keys),
         "may_import": rights.may_import_stores(request.user),
         "may_see_imports": rights.may_see_imports(request.user),
     }

@@ -14,8 +14,8 @@ from jobs.errors import HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
 from jobs.reporting.throughput import Estimate
-from stores import imports
-from stores.models import Store, StoreImport
+from stores import categorising, imports
+from stores.models import Category, Store, StoreImport
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK, record
 from tests.factories import (
@@ -48,6 +48,7 @@ class Shown:
     completed: ImageResult
     store: Store
     store_import: StoreImport
+    category: Category
 
 
 @pytest.fixture
@@ -78,12 +79,18 @@ def shown(anna, sign_in) -> Shown:
         pause_host(host)
         defer(waiting, host, count)
     sign_in(anna)
+    Store.objects.bulk_create(
+        Store(store_id=f"C-{name}", name=name, area_code="C-1")
+        for name in ("ROY KIOSK", "SEN KIOSK", "KIOSK", "BAKERY")
+    )
+    categorising.go_on()
     images = ImageResult.objects.filter(job=ended).order_by("pk")
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
     return Shown(
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
-        Store.objects.get(),
+        Store.objects.get(store_id=KNOWN_STORE),
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
+        Category.objects.get(name="Bakery"),
     )  # fmt: skip
 
 
@@ -106,6 +113,13 @@ PAGES = {
         "/stores/{store.pk}/",
         "/stores/import/",
         "/stores/import/{store_import.pk}/",
+    ],
+    "categories": [
+        "/stores/categories/",
+        "/stores/categories/{category.pk}/",
+        "/stores/categories/other-words/",
+        "/stores/categories/preview/?text=kiosk&kind=strong&category={category.pk}",
+        "/stores/?category=none",
     ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",

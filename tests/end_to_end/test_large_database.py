@@ -106,7 +106,7 @@ def pages(rows):
         "/stores/categories/",
         "/stores/categories/other-words/",
         f"/stores/categories/{Category.objects.get(name='Bakery').pk}/",
-        "/stores/categories/preview/?text=shop&kind=venue",
+        "/stores/categories/preview/?text=known&kind=venue",
     ]
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
     yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
