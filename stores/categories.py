@@ -23,7 +23,7 @@ from stores.models.keyword import Kind
 LONG_ENOUGH = 7
 VERY_LONG = 9
 # Words whose answer is remembered: the same few thousand make up most names.
-MOST_REMEMBERED = 100_000
+MOST_REMEMBERED = 50_000
 _DIGITS = "0123456789"
 
 
