@@ -4,3 +4,13 @@ from django.apps import AppConfig
 class InsightsConfig(AppConfig):
     name = "insights"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Engines refresh the summaries, and an audit compares them with the images."""
+        from insights.audit import SUMMARIES
+        from insights.refresher import Refresher
+        from jobs.engine.companion import companions
+        from jobs.reporting.audit_checks import further_checks
+
+        companions.append(Refresher)
+        further_checks.append(SUMMARIES)

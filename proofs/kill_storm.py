@@ -17,8 +17,10 @@ LOOK_SECONDS = 0.02
 FREEZE_SECONDS = 2.0
 # The share of kills that wait for a submission in progress.
 AIM_AT_SUBMISSIONS = 0.5
-# The events take place in this share of the work, so that the last one still interrupts some.
+# The events take place in this share of the work, and so many images before its end at least: the last one still
+# interrupts some, also on a busy machine.
 SHARE_OF_WORK = 0.95
+LEFT_AT_LEAST = 150
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Storm:
         events = {"kill": self._kill, "restart": self._restart, "cut": self._cut, "freeze": self._freeze}
         try:
             for number, event in enumerate(plan):
-                slot = self.images * SHARE_OF_WORK / len(plan)
+                slot = min(self.images * SHARE_OF_WORK, self.images - LEFT_AT_LEAST) / len(plan)
                 victim = self._wait_until(slot * (number + self.rng.random()), event)
                 if self.stopping.is_set() or self._finished() >= self.images:
                     return

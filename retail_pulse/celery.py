@@ -5,22 +5,25 @@ import threading
 from typing import Any
 
 import django
+from django.apps import apps
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "retail_pulse.settings")
-django.setup(set_prefix=False)
+# Where a command has done so, its log stays as it is.
+if not apps.ready:
+    django.setup(set_prefix=False)
 
-from celery import signals  # noqa: E402 - all of these need the settings
-from celery.concurrency.thread import TaskPool  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.core.checks import run_checks  # noqa: E402
-from django.core.management.base import CommandError  # noqa: E402
-from django.db import connection  # noqa: E402
+from celery import signals
+from celery.concurrency.thread import TaskPool
+from django.conf import settings
+from django.core.checks import run_checks
+from django.core.management.base import CommandError
+from django.db import connection
 
-from jobs.engine.base import get_engine  # noqa: E402
-from jobs.engine.celery import CeleryEngine  # noqa: E402
-from jobs.management.readiness import SETTINGS_CHECKS, refuse_missing_migrations  # noqa: E402
-from retail_pulse.db.timeouts import set_statement_timeout  # noqa: E402
-from retail_pulse.telemetry import serve_metrics  # noqa: E402
+from jobs.engine.base import get_engine
+from jobs.engine.celery import CeleryEngine
+from jobs.management.readiness import SETTINGS_CHECKS, refuse_missing_migrations
+from retail_pulse.db.timeouts import set_statement_timeout
+from retail_pulse.telemetry import serve_metrics
 
 
 def _engine() -> CeleryEngine:

@@ -153,6 +153,7 @@ LONG_STATEMENT_SECONDS = {
     "export": EXPORT_SECONDS,
     "audit": 3_600.0,
     "prune": 600.0,
+    "refresh": 600.0,
     "migration": 3_600.0,
 }
 DATABASE_URL = env.str("DATABASE_URL", default="")

@@ -170,8 +170,9 @@ def test_a_profile_adds_workers_and_changes_nothing_else(services):
     assert services["worker"]["profiles"] == ["scale"]
     assert services["worker"]["depends_on"] == services["web"]["depends_on"]
     assert {name for name, service in services.items() if "profiles" not in service} == {"db", "setup", "web"}
-    # The image's health check asks the web server, which a worker is not.
-    assert services["worker"]["healthcheck"] == {"disable": True}
+    # The image's health check asks the web server, which a worker is not; its metrics port answers the probes, too.
+    check = services["worker"]["healthcheck"]["test"][-1]
+    assert f"127.0.0.1:{services['worker']['environment']['METRICS_PORT']}/livez" in check
 
 
 def test_the_web_service_starts_on_a_ready_and_migrated_database(services):

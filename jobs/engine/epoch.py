@@ -14,6 +14,7 @@ from django.db import DatabaseError, connections
 from jobs import failpoints, queue
 from jobs.engine import pace
 from jobs.engine.base import wake_up
+from jobs.engine.companion import companions
 from jobs.engine.faults import is_transient
 from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
@@ -45,7 +46,7 @@ LANE_SECONDS = 0.02
 COUNTED_AT_A_TIME = 250
 # What the first host of a redirect has answered.
 REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
-# A slice of deleted rows takes less, unless the database is slow.
+# What companions do in one transaction takes less, unless the database is slow.
 LEAVING_SECONDS = 0.5
 # Of a wake-up's number, which is a process id.
 MOST_DIGITS = 20
@@ -89,7 +90,7 @@ class Epoch:
             on_lost=self.wake.lose,
             meter=self._meter,
         )
-        self._retention = Retention(self.worker_id)
+        self._companions = [make(self.worker_id) for make in (Retention, *companions)]
         # Claimed and not yet recorded.
         self.in_flight: set[Claim] = set()
         self._claimed_at = 0.0
@@ -108,14 +109,15 @@ class Epoch:
         logger.info("worker started", extra={"worker": self.worker_id, "slots": settings.WORKER_THREADS})
         self._recorder.start()
         self._heartbeat_thread.start()
-        self._retention.start()
+        for each in self._companions:
+            each.start()
         drained = False
         try:
             while not self.wake.is_stopping:
                 self._housekeep()
                 self._report_overdue()
                 self._claim_until(min(monotonic() + ROUND_SECONDS, self._housekeeping.at))
-            self._retention.leave()
+            self._leave_companions()
             self._drain()
             drained = True
         finally:
@@ -123,9 +125,11 @@ class Epoch:
             # Where the epoch was lost, so is what no slot has begun: a living worker will claim it again.
             self._empty_slots(seconds=0)
             self._recorder.close(seconds=0)
-            self._retention.leave()
+            self._leave_companions()
             self._heartbeat_thread.join()
-            self._retention.join(LEAVING_SECONDS)
+            until = monotonic() + LEAVING_SECONDS
+            for each in self._companions:
+                each.join(max(0.0, until - monotonic()))
             if drained:
                 self._announce(self._moved.take_all())
                 self._heartbeat.leave()
@@ -176,7 +180,9 @@ class Epoch:
                 self.wake.looking()
                 if look := self._gate.look():
                     self._look(look, room, deadline)
-                    continue
+                    # Slots that always wait for a slow database must not keep this worker from its housekeeping.
+                    if monotonic() < deadline:
+                        continue
             if monotonic() >= deadline:
                 return
             opening = min(self._hosts.next_opening(), STUCK_SECONDS) if is_open and self._lanes.hold_any else inf
@@ -348,6 +354,10 @@ class Epoch:
         """What cannot be announced now is announced with the next ones, by the next epoch if need be."""
         if job_ids and not self._heartbeat.announce(job_ids):
             self._moved.add(job_ids)
+
+    def _leave_companions(self) -> None:
+        for each in self._companions:
+            each.leave()
 
     def _empty_slots(self, seconds: float) -> None:
         for claim in self._slots.empty(seconds):

@@ -1,5 +1,6 @@
 """The worker slots of a process: where images are worked on, one thread each."""
 
+import logging
 import sys
 import threading
 import traceback
@@ -11,7 +12,12 @@ from time import monotonic
 
 from jobs.imaging.types import Claim
 
+logger = logging.getLogger(__name__)
+
 type Work = Callable[[Claim], None]
+
+# How Python says that the system gives a process no more threads.
+_NO_MORE_THREADS = "start new thread"
 
 
 @dataclass(slots=True)
@@ -42,11 +48,11 @@ class Slots:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
+        self._has_thread = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="slot")
         self._changed = threading.Condition()
         self._waiting: deque[tuple[Work, Claim]] = deque()
         self._at_work: dict[int, BusySlot] = {}
-        self._busy = 0
         self.size = threads + threads // 2
         # From this much room on, asking for more is worth a claim; below it, every thread still has work.
         self.refill_at = max(1, threads // 4)
@@ -54,21 +60,31 @@ class Slots:
     @property
     def busy(self) -> int:
         """How many threads are at work."""
-        return self._busy
+        return len(self._at_work)
 
     @property
     def room(self) -> int:
         """How many images more may be taken."""
-        return self.size - self._busy - len(self._waiting)
+        return self.size - len(self._at_work) - len(self._waiting)
 
     def take(self, work: Work, claims: Sequence[Claim]) -> None:
-        """Run `work(claim)` for each in a slot. Raises RuntimeError where the interpreter is ending."""
+        """Run `work(claim)` for each in a slot; where the system gives no more threads, in those that there are.
+
+        Raises RuntimeError where there is none at all, and where the interpreter is ending.
+        """
         with self._changed:
             self._waiting.extend((work, claim) for claim in claims)
-            free = min(len(claims), self._threads - self._busy)
-            self._busy += free
+            free = min(len(claims), self._threads - len(self._at_work))
         for _ in range(free):
-            self._pool.submit(self._run)
+            try:
+                self._pool.submit(self._run)
+                # It stays until the pool is closed.
+                self._has_thread = True
+            except RuntimeError as error:
+                if _NO_MORE_THREADS not in str(error) or not self._has_thread:
+                    raise
+                logger.warning("fewer threads than slots", extra={"busy": self.busy, "slots": self._threads})
+                return
 
     def overdue(self, seconds: float) -> list[BusySlot]:
         """The slots that have been at work on one image for longer than `seconds`, each reported once."""
@@ -91,11 +107,11 @@ class Slots:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
+        """In a thread of the pool, until nothing waits; one for which nothing is left by now ends at once."""
         thread = threading.get_ident()
         while True:
             with self._changed:
                 if not self._waiting:
-                    self._busy -= 1
                     return
                 work, claim = self._waiting.popleft()
                 self._at_work[thread] = BusySlot(claim, thread, monotonic())

@@ -27,5 +27,9 @@ class JobAction(models.Model):
     parameters = models.JSONField(default=dict, blank=True)
     done_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        # For those who go over what was retried since some time.
+        indexes = [models.Index(fields=["done_at"], condition=models.Q(verb="retry"), name="job_action_retried_at")]
+
     def __str__(self) -> str:
         return f"{self.verb} of job {self.job_id}"

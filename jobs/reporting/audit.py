@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from jobs.queue import WORKER_LOCK
-from jobs.reporting.audit_checks import CHECKS, Check
+from jobs.reporting.audit_checks import CHECKS, Check, further_checks
 from retail_pulse.db.timeouts import longer
 
 # Within this time some engine rescues, see `jobs/engine/pace.py`; what a dead worker holds for longer stays there.
@@ -92,6 +92,7 @@ DEAD_CLAIMS = Check("dead_claims", "No dead worker holds an image for longer tha
 def audit() -> Audit:
     """Run all checks on the jobs that there are now. Takes some seconds for a million images, and up to RESCUE_SECONDS
     more if a rescue is due."""
+    checks = [*CHECKS, *further_checks]
     counts: Counter[str] = Counter()
     cases: dict[str, list[tuple[int, str]]] = defaultdict(list)
     jobs = images = 0
@@ -101,7 +102,7 @@ def audit() -> Audit:
             cursor.execute(tables + _COUNT)
             found_jobs, found_images = cursor.fetchone()
             jobs, images = jobs + found_jobs, images + found_images
-            for check in CHECKS:
+            for check in checks:
                 if check.is_of_jobs:
                     count, shown = _run_check(cursor, check, tables)
                     counts[check.code] += count
@@ -109,10 +110,10 @@ def audit() -> Audit:
     with _snapshot() as cursor:
         cursor.execute("SELECT count(*) FROM jobs_deletedjob")
         deleted = cursor.fetchone()[0]
-        for check in CHECKS:
+        for check in checks:
             if not check.is_of_jobs:
                 counts[check.code], cases[check.code] = _run_check(cursor, check)
-    findings = [Finding(check, counts[check.code], cases[check.code][:SHOWN]) for check in CHECKS]
+    findings = [Finding(check, counts[check.code], cases[check.code][:SHOWN]) for check in checks]
     return Audit(jobs, images, deleted, [*findings, _find_dead_claims()])
 
 

@@ -200,3 +200,5 @@ CHECKS = (
         is_of_jobs=False,
     ),
 )
+# Of apps above this one, which are asked in the same way.
+further_checks: list[Check] = []

@@ -12,6 +12,7 @@ THROTTLE_SECONDS = 60.0
 CONDITIONS = frozenset(
     {
         "engine starts over",
+        "fewer threads than slots",
         "housekeeping again",
         "claiming again",
         "recording again",
@@ -72,6 +73,7 @@ LOGGERS = (
     "jobs.engine.epoch",
     "jobs.engine.heartbeat",
     "jobs.engine.recorder",
+    "jobs.engine.slots",
     "jobs.engine.threads",
     "psycopg.pool",
     "retail_pulse.health",

@@ -21,6 +21,7 @@ from prometheus_client.exposition import choose_encoder
 
 from jobs.engine import metrics  # noqa: F401 - importing it registers them
 from jobs.imaging.deadline import Watchdog
+from retail_pulse import request_ids
 from retail_pulse.health import probe
 from retail_pulse.telemetry.collectors import DatabaseGauges, ProcessGauges
 
@@ -69,6 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header(request_ids.HEADER, request_ids.choose(self.headers.get(request_ids.HEADER, "")))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

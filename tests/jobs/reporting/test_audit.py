@@ -255,6 +255,7 @@ def test_every_check_sees_the_same_instant(monkeypatch):
 
     monkeypatch.setattr(audit, "_run_check", submit_and_ask)
     monkeypatch.setattr(audit, "CHECKS", (ONE_JOB, ONE_JOB))
+    monkeypatch.setattr(audit, "further_checks", [])
     submit_job(1)
     assert broken() == {}
     assert Job.objects.count() == 3
@@ -337,7 +338,7 @@ def test_the_command_says_what_it_checked():
     finish_one_job()
     said = run_command()
     assert said.startswith("1 job with 2 images\n")
-    assert all(f"kept    {check.code} " in said for check in [*audit.CHECKS, audit.DEAD_CLAIMS])
+    assert all(f"kept    {check.code} " in said for check in [*audit.CHECKS, *audit.further_checks, audit.DEAD_CLAIMS])
 
 
 def test_the_command_names_the_first_cases_and_ends_with_an_error(capsys):

@@ -6,6 +6,7 @@ import logging
 import logging.config
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -269,3 +270,9 @@ def test_the_services_own_handler_is_the_one_that_follows_rotation():
     config = logging_config("INFO", Path("service.log"))
     assert config["handlers"]["file"]["class"] == f"{LogFileHandler.__module__}.{LogFileHandler.__qualname__}"
     assert os.path.basename(config["handlers"]["file"]["filename"]) == "service.log"
+
+
+def test_the_application_leaves_the_log_of_a_process_that_is_set_up_as_it_is():
+    before = list(logging.getLogger().handlers)
+    assert "application" in runpy.run_module("retail_pulse.wsgi")
+    assert logging.getLogger().handlers == before

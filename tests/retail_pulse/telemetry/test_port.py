@@ -65,6 +65,11 @@ def test_the_probes_are_answered_as_on_the_web_port(ask, client, path):
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_every_answer_carries_the_id_of_its_request(ask):
+    assert ask("/livez", **{"X-Request-Id": "r-1"}).headers["X-Request-Id"] == "r-1"
+    assert len(ask("/nothing").headers["X-Request-Id"]) == 32
+
+
 def test_a_head_has_no_body_and_any_other_path_or_method_no_answer(ask):
     head = ask("/livez", "HEAD")
     assert (head.status_code, head.content) == (200, b"")
