@@ -23,6 +23,7 @@ KEYWORDS = [
     ("CHEMISE", Kind.STRONG, CLOTHES),
     ("STORE", Kind.VENUE, None),
     ("GARMEND", Kind.NAME, None),
+    ("HARDWARE", Kind.STRONG, CLOTHES),
 ]
 
 
@@ -67,6 +68,7 @@ def test_where_nothing_tells_a_category_there_is_none(name):
     [
         # Of seven and eight letters, one edit.
         ("GARMENT", True), ("GARMENTS", True), ("GARMNT", True), ("GARMETN", True), ("GARNENTS", False),
+        ("HARDWERE", True), ("HARTWERE", False),
         # From nine letters on two.
         ("PERFUMERIE", True), ("PERFUMARIE", False), ("PRFUMRY", True),
         # The first letter must be right.
