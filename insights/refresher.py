@@ -1,11 +1,13 @@
-"""The thread of an engine that keeps the summaries up to date."""
+"""The thread of an engine that keeps the summaries up to date, and the categories of stores."""
 
+from itertools import chain
 from time import monotonic
 
 from django.db import connections
 
 from insights import refresh
 from jobs.engine.companion import Companion
+from stores import categorising
 
 # Between two refreshes on average, and before the first one.
 REFRESH_SECONDS = 60.0
@@ -26,7 +28,7 @@ class Refresher(Companion):
 
     def look(self) -> None:
         begun = monotonic()
-        for _ in refresh.slices():
+        for _ in chain(refresh.slices(), categorising.slices()):
             took = monotonic() - begun
             # Others may need it meanwhile.
             connections.close_all()

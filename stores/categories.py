@@ -23,7 +23,7 @@ from stores.models.keyword import Kind
 LONG_ENOUGH = 7
 VERY_LONG = 9
 # Words whose answer is remembered: the same few thousand make up most names.
-MOST_REMEMBERED = 100_000
+MOST_REMEMBERED = 50_000
 _DIGITS = "0123456789"
 
 
@@ -108,7 +108,8 @@ class Rules:
     def _misspelt(self, word: str) -> _Telling | None:
         if len(word) < LONG_ENOUGH - 1:
             return None
-        best, nearest = VERY_LONG, []
+        best = VERY_LONG
+        nearest: list[tuple[str, _Telling]] = []
         for keyword, telling in self._long.get(word[0], ()):
             most = 2 if len(keyword) >= VERY_LONG else 1
             if abs(len(keyword) - len(word)) <= most and (edits := edit_distance(keyword, word)) <= min(most, best):

@@ -2,7 +2,7 @@
 
 Whoever changes the rules holds the one `Categorising` row until the commit and sets it back to the first store; from
 there `go_on` looks at every store again, in slices of a transaction each: in the request that made the change as far as
-IN_REQUEST_SECONDS lead, then wherever it is called next: by the command `categorise_stores`, or beside the engine. An
+IN_REQUEST_SECONDS lead, then beside an engine, see `insights/refresher.py`, or by the command `categorise_stores`. An
 import judges its own new names. It has the table of stores to itself, which all others lock as writers do, and before
 the row: so no rule changes while an import stores by it.
 """
@@ -46,7 +46,7 @@ def rules() -> Rules:
 def state() -> Categorising:
     """How far the stores are; before anything was ever looked at, an unsaved row that says so."""
     first = 0 if Store.objects.exists() else None
-    return Categorising.objects.first() or Categorising(pk=1, next_store=first, changed_at=None)
+    return Categorising.objects.first() or Categorising(pk=1, next_store=first)
 
 
 @contextmanager
@@ -85,20 +85,33 @@ def rules_of_import() -> Rules:
 def go_on(seconds: float | None = None, progress: Callable[[int], None] | None = None) -> bool:
     """Look at the stores that a change of the rules has left, for about `seconds` or to the end; whether all are done.
 
-    A second one at the same time leaves it to the first. `progress` is called with how many were looked at so far.
+    `progress` is called with how many were looked at so far.
     """
     deadline = None if seconds is None else monotonic() + seconds
+    for checked in slices():
+        if progress is not None:
+            progress(checked)
+        if deadline is not None and monotonic() >= deadline:
+            break
+    return state().is_finished
+
+
+def slices() -> Iterator[int]:
+    """Look at the stores that a change of the rules has left, SLICE at a time, each in a transaction of its own.
+
+    After each, how many were looked at so far. It ends with the last store, and where somebody else is at it. Nothing
+    is held between two slices, and they may lie far apart: each begins where the last one, whoever's, has ended.
+    """
     version, known = 0, Rules(())
-    while True:
+    # Asked first without a lock: nearly always there is nothing to do.
+    while not state().is_finished:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                _lock_stores(cursor)
+            if not _may_write_stores():
+                return
             _create()
             current = Categorising.objects.select_for_update(skip_locked=True).first()
-            if current is None:
-                return False
-            if current.next_store is None:
-                return True
+            if current is None or current.next_store is None:
+                return
             if not current.has_defaults:
                 _add_defaults()
             if current.version != version:
@@ -106,12 +119,7 @@ def go_on(seconds: float | None = None, progress: Callable[[int], None] | None =
             current.next_store, number = judge_slice(known, current.next_store)
             current.checked += number
             current.save(update_fields=["next_store", "checked"])
-        if progress is not None:
-            progress(current.checked)
-        if current.next_store is None:
-            return True
-        if deadline is not None and monotonic() >= deadline:
-            return False
+        yield current.checked
 
 
 def judge_slice(known: Rules, first: int) -> tuple[int | None, int]:
@@ -195,6 +203,18 @@ def _create() -> None:
 def _lock_stores(cursor: CursorWrapper) -> None:
     """As every writer of a store does: while an import stores, one waits here."""
     cursor.execute("LOCK TABLE stores_store IN ROW EXCLUSIVE MODE")
+
+
+def _may_write_stores() -> bool:
+    """Locks it as `_lock_stores`, and says False where an import has it to itself."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE stores_store IN ROW EXCLUSIVE MODE NOWAIT")
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return False
+        raise
+    return True
 
 
 def _lock() -> None:

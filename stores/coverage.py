@@ -68,4 +68,5 @@ def suggestions() -> list[tuple[str, int]]:
             """,
             [MOST_COUNTED, FEWEST_STORES, MOST_SUGGESTIONS],
         )
-        return cursor.fetchall()
+        found: list[tuple[str, int]] = cursor.fetchall()
+    return found

@@ -162,7 +162,7 @@ def _preview(keyword: Keyword, change: Callable[[_Keywords], _Keywords]) -> Prev
             moves[move] += 1
             if len(examples) < MOST_EXAMPLES:
                 examples.append(name)
-    titles = {None: None, **dict(Category.objects.values_list("pk", "name"))}
+    titles: dict[int | None, str | None] = {None: None, **dict(Category.objects.values_list("pk", "name"))}
     counted = [(titles[one], titles[other], number) for (one, other), number in moves.most_common()]
     return Preview(len(names), is_of_all, counted, examples)
 

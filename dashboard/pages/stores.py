@@ -77,7 +77,7 @@ def store_list(request: HttpRequest) -> HttpResponse:
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),
         "category": category,
-        "categories": Category.objects.values_list("name", flat=True),
+        "categories": list(Category.objects.values_list("name", flat=True)),
         "may_import": rights.may_import_stores(request.user),
         "may_see_imports": rights.may_see_imports(request.user),
     }

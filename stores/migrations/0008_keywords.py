@@ -1,7 +1,6 @@
 """What a name of a store may say of its category, and how far the stores are looked at by it."""
 
 import django.db.models.deletion
-import django.db.models.functions.datetime
 from django.db import migrations, models
 
 
@@ -17,7 +16,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('version', models.BigIntegerField(db_default=1, default=1)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('changed_at', models.DateTimeField(blank=True, null=True)),
                 ('next_store', models.BigIntegerField(blank=True, db_default=0, default=0, null=True)),
                 ('checked', models.BigIntegerField(db_default=0, default=0)),
                 ('has_defaults', models.BooleanField(db_default=False, default=False)),

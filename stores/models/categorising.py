@@ -1,5 +1,4 @@
 from django.db import models
-from django.db.models.functions import Now
 
 
 class Categorising(models.Model):
@@ -13,7 +12,8 @@ class Categorising(models.Model):
 
     # Counts changes of categories and keywords.
     version = models.BigIntegerField(default=1, db_default=1)
-    changed_at = models.DateTimeField(db_default=Now())
+    # Null until they are for the first time.
+    changed_at = models.DateTimeField(null=True, blank=True)
     # Stores with a smaller key have been looked at since.
     next_store = models.BigIntegerField(null=True, blank=True, default=0, db_default=0)
     # How many those are.

@@ -44,8 +44,11 @@ class StoreQuerySet(models.QuerySet["Store"]):
         return self.filter(area_code=area_code)
 
     def in_category(self, name: str) -> StoreQuerySet:
-        """The stores of a category by its name; by an empty one, those that have none."""
-        return self.filter(category__name=name) if name else self.filter(category=None)
+        """The stores of a category by its name; by an empty one, those that have none; none for an unknown one."""
+        if not name:
+            return self.filter(category=None)
+        # By its key, of which the planner knows how often it is there: 0 is no category's.
+        return self.filter(category=Category.objects.filter(name=name).values_list("pk", flat=True).first() or 0)
 
     def in_group(self, group_id: int) -> StoreQuerySet:
         """Those that the group's rule finds, and those that were put into it by hand; none for an unknown group."""

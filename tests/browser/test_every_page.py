@@ -16,7 +16,7 @@ from jobs import actions, queue
 from jobs.errors import BelowCategorySize, HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
-from stores import imports
+from stores import categorising, imports
 from stores.models import AreaWeight, Category, CategoryRule, Store, StoreImport
 from tests.api.v1.test_alerts import NOW, make_alert
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
@@ -58,6 +58,7 @@ class Shown:
     too_small: ImageResult
     rule: CategoryRule
     report: Report
+    category: Category
 
 
 def tested_alert() -> Alert:
@@ -127,6 +128,11 @@ def shown(anna, sign_in) -> Shown:
     of_areas = make_areas(anna, worker)
     visits(KNOWN_STORE, [*range(40), 3], owner_id=anna.pk)
     sign_in(anna)
+    Store.objects.bulk_create(
+        Store(store_id=f"C-{name}", name=name, area_code="C-1")
+        for name in ("ROY KIOSK", "SEN KIOSK", "KIOSK", "BAKERY")
+    )
+    categorising.go_on()
     images = ImageResult.objects.filter(job=ended).order_by("pk")
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
     return Shown(
@@ -136,6 +142,7 @@ def shown(anna, sign_in) -> Shown:
         tested_alert(),
         *of_areas,
         Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
+        Category.objects.get(name="Bakery"),
     )  # fmt: skip
 
 
@@ -180,6 +187,13 @@ PAGES = {
         "/reports/",
         "/reports/{report.pk}/",
         "/reports/{report.pk}/change/",
+    ],
+    "categories": [
+        "/stores/categories/",
+        "/stores/categories/{category.pk}/",
+        "/stores/categories/other-words/",
+        "/stores/categories/preview/?text=kiosk&kind=strong&category={category.pk}",
+        "/stores/?category=none",
     ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",

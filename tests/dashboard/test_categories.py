@@ -55,7 +55,7 @@ def test_stores_of_an_older_release_are_said_to_be_looked_at(page):
 
 
 def test_one_click_on_a_suggestion_mends_the_kiosks(editor, stores):
-    assert "New category KIOSK" in editor.get("/stores/categories/").text
+    assert "New category Kiosk" in editor.get("/stores/categories/").text
     fields = {"act": "add_keyword", "from": "list", "text": "KIOSK", "kind": "strong", "new": "yes"}
     answer = change(editor, **fields)
     assert said(answer) == ["KIOSK is a keyword now. 4 of 4 stores (100 %) have a category."]

@@ -19,7 +19,8 @@ from jobs.reporting import backlog
 from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobOutcome, JobState
 from proofs.world.large import BUSY_STORE, TABLES, Sizes, fill
-from stores.models import Store, StoreGroup
+from stores import categorising
+from stores.models import Category, Store, StoreGroup
 from tests.factories import make_worker
 
 SIZES = Sizes(failed_stores=8_000, visits=4_000, images=12_000, queued=4_000, history=8_000)
@@ -126,6 +127,12 @@ def pages(rows):
         "/stores/route/",
         "/stores/route/?area=AREA-1",
         f"/stores/route/?group={group}",
+        "/stores/?category=none",
+        "/stores/?category=Bakery",
+        "/stores/categories/",
+        "/stores/categories/other-words/",
+        f"/stores/categories/{Category.objects.get(name='Bakery').pk}/",
+        "/stores/categories/preview/?text=known&kind=venue",
     ]
     yield from ("/areas/", "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median", "/areas/?category=none")
     yield from ("/problems/", "/problems/?by=group&area=AREA-1", "/api/v1/problems", "/api/v1/problems?store=L-7")
@@ -175,8 +182,14 @@ def pages(rows):
         f"/admin/jobs/visit/?{part}" for part in (f"job={failed}", "q=K-0", "area=AREA-1", "job__status=failed")
     )
     yield from (f"/admin/jobs/visit/{visit}/change/", f"/admin/jobs/imageresult/{image}/change/")
-    yield from ("/admin/stores/store/", "/admin/stores/store/?q=shop", f"/admin/stores/store/{store}/change/")
+    yield from (
+        "/admin/stores/store/",
+        "/admin/stores/store/?q=shop",
+        "/admin/stores/store/?category=none",
+        f"/admin/stores/store/{store}/change/",
+    )
     yield from ("/admin/stores/storeimport/", "/stores/import/", "/admin/access/apikey/")
+    yield from ("/admin/stores/category/", "/admin/stores/keyword/")
     yield from (
         "/api/v1/jobs",
         "/api/v1/hosts",
@@ -195,6 +208,11 @@ def pages(rows):
         "/api/v1/duplicate-stores",
         "/api/v1/duplicate-stores?area=AREA-1",
         f"/api/v1/duplicate-stores?group={group}",
+        "/api/v1/stores?category=",
+        "/api/v1/stores?category=Bakery",
+        "/api/v1/categories",
+        "/api/v1/keywords?kind=venue",
+        "/api/v1/keywords:suggestions",
     )
     yield from (f"/api/v1/jobs?state={state}" for state in JobState)
     yield from (f"/api/v1/jobs?outcome={outcome}" for outcome in JobOutcome)
@@ -226,6 +244,7 @@ def test_every_page_and_list_is_bounded_whatever_the_statistics(large, admin_cli
     owner = User.objects.get(username="admin")
     for dimension in Dimension.values:
         Report.objects.create(owner=owner, name=dimension, dimension=dimension, columns=Measure.values)
+    categorising.go_on()
     too_much = []
     for page in pages(large):
         before = transaction.savepoint_create()

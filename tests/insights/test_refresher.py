@@ -14,6 +14,7 @@ from insights.refresher import Refresher
 from jobs import failpoints
 from jobs.engine.companion import companions
 from jobs.models import Worker
+from stores.models import Store
 from tests.factories import make_worker, submit_job
 from tests.insights.conftest import finish_visits, spread_ends, sums, wrong
 from tests.jobs.conftest import other  # noqa: F401
@@ -240,3 +241,9 @@ def test_a_transaction_that_is_open_for_too_long_is_not_waited_for(other, monkey
     finish_visits(("T-1", 1))
     refresh.refresh()
     assert sums() == [(1, 1, 0, 0)]
+
+
+def test_it_goes_on_with_the_categories_of_stores(soon, start):
+    Store.objects.create(store_id="X1", name="ROY BAKERY", area_code="A")
+    start(make_worker())
+    wait_for(lambda: Store.objects.filter(category__name="Bakery").exists())

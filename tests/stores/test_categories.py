@@ -23,6 +23,7 @@ KEYWORDS = [
     ("CHEMISE", Kind.STRONG, CLOTHES),
     ("STORE", Kind.VENUE, None),
     ("GARMEND", Kind.NAME, None),
+    ("HARDWARE", Kind.STRONG, CLOTHES),
 ]
 
 
@@ -67,6 +68,7 @@ def test_where_nothing_tells_a_category_there_is_none(name):
     [
         # Of seven and eight letters, one edit.
         ("GARMENT", True), ("GARMENTS", True), ("GARMNT", True), ("GARMETN", True), ("GARNENTS", False),
+        ("HARDWERE", True), ("HARTWERE", False),
         # From nine letters on two.
         ("PERFUMERIE", True), ("PERFUMARIE", False), ("PRFUMRY", True),
         # The first letter must be right.
@@ -106,7 +108,8 @@ def test_the_first_keywords_are_each_of_one_category_and_as_names_have_them():
         ("LONE PROVISIONAL STORE", "Grocery"), ("WANI G.S.", "General store"), ("PEARL VARAITIES", "General store"),
         ("CINDER PAN GHAR", "Pan shop"), ("NEW SWEET HOME", "Sweets"), ("OTTER TELICOM", "Mobile and telecom"),
         ("GORSE MEDICAL HALL", "Pharmacy"), ("ASH TEA STALL", "Tea and coffee"), ("NETTLE KIOSK", None),
-        ("HAZEL BROTHERS", None),
+        ("HAZEL BROTHERS", None), ("NETTLE CORNER SHOP, STATION ROAD", None),
+        ("OTTER GROCERY, STATION ROAD", "Grocery"),
     ],
 )  # fmt: skip
 def test_general_trade_words_are_known_from_the_start(name, category):

@@ -72,7 +72,7 @@ def test_stores_of_an_older_release_are_looked_at_once():
 def test_a_new_store_master_has_nothing_to_look_at():
     assert categorising.state().is_finished
     assert go_on()
-    assert Categorising.objects.get().is_finished
+    assert not Category.objects.exists()
 
 
 def test_after_a_change_of_the_rules_every_store_is_looked_at_slice_by_slice(monkeypatch):
@@ -162,6 +162,25 @@ def test_no_rule_changes_while_an_import_stores_by_it(monkeypatch):
             other.submit(try_to_change).result(30)
     with changing_rules():
         pass
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_an_import_to_look_at_stores():
+    import_stores(store_file("A,ROY BAKERY,X1"))
+    with changing_rules():
+        pass
+
+    def second():
+        try:
+            return go_on()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as other, transaction.atomic():
+        import_stores(store_file("A,OLD TEA STALL,X1"))
+        assert other.submit(second).result(30) is False
+    assert go_on()
+    assert told() == [("X1", "Tea and coffee", "by the word TEA")]
 
 
 @pytest.mark.django_db(transaction=True)
