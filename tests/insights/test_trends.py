@@ -40,6 +40,17 @@ def test_the_running_week_is_never_judged():
     assert not any(week.why for week in whole[1:])
 
 
+@pytest.mark.parametrize(("hours_left", "why"), [(3, RUNNING), (0, "")])
+def test_a_week_runs_until_its_last_hour(hours_left, why):
+    make_areas("A", stores=60)
+    make_visits("A", stores=60)
+    sunday = today() - timedelta(days=today().weekday() + 1)
+    scope = known(Scope(None, first_day(), sunday))
+    mark = scope.end - timedelta(hours=hours_left)
+    (found,) = trends(scope, mark, VISITS, {"A": 60})
+    assert found.weeks[-1].why == why
+
+
 def test_each_week_is_its_own_sum():
     make_areas("A")
     make_visits("A")
