@@ -120,6 +120,7 @@ def may_see_imports(caller: Caller) -> bool:
 
 def may_edit_categories(caller: Caller) -> bool:
     """Change categories and their keywords, and choose a store's category: users who may change stores."""
+    return caller is not None and caller.has_perm("stores.change_store")
 
 
 def may_change_groups(caller: Caller) -> bool:

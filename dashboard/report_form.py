@@ -15,18 +15,19 @@ from stores.models.category import MAX_CATEGORY
 
 def filled(report: Report, form: QueryDict) -> Report:
     """The report with what the form says. What cannot be read is left as it is; what is missing narrows nothing."""
-    report.name = text(form.dict(), "name", MAX_NAME + 1)
+    fields = {name: str(form[name]) for name in form}
+    report.name = text(fields, "name", MAX_NAME + 1)
     dimension, period = form.get("dimension", ""), form.get("period", "")
     report.dimension = dimension if dimension in Dimension.values else report.dimension
     report.period = period if period in Period.values else report.period
-    report.weeks = number(form.dict(), "weeks") or report.weeks
+    report.weeks = number(fields, "weeks") or report.weeks
     report.since, report.until = day(form.get("since", "")), day(form.get("until", ""))
     report.columns = [column for column in Measure.values if column in form.getlist("columns")]
-    report.area = text(form.dict(), "area", MAX_LENGTHS["area_code"]) or None
-    category = text(form.dict(), "category", MAX_CATEGORY) or None
+    report.area = text(fields, "area", MAX_LENGTHS["area_code"]) or None
+    category = text(fields, "category", MAX_CATEGORY) or None
     report.category = "" if category == NO_CATEGORY else category
-    report.group = number(form.dict(), "group")
-    report.store = text(form.dict(), "store", MAX_LENGTHS["store_id"]) or None
+    report.group = number(fields, "group")
+    report.store = text(fields, "store", MAX_LENGTHS["store_id"]) or None
     return report
 
 

@@ -41,7 +41,9 @@ def filename(report: Report, form: ExportFormat) -> str:
 
 def as_json(row: Row) -> dict[str, Any]:
     """As the API and NDJSON have it."""
-    values = {measure: value.as_json() if isinstance(value, Figure) else value for measure, value in row.values.items()}
+    values: dict[str, Any] = {
+        measure.value: value.as_json() if isinstance(value, Figure) else value for measure, value in row.values.items()
+    }
     return {"key": row.key, "name": row.name, **values}
 
 

@@ -328,13 +328,9 @@ def was_let_in(name: str, response: Any) -> bool:
 
 
 def state() -> Any:
-    rows = [list(model.objects.order_by("pk").values()) for model in (Job, Store, Category, Keyword)]
-    alerts = list(Alert.objects.order_by("pk").values_list("state", flat=True))
-    return rows, JobAction.objects.count(), alerts, list(StoreGroup.objects.values("pk", "name", "by_hand"))
-    rules = list(Category.objects.values()), list(Keyword.objects.values())
-    alerts = list(Alert.objects.values())
-    jobs = list(Job.objects.order_by("pk").values()), JobAction.objects.count()
-    return *jobs, list(Store.objects.values()), rules, alerts
+    changed = (Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report)
+    rows = [list(model.objects.order_by("pk").values()) for model in changed]
+    return rows, JobAction.objects.count(), list(StoreGroup.objects.values("pk", "name", "by_hand"))
 
 
 def test_every_path_has_a_rule_of_the_table():
