@@ -132,7 +132,6 @@ def pages(rows):
         "/stores/categories/",
         "/stores/categories/other-words/",
         f"/stores/categories/{Category.objects.get(name='Bakery').pk}/",
-        "/stores/categories/preview/?text=known&kind=venue",
     ]
     yield from ("/areas/", "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median", "/areas/?category=none")
     yield from ("/problems/", "/problems/?by=group&area=AREA-1", "/api/v1/problems", "/api/v1/problems?store=L-7")
@@ -265,6 +264,17 @@ def test_every_page_and_list_is_bounded_whatever_the_statistics(large, admin_cli
         ):
             too_much.append((page, answer.status_code, counted, size))
     assert too_much == []
+
+
+def test_the_preview_of_a_keyword_reads_names_alone_and_no_more_than_it_says(large, admin_client, monkeypatch):
+    categorising.go_on()
+    monkeypatch.setattr("stores.rule_changes.MOST_PREVIEWED", 1_000)
+    with cost() as counted:
+        answer = admin_client.get("/stores/categories/preview/?text=known&kind=venue")
+    assert answer.status_code == 200
+    assert counted.statements <= MOST_STATEMENTS
+    assert counted.rows <= MOST_ROWS
+    assert counted.bytes < 100_000
 
 
 def scans(name):
