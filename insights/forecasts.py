@@ -146,6 +146,15 @@ def back_tests() -> list[BackTest]:
     ]
 
 
+def slices() -> Iterator[int]:
+    """As `refresh`, until no job is left, with what each has taken into account; for an engine, which rests between.
+
+    Two that do so at once write the same.
+    """
+    while taken := refresh():
+        yield taken
+
+
 def refresh(most_jobs: int = JOBS_AT_A_TIME) -> int:
     """Take up to `most_jobs` that have ended since into account, the oldest first; returns how many: call it until 0.
 

@@ -1,11 +1,11 @@
-"""The thread of an engine that keeps the summaries up to date, and the categories of stores."""
+"""The thread of an engine that keeps the summaries up to date, the categories of stores, and the forecasts."""
 
 from itertools import chain
 from time import monotonic
 
 from django.db import connections
 
-from insights import refresh
+from insights import forecasts, refresh
 from jobs.engine.companion import Companion
 from stores import categorising
 
@@ -28,7 +28,7 @@ class Refresher(Companion):
 
     def look(self) -> None:
         begun = monotonic()
-        for _ in chain(refresh.slices(), categorising.slices()):
+        for _ in chain(refresh.slices(), categorising.slices(), forecasts.slices()):
             took = monotonic() - begun
             # Others may need it meanwhile.
             connections.close_all()

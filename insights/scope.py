@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import Q
 
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
+from jobs.models.expressions import IsTrue
 from stores.models import Store
 from stores.models.store import StoreQuerySet
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 WEEKS = 13
+# So many are named in a statement, each with its own place in the index.
+FEW_STORES = 1_000
 LONGEST_DAYS = 366
 
 
@@ -38,7 +43,7 @@ def as_of() -> datetime | None:
     return Refreshed.objects.values_list("mark", flat=True).first()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scope:
     """The visits of jobs that `user` may read, on the days from `since` to `until`, both included.
 
@@ -90,8 +95,20 @@ class Scope:
         return self.area is None and self.category is None and self.group is None and self.store is None
 
     def visits(self) -> VisitSummaryQuerySet:
-        """Their summaries, those of stores that the store master does not have among them if it is of all stores."""
+        """Their summaries, those of stores that the store master does not have among them if it is of all stores.
+
+        Of a few stores the visits are found one store after the other; of many, each visit of the period is looked up
+        in the set of them. Left to the planner, wrong statistics let it compare all visits with all stores.
+        """
         visits = VisitSummary.objects.visible_to(self.user).filter(visited_at__gte=self.begin, visited_at__lt=self.end)
         if self.is_of_all_stores:
             return visits
-        return visits.filter(store_id__in=self.stores().values("store_id"))
+        if self._few_stores is not None:
+            return visits.filter(store_id__any=self._few_stores)
+        return visits.filter(IsTrue(Q(store_id__in=self.stores().values("store_id"))))
+
+    @cached_property
+    def _few_stores(self) -> list[str] | None:
+        """The ids of at most FEW_STORES; None of more."""
+        found = list(self.stores().values_list("store_id", flat=True)[: FEW_STORES + 1])
+        return found if len(found) <= FEW_STORES else None

@@ -1,10 +1,10 @@
 """The statements that sum images: by visit, and by host and hour. What is summed from when on, `refresh.py` says."""
 
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS
-from jobs.errors import Canceled, Skipped, UnknownStore
+from jobs.errors import unprocessed_codes
 
 # Codes of images that failed without a try, or with none that counts: they say nothing of a photo or its host.
-UNPROCESSED = (UnknownStore.code, Skipped.code, Canceled.code)
+UNPROCESSED = tuple(unprocessed_codes())
 
 _UNPROCESSED = f"({', '.join(f"'{code}'" for code in UNPROCESSED)})"
 # As written here they are compared byte by byte in every database, so that the first of equals is the same everywhere.

@@ -13,7 +13,7 @@ from proofs.report import Report
 
 # Modules of proofs/figure_scenes/; each has `prove(report: Report, seed: int, scale: float) -> None`, which adds its
 # tables and bars. `scale` 1 is the full size; the tests prove small versions of the same.
-SCENES = ("intervals", "anomalies", "problem_stores", "risk")
+SCENES = ("intervals", "anomalies", "problem_stores", "risk", "eta")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

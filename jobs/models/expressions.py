@@ -97,3 +97,13 @@ class Seconds(Func):
     template = "make_interval(secs => %(expressions)s)"
     arity = 1
     output_field = DurationField()
+
+
+class IsTrue(Func):
+    """A condition that holds for each row by itself: the planner makes no join of a subquery in it.
+
+    The subquery's rows are put into a set once, in which each row is looked up, whatever the statistics say of them.
+    """
+
+    template = "(%(expressions)s) IS TRUE"
+    output_field = BooleanField()
