@@ -21,7 +21,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from insights.models import Alert, Report
 from jobs.models import ImageResult, Job, JobAction
 from stores import imports
-from stores.models import Category, CategoryRule, Keyword, Kind, Store, StoreGroup
+from stores.models import AreaWeight, Category, CategoryRule, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
@@ -329,7 +329,7 @@ def was_let_in(name: str, response: Any) -> bool:
 
 def state() -> Any:
     changed = (Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report)
-    rows = [list(model.objects.order_by("pk").values()) for model in changed]
+    rows = [list(model._default_manager.order_by("pk").values()) for model in changed]
     return rows, JobAction.objects.count(), list(StoreGroup.objects.values("pk", "name", "by_hand"))
 
 

@@ -85,7 +85,8 @@ def examples(document):
 
 def test_every_example_runs(as_user, document, settings):
     settings.MAX_ATTEMPTS = 1
-    v1 = as_user(User.objects.create_superuser("root"))
+    root = User.objects.create_superuser("root")
+    v1 = as_user(root)
     category = Category.objects.create(name="Bakery").pk
     found = list(examples(document))
     assert len(found) >= 4
@@ -96,7 +97,7 @@ def test_every_example_runs(as_user, document, settings):
             Store(store_id=f"DEMO000{number}", name="Shop", area_code="A", latitude=0, longitude=number)
             for number in (1, 2, 3)
         )
-        report = Report.objects.create(name=f"Of job {job.pk}")
+        report = Report.objects.create(name=f"Of job {job.pk}", owner=root)
         alert = make_alert(f"{path} {name}")
         url = path.format(job_id=job.pk, alert_id=alert.pk, report_id=report.pk, category_id=category)
         response = v1.client.generic(method.upper(), url, json.dumps(value), content_type=kind)
