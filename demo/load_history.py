@@ -76,7 +76,8 @@ def _images(job: Job, visits: Sequence[PastVisit]) -> None:
     rows = list(_image_rows(job, zip(visit_ids, visits, strict=True)))
     _copy(
         "jobs_imageresult (id, job_id, visit_id, url, state, rank, claim_no, attempts, crashes, generation, held, "
-        "width, height, perimeter, format, bytes, error_code, error_message, fetch_ms, measure_ms, gpu_ms, finished_at)",
+        "width, height, perimeter, format, bytes, error_code, error_message, fetch_ms, measure_ms, gpu_ms, "
+        "finished_at)",
         rows,
     )
     _copy(
