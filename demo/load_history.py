@@ -22,8 +22,8 @@ WIDTH, HEIGHT, BYTES, MEASURE_MS, GPU_MS = 1280, 960, 390_000, 1, 250
 # Which failures are tried again before they are final.
 ATTEMPTS = {"http_500": 3}
 MESSAGES = {
-    "http_404": HTTPStatus(404).message,
-    "http_500": HTTPStatus(500).message,
+    "http_404": str(HTTPStatus(404)),
+    "http_500": str(HTTPStatus(500)),
     "not_an_image": NotAnImage.sentence,
 }
 
