@@ -6,14 +6,14 @@ that have ended. Each story is one that the insights should find, and nothing el
 - OUTAGE_HOST fails for nine days; the area whose photos are there looks bad, and the host explains it.
 - The visits to QUIET_AREA are more than halved in the last two full weeks.
 - SIGN_IN_STORE's phone uploads the page of a sign-in instead of photos, to a host that is healthy.
-- OVERDUE_STORE, which was visited every week, has not been visited for five weeks.
+- OVERDUE_STORE, which was visited twice a week, has not been visited for five weeks.
 - HASTY_REP was at two stores sixty kilometres apart within six minutes.
 """
 
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,20 +23,33 @@ DAYS = 91
 SEED = 7
 
 OUTAGE_AREA, OUTAGE_HOST = "4200110", "photos-c.example"
-OUTAGE_DAYS = range(12, 21)  # before the last day
+OUTAGE_DAYS = range(1, 10)  # before the last day
 QUIET_AREA = "HILL-03"
-SIGN_IN_STORE, SIGN_IN_DAYS = "DEMO0002", 42
+SIGN_IN_STORE, SIGN_IN_DAYS = "DEMO0002", 70
 OVERDUE_STORE, OVERDUE_DAYS = "DEMO0013", 35
-HASTY_REP, HASTY_STORES, HASTY_DAYS = "rep-99", ("DEMO0083", "DEMO0027"), 3
+HASTY_REP, HASTY_STORES, HASTY_DAYS = "rep-99", ("DEMO0083", "DEMO0045"), 3
 HOSTS = {"4100021": "photos-a.example", "4100022": "photos-a.example", OUTAGE_AREA: OUTAGE_HOST}
 OTHER_HOST = "photos-b.example"
 
 # Days between two visits of a store, and by how much each is early or late.
-USUAL_DAYS, QUIET_AREA_DAYS, JITTER_DAYS = 5.8, 3.5, 0.8
+USUAL_DAYS, OFTEN_DAYS, JITTER_DAYS = 5.8, 3.5, 0.8
 REPS_PER_AREA = 4
+SUNDAY = 6
 # Of images: failed by a photo that is not there, on any host at any time.
 USUAL_FAILURES = 0.02
 OUTAGE_FAILURES, SIGN_IN_FAILURES = 0.85, 0.7
+
+# The alert that each story raises, by its rule and subject; the last one is of the store master itself.
+STORIES = Counter(
+    {
+        ("host_failures", OUTAGE_HOST): 1,
+        ("area_visits", QUIET_AREA): 1,
+        ("problem_store", SIGN_IN_STORE): 1,
+        ("overdue_store", OVERDUE_STORE): 1,
+        ("impossible_visits", HASTY_REP): 1,
+        ("duplicate_stores", "DEMO0003"): 1,
+    }
+)
 
 
 class StoreInfo(NamedTuple):
@@ -76,21 +89,22 @@ def history(stores: Sequence[StoreInfo], last: date, seed: int = SEED) -> Iterat
             for area in sorted(planned[day])
             for visit in _visits_of_day(day, area, first_rep[area], sorted(planned[day][area]), last, chance)
         ]
-        if (last - day).days == HASTY_DAYS:
+        if day == _hasty_day(last):
             visits += _hasty(day, areas, last, chance)
         yield day, sorted(visits, key=lambda visit: visit.at)
 
 
 def _days_of(store: StoreInfo, last: date, chance: random.Random) -> Iterator[date]:
     """The days on which a store is visited: nearly regular, and never on a Sunday."""
-    period = QUIET_AREA_DAYS if store.area == QUIET_AREA else USUAL_DAYS
+    often = store.area == QUIET_AREA or store.store_id == OVERDUE_STORE
+    period = OFTEN_DAYS if often else USUAL_DAYS
     place = chance.random() * period
     begin, end = _last_full_weeks(last)
     left_out = chance.randrange(3)
     while True:
         day = last - timedelta(days=DAYS - 1) + timedelta(days=place + JITTER_DAYS * (2 * chance.random() - 1))
         place += period
-        if day.weekday() == 6:
+        if day.weekday() == SUNDAY:
             day += timedelta(days=1)
         if day > last:
             return
@@ -108,8 +122,9 @@ def _days_of(store: StoreInfo, last: date, chance: random.Random) -> Iterator[da
 
 
 def _last_full_weeks(last: date) -> tuple[date, date]:
-    """The first and the last day of the two weeks before the one in which `last` is."""
-    monday = last - timedelta(days=last.weekday())
+    """The first and the last day of the two weeks, Monday to Sunday, that ended last, on `last` or before."""
+    after = last + timedelta(days=1)
+    monday = after - timedelta(days=after.weekday())
     return monday - timedelta(days=14), monday - timedelta(days=1)
 
 
@@ -122,6 +137,11 @@ def _visits_of_day(
         minutes = 8 * 60 + 75 * turn + chance.randrange(30)
         at = datetime.combine(day, time(tzinfo=UTC)) + timedelta(minutes=minutes)
         yield _visit(store_id, area, at, f"rep-{first_rep + rep}", last, chance)
+
+
+def _hasty_day(last: date) -> date:
+    day = last - timedelta(days=HASTY_DAYS)
+    return day - timedelta(days=1) if day.weekday() == SUNDAY else day
 
 
 def _hasty(day: date, areas: Mapping[str, str], last: date, chance: random.Random) -> Iterator[PastVisit]:

@@ -168,6 +168,21 @@ class Service:
             images += page["images"]
         return images
 
+    def alerts(self, name: str, password: str) -> list[dict[str, Any]]:
+        """The open alerts that this person may see, up to a hundred."""
+        signed_in = self._session.post(
+            f"{self.url}/api/token", json={"username": name, "password": password}, timeout=30
+        )
+        signed_in.raise_for_status()
+        answer = self._session.get(
+            f"{self.url}/api/v1/alerts",
+            params={"state": "open", "limit": 100},
+            headers={"Authorization": f"Bearer {signed_in.json()['access']}"},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return list(answer.json()["results"])
+
     def _is_ready(self) -> bool:
         try:
             return self._session.get(f"{self.url}/readyz", timeout=2).ok

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from demo.brokers import Broker
+from demo.history import STORIES
 from demo.image_server import ImageServer
 from demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
 from demo.service import Service, ServiceFailed, free_port
@@ -51,6 +53,9 @@ def tour(checkout: Path, home: Path, broker: Broker | None = None, *, stay: bool
         service.manage("migrate", "--verbosity", "0")
         imported = service.manage("import_stores", str(checkout / "fixtures" / "stores.csv"))
         console.print(f"Store master: {imported.splitlines()[-1]}", soft_wrap=True)
+        console.print(f"History: {service.manage('demo_history')}", soft_wrap=True)
+        service.manage("refresh_insights")
+        service.manage("check_alerts")
         login, password = service.create_login()
         with service, service.worker() if broker is not None else nullcontext():
             console.print(f"Serving on {service.url}, images from {images.url}")
@@ -62,6 +67,7 @@ def tour(checkout: Path, home: Path, broker: Broker | None = None, *, stay: bool
             surprises = _show_results(console, service, jobs)
             visits = long_visits(checkout / "fixtures", images, PAUSED_IMAGES)[:1]
             surprises += _show_paused(console, service, visits)
+            surprises += _show_alerts(console, service.alerts(login, password))
             if stay:
                 visits = long_visits(checkout / "fixtures", images, LONG_IMAGES)
                 running = service.submit({"count": len(visits), "visits": visits})
@@ -112,6 +118,22 @@ def _show_paused(console: Console, service: Service, visits: list[dict[str, Any]
     return [] if state == "paused" else [f"Job {job_id} is {state}, not paused."]
 
 
+def _show_alerts(console: Console, alerts: list[dict[str, Any]]) -> list[str]:
+    """What the insights have found in the history: each of its stories once, and nothing else."""
+    table = Table("alert", title="What stands out in thirteen weeks of visits", title_justify="left")
+    table.add_column("what was found", overflow="fold")
+    for alert in alerts:
+        table.add_row(f"{alert['rule']} {alert['subject']}", alert["says"])
+    console.print(table)
+    console.print()
+    found = Counter((alert["rule"], alert["subject"]) for alert in alerts)
+    return [
+        f"{rule} {subject}: {found[rule, subject]} alerts, not {STORIES[rule, subject]}."
+        for rule, subject in found.keys() | STORIES.keys()
+        if found[rule, subject] != STORIES[rule, subject]
+    ]
+
+
 def _watch(console: Console, service: Service, jobs: dict[int, Scene]) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     deadline = time.monotonic() + JOBS_SECONDS
@@ -153,6 +175,7 @@ def _show_what_next(console: Console, service: Service, job_id: int, login: str,
     lines = f"""
 Look at it, as {login} with the password {password} (only for this run):
   {service.url}/              the dashboard: jobs in every state, live; what failed, retry, export; stores; operations
+  {service.url}/areas/        thirteen weeks of invented visits: areas, visits, alerts, problem stores, reports
   {service.url}/docs/         the API, to be tried out
   {service.url}/admin/        the admin
 
