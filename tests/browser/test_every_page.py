@@ -61,7 +61,7 @@ class Shown:
     category: Category
 
 
-def tested_alert() -> Alert:
+def alert_and_its_rule() -> Alert:
     """An alert of all jobs, and what its rule's page shows."""
     make_alert("L" * 64, of_all=True, state="dismissed", dismissed_at=NOW, reason="A festival")
     tested = RuleTest("area-days", 2_000, 3, "An area on a day.", "Right and wrong ones.", 2_000, 1, 40, 39)
@@ -139,10 +139,10 @@ def shown(anna, sign_in) -> Shown:
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
         Store.objects.get(store_id=KNOWN_STORE),
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
-        tested_alert(),
+        alert_and_its_rule(),
         *of_areas,
         Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
-        Category.objects.get(name="Bakery"),
+        Category.objects.get(name="Bakery and confectionery"),
     )  # fmt: skip
 
 
