@@ -138,6 +138,7 @@ class StoreView(V1View):
 
 class Stores(StoreView):
     scopes = {"PATCH": Scope.STORES}
+    refusals = {"PATCH": (404,)}
     parameters = {"GET": (*_FILTERS, *parameters.PAGE), "PATCH": _FILTERS[:1]}
 
     @describe(summary="List stores", responses=StorePage)
