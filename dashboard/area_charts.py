@@ -6,7 +6,6 @@ colour, see insights.css.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from dashboard.treemap import squarify
 from insights import areas
 from insights.figures import Figure
-from insights.hours import HourOfWeek
 from insights.trends import Trend, Week
 
 # Where the steps of a share begin: of an area's stores in a category, and of images that failed.
@@ -119,30 +117,6 @@ def _multiple(trend: Trend, most: float) -> Multiple:
 
 def _down(value: float, most: float) -> float:
     return round(96 - 90 * value / most, 2)
-
-
-# --- Hour of the week
-
-
-@dataclass(frozen=True, slots=True)
-class Square:
-    """In columns of an hour and rows of a day."""
-
-    x: float
-    y: float
-    side: float
-
-
-def squares(hours: HourOfWeek) -> list[Square]:
-    """Their areas are as the visits of their hours; hours without a visit have none."""
-    most = hours.most or 1
-    found = []
-    for day, counts in enumerate(hours.counts):
-        for hour, visits in enumerate(counts):
-            if visits:
-                side = max(0.06, 0.86 * math.sqrt(visits / most))
-                found.append(Square(round(hour + (1 - side) / 2, 3), round(day + (1 - side) / 2, 3), round(side, 3)))
-    return found
 
 
 # --- Treemap

@@ -51,18 +51,35 @@ def _everybody(user: Any) -> bool:
     return True
 
 
+def _may_only_see_imports(user: Any) -> bool:
+    return rights.may_see_imports(user) and not rights.may_import_stores(user)
+
+
 # Name of the path, label, for whom it is.
 _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
-    ("dashboard:submit", "Submit", _everybody),
-    ("dashboard:stores", "Stores", _everybody),
     ("dashboard:areas", "Areas", _everybody),
-    ("dashboard:alerts", "Alerts", _everybody),
     ("dashboard:visits", "Visits", _everybody),
+    ("dashboard:alerts", "Alerts", _everybody),
+    ("dashboard:stores", "Stores", _everybody),
     ("dashboard:reports", "Reports", _everybody),
+    ("dashboard:submit", "Submit", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),
+)
+
+# The pages about stores, likewise.
+_PAGES_OF_STORES = (
+    ("dashboard:stores", "All stores", _everybody),
+    ("dashboard:problems", "Problem stores", _everybody),
+    ("dashboard:categories", "Categories", _everybody),
+    ("dashboard:category_rules", "Category rules", _everybody),
+    ("dashboard:groups", "Groups", _everybody),
+    ("dashboard:duplicates", "Duplicates", _everybody),
+    ("dashboard:route", "Route", _everybody),
+    ("dashboard:import_stores", "Import a file", rights.may_import_stores),
+    ("dashboard:import_stores", "Imports", _may_only_see_imports),
 )
 
 
@@ -85,8 +102,18 @@ def sections(context: Context) -> list[Section]:
             url = reverse(name)
         except NoReverseMatch:
             continue  # a section that this service lacks
-        links.append(Section(url, label, request.path.startswith(url)))
+        under = (url, reverse("dashboard:problems")) if name == "dashboard:stores" else url
+        links.append(Section(url, label, request.path.startswith(under)))
     return links
+
+
+@register.simple_tag(takes_context=True)
+def pages_of_stores(context: Context) -> list[Section]:
+    """The pages about stores that this user may see; the longest address that the page's begins with is the current."""
+    request = context["request"]
+    pages = [(reverse(name), label) for name, label, is_for in _PAGES_OF_STORES if is_for(request.user)]
+    current = max((url for url, _ in pages if request.path.startswith(url)), key=len, default="")
+    return [Section(url, label, url == current) for url, label in pages]
 
 
 @register.simple_tag(takes_context=True)

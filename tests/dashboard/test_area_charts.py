@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from dashboard import area_charts
+from dashboard import area_charts, visit_charts
 from dashboard.area_charts import FAILED_STEPS, LABEL_HEIGHT, LABEL_WIDTH, MOST_TILES, NARROW, WIDE
 from dashboard.treemap import squarify
 from insights.figures import Figure
@@ -63,7 +63,7 @@ def test_intervals_are_on_one_scale_from_zero_on():
 def test_the_area_of_a_square_is_as_the_visits_of_its_hour():
     counts = [[0] * 24 for _ in range(7)]
     counts[2][5], counts[6][23] = 100, 25
-    large, small = area_charts.squares(HourOfWeek(counts))
+    large, small = visit_charts.punch(HourOfWeek(counts)).squares
     assert small.side == pytest.approx(large.side / 2)
     assert large.x + large.side / 2 == pytest.approx(5.5, abs=0.01)
     assert large.y + large.side / 2 == pytest.approx(2.5, abs=0.01)
