@@ -20,7 +20,7 @@ from insights.findings import Finding
 from insights.models import Alert, AlertQuerySet, RuleCheck
 from insights.models.alert import MOST_ACTIONS
 from insights.rules import RULES, Rule
-from insights.scope import as_of, zone
+from insights.scope import as_of, day_of
 from retail_pulse.db.timeouts import longer
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def readable_by(user: User | AnonymousUser | None) -> AlertQuerySet:
 def is_due(now: datetime) -> bool:
     """Whether EVERY has passed since the last time, or a day has ended."""
     last = RuleCheck.objects.filter(of_all=True).order_by("checked_at").values_list("checked_at", flat=True).first()
-    return last is None or now - last >= EVERY or _day(now) != _day(last)
+    return last is None or now - last >= EVERY or day_of(now) != day_of(last)
 
 
 def evaluate_if_due(now: datetime) -> bool:
@@ -74,7 +74,7 @@ def evaluate(now: datetime) -> int:
     mark = as_of()
     if mark is None:
         return 0
-    today = _day(min(now, mark))
+    today = day_of(min(now, mark))
     for audience in audiences(now - timedelta(days=91)):
         found: dict[str, Sequence[Finding]] = {}
         for rule in RULES.values():
@@ -115,10 +115,6 @@ def _remember(alert: Alert, what: str, reason: str, now: datetime, who: User | N
     entry = {"at": now.isoformat(), "by": who.get_username() if who else "", "what": what, "reason": reason}
     alert.history = [*alert.history, entry][-MOST_ACTIONS:]
     alert.save(update_fields=["state", "dismissed_at", "dismissed_by", "dismissed_by_name", "reason", "history"])
-
-
-def _day(instant: datetime) -> date:
-    return instant.astimezone(zone()).date()
 
 
 def _together(rule: Rule, found: Sequence[Finding], today: date) -> Sequence[Finding]:

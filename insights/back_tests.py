@@ -70,7 +70,7 @@ class BackTest:
 
 def back_test(scope: Scope) -> BackTest:
     """Of all stores whose visits the user may see, whatever narrows the scope."""
-    whole = replace(scope, area=None, category=None, group=None, store=None)
+    whole = scope.of_all_stores
     return kept("back-test", whole, as_of(), lambda: _back_test(whole), lambda _: _NUMBERS)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
-from insights.figures import FEWEST, Figure
+from insights.figures import FEWEST, NO_OTHERS, TOO_FEW, Figure
 from insights.kept import kept
 from insights.most_frequent import Frequent, most_frequent
 from insights.scope import Scope, as_of
@@ -22,8 +22,6 @@ TIMES = 2.0
 SURE = 0.95
 # A list is of the stores that lost the most.
 MOST_LISTED = 1_000
-# Why nothing can be said: no other store has its photos at the same host.
-NO_OTHERS = "no_others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
     frequent = most_frequent(scope, [store_id])
     if store_id not in frequent:
         return None
-    of_all = replace(scope, area=None, category=None, group=None, store=None)
+    of_all = scope.of_all_stores
     rate, strength = kept(
         "store", replace(of_all, store=store_id), as_of(), lambda: _rate_of(of_all, store_id), lambda _: NUMBERS
     )
@@ -126,7 +124,7 @@ def _described(
     described = []
     for store in stores:
         if store.images < FEWEST or not store.others or strength is None:
-            why = "too_few" if store.images < FEWEST else NO_OTHERS
+            why = TOO_FEW if store.images < FEWEST else NO_OTHERS
             host_rate, excess, sure = Figure.unknown(store.others, why), Figure.unknown(store.images, why), None
         else:
             host_rate, excess, sure = store.usual_rate, _excess(store), posterior(store, strength)

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from math import sqrt
 from statistics import median
 
-from insights.figures import FEWEST, Figure
+from insights.figures import FEWEST, ONE_BLOCK, Figure
 
 # --- Intervals
 
 # The 97.5 % quantile of the normal distribution: all intervals are of 95 %.
 Z = 1.959963984540054
-ONE_BLOCK = "one_block"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ nothing about store or host.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -153,7 +153,7 @@ def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates
 
 def _tried(scope: Scope) -> QuerySet[VisitSummary, tuple[str, str, float, float]]:
     """Store, host, and images of each visit that were tried and that failed, as floats: their squares are large."""
-    visits = replace(scope, area=None, category=None, group=None, store=None).visits()
+    visits = scope.of_all_stores.visits()
     return (
         visits.alias(finished=F("completed") + F("failed"))
         .filter(finished__gt=0)
