@@ -1,7 +1,7 @@
 """Problem stores: those whose images fail more than twice as often as the others at the same hosts.
 
 A store's failures are set against those of its hosts, so that no store is blamed for the host that its photos lie on.
-What is said of one is a probability under a model, see `statistics.exceeds`; `back_test` says what became of it.
+What is said of one is a probability under a model, see `shrinkage.exceeds`; `back_test` says what became of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from insights.figures import FEWEST, NO_OTHERS, TOO_FEW, Figure
 from insights.kept import kept
 from insights.most_frequent import Frequent, most_frequent
 from insights.scope import Scope, as_of
-from insights.statistics import exceeds, wilson
+from insights.shrinkage import exceeds
+from insights.statistics import wilson
 from insights.store_rates import NUMBERS, StoreRate, StoreRates, rates_of, suspects
 
 # A store is a problem where its rate is with this probability more than so many times its hosts'.
