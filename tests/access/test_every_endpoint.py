@@ -237,16 +237,13 @@ class World:
             }
             arguments["pk"] = self.arguments[keys.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
-        job = self.arguments["job_id"]
         queries = {
             "status": f"?jobid={self.arguments['job_id']}",
             "v1:export": "?format=csv",
-            "v1:similar-stores": "?name=here",
             "dashboard:preview_keyword": "?text=kiosk&kind=venue",
             "dashboard:area": "?area=A-1",
             "v1:similar-stores": "?name=here",
         }
-        path = reverse(name, kwargs=arguments)
         return path + queries.get(name, "")
 
 
