@@ -34,7 +34,7 @@ class SettingsView(V1View):
             raise Refusal(Problem.NOT_ALLOWED, "This needs the permission to change stores.")
 
 
-def save(row: Model) -> None:
+def check(row: Model) -> None:
     """Raises InvalidPayload with every fault."""
     try:
         row.full_clean(validate_unique=False)
@@ -42,4 +42,9 @@ def save(row: Model) -> None:
         raise InvalidPayload(
             [Fault((field,), " ".join(messages).removesuffix(".")) for field, messages in error.message_dict.items()]
         ) from None
+
+
+def save(row: Model) -> None:
+    """Raises InvalidPayload with every fault."""
+    check(row)
     row.save()

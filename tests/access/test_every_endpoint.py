@@ -232,10 +232,10 @@ class World:
                 "dashboard:store": "store_pk",
                 "dashboard:choose_category": "store_pk",
                 "dashboard:category": "category_id",
+                "dashboard:group": "group_id",
+                "dashboard:group_delete": "group_id",
             }
             arguments["pk"] = self.arguments[keys.get(name, "import_id")]
-            kinds = {"dashboard:store": "store_pk", "dashboard:group": "group_id", "dashboard:group_delete": "group_id"}
-            arguments["pk"] = self.arguments[kinds.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
         job = self.arguments["job_id"]
         queries = {
@@ -243,8 +243,8 @@ class World:
             "v1:export": "?format=csv",
             "dashboard:preview_keyword": "?text=kiosk&kind=venue",
             "dashboard:area": "?area=A-1",
+            "v1:similar-stores": "?name=here",
         }
-        queries = {"status": f"?jobid={job}", "v1:export": "?format=csv", "v1:similar-stores": "?name=here"}
         return path + queries.get(name, "")
 
 
