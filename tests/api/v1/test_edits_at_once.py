@@ -62,7 +62,8 @@ def while_held(held: Callable[[], object], *request: Any, by: Callable[..., Any]
             answer = other.submit(by, *request)
             deadline = time.monotonic() + 20
             while not waits_for_a_lock():
-                assert time.monotonic() < deadline and not answer.done(), "it never came to wait"
+                assert time.monotonic() < deadline, "it never came to wait"
+                assert not answer.done()
                 time.sleep(0.005)
         return answer.result(timeout=20)
 
