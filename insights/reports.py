@@ -210,9 +210,11 @@ def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str], list[
         total, size = f"{column}_total", f"{column}_size"
         of_visit = zip((total, size), _RATIOS[column], strict=True)
         cells.extend(f", coalesce(sum(({each})::float8), 0) AS {name}" for name, each in of_visit)
-        totals.append(f", sum({total}), sum({size})")
+        cells.append(f", count(*) FILTER (WHERE ({_RATIOS[column][1]}) > 0)::float8 AS {column}_seen")
+        totals.append(f", sum({total}), sum({size}), sum({column}_seen)")
         sums = (f"count(*) FILTER (WHERE {size} > 0)", *(f"sum({each})" for each in (
-            size, total, f"{total} * {total}", f"{total} * {size}", f"{size} * {size}")))  # fmt: skip
+            size, total, f"{total} * {total}", f"{total} * {size}", f"{size} * {size}",
+            f"{column}_seen")))  # fmt: skip
         lines.extend(f", {each} AS {name}" for name, each in zip(_names(column), sums, strict=True))
     return cells, totals, lines
 
