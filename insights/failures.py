@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -78,7 +78,7 @@ def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRo
 
 def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
     groups = dict(StoreGroup.objects.values_list("pk", "name")[:MOST_GROUPS]) if by is By.GROUP else {}
-    of_all = replace(scope, area=None, category=None, group=None, store=None)
+    of_all = scope.of_all_stores
     visits: QuerySet[Any, Any] = of_all.visits().annotate(tried=F("completed") + F("failed"))
     visits_sql, of_visits = visits.values_list(
         "store_id", "host", "visited_at", "code", "tried", "failed"

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from insights.models import VisitSummary
-from insights.scope import WEEKS, Scope, start_of, today, zone
+from insights.scope import WEEKS, Scope, day_of, start_of, today
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -55,7 +55,7 @@ def known(scope: Scope) -> Scope | None:
     first = _first_visit(scope)
     if first is None:
         return None
-    since = first.astimezone(zone()).date()
+    since = day_of(first)
     return replace(scope, since=since, until=max(since, min(scope.until, today())))
 
 

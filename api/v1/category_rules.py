@@ -39,28 +39,19 @@ class CategoryRuleRow(serializers.Serializer[CategoryRule]):
     updated_at = serializers.DateTimeField()
 
 
-def _number(highest: int) -> Callable[[Any], int | None]:
-    def read(value: Any) -> int | None:
-        # A bool is an int to isinstance.
-        if value is not None and (type(value) is not int or not 1 <= value <= highest):
-            raise request_bodies.Unacceptable(f"must be null or an integer from 1 to {highest:,}")
-        return value
-
-    return read
-
-
 def _hosts(value: Any) -> list[str]:
     if not isinstance(value, list) or len(value) > MOST_HOSTS or not all(isinstance(host, str) for host in value):
         raise request_bodies.Unacceptable(f"must be a list of at most {MOST_HOSTS} strings")
     return value
 
 
+_PIXELS = request_bodies.or_null(request_bodies.whole_number(1, MOST_PIXELS))
 _FIELDS: dict[str, Callable[[Any], Any]] = {
     "priority": request_bodies.priority,
-    "most_images": _number(MOST_IMAGES),
+    "most_images": request_bodies.or_null(request_bodies.whole_number(1, MOST_IMAGES)),
     "allowed_hosts": _hosts,
-    "min_width": _number(MOST_PIXELS),
-    "min_height": _number(MOST_PIXELS),
+    "min_width": _PIXELS,
+    "min_height": _PIXELS,
 }
 
 

@@ -126,10 +126,7 @@ class _GroupView(V1View):
         try:
             groups.save(group)
         except ValidationError as error:
-            faults = groups.sentences(error)
-            raise InvalidPayload(
-                [Fault((field,), f"is refused: {text}".removesuffix(".")) for field, text in faults.items()]
-            ) from None
+            raise request_bodies.refused(error) from None
 
 
 class Groups(_GroupView):

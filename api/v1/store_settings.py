@@ -11,11 +11,10 @@ from rest_framework.request import Request
 
 from access import rights
 from access.models import Scope
+from api.v1 import request_bodies
 from api.v1.problem_types import Problem
 from api.v1.problems import Refusal
 from api.v1.views import V1View
-from jobs.submission.payload import InvalidPayload
-from jobs.submission.payload import Problem as Fault
 
 
 class SettingsView(V1View):
@@ -39,7 +38,5 @@ def save(row: Model) -> None:
     try:
         row.full_clean(validate_unique=False)
     except ValidationError as error:
-        raise InvalidPayload(
-            [Fault((field,), " ".join(messages).removesuffix(".")) for field, messages in error.message_dict.items()]
-        ) from None
+        raise request_bodies.refused(error) from None
     row.save()

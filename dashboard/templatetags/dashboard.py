@@ -21,7 +21,6 @@ from dashboard.appearance import APPEARANCES, appearance_of
 from insights.figures import FEWEST, TOO_FEW, Figure
 from insights.forecasts import Estimate
 from insights.models import Measure
-from insights.statistics import ONE_BLOCK
 from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
@@ -205,13 +204,15 @@ def ends_between(estimate: Estimate) -> SafeString:
 def figure(found: Figure, digits: int, of: str, unit: str = "") -> SafeString:
     """A figure with its interval and of how many it is; where it is not known, why."""
     if found.value is None or found.low is None or found.high is None:
-        sentence = {
-            TOO_FEW: f"too few: {found.n:,} {of}, it takes {FEWEST}",
-            ONE_BLOCK: "all within one block of days, so that nobody knows how sure it is",
-        }[found.why]
-        return format_html('not known <small class="quiet">{}</small>', sentence)
+        return format_html('not known <small class="quiet">{}</small>', _why(found, of))
     value, low, high = (f"{number:,.{digits}f}" for number in (found.value, found.low, found.high))
     return format_html("{} {} <small>{} to {}, n = {}</small>", value, unit, low, high, f"{found.n:,} {of}")
+
+
+def _why(found: Figure, of: str) -> str:
+    if found.why == TOO_FEW:
+        return f"too few: {found.n:,} {of}, it takes {FEWEST}"
+    return "all within one block of days, so that nobody knows how sure it is"
 
 
 @register.simple_tag
@@ -220,7 +221,8 @@ def measured(measure: Measure, value: int | Figure) -> SafeString:
     if isinstance(value, int):
         return SafeString(f"{value:,}")
     if value.value is None or value.low is None or value.high is None:
-        return format_html('<span class="quiet">too few <small>n = {}</small></span>', f"{value.n:,}")
+        short = "too few" if value.why == TOO_FEW else "one block of days"
+        return format_html('<span class="quiet">{} <small>n = {}</small></span>', short, f"{value.n:,}")
     factor, unit = _UNITS[measure]
     middle, low, high = (f"{factor * number:,.1f}" for number in (value.value, value.low, value.high))
     return format_html("{} {} <small>{} to {}, n = {}</small>", middle, unit, low, high, f"{value.n:,}")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from insights.figures import FEWEST, TOO_FEW
-from insights.statistics import ONE_BLOCK, Blocks, mean, rate, student, wilson, worth
+from insights.figures import FEWEST, ONE_BLOCK, TOO_FEW
+from insights.statistics import Blocks, mean, rate, student, wilson, worth
 
 
 def test_wilsons_interval_is_the_textbooks():
