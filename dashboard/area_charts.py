@@ -140,24 +140,29 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Treemap:
-    """`others` areas are together in the last tile."""
+    """`others` areas are together in one tile, or left out with their `left_out` stores."""
 
     name: str
     height: int
     leaves: Sequence[Leaf]
     others: int
+    left_out: int = 0
 
 
 def treemaps(stores: dict[str, int], compared: dict[str, areas.Area]) -> list[Treemap]:
-    """Areas by their stores, the largest first, on a desk and on a phone."""
+    """Areas by their stores, the largest first, on a desk and on a phone.
+
+    The rest are one tile, but left out where it would leave the others less than half of the room.
+    """
     shown = list(stores.items())[:MOST_TILES]
     rest = list(stores.values())[MOST_TILES:]
-    if rest:
+    left_out = sum(rest) if sum(rest) > sum(number for _, number in shown) else 0
+    if rest and not left_out:
         shown.append((f"{len(rest):,} others", sum(rest)))
     # The rest may be larger than the smallest area that is shown; a treemap's sizes fall.
     order = sorted(range(len(shown)), key=lambda at: -shown[at][1])
     return [
-        Treemap(name, height, _leaves([shown[at] for at in order], compared, width, height), len(rest))
+        Treemap(name, height, _leaves([shown[at] for at in order], compared, width, height), len(rest), left_out)
         for name, (width, height) in (("on-desk", WIDE), ("on-phone", NARROW))
     ]
 

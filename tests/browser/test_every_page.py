@@ -17,7 +17,7 @@ from jobs.errors import BelowCategorySize, HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
 from stores import categorising, imports
-from stores.models import AreaWeight, Category, CategoryRule, Store, StoreImport
+from stores.models import AreaWeight, Category, CategoryRule, Store, StoreGroup, StoreImport
 from tests.api.v1.test_alerts import NOW, make_alert
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK, record
@@ -59,6 +59,7 @@ class Shown:
     rule: CategoryRule
     report: Report
     category: Category
+    group: StoreGroup
 
 
 def alert_and_its_rule() -> Alert:
@@ -143,6 +144,7 @@ def shown(anna, sign_in) -> Shown:
         *of_areas,
         Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
         Category.objects.get(name="Bakery and confectionery"),
+        StoreGroup.objects.create(name="Kiosks of the first district", area="C-1", name_part="kiosk"),
     )  # fmt: skip
 
 
@@ -171,6 +173,7 @@ PAGES = {
         "/stores/",
         "/stores/?q=nothing",
         "/stores/groups/",
+        "/stores/groups/{group.pk}/",
         "/stores/duplicates/",
         "/stores/route/?area=A-1",
         "/stores/{store.pk}/",

@@ -46,6 +46,13 @@ def test_areas_beyond_the_largest_are_one_tile():
     assert (wide.leaves[0].label, wide.leaves[0].stores, wide.others) == ("40 others", 120, 40)
 
 
+def test_the_rest_of_the_areas_is_left_out_where_it_would_take_more_than_half_of_the_room():
+    for others, left_out in ((MOST_TILES, 0), (MOST_TILES + 1, 3 * (MOST_TILES + 1))):
+        wide, _ = area_charts.treemaps({f"A{at}": 3 for at in range(MOST_TILES + others)}, {})
+        assert len(wide.leaves) == MOST_TILES + (0 if left_out else 1)
+        assert (wide.others, wide.left_out) == (others, left_out)
+
+
 @pytest.mark.parametrize(("rate", "step"), [(0, 0), (0.0099, 0), (0.01, 1), (0.159, 4), (0.16, 5), (1, 6)])
 def test_shades_begin_where_the_page_says(rate, step):
     assert area_charts.step(rate, FAILED_STEPS) == step
