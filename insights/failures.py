@@ -8,10 +8,10 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
+from insights import reading
 from insights.figures import Figure
 from insights.kept import kept
 from insights.periods import blocks, known
@@ -98,9 +98,8 @@ def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
         label="host" if by is By.HOST else "coalesce(label, '')",
         join=f"{'' if is_partial else 'LEFT'} JOIN place USING (store_id)",
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*of_visits, *of_places, list(blocks(period, as_of()).starts), limit, start])
-        return [_row(groups, *row) for row in cursor.fetchall()]
+    rows = reading.rows(statement, [*of_visits, *of_places, list(blocks(period, as_of()).starts), limit, start])
+    return [_row(groups, *row) for row in rows]
 
 
 def _places(scope: Scope, by: By, groups: Sequence[int]) -> QuerySet[Store, Any]:
