@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -18,7 +17,6 @@ from time import monotonic
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
-from django.db.backends.utils import CursorWrapper
 from django.db.models import F, Max
 from django.db.models.functions import Now
 
@@ -40,25 +38,17 @@ OLDEST = timedelta(minutes=10)
 # Of many visits: no planner's error may compare all with all, each group has its place in memory, and what is compiled
 # or read in parallel costs more than it saves.
 _OF_MANY = """
-    SELECT set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true),
+    set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true),
         set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
 """
-_KEPT = """
-    SELECT coalesce(shown, refreshed.mark), kept.id, kept.rows, kept.wanted_at < statement_timestamp() - %s
-    FROM insights_refreshed AS refreshed LEFT JOIN LATERAL (
+_KEPT = f"""
+    SELECT {_OF_MANY}, coalesce(shown, refreshed.mark), kept.id, kept.rows, kept.wanted_at < statement_timestamp() - %s
+    FROM (VALUES (1)) one LEFT JOIN insights_refreshed AS refreshed ON true LEFT JOIN LATERAL (
         SELECT id, rows, wanted_at FROM insights_keptrows AS known
         WHERE digest = %s AND known.mark = coalesce(shown, refreshed.mark) AND made_at > statement_timestamp() - %s
         OFFSET 0
     ) kept ON true
-"""
-
-
-@contextmanager
-def many() -> Iterator[CursorWrapper]:
-    """A transaction for a statement that reads many visits."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_OF_MANY)
-        yield cursor
+"""  # noqa: S608 - constants
 
 
 def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -68,15 +58,14 @@ def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """
     given = encoded(parameters)
     digest = sha256(f"{statement}\0{given}".encode()).hexdigest()
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_KEPT, [WANTED_STEP, digest, OLDEST])
-        mark, key, kept, is_old = cursor.fetchone() or (None, None, None, None)
-    if key is not None:
-        if is_old:
-            KeptRows.objects.filter(pk=key).update(wanted_at=Now())
-        return decoded(kept)
-    begun = monotonic()
-    with many() as cursor:
+        mark, key, kept, is_old = cursor.fetchone()[-4:]
+        if key is not None:
+            if is_old:
+                KeptRows.objects.filter(pk=key).update(wanted_at=Now())
+            return decoded(kept)
+        begun = monotonic()
         cursor.execute(statement, parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()
     if mark is not None and monotonic() - begun >= LONG_SECONDS and len(found) <= MOST_ROWS:
@@ -100,7 +89,8 @@ def renewed() -> Iterator[None]:
             continue
         statement, given = of_it.values_list("statement", "parameters")[0]
         try:
-            with longer("refresh"), many() as cursor:
+            with longer("refresh"), connection.cursor() as cursor:
+                cursor.execute(f"SELECT {_OF_MANY}")
                 cursor.execute(statement, json.loads(given, object_hook=_decoded))
                 _keep(digest, mark, statement, given, cursor.fetchall(), wanted_at)
         except DatabaseError:
