@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -59,7 +59,8 @@ def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     given = encoded(parameters)
     digest = sha256(f"{statement}\0{given}".encode()).hexdigest()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_KEPT, [WANTED_STEP, digest, OLDEST])
+        asked: list[Any] = [WANTED_STEP, digest, OLDEST]
+        cursor.execute(_KEPT, asked)
         mark, key, kept, is_old = cursor.fetchone()[-4:]
         if key is not None:
             if is_old:
@@ -120,7 +121,11 @@ def _keep(
 
 # --- JSON of what statements are given, and of what they return
 
-_KINDS = {"datetime": datetime.fromisoformat, "date": date.fromisoformat, "Decimal": Decimal}
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "Decimal": Decimal,
+}
 
 
 def encoded(values: Sequence[Any]) -> str:
