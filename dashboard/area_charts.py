@@ -6,7 +6,6 @@ colour, see insights.css.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from dashboard.treemap import squarify
 from insights import areas
 from insights.figures import Figure
-from insights.hours import HourOfWeek
 from insights.trends import Trend, Week
 
 # Where the steps of a share begin: of an area's stores in a category, and of images that failed.
@@ -121,30 +119,6 @@ def _down(value: float, most: float) -> float:
     return round(96 - 90 * value / most, 2)
 
 
-# --- Hour of the week
-
-
-@dataclass(frozen=True, slots=True)
-class Square:
-    """In columns of an hour and rows of a day."""
-
-    x: float
-    y: float
-    side: float
-
-
-def squares(hours: HourOfWeek) -> list[Square]:
-    """Their areas are as the visits of their hours; hours without a visit have none."""
-    most = hours.most or 1
-    found = []
-    for day, counts in enumerate(hours.counts):
-        for hour, visits in enumerate(counts):
-            if visits:
-                side = max(0.06, 0.86 * math.sqrt(visits / most))
-                found.append(Square(round(hour + (1 - side) / 2, 3), round(day + (1 - side) / 2, 3), round(side, 3)))
-    return found
-
-
 # --- Treemap
 
 
@@ -166,24 +140,29 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Treemap:
-    """`others` areas are together in the last tile."""
+    """`others` areas are together in one tile, or left out with their `left_out` stores."""
 
     name: str
     height: int
     leaves: Sequence[Leaf]
     others: int
+    left_out: int = 0
 
 
 def treemaps(stores: dict[str, int], compared: dict[str, areas.Area]) -> list[Treemap]:
-    """Areas by their stores, the largest first, on a desk and on a phone."""
+    """Areas by their stores, the largest first, on a desk and on a phone.
+
+    The rest are one tile, but left out where it would leave the others less than half of the room.
+    """
     shown = list(stores.items())[:MOST_TILES]
     rest = list(stores.values())[MOST_TILES:]
-    if rest:
+    left_out = sum(rest) if sum(rest) > sum(number for _, number in shown) else 0
+    if rest and not left_out:
         shown.append((f"{len(rest):,} others", sum(rest)))
     # The rest may be larger than the smallest area that is shown; a treemap's sizes fall.
     order = sorted(range(len(shown)), key=lambda at: -shown[at][1])
     return [
-        Treemap(name, height, _leaves([shown[at] for at in order], compared, width, height), len(rest))
+        Treemap(name, height, _leaves([shown[at] for at in order], compared, width, height), len(rest), left_out)
         for name, (width, height) in (("on-desk", WIDE), ("on-phone", NARROW))
     ]
 

@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import QueryDict
 
 from access import rights
-from dashboard.visit_filters import NO_CATEGORY, day, number, text
+from dashboard.scopes import category_of, day, number, text
 from insights.models import Dimension, Measure, Period, Report
 from insights.models.report import DEFAULT_COLUMNS, MAX_NAME
 from stores.models import MAX_LENGTHS
@@ -24,8 +24,7 @@ def filled(report: Report, form: QueryDict) -> Report:
     report.since, report.until = day(form.get("since", "")), day(form.get("until", ""))
     report.columns = [column for column in Measure.values if column in form.getlist("columns")]
     report.area = text(fields, "area", MAX_LENGTHS["area_code"]) or None
-    category = text(fields, "category", MAX_CATEGORY) or None
-    report.category = "" if category == NO_CATEGORY else category
+    report.category = category_of(text(fields, "category", MAX_CATEGORY))
     report.group = number(fields, "group")
     report.store = text(fields, "store", MAX_LENGTHS["store_id"]) or None
     return report

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import atan2, cos, degrees, radians, sin
 
+from insights.distances import KM_OF_DEGREE
 from insights.routes import Route
 
 WIDTH, HEIGHT = 640, 400
@@ -63,9 +64,6 @@ def draw(route: Route) -> Drawing:
         f"{km / KM_OF_DEGREE * scale:.1f}",
         f"{km:,g} km",
     )
-
-
-KM_OF_DEGREE = 111.195
 
 
 def _mean_longitude(longitudes: Sequence[float]) -> float:

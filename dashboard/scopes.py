@@ -1,22 +1,23 @@
-"""The filters of a page about visits, as its address has them: weeks, category, group, measure."""
+"""What the filters of pages about visits and stores share, and those of pages that show whole weeks."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
 
 from insights.periods import first_day
 from insights.scope import WEEKS, Scope, today
-from stores.models import Category, StoreGroup
+from stores.models import MAX_LENGTHS, Category, StoreGroup
+from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 
 PERIODS = (1, 4, 13)
-# Choices of one list; categories and groups beyond them are reached by their address.
+# Choices of one list; those beyond are reached by their address.
 MOST_CHOICES = 200
-NO_CATEGORY = "none"
 MOST_PAGE = 100_000
 
 
@@ -24,10 +25,11 @@ MOST_PAGE = 100_000
 class Asked:
     """What is not understood is left out, as if it were absent: a page always shows something.
 
-    `category` is a category's id, or NO_CATEGORY for stores without one.
+    `category` is a category's name, or UNCATEGORISED for stores without one.
     """
 
     weeks: int = WEEKS
+    area: str = ""
     category: str = ""
     group: int | None = None
     measure: str = ""
@@ -38,59 +40,76 @@ class Asked:
         cls, parameters: Mapping[str, str], measures: Sequence[str] = (), trend_measures: Sequence[str] = ()
     ) -> Asked:
         """Of the measures, the first is the one where none is asked for."""
-        weeks, group = _number(parameters, "weeks"), _number(parameters, "group")
-        category = parameters.get("category", "")
-        known = category == NO_CATEGORY or re.fullmatch("[1-9][0-9]{0,8}", category)
+        weeks = number(parameters, "weeks")
         return cls(
             weeks if weeks in PERIODS else WEEKS,
-            category if known else "",
-            group or None,
+            text(parameters, "area", MAX_LENGTHS["area_code"]),
+            text(parameters, "category", MAX_CATEGORY),
+            number(parameters, "group"),
             _one_of(measures, parameters.get("measure")),
             _one_of(trend_measures, parameters.get("trend")),
         )
 
     def scope(self, user: User | AnonymousUser, area: str | None = None) -> Scope:
-        category: str | None = None
-        if self.category == NO_CATEGORY:
-            category = ""
-        elif self.category:
-            # Of an unknown category there are no stores; no name is one of 65 characters.
-            names = Category.objects.filter(pk=int(self.category)).values_list("name", flat=True)
-            category = names.first() or "?" * 65
-        return Scope(user, first_day(self.weeks), today(), area=area, category=category, group=self.group)
+        return Scope(user, first_day(self.weeks), today(), area, category_of(self.category), self.group)
 
     def query(self, **changed: object) -> str:
         """The query string of an address with these filters, some of them changed; defaults are left out."""
         parts = {
             "weeks": self.weeks,
+            "area": self.area,
             "category": self.category,
             "group": self.group,
             "measure": self.measure,
+            "trend": self.trend,
             **changed,
         }
         kept = {name: value for name, value in parts.items() if value and (name, value) != ("weeks", WEEKS)}
         return urlencode(kept)
 
 
-def choices() -> dict[str, object]:
-    """What the filters' lists offer."""
+def category_of(asked: str) -> str | None:
+    """A filter's value as a scope's: a name, "" for stores without a category, None for all."""
+    return "" if asked == UNCATEGORISED else asked or None
+
+
+def choices(group: int | None = None) -> dict[str, object]:
+    """What the filters' lists offer; the group that is asked for is always among them."""
+    groups = list(StoreGroup.objects.values_list("pk", "name")[:MOST_CHOICES])
+    if group and group not in dict(groups):
+        name = StoreGroup.objects.filter(pk=group).values_list("name", flat=True).first()
+        groups.insert(0, (group, name or "deleted"))
     return {
         "periods": PERIODS,
-        "categories": Category.objects.all()[:MOST_CHOICES],
-        "groups": StoreGroup.objects.all()[:MOST_CHOICES],
-        "no_category": NO_CATEGORY,
+        "categories": list(Category.objects.values_list("name", flat=True)[:MOST_CHOICES]),
+        "groups": groups,
+        "uncategorised": UNCATEGORISED,
     }
+
+
+def text(parameters: Mapping[str, str], name: str, longest: int) -> str:
+    return parameters.get(name, "").replace("\0", "").strip()[:longest]
+
+
+def number(parameters: Mapping[str, str], name: str) -> int | None:
+    """From 1 on."""
+    found = parameters.get(name, "")
+    return int(found) if re.fullmatch("[1-9][0-9]{0,8}", found) else None
+
+
+def day(written: str) -> date | None:
+    if not re.fullmatch("(?:19[789]|20[0-9])[0-9]-[0-9]{2}-[0-9]{2}", written):
+        return None
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None
 
 
 def page_number(parameters: Mapping[str, str], name: str) -> int:
     """Of a list's page, from 1 on."""
-    return min(max(_number(parameters, name), 1), MOST_PAGE)
+    return min(number(parameters, name) or 1, MOST_PAGE)
 
 
 def _one_of(known: Sequence[str], asked: str | None) -> str:
     return asked if asked and asked in known else next(iter(known), "")
-
-
-def _number(parameters: Mapping[str, str], name: str) -> int:
-    text = parameters.get(name, "")
-    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0

@@ -16,7 +16,7 @@ from insights.figures import Figure
 from insights.gaps import median_of
 from insights.models import VisitSummary
 from insights.periods import monday
-from insights.scope import as_of, start_of, today, zone
+from insights.scope import as_of, day_of, start_of, today
 from stores.models import Store
 
 WEEKS = 26
@@ -93,7 +93,7 @@ def _days(visits: Sequence[VisitSummary], begin: date) -> list[DayRow]:
     """Those from `begin` on, latest first."""
     found: dict[date, list[VisitSummary]] = {}
     for visit in visits:
-        if visit.visited_at is not None and (day := visit.visited_at.astimezone(zone()).date()) >= begin:
+        if visit.visited_at is not None and (day := day_of(visit.visited_at)) >= begin:
             found.setdefault(day, []).append(visit)
     return [
         DayRow(

@@ -44,7 +44,8 @@ def punch(hours: HourOfWeek) -> Punch:
     for number, counts in enumerate(hours.counts):
         for hour, visits in enumerate(counts):
             if visits:
-                side = 0.92 * math.sqrt(visits / most)
+                # A single visit is a dot still.
+                side = max(0.06, 0.92 * math.sqrt(visits / most))
                 offset = (1 - side) / 2
                 squares.append(Square(round(hour + offset, 3), round(number + offset, 3), round(side, 3)))
     rows = list(zip(WEEKDAYS, hours.counts, strict=True))

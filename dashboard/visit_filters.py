@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,14 +9,11 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
 
-from insights.scope import LONGEST_DAYS, WEEKS, Scope, today
-from stores.models import MAX_LENGTHS, Category, Store, StoreGroup
+from dashboard.scopes import category_of, day, number, text
+from insights.periods import first_day
+from insights.scope import LONGEST_DAYS, Scope, today
+from stores.models import MAX_LENGTHS
 from stores.models.category import MAX_CATEGORY
-
-# Choices of one list; those beyond are reached by their address.
-MOST_CHOICES = 200
-# Of categories, in an address: the stores that have none. An empty one is all stores.
-NO_CATEGORY = "(uncategorised)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +29,9 @@ class VisitFilter:
 
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> VisitFilter:
+        """Without days, the same weeks as on the pages about areas, and in the API."""
         until = day(parameters.get("to", "")) or today()
-        since = day(parameters.get("from", "")) or until - timedelta(days=7 * WEEKS - 1)
+        since = day(parameters.get("from", "")) or min(first_day(), until)
         if not 0 <= (until - since).days < LONGEST_DAYS:
             since = max(min(since, until), until - timedelta(days=LONGEST_DAYS - 1))
         return cls(
@@ -47,7 +44,7 @@ class VisitFilter:
         )
 
     def scope(self, user: User | AnonymousUser) -> Scope:
-        category = "" if self.category == NO_CATEGORY else self.category or None
+        category = category_of(self.category)
         return Scope(user, self.since, self.until, self.area or None, category, self.group, self.store or None)
 
     @property
@@ -60,31 +57,3 @@ class VisitFilter:
     def query(self) -> str:
         """The query string of an address with these filters."""
         return urlencode({**self.narrowing, "from": self.since, "to": self.until})
-
-
-def choices() -> dict[str, object]:
-    """What the filters' lists offer."""
-    return {
-        "areas": Store.objects.first_areas(MOST_CHOICES),
-        "categories": list(Category.objects.values_list("name", flat=True)[:MOST_CHOICES]),
-        "groups": list(StoreGroup.objects.values_list("pk", "name")[:MOST_CHOICES]),
-        "no_category": NO_CATEGORY,
-    }
-
-
-def text(parameters: Mapping[str, str], name: str, longest: int) -> str:
-    return parameters.get(name, "").replace("\0", "").strip()[:longest]
-
-
-def number(parameters: Mapping[str, str], name: str) -> int | None:
-    found = parameters.get(name, "")
-    return int(found) if re.fullmatch("[1-9][0-9]{0,8}", found) else None
-
-
-def day(written: str) -> date | None:
-    if not re.fullmatch("(?:19[789]|20[0-9])[0-9]-[0-9]{2}-[0-9]{2}", written):
-        return None
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        return None

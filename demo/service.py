@@ -176,7 +176,7 @@ class Service:
         signed_in.raise_for_status()
         answer = self._session.get(
             f"{self.url}/api/v1/alerts",
-            params={"state": "open", "limit": 100},
+            params={"state": "open", "limit": "100"},
             headers={"Authorization": f"Bearer {signed_in.json()['access']}"},
             timeout=30,
         )

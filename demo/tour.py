@@ -175,7 +175,9 @@ def _show_what_next(console: Console, service: Service, job_id: int, login: str,
     lines = f"""
 Look at it, as {login} with the password {password} (only for this run):
   {service.url}/              the dashboard: jobs in every state, live; what failed, retry, export; stores; operations
-  {service.url}/areas/        thirteen weeks of invented visits: areas, visits, alerts, problem stores, reports
+  {service.url}/areas/        thirteen weeks of invented visits: how areas compare, and what their weeks were like
+  {service.url}/alerts/       the alerts above: what was expected and seen, and how often each rule is wrong
+  {service.url}/stores/       categories, groups, problem stores, routes, possible duplicates
   {service.url}/docs/         the API, to be tried out
   {service.url}/admin/        the admin
 
@@ -184,6 +186,7 @@ Or by curl:
   curl -s '{service.url}/api/status?jobid={job_id}&view=summary'
   curl -s '{service.url}/api/status?jobid={job_id}&view=images&limit=2'
   curl -s '{service.url}/api/v1/jobs?outcome=failed'
+  curl -s '{service.url}/api/v1/areas/matrix?by=category'
   curl -s '{service.url}/api/visits?startdate=2026-11-22'
   curl -s -H 'Content-Type: application/json' -d @fixtures/example-request.json {service.url}/api/submit/
   curl -sN '{service.url}/api/v1/jobs/events'"""

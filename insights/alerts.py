@@ -16,11 +16,12 @@ from django.db.models import Q
 
 from access import rights
 from insights.audience import EVERYBODY, Audience, audience_of, audiences
-from insights.findings import Finding
+from insights.findings import MOST_SUBJECTS, Finding
 from insights.models import Alert, AlertQuerySet, RuleCheck
 from insights.models.alert import MOST_ACTIONS
 from insights.rules import RULES, Rule
-from insights.scope import as_of, zone
+from insights.scope import as_of, day_of
+from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
 logger = logging.getLogger(__name__)
@@ -28,13 +29,9 @@ logger = logging.getLogger(__name__)
 # How often the rules are tried, at most; and their back-tests, which change little from day to day.
 EVERY = timedelta(hours=1)
 TEST_EVERY = timedelta(days=1)
-# Of one rule at once: more are one thing, and raise one alert.
-MOST_SUBJECTS = 500
 KEPT_DAYS = 183
 # After which one is not found again: all days that a rule judges are later.
 CONTINUED_DAYS = 60
-# An advisory lock: whoever holds it writes alerts.
-LOCK = 0x5250_0021
 
 
 class NotChanged(Exception):
@@ -53,8 +50,8 @@ def readable_by(user: User | AnonymousUser | None) -> AlertQuerySet:
 
 def is_due(now: datetime) -> bool:
     """Whether EVERY has passed since the last time, or a day has ended."""
-    last = RuleCheck.objects.filter(of_all=True).order_by("checked_at").values_list("checked_at", flat=True).first()
-    return last is None or now - last >= EVERY or _day(now) != _day(last)
+    last = RuleCheck.objects.of(EVERYBODY).order_by("checked_at").values_list("checked_at", flat=True).first()
+    return last is None or now - last >= EVERY or day_of(now) != day_of(last)
 
 
 def evaluate_if_due(now: datetime) -> bool:
@@ -74,7 +71,7 @@ def evaluate(now: datetime) -> int:
     mark = as_of()
     if mark is None:
         return 0
-    today = _day(min(now, mark))
+    today = day_of(min(now, mark))
     for audience in audiences(now - timedelta(days=91)):
         found: dict[str, Sequence[Finding]] = {}
         for rule in RULES.values():
@@ -117,10 +114,6 @@ def _remember(alert: Alert, what: str, reason: str, now: datetime, who: User | N
     alert.save(update_fields=["state", "dismissed_at", "dismissed_by", "dismissed_by_name", "reason", "history"])
 
 
-def _day(instant: datetime) -> date:
-    return instant.astimezone(zone()).date()
-
-
 def _together(rule: Rule, found: Sequence[Finding], today: date) -> Sequence[Finding]:
     """The findings, or one for all where they are too many to be looked at one by one."""
     going_on = [finding for finding in found if not finding.is_over]
@@ -133,7 +126,7 @@ def _together(rule: Rule, found: Sequence[Finding], today: date) -> Sequence[Fin
 def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: datetime, today: date) -> None:
     """In the transaction of what was read, so that of two runs the later one has read later."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.ALERTS])
     found = _together(rule, found, today)
     kept: dict[tuple[str, str, int], list[Alert]] = {}
     recent = Q(state=Alert.State.OPEN) | Q(last_seen__gte=now - timedelta(days=CONTINUED_DAYS))
@@ -183,7 +176,7 @@ def _update(alert: Alert, finding: Finding, now: datetime) -> None:
 
 
 def _test(rule: Rule, audience: Audience, now: datetime, today: date) -> None:
-    check = RuleCheck.objects.get(of_all=audience.of_all, owner_id=audience.owner_id, rule=rule.name)
+    check = RuleCheck.objects.of(audience).get(rule=rule.name)
     if check.tested_at is not None and now - check.tested_at < TEST_EVERY:
         return
     with longer("alerts"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection
 from django.template.defaultfilters import pluralize
@@ -12,10 +13,7 @@ from insights.audience import Audience
 from insights.findings import Finding
 from insights.odd import EPISODE_DAYS, READ_DAYS, Odd, episodes, odd_days_of_failures, odd_days_of_visits
 from insights.scope import start_of, zone
-from jobs.errors import Canceled, Skipped, UnknownStore
-
-# An image that was never asked for tells nothing of its host.
-_NOT_OF_THE_HOST = [UnknownStore.code, Skipped.code, Canceled.code]
+from insights.sums import UNPROCESSED
 
 type Days = list[float]
 
@@ -25,17 +23,17 @@ type Days = list[float]
 
 def area_days(audience: Audience, today: date) -> dict[str, Days]:
     """Visits of each area of the store master on the READ_DAYS days before `today`, oldest first."""
-    owned, parameters = audience.condition("summary")
     first = today - timedelta(days=READ_DAYS)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT store.area_code, (summary.visited_at AT TIME ZONE %s)::date, count(*)
+            SELECT store.area_code, (summary.visited_at AT TIME ZONE %(zone)s)::date, count(*)
             FROM insights_visitsummary summary JOIN stores_store store ON store.store_id = summary.store_id
-            WHERE summary.visited_at >= %s AND summary.visited_at < %s AND {owned}
+            WHERE summary.visited_at >= %(since)s AND summary.visited_at < %(end)s
+                AND {audience.condition("summary")}
             GROUP BY 1, 2
             """,  # noqa: S608 - a condition of ours
-            [zone().key, start_of(first), start_of(today), *parameters],
+            _parameters(audience, first, today),
         )
         areas: dict[str, Days] = {}
         for area, day, visits in cursor.fetchall():
@@ -51,8 +49,7 @@ def area_visits(audience: Audience, today: date) -> Iterator[Finding]:
 
 
 def _visits(odd: Odd) -> str:
-    when = f"on {odd.since}" if odd.since == odd.until else f"in the week from {odd.since}"
-    return f"{odd.seen:,.0f} visit{pluralize(odd.seen)} {when}, where {odd.expected:,.0f} were usual."
+    return f"{odd.seen:,.0f} visit{pluralize(odd.seen)} {_when(odd)}, where {odd.expected:,.0f} were usual."
 
 
 # --- Failures of hosts
@@ -60,18 +57,18 @@ def _visits(odd: Odd) -> str:
 
 def host_days(audience: Audience, today: date) -> dict[str, tuple[Days, Days]]:
     """Images of each host that ended on the READ_DAYS days before `today`, oldest first, and the failed among them."""
-    owned, parameters = audience.condition("hours")
     first = today - timedelta(days=READ_DAYS)
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT hours.host, (hours.hour AT TIME ZONE %s)::date, sum(code.value::int),
+            SELECT hours.host, (hours.hour AT TIME ZONE %(zone)s)::date, sum(code.value::int),
                 sum(code.value::int) FILTER (WHERE code.key <> '')
             FROM insights_hosthour hours CROSS JOIN jsonb_each_text(hours.codes) code
-            WHERE hours.hour >= %s AND hours.hour < %s AND hours.host <> '' AND {owned} AND code.key <> ALL(%s)
+            WHERE hours.hour >= %(since)s AND hours.hour < %(end)s AND hours.host <> ''
+                AND {audience.condition("hours")} AND code.key <> ALL(%(unprocessed)s)
             GROUP BY 1, 2
             """,  # noqa: S608 - a condition of ours
-            [zone().key, start_of(first), start_of(today), *parameters, _NOT_OF_THE_HOST],
+            {**_parameters(audience, first, today), "unprocessed": list(UNPROCESSED)},
         )
         hosts: dict[str, tuple[Days, Days]] = {}
         for host, day, images, failed in cursor.fetchall():
@@ -89,11 +86,18 @@ def host_failures(audience: Audience, today: date) -> Iterator[Finding]:
 
 
 def _failures(odd: Odd) -> str:
-    when = f"on {odd.since}" if odd.since == odd.until else f"in the week from {odd.since}"
-    return f"{odd.seen:,.0f} image{pluralize(odd.seen)} failed {when}, where {odd.expected:,.1f} were usual."
+    return f"{odd.seen:,.0f} image{pluralize(odd.seen)} failed {_when(odd)}, where {odd.expected:,.1f} were usual."
 
 
 # --- Both
+
+
+def _parameters(audience: Audience, first: date, today: date) -> dict[str, Any]:
+    return {"zone": zone().key, "since": start_of(first), "end": start_of(today), "owner": audience.owner_id}
+
+
+def _when(odd: Odd) -> str:
+    return f"on {odd.since}" if odd.since == odd.until else f"in the week from {odd.since}"
 
 
 def _finding(kind: str, subject: str, episode: list[Odd], today: date, says: Callable[[Odd], str]) -> Finding:

@@ -25,13 +25,11 @@ class Audience:
     of_all: bool
     owner_id: int | None = None
 
-    def condition(self, table: str) -> tuple[str, list[int]]:
-        """SQL that holds for the rows of `table` that it may be told of, and its parameters."""
+    def condition(self, table: str) -> str:
+        """SQL that holds for the rows of `table` that it may be told of; its parameter `owner` is `owner_id`."""
         if self.of_all:
-            return "TRUE", []
-        if self.owner_id is None:
-            return f"{table}.owner_id IS NULL", []
-        return f"{table}.owner_id = %s", [self.owner_id]
+            return "TRUE"
+        return f"{table}.owner_id IS NULL" if self.owner_id is None else f"{table}.owner_id = %(owner)s"
 
     def reader(self) -> User | None:
         """Somebody who belongs to it, for what is asked on behalf of users; None is nobody."""

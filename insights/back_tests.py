@@ -11,7 +11,8 @@ from insights.figures import FEWEST, Figure
 from insights.kept import kept
 from insights.problems import TIMES, flagged
 from insights.scope import Scope, as_of
-from insights.statistics import MOST_STRENGTH, Z, shrunk, wilson
+from insights.shrinkage import MOST_STRENGTH, shrunk
+from insights.statistics import Z, share
 from insights.store_rates import StoreRate, rates_of, suspects
 
 # The hold-out is the last third of the days.
@@ -70,7 +71,7 @@ class BackTest:
 
 def back_test(scope: Scope) -> BackTest:
     """Of all stores whose visits the user may see, whatever narrows the scope."""
-    whole = replace(scope, area=None, category=None, group=None, store=None)
+    whole = scope.of_all_stores
     return kept("back-test", whole, as_of(), lambda: _back_test(whole), lambda _: _NUMBERS)
 
 
@@ -102,15 +103,10 @@ def problem_test(bad: Sequence[StoreRate], after: dict[str, StoreRate]) -> Probl
     usual = sum(store.images * store.usual for store in seen)
     return ProblemTest(
         len(bad),
-        _share(again, len(seen), len(seen), fewest=1),
-        _share(sum(store.failed for store in seen), images, worth),
-        Figure(usual / images, *wilson(usual / images, usual_worth), images) if images >= FEWEST
-        else Figure.unknown(images),
-    )  # fmt: skip
-
-
-def _share(part: float, n: int, worth: float, fewest: int = FEWEST) -> Figure:
-    return Figure(part / n, *wilson(part / n, worth), n) if n >= fewest else Figure.unknown(n)
+        share(again, len(seen), len(seen), fewest=1),
+        share(sum(store.failed for store in seen), images, worth),
+        share(usual, images, usual_worth),
+    )
 
 
 def risk_test(before: Iterable[StoreRate], after: dict[str, StoreRate], m: float) -> RiskTest | None:

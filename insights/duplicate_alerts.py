@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 
 from insights.audience import Audience
-from insights.findings import Finding
+from insights.findings import MOST_FOUND, Finding
 from stores.duplicates import DuplicateSet, Place, find_duplicates
 
-# Sets that one check lists; of more, they are counted.
-MOST_LISTED = 501
 # Characters of an id, and stores, in the sentence.
 SHOWN, MOST_NAMED = 32, 4
 
@@ -30,8 +28,8 @@ def duplicate_stores(audience: Audience, today: date) -> Iterator[Finding]:
 def _sets() -> Iterator[DuplicateSet]:
     listed = 0
     place: Place | None = None
-    while listed < MOST_LISTED:
-        page = find_duplicates(after=place, limit=MOST_LISTED - listed)
+    while listed < MOST_FOUND:
+        page = find_duplicates(after=place, limit=MOST_FOUND - listed)
         # A store may have been deleted since its set was found.
         yield from (each for each in page.sets if len(each.stores) > 1)
         listed += len(page.sets)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+# Of one rule at once: more are one thing, and raise one alert; so no more than MOST_FOUND need to be found.
+MOST_SUBJECTS = 500
+MOST_FOUND = MOST_SUBJECTS + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

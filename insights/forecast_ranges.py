@@ -1,4 +1,4 @@
-"""How wrong naive forecasts of a job's end have been, and the range that follows from it. Pure functions.
+"""How wrong naive forecasts of a job's end have been, and the range that follows from it.
 
 A forecast that says 100 s, of a job that then took 250 s, was wrong by the factor 2.5. The range of a new forecast lies
 between two of the factors of past jobs at the same stage. Which two: of n past factors and a new one, each of the n + 1
@@ -14,9 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from insights.figures import FEWEST
-from insights.models.forecast import SIZES, STAGES
-from jobs.reporting.throughput import FEWEST_IMAGES, WINDOW_SECONDS
 
+# Percent of a job's images that are final when its end is forecast.
+STAGES = (25, 50, 75, 90)
+# Jobs of fewer images than the first are small, of fewer than the second medium, others large.
+SIZES = (1_000, 10_000)
+# In place of a size: jobs of all sizes.
+ALL_SIZES = -1
 # What a range promises, and how far off its back-test may be before it is hidden.
 COVERS = 0.8
 TOLERANCE = 0.1
@@ -45,37 +49,6 @@ def stage_of(progress: float) -> int | None:
     """The last of STAGES that a job has reached; `progress` is from 0 to 1."""
     reached = [stage for stage in STAGES if 100 * progress >= stage]
     return reached[-1] if reached else None
-
-
-def at_stages(
-    times: Sequence[float], total: int, unprocessed: int, every: int = 1
-) -> tuple[list[float | None], list[float | None]]:
-    """What would have been forecast at each stage of a job that has ended, and how long it took from there, in seconds.
-
-    `times` are those in order at which processed images became final, in seconds, every one of them or each `every`th;
-    `unprocessed` images of the `total` were final without having been tried. None where there was no forecast.
-    """
-    forecasts: list[float | None] = []
-    rests: list[float | None] = []
-    for stage in STAGES:
-        forecast, rest = _at(times, math.ceil(total * stage / 100) - unprocessed, total - unprocessed, every)
-        forecasts.append(forecast)
-        rests.append(rest)
-    return forecasts, rests
-
-
-def _at(times: Sequence[float], done: int, of: int, every: int) -> tuple[float | None, float | None]:
-    """Once `done` of the images have been processed."""
-    place = min(done // every, len(times))
-    if place < 1 or done >= of:
-        return None, None
-    now = times[place - 1]
-    first = bisect_right(times, now - WINDOW_SECONDS, 0, place)
-    recent = (place - first) * every
-    if recent < FEWEST_IMAGES:
-        return None, None
-    # As in `throughput.paces`.
-    return (of - done) * max(now - times[first], 1.0) / recent, times[-1] - now
 
 
 def range_of(factors: Iterable[float]) -> Range:

@@ -15,16 +15,19 @@ from django.db.models import Max
 
 from insights.figures import FEWEST
 from insights.forecast_ranges import (
+    ALL_SIZES,
     COVERS,
     MOST_JUDGED,
     MOST_PAST,
-    at_stages,
+    SIZES,
+    STAGES,
     is_shown,
     range_of,
     size_of,
     stage_of,
 )
-from insights.models.forecast import ALL_SIZES, SIZES, STAGES, Forecast, ForecastRange
+from insights.models.forecast import Forecast, ForecastRange
+from insights.past_forecasts import at_stages
 from jobs.models import Job, JobAction
 from jobs.reporting.hosts import Waits
 from jobs.reporting.throughput import UNPROCESSED, Pace, paces
@@ -105,7 +108,7 @@ def proven(ranges: Mapping[tuple[int, int], ForecastRange], stage: int | None, s
 
 
 @dataclass(frozen=True, slots=True)
-class BackTest:
+class RangeTest:
     """One row of the table of `ForecastRange`; `size` is the least images of a job and the first number beyond.
 
     None is all sizes, None in it is open.
@@ -129,11 +132,11 @@ class BackTest:
         return self.covered / self.judged if self.judged >= FEWEST else None
 
 
-def back_tests() -> list[BackTest]:
+def range_tests() -> list[RangeTest]:
     """By stage; all sizes first. One query."""
     bounds = [None, *SIZES, None]
     return [
-        BackTest(
+        RangeTest(
             each.stage,
             None if each.size == ALL_SIZES else (bounds[each.size], bounds[each.size + 1]),
             each.jobs,

@@ -9,27 +9,24 @@ from typing import Any
 from django.db import connection
 
 from insights.audience import Audience
-from insights.findings import Finding
+from insights.distances import sql_km
+from insights.findings import MOST_FOUND, Finding
 from insights.scope import start_of, zone
 
 # Faster than this, door to door, nobody gets from store to store; nearer than this, a wrong coordinate or clock may do.
 SPEED_KMH = 150
 LEAST_KM = 5
 READ_DAYS = 28
-EARTH_KM = 6371.0
-# People who are listed; of more, they are counted.
-MOST_LISTED = 501
 
-# The haversine formula (Sinnott, "Virtues of the haversine", Sky and Telescope 68, 1984). Names are those of one owner:
-# two owners may each have a "rep 1".
-PAIRS = """
+# Names are those of one owner: two owners may each have a "rep 1".
+PAIRS = f"""
     WITH visits AS (
         SELECT visit.id, job.owner_id, visit.visited_by, visit.visited_at, visit.store_id, store.latitude,
             store.longitude
         FROM jobs_visit visit JOIN jobs_job job ON job.id = visit.job_id
         JOIN stores_store store ON store.store_id = visit.store_id
         WHERE visit.visited_by <> '' AND visit.visited_at >= %(since)s AND visit.visited_at < %(end)s
-            AND store.latitude IS NOT NULL AND NOT job.is_deleted AND {owned}
+            AND store.latitude IS NOT NULL AND NOT job.is_deleted AND {{owned}}
     ),
     pairs AS (
         SELECT visited_by, visited_at, store_id, lag(visited_at) OVER one AS left_at,
@@ -39,12 +36,10 @@ PAIRS = """
     ),
     trips AS (
         SELECT visited_by, visited_at, store_id, left_store, extract(epoch FROM visited_at - left_at)::float AS seconds,
-            2 * %(earth)s * asin(sqrt(least(1, power(sin(radians(latitude - left_latitude) / 2), 2)
-                + cos(radians(latitude)) * cos(radians(left_latitude))
-                * power(sin(radians(longitude - left_longitude) / 2), 2)))) AS km
+            {sql_km(("latitude", "longitude"), ("left_latitude", "left_longitude"))} AS km
         FROM pairs WHERE left_at IS NOT NULL AND left_store <> store_id
     )
-"""
+"""  # noqa: S608 - constants
 IMPOSSIBLE = "km >= %(least)s AND km * 3600 > %(speed)s * seconds"
 _FOUND = f"""
     {PAIRS}
@@ -57,19 +52,17 @@ _FOUND = f"""
 
 def read(audience: Audience, today: date, statement: str) -> list[tuple[Any, ...]]:
     """The rows of a statement that begins with PAIRS, over the READ_DAYS days up to `today`, included."""
-    owned, owner = audience.condition("job")
     with connection.cursor() as cursor:
         cursor.execute(
-            statement.format(owned=owned.replace("%s", "%(owner)s")),
+            statement.format(owned=audience.condition("job")),
             {
                 "zone": zone().key,
                 "since": start_of(today - timedelta(days=READ_DAYS)),
                 "end": start_of(today + timedelta(days=1)),
-                "earth": EARTH_KM,
                 "least": LEAST_KM,
                 "speed": SPEED_KMH,
-                "most": MOST_LISTED,
-                "owner": owner[0] if owner else None,
+                "most": MOST_FOUND,
+                "owner": audience.owner_id,
             },
         )
         return list(cursor.fetchall())

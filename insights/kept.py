@@ -12,12 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from access import rights
-
-if TYPE_CHECKING:
-    from insights.scope import Scope
+from insights.scope import Scope
 
 SECONDS = 60
 # Numbers of all that one process keeps, some 100 bytes each; what has not been asked for longest goes first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.db import connection
 
@@ -53,7 +53,7 @@ def most_frequent(scope: Scope, store_ids: Sequence[str]) -> dict[str, Frequent]
     """
     if not store_ids:
         return {}
-    visits = replace(scope, area=None, category=None, group=None, store=None).visits()
+    visits = scope.of_all_stores.visits()
     visits = visits.filter(store_id__in=list(store_ids))
     columns = ("store_id", "job_id", "host", "code", "completed", "failed")
     sql, parameters = visits.values_list(*columns).query.sql_with_params()

@@ -1,6 +1,6 @@
 """What is odd: days and weeks whose counts are not as usual, and gaps between visits that are too long.
 
-On the root scale of `statistics.py`, a count is odd if it is more than ODD_SPREADS from what is usual **and** at least
+On the root scale, a count is odd if it is more than ODD_SPREADS from what is usual **and** at least
 ODD_RATIO times it, or at most one part in ODD_RATIO. Days are judged where there are enough for a day that has four
 fifths too few to be found; smaller series by the week alone, and the smallest not at all. Nothing here knows the
 database.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
-from insights.statistics import HISTORY_DAYS, HISTORY_WEEKS, Usual, root, spread_of, usual_day, usual_week
+from insights.root_scale import HISTORY_DAYS, HISTORY_WEEKS, Usual, root, spread_of, usual_day, usual_week
 
 ODD_SPREADS = 4.0
 ODD_RATIO = 2.0

@@ -9,16 +9,14 @@ from typing import Any
 from django.db import connection
 
 from insights.audience import Audience
-from insights.findings import Finding
+from insights.findings import MOST_FOUND, Finding
 from insights.odd import GAP_RATIO, GAPS
 from insights.scope import start_of, zone
 
 READ_DAYS = 366
-# Overdue stores that one check lists; of more, they are counted.
-MOST_LISTED = 501
 
 # Days of visits, not visits: a visit that is submitted twice is no habit. Only stores that the store master holds.
-_GAPS = """
+GAPS_OF_STORES = """
     WITH days AS (
         SELECT summary.store_id, (summary.visited_at AT TIME ZONE %(zone)s)::date AS day
         FROM insights_visitsummary summary
@@ -32,7 +30,7 @@ _GAPS = """
     )
 """
 _OVERDUE = (
-    _GAPS  # noqa: S608 - constants
+    GAPS_OF_STORES  # noqa: S608 - constants
     + """
     SELECT habit.store_id, store.area_code, habit.last, habit.longest
     FROM (
@@ -48,21 +46,25 @@ _OVERDUE = (
 
 
 def read(audience: Audience, today: date, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
-    """The rows of a statement that begins with _GAPS, over the READ_DAYS days before `today`."""
-    owned, owner = audience.condition("summary")
-    named = {"owner": owner[0] if owner else None}
-    first = start_of(today - timedelta(days=READ_DAYS))
+    """The rows of a statement that begins with GAPS_OF_STORES, over the READ_DAYS days before `today`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            statement.format(owned=owned.replace("%s", "%(owner)s")),
-            {"zone": zone().key, "since": first, "end": start_of(today), "today": today, **named, **parameters},
+            statement.format(owned=audience.condition("summary")),
+            {
+                "zone": zone().key,
+                "since": start_of(today - timedelta(days=READ_DAYS)),
+                "end": start_of(today),
+                "today": today,
+                "owner": audience.owner_id,
+                **parameters,
+            },
         )
         return list(cursor.fetchall())
 
 
 def overdue_stores(audience: Audience, today: date, explained: set[str]) -> Iterator[Finding]:
     """Without those in areas that are `explained`: where an area has far fewer visits, that is what is to be seen."""
-    rows = read(audience, today, _OVERDUE, ratio=GAP_RATIO, gaps=GAPS, most=MOST_LISTED)
+    rows = read(audience, today, _OVERDUE, ratio=GAP_RATIO, gaps=GAPS, most=MOST_FOUND)
     for store_id, area, last, longest in rows:
         gap = (today - last).days
         if area not in explained:

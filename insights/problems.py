@@ -1,7 +1,7 @@
 """Problem stores: those whose images fail more than twice as often as the others at the same hosts.
 
 A store's failures are set against those of its hosts, so that no store is blamed for the host that its photos lie on.
-What is said of one is a probability under a model, see `statistics.exceeds`; `back_test` says what became of it.
+What is said of one is a probability under a model, see `shrinkage.exceeds`; `back_test` says what became of it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 
-from insights.figures import FEWEST, Figure
+from insights.figures import FEWEST, NO_OTHERS, TOO_FEW, Figure
 from insights.kept import kept
 from insights.most_frequent import Frequent, most_frequent
 from insights.scope import Scope, as_of
-from insights.statistics import exceeds, wilson
+from insights.shrinkage import exceeds
+from insights.statistics import wilson
 from insights.store_rates import NUMBERS, StoreRate, StoreRates, rates_of, suspects
 
 # A store is a problem where its rate is with this probability more than so many times its hosts'.
@@ -22,8 +23,6 @@ TIMES = 2.0
 SURE = 0.95
 # A list is of the stores that lost the most.
 MOST_LISTED = 1_000
-# Why nothing can be said: no other store has its photos at the same host.
-NO_OTHERS = "no_others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def store_problem(scope: Scope, store_id: str) -> StoreProblem | None:
     frequent = most_frequent(scope, [store_id])
     if store_id not in frequent:
         return None
-    of_all = replace(scope, area=None, category=None, group=None, store=None)
+    of_all = scope.of_all_stores
     rate, strength = kept(
         "store", replace(of_all, store=store_id), as_of(), lambda: _rate_of(of_all, store_id), lambda _: NUMBERS
     )
@@ -126,7 +125,7 @@ def _described(
     described = []
     for store in stores:
         if store.images < FEWEST or not store.others or strength is None:
-            why = "too_few" if store.images < FEWEST else NO_OTHERS
+            why = TOO_FEW if store.images < FEWEST else NO_OTHERS
             host_rate, excess, sure = Figure.unknown(store.others, why), Figure.unknown(store.images, why), None
         else:
             host_rate, excess, sure = store.usual_rate, _excess(store), posterior(store, strength)

@@ -37,6 +37,7 @@ from insights.models import Refreshed
 from insights.sums import COUNT_HOUR, SUM_ENDED, SUM_IMAGES
 from jobs import failpoints
 from jobs.models import Job, JobAction
+from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
 # Images of one slice; more only where more ended at the same microsecond, as those of a canceled job do.
@@ -45,8 +46,6 @@ MOST_IMAGES = 5_000
 OPEN_SECONDS = 600.0
 # Visits of images that ended so long before the mark are summed once more by the next refresh.
 OVERLAP_SECONDS = 10.0
-# An advisory lock: whoever holds it writes summaries.
-LOCK = 0x5250_0002
 
 # The first instant at which an image may still end that nobody sees yet.
 _HORIZON = """
@@ -185,7 +184,7 @@ def _count_hours() -> Iterator[Done]:
 
 def _locked_mark(cursor: CursorWrapper) -> datetime | None:
     """The mark, which nobody else moves until this transaction ends."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SUMMARIES])
     cursor.execute("SELECT mark FROM insights_refreshed")
     row = cursor.fetchone()
     return row[0] if row else None

@@ -13,7 +13,7 @@ from insights.back_tests import RiskTest, back_test
 from insights.figures import Figure
 from insights.kept import kept
 from insights.scope import Scope, as_of
-from insights.statistics import MOST_STRENGTH, beta_interval, shrunk
+from insights.shrinkage import MOST_STRENGTH, beta_interval, shrunk
 from insights.store_rates import NUMBERS, StoreRate, riskiest
 
 MOST_LISTED = 1_000

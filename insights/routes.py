@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import asin, cos, radians, sin, sqrt
 
+from insights.distances import distance_km
 from insights.tours import shortest_tour
 from stores.models import Store
 
 MOST_STOPS = 200
-EARTH_RADIUS_KM = 6371.0088
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +76,6 @@ class TooManyStops(RouteRefused):
     """More than MOST_STOPS."""
 
 
-def distance_km(one: Store, other: Store) -> float:
-    """The great circle between two stores with coordinates, by the haversine formula, also across the date line."""
-    up, along = radians(other.latitude - one.latitude), radians(other.longitude - one.longitude)  # type: ignore[operator]
-    flat = cos(radians(one.latitude)) * cos(radians(other.latitude))  # type: ignore[arg-type]
-    return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(sin(up / 2) ** 2 + flat * sin(along / 2) ** 2)))
-
-
 def find_route(
     store_ids: Sequence[str], start: str | None = None, end: str | None = None, pace: Pace | None = None
 ) -> Route:
@@ -111,10 +103,11 @@ def _sentence(store_ids: Sequence[str], one: str, several: str) -> str:
 
 
 def _route(given: Sequence[Store], starts: bool, ends: bool, is_round: bool, pace: Pace) -> Route:
-    """`starts`, `ends`: the first, or the last, of `given` is to be that of the route."""
+    """`starts`, `ends`: the first, or the last, of `given` is to be that of the route. All have coordinates."""
     if not given:
         return Route([], 0.0, 0.0, 0.0, 0.0, 0.0)
-    distances = [[distance_km(one, other) * pace.road_factor for other in given] for one in given]
+    places = [(store.latitude or 0.0, store.longitude or 0.0) for store in given]
+    distances = [[distance_km(one, other) * pace.road_factor for other in places] for one in places]
     order = _order(distances, starts, ends, is_round)
     given_order = list(range(len(given)))
 

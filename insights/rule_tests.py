@@ -18,7 +18,8 @@ from insights import anomalies, impossible, odd, overdue
 from insights.audience import Audience, period
 from insights.back_tests import back_test
 from insights.figures import FEWEST, Figure
-from insights.statistics import HISTORY_DAYS, root, unroot, usual_day, wilson
+from insights.root_scale import HISTORY_DAYS, Usual, root, unroot, usual_day
+from insights.statistics import wilson
 
 # Subjects that are tried, drawn at random, so that a test takes about a second.
 MOST_SUBJECTS = 100
@@ -108,7 +109,7 @@ def of_hosts(audience: Audience, today: date) -> RuleTest:
 
 
 _PAST_GAPS = (
-    overdue._GAPS  # noqa: S608 - constants
+    overdue.GAPS_OF_STORES  # noqa: S608 - constants
     + """
     SELECT store_id, array_agg(gap ORDER BY day) FROM gaps WHERE gap IS NOT NULL AND store_id IN (
         SELECT store_id FROM days GROUP BY store_id ORDER BY md5(store_id) LIMIT %(most)s
@@ -190,5 +191,5 @@ def _quiet(days: Sequence[float], random: Random) -> list[float] | None:
     return [_drawn_count(usual[place % 7], random) for place in range(len(days))]
 
 
-def _drawn_count(usual: Any, random: Random) -> float:
+def _drawn_count(usual: Usual, random: Random) -> float:
     return float(round(unroot(random.gauss(max(usual.centre, root(0)), usual.spread))))

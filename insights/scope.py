@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
 from jobs.models.expressions import IsTrue
@@ -23,6 +25,8 @@ WEEKS = 13
 # So many are named in a statement, each with its own place in the index.
 FEW_STORES = 1_000
 LONGEST_DAYS = 366
+# From 1970 to 2099: visits of other years are mistakes, and the calendar ends somewhere.
+DAY_PATTERN = "(?:19[789][0-9]|20[0-9]{2})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
 
 
 def zone() -> ZoneInfo:
@@ -38,9 +42,21 @@ def today() -> date:
     return datetime.now(zone()).date()
 
 
+def day_of(instant: datetime) -> date:
+    return instant.astimezone(zone()).date()
+
+
+def read_day(text: str) -> date | None:
+    """A day such as 2026-01-31; None of what is none, or is out of the years of DAY_PATTERN."""
+    try:
+        return date.fromisoformat(text) if re.fullmatch(DAY_PATTERN, text) else None
+    except ValueError:
+        return None
+
+
 def as_of() -> datetime | None:
-    """Until when finished images are in the summaries; None before the first refresh."""
-    return Refreshed.objects.values_list("mark", flat=True).first()
+    """Until when finished images are in what is shown; None before the first refresh."""
+    return Refreshed.objects.values_list(Coalesce("shown", "mark"), flat=True).first()
 
 
 @dataclass(frozen=True)
@@ -89,6 +105,11 @@ class Scope:
         if self.store is not None:
             stores = stores.filter(store_id=self.store)
         return stores
+
+    @property
+    def of_all_stores(self) -> Scope:
+        """The same days, whatever narrows it."""
+        return replace(self, area=None, category=None, group=None, store=None)
 
     @property
     def is_of_all_stores(self) -> bool:

@@ -7,18 +7,19 @@ nothing about store or host.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast
 
+from insights import reading
 from insights.figures import FEWEST, Figure
 from insights.models import VisitSummary
 from insights.scope import Scope
-from insights.statistics import Beside, strength, wilson
+from insights.shrinkage import Beside, strength
+from insights.statistics import share, wilson
 
 # A strength is fitted to about so many stores, of which a fixed part is taken where there are more.
 FITTED_STORES = 4_000
@@ -90,10 +91,7 @@ class StoreRate:
 
     @property
     def rate(self) -> Figure:
-        if self.images < FEWEST:
-            return Figure.unknown(self.images)
-        rate = self.failed / self.images
-        return Figure(rate, *wilson(rate, self.worth), self.images)
+        return share(self.failed, self.images, self.worth)
 
     @property
     def usual_rate(self) -> Figure:
@@ -123,7 +121,7 @@ def suspects(scope: Scope, times: float) -> StoreRates:
 
 
 def riskiest(scope: Scope, strength: float) -> StoreRates:
-    """The stores with the highest rates once these are drawn to their hosts', see `statistics.shrunk`."""
+    """The stores with the highest rates once these are drawn to their hosts', see `shrinkage.shrunk`."""
     m = float(strength)
     return _read(scope, _ENOUGH, f"({m} * usual + worth_failed) / ({m} + worth)")
 
@@ -136,12 +134,10 @@ def rates_of(scope: Scope, store_ids: Sequence[str]) -> StoreRates:
 def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates:
     visits, of_visits = _tried(scope).query.sql_with_params()
     inside, of_inside = ("TRUE", _NONE) if scope.is_of_all_stores else _inside(scope)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORES.format(visits=visits, inside=inside, wanted=wanted, order=order),
-            [*of_visits, *of_inside, *parameters],
-        )
-        rows = cursor.fetchall()
+    rows = reading.rows(
+        _STORES.format(visits=visits, inside=inside, wanted=wanted, order=order),
+        [*of_visits, *of_inside, *parameters],
+    )
     found = [(_store_rate(*numbers), is_inside, is_fitted) for *numbers, is_inside, is_fitted in rows]
     fitted = [rate for rate, _, is_fitted in found if is_fitted and rate.images >= FEWEST]
     return StoreRates(
@@ -153,7 +149,7 @@ def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates
 
 def _tried(scope: Scope) -> QuerySet[VisitSummary, tuple[str, str, float, float]]:
     """Store, host, and images of each visit that were tried and that failed, as floats: their squares are large."""
-    visits = replace(scope, area=None, category=None, group=None, store=None).visits()
+    visits = scope.of_all_stores.visits()
     return (
         visits.alias(finished=F("completed") + F("failed"))
         .filter(finished__gt=0)

@@ -15,7 +15,7 @@ from insights.area_sums import NOTHING, By, Sums, sums
 from insights.areas import FAILURES, FETCH, MEDIAN, VISITS, stores_by_area
 from insights.figures import FEWEST, TOO_FEW
 from insights.periods import Parts, weeks
-from insights.scope import Scope, zone
+from insights.scope import Scope, day_of
 
 MEASURES = (FAILURES, MEDIAN, FETCH, VISITS)
 # Of fewer whole weeks nobody can say what is usual.
@@ -132,7 +132,7 @@ def _trend(label: str, stores: int, measure: str, parts: Parts, values: Sequence
     for at, (n, value) in enumerate(values):
         why = "" if whole[at] else RUNNING if at == len(whole) - 1 else PART_OF_WEEK
         odd = band is not None and at in judged and not band.low <= (value or 0) <= band.high
-        day = parts.starts[at].astimezone(zone()).date()
+        day = day_of(parts.starts[at])
         found.append(Week(day, value if enough[at] else None, n, why or ("" if enough[at] else TOO_FEW), odd))
     return Trend(label, stores, found, band)
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from insights.area_sums import By, read_joined
-from insights.figures import FEWEST, Figure
+from insights.figures import FEWEST, ONE_BLOCK, Figure
 from insights.kept import kept
 from insights.periods import Parts
 from insights.scope import Scope
-from insights.statistics import ONE_BLOCK, Blocks, wilson, worth
+from insights.statistics import Blocks, wilson, worth
 
 # Bucket i holds the turnarounds from BUCKET^i seconds on, up to the next; those below SHORTEST seconds count as that.
 BUCKET = 1.15

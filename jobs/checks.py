@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from jobs.engine.companion import companions
 from jobs.queue.quarantine import batch_size
 
 CELERY = "jobs.engine.celery.CeleryEngine"
@@ -100,14 +101,16 @@ def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility)
 def pool_is_large_enough(**_: Any) -> list[CheckMessage]:
-    needed = settings.WEB_THREADS + 2
+    # The claimer, the recorder, what deletes old jobs, and its other companions; the publisher of Celery's messages.
+    of_engine = 3 + len(companions) + (settings.ENGINE == CELERY)
+    needed = settings.WEB_THREADS + of_engine
     if needed <= settings.DATABASE_POOL_SIZE:
         return []
     return [
         checks.Warning(
-            f"DATABASE_POOL_SIZE ({settings.DATABASE_POOL_SIZE}) is below WEB_THREADS + 2 ({needed}): "
+            f"DATABASE_POOL_SIZE ({settings.DATABASE_POOL_SIZE}) is below WEB_THREADS + {of_engine} ({needed}): "
             "under load, requests wait for a connection and are answered 503.",
-            hint="Raise DATABASE_POOL_SIZE, or lower WEB_THREADS. The 2 are the engine's claimer and recorder.",
+            hint=f"Raise DATABASE_POOL_SIZE, or lower WEB_THREADS. The {of_engine} are the engine's threads.",
             id="jobs.W001",
         )
     ]

@@ -243,7 +243,5 @@ class AlertRules(V1View):
     @describe(summary="List the rules of alerts", responses=RuleRow(many=True))
     def get(self, request: Request) -> Response:
         """Each with its formula, its limits and its back-test on the data that the caller may read."""
-        audience = audience_of(request.user)
-        checks = RuleCheck.objects.filter(of_all=audience.of_all, owner_id=audience.owner_id)
-        by_rule = {check.rule: check for check in checks}
+        by_rule = {check.rule: check for check in RuleCheck.objects.of(audience_of(request.user))}
         return Response(pages.list_of(RuleRow, RULES.values(), checks=by_rule))

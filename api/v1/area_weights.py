@@ -1,7 +1,5 @@
 """Weights of areas: how fast an area's images move beside those of other areas in the same job."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -9,7 +7,7 @@ from rest_framework.response import Response
 
 from api.v1 import pages, parameters, request_bodies
 from api.v1.describe import describe
-from api.v1.store_settings import SettingsView, save
+from api.v1.store_settings import SettingsView, check
 from stores.models import MAX_LENGTHS, AreaWeight
 from stores.models.area_weight import HEAVIEST, LIGHTEST
 
@@ -19,12 +17,6 @@ class AreaWeightRow(serializers.Serializer[AreaWeight]):
 
     area = serializers.CharField(source="area_code")
     weight = serializers.FloatField(min_value=LIGHTEST, max_value=HEAVIEST)
-
-
-def _weight(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not LIGHTEST <= value <= HEAVIEST:
-        raise request_bodies.Unacceptable(f"must be a number from {LIGHTEST:g} to {HEAVIEST:g}")
-    return float(value)
 
 
 _BODY = {
@@ -57,9 +49,12 @@ class AreaWeights(SettingsView):
 
         It holds for jobs submitted from now on. The job as a whole is neither sooner nor later for it.
         """
-        fields = {"area": request_bodies.text(MAX_LENGTHS["area_code"]), "weight": _weight}
+        fields = {
+            "area": request_bodies.text(MAX_LENGTHS["area_code"]),
+            "weight": request_bodies.number(LIGHTEST, HEAVIEST),
+        }
         values = request_bodies.read_object(request.data, fields, ("area", "weight"))
-        row = AreaWeight.objects.filter(area_code=values["area"]).first() or AreaWeight(area_code=values["area"])
-        row.weight = values["weight"]
-        save(row)
+        row = AreaWeight(area_code=values["area"], weight=values["weight"])
+        check(row)
+        row, _ = AreaWeight.objects.update_or_create(area_code=row.area_code, defaults={"weight": row.weight})
         return Response(AreaWeightRow(row).data)

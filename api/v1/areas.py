@@ -1,12 +1,7 @@
-"""Areas: their stores by category, how their figures compare, and weeks beside the usual ones."""
+"""Areas: their stores by category, and how their figures compare."""
 
-import base64
-import binascii
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,68 +10,19 @@ from rest_framework.response import Response
 from api.pagination import DEFAULT_LIMIT
 from api.v1 import pages, parameters, scopes
 from api.v1.describe import describe
-from api.v1.parameters import Parameter, Unreadable
+from api.v1.figures import FIGURE, AboutKnown, about
+from api.v1.labels import PAGE, label_page
 from api.v1.views import V1View
-from insights import areas, trends
-from insights.area_sums import By
-from insights.figures import FEWEST
-from insights.periods import first_day, known
-from insights.scope import LONGEST_DAYS, WEEKS, Scope, as_of
-from insights.trends import Trend
+from insights import areas
+from insights.periods import known
+from insights.scope import as_of
 
 # Categories of a matrix that have a column of their own.
 MOST_COLUMNS = 40
-# Labels of one page of trends, each with up to 53 weeks.
-MOST_TRENDS, DEFAULT_TRENDS = 100, 24
-LONGEST_WEEKS = LONGEST_DAYS // 7
 
-
-_BEHIND = ">"
-
-
-def write_label_cursor(label: str) -> str:
-    """The place behind a label, which may be empty."""
-    return base64.urlsafe_b64encode(f"{_BEHIND}{label}".encode()).decode().rstrip("=")
-
-
-def _read_label_cursor(text: str) -> str:
-    try:
-        label = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}").decode()
-    except (ValueError, binascii.Error):
-        label = ""
-    label = label.removeprefix(_BEHIND)
-    if "\0" in label or write_label_cursor(label) != text:
-        raise Unreadable("must be the next_cursor of an earlier answer")
-    return label
-
-
-CURSOR = Parameter("cursor", "The `next_cursor` of the page before.", _read_label_cursor)
-PAGE = (CURSOR, parameters.LIMIT)
-
-
-def label_page[Row](rows: Mapping[str, Row], query: Mapping[str, Any], limit: int) -> tuple[list[Row], str | None]:
-    """The rows of a page in the order of their labels, and the next page's cursor."""
-    labels = sorted(label for label in rows if label > query["cursor"]) if "cursor" in query else sorted(rows)
-    shown = labels[:limit]
-    return [rows[label] for label in shown], write_label_cursor(shown[-1]) if len(labels) > limit else None
-
-
-_FIGURE = {
-    "type": "object",
-    "description": f"A figure with its 95 % interval, of `n`; below {FEWEST} it is null, and `why` says `too_few`.",
-    "properties": {
-        "value": {"type": ["number", "null"]},
-        "low": {"type": "number"},
-        "high": {"type": "number"},
-        "n": {"type": "integer", "minimum": 0},
-        "why": {"type": "string", "enum": ["too_few", "one_block"]},
-    },
-    "required": ["value", "n"],
-    "additionalProperties": False,
-}
 _FIGURES = {
     "type": "object",
-    "properties": dict.fromkeys(areas.MEASURES, _FIGURE),
+    "properties": dict.fromkeys(areas.MEASURES, FIGURE),
     "required": list(areas.MEASURES),
     "additionalProperties": False,
 }
@@ -87,12 +33,6 @@ _VERDICTS = {
         measure: {"type": "string", "enum": ["", areas.ABOVE, areas.BELOW, areas.SAME]} for measure in areas.MEASURES
     },
     "required": list(areas.MEASURES),
-    "additionalProperties": False,
-}
-_MIDDLE = {
-    "type": "object",
-    "description": "The median area's value by measure; a measure is left out where fewer than two areas are known.",
-    "properties": {measure: {"type": "number"} for measure in areas.MEASURES},
     "additionalProperties": False,
 }
 
@@ -197,35 +137,19 @@ class TooFewRow(serializers.Serializer[Any]):
     failed = serializers.IntegerField(min_value=0)
 
 
-class _About(serializers.Serializer[Any]):
-    """What a list of figures is about."""
-
-    as_of = serializers.DateTimeField(allow_null=True, help_text="What finished before is in it; null: nothing yet.")
-    time_zone = serializers.CharField(help_text="In which days and weeks begin.")
-    since = serializers.DateField(allow_null=True, help_text="The first day on which anything is known; null: none.")
-    until = serializers.DateField(allow_null=True)
-
-
-class ComparisonAnswer(_About):
+class ComparisonAnswer(AboutKnown):
     """A page of areas."""
 
     class Meta:
         ref_name = "AreaComparison"
 
-    middle = serializers.DictField(child=serializers.FloatField())
+    middle = serializers.DictField(
+        child=serializers.FloatField(),
+        help_text="The median area's value by measure, left out where fewer than two areas are known.",
+    )
     too_few = TooFewRow(allow_null=True)
     results = AreaRow(many=True)
     next_cursor = serializers.CharField(allow_null=True, help_text="Null on the last page.")
-
-
-def about(scope: Scope | None, mark: datetime | None) -> dict[str, Any]:
-    """`scope` is what is known of the period asked for, up to `mark`."""
-    return {
-        "as_of": mark,
-        "time_zone": settings.INSIGHTS_TIME_ZONE,
-        "since": scope.since if scope else None,
-        "until": scope.until if scope else None,
-    }
 
 
 class Areas(V1View):
@@ -250,101 +174,6 @@ class Areas(V1View):
                 "middle": dict(found.middle) if found else {},
                 "too_few": TooFewRow(found.too_few).data if found else None,
                 "results": pages.list_of(AreaRow, shown),
-                "next_cursor": next_cursor,
-            }
-        )
-
-
-class WeekRow(serializers.Serializer[Any]):
-    """One week."""
-
-    monday = serializers.DateField(help_text="The first day; later where the period begins within the week.")
-    value = serializers.FloatField(allow_null=True)
-    n = serializers.IntegerField(min_value=0, help_text="Images, downloads or visits.")
-    why = serializers.ChoiceField(
-        choices=["", trends.RUNNING, trends.PART_OF_WEEK, "too_few"], help_text="Why it is not judged; empty if it is."
-    )
-    is_odd = serializers.BooleanField(help_text="Outside the band. Never true of a week that is not judged.")
-
-
-class BandRow(serializers.Serializer[Any]):
-    """What weeks usually bring: their median, and two robust spreads around it."""
-
-    class Meta:
-        ref_name = "UsualWeeks"
-
-    usual = serializers.FloatField()
-    low = serializers.FloatField()
-    high = serializers.FloatField()
-
-
-class TrendRow(serializers.Serializer[Trend]):
-    """One area or category."""
-
-    name = serializers.CharField(
-        source="label", allow_blank=True, help_text="An area's code or a category's name; empty: none."
-    )
-    stores = serializers.IntegerField(min_value=0)
-    band = BandRow(
-        allow_null=True,
-        help_text=f"Null below {trends.FEWEST_WEEKS} whole weeks, or {trends.FEWEST_VISITS} visits a week.",
-    )
-    weeks = WeekRow(many=True)
-
-
-class TrendsAnswer(_About):
-    """A page of trends."""
-
-    class Meta:
-        ref_name = "Trends"
-
-    measure = serializers.ChoiceField(choices=trends.MEASURES)
-    results = TrendRow(many=True)
-    next_cursor = serializers.CharField(allow_null=True, help_text="Null on the last page.")
-
-
-def _limit(default: int, most: int) -> Parameter:
-    return parameters.integer("limit", f"Rows of one page; {default} by default.", 1, most)
-
-
-class Trends(V1View):
-    tag = "areas"
-    parameters = {
-        "GET": (
-            parameters.choice("by", "What a row is; `area` by default.", ["area", "category"]),
-            parameters.choice("measure", f"`{areas.VISITS}` by default.", trends.MEASURES),
-            parameters.integer(
-                "weeks", f"How many calendar weeks, the running one included; {WEEKS} by default.", 1, LONGEST_WEEKS
-            ),
-            scopes.AREA,
-            scopes.CATEGORY,
-            scopes.GROUP,
-            scopes.STORE,
-            CURSOR,
-            _limit(DEFAULT_TRENDS, MOST_TRENDS),
-        )
-    }
-
-    @describe(summary="List weeks beside usual weeks", responses=TrendsAnswer)
-    def get(self, request: Request) -> Response:
-        """In the order of the labels. The running week is never judged.
-
-        The band is the median of the whole weeks, and two robust spreads around it: of weeks that are alike, about one
-        in twelve is outside by chance.
-        """
-        query = {**self.query, "from": first_day(self.query.get("weeks", WEEKS))}
-        mark, asked = as_of(), scopes.scope_of(request.user, query)
-        by = By.CATEGORY if query.get("by") == "category" else By.AREA
-        stores = trends.stores_by(asked, by)
-        shown, next_cursor = label_page({label: label for label in stores}, query, query.get("limit", DEFAULT_TRENDS))
-        measure = query.get("measure", areas.VISITS)
-        scope = known(asked)
-        found = trends.trends(scope, mark, measure, {label: stores[label] for label in shown}, by) if scope else []
-        return Response(
-            {
-                **about(scope, mark),
-                "measure": measure,
-                "results": pages.list_of(TrendRow, found),
                 "next_cursor": next_cursor,
             }
         )

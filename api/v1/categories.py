@@ -15,7 +15,7 @@ from access.models import Scope
 from api.v1 import pages, parameters, problems, request_bodies
 from api.v1.describe import describe
 from api.v1.problem_types import Problem
-from api.v1.stores import require_editor
+from api.v1.stores import read_category, require_editor
 from api.v1.views import V1View, find_by_id, path_id
 from stores import categorising, rule_changes
 from stores.categorising import RulesBusy
@@ -257,7 +257,7 @@ def _name(request: Request) -> str:
 
 
 def _keyword(request: Request) -> dict[str, Any]:
-    fields = {"text": _text(MAX_KEYWORD), "kind": _kind, "category": _category}
+    fields = {"text": _text(MAX_KEYWORD), "kind": request_bodies.one_of(Kind.values), "category": read_category}
     return {"category": None, **request_bodies.read_object(request.data, fields, required=("text", "kind"))}
 
 
@@ -269,21 +269,6 @@ def _text(longest: int) -> Any:
         return text
 
     return read
-
-
-def _kind(value: Any) -> str:
-    if value not in Kind.values:
-        raise request_bodies.Unacceptable(f"must be one of {', '.join(Kind.values)}")
-    return str(value)
-
-
-def _category(value: Any) -> Category | None:
-    if value is None:
-        return None
-    found = Category.objects.filter(name=_text(MAX_CATEGORY)(value)).first()
-    if found is None:
-        raise request_bodies.Unacceptable("names no category, see GET /api/v1/categories")
-    return found
 
 
 @contextmanager

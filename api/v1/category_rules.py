@@ -15,6 +15,7 @@ from api.v1.store_settings import SettingsView, save
 from api.v1.views import find_by_id, path_id
 from stores.models import Category, CategoryRule
 from stores.models.category_rule import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_HOSTS, MOST_IMAGES, MOST_PIXELS
+from stores.rule_changes import changing_rule_of
 
 
 class CategoryRuleRow(serializers.Serializer[CategoryRule]):
@@ -39,28 +40,19 @@ class CategoryRuleRow(serializers.Serializer[CategoryRule]):
     updated_at = serializers.DateTimeField()
 
 
-def _number(highest: int) -> Callable[[Any], int | None]:
-    def read(value: Any) -> int | None:
-        # A bool is an int to isinstance.
-        if value is not None and (type(value) is not int or not 1 <= value <= highest):
-            raise request_bodies.Unacceptable(f"must be null or an integer from 1 to {highest:,}")
-        return value
-
-    return read
-
-
 def _hosts(value: Any) -> list[str]:
     if not isinstance(value, list) or len(value) > MOST_HOSTS or not all(isinstance(host, str) for host in value):
         raise request_bodies.Unacceptable(f"must be a list of at most {MOST_HOSTS} strings")
     return value
 
 
+_PIXELS = request_bodies.or_null(request_bodies.whole_number(1, MOST_PIXELS))
 _FIELDS: dict[str, Callable[[Any], Any]] = {
     "priority": request_bodies.priority,
-    "most_images": _number(MOST_IMAGES),
+    "most_images": request_bodies.or_null(request_bodies.whole_number(1, MOST_IMAGES)),
     "allowed_hosts": _hosts,
-    "min_width": _number(MOST_PIXELS),
-    "min_height": _number(MOST_PIXELS),
+    "min_width": _PIXELS,
+    "min_height": _PIXELS,
 }
 
 
@@ -119,10 +111,10 @@ class OneCategoryRule(SettingsView):
         """
         values = request_bodies.read_object(request.data, _FIELDS)
         category = find_by_id(Category.objects.all(), category_id, "category")
-        rule = CategoryRule.objects.filter(category=category).first() or CategoryRule(category=category)
-        for name, value in values.items():
-            setattr(rule, name, value)
-        save(rule)
+        with changing_rule_of(category.pk) as rule:
+            for name, value in values.items():
+                setattr(rule, name, value)
+            save(rule)
         return Response(CategoryRuleRow(rule).data)
 
     @describe(

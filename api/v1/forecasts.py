@@ -10,9 +10,8 @@ from rest_framework.response import Response
 from api.v1.describe import describe
 from api.v1.pages import list_of
 from api.v1.views import V1View
-from insights.forecast_ranges import COVERS, TOLERANCE
-from insights.forecasts import BackTest, back_tests
-from insights.models.forecast import STAGES
+from insights.forecast_ranges import COVERS, STAGES, TOLERANCE
+from insights.forecasts import RangeTest, range_tests
 
 
 class Size(serializers.Serializer[Any]):
@@ -22,7 +21,7 @@ class Size(serializers.Serializer[Any]):
     below = serializers.IntegerField(allow_null=True)
 
 
-class ForecastRange(serializers.Serializer[BackTest]):
+class ForecastRange(serializers.Serializer[RangeTest]):
     """What past jobs of one size say of forecasts at one stage."""
 
     stage = serializers.ChoiceField(STAGES, help_text="Percent of the job's images that were final.")
@@ -39,7 +38,7 @@ class ForecastRange(serializers.Serializer[BackTest]):
     )
 
     @extend_schema_field(Size(allow_null=True))
-    def get_size(self, found: BackTest) -> Any:
+    def get_size(self, found: RangeTest) -> Any:
         return None if found.size is None else {"least": found.size[0], "below": found.size[1]}
 
 
@@ -59,4 +58,4 @@ class Forecasts(V1View):
 
         Empty until jobs have ended.
         """
-        return Response({"covers": COVERS, "ranges": list_of(ForecastRange, back_tests())})
+        return Response({"covers": COVERS, "ranges": list_of(ForecastRange, range_tests())})

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,7 +10,7 @@ from rest_framework.response import Response
 from api.pagination import PageRequest, write_cursor
 from api.v1 import parameters, scopes
 from api.v1.describe import describe
-from api.v1.figures import FigureField
+from api.v1.figures import About, FigureField, about
 from api.v1.views import V1View
 from insights.failures import By, FailureRow, failures
 from insights.problems import SURE, TIMES, StoreProblem, problems, store_problem
@@ -51,14 +50,7 @@ class ProblemRow(serializers.Serializer[Any]):
     beside_host = BesideHost(allow_null=True, help_text="Null except for stores.")
 
 
-class _About(serializers.Serializer[Any]):
-    as_of = serializers.DateTimeField(allow_null=True, help_text="Until when finished images are counted.")
-    time_zone = serializers.CharField(help_text="In which a day begins.")
-    since = serializers.DateField()
-    until = serializers.DateField()
-
-
-class ProblemsAnswer(_About):
+class ProblemsAnswer(About):
     """Problem stores, or failures by something else: those with the most lost images first."""
 
     class Meta:
@@ -125,7 +117,7 @@ class RiskTestRow(serializers.Serializer[Any]):
     )
 
 
-class RiskAnswer(_About):
+class RiskAnswer(About):
     """The stores at the highest risk first; none where the test was not passed."""
 
     class Meta:
@@ -171,10 +163,7 @@ class Risk(V1View):
 def _answer(scope: Scope, rows: Sequence[Mapping[str, Any]], page: PageRequest) -> dict[str, Any]:
     """Rows of a ranking have places instead of keys: a page begins behind one."""
     return {
-        "as_of": as_of(),
-        "time_zone": settings.INSIGHTS_TIME_ZONE,
-        "since": scope.since,
-        "until": scope.until,
+        **about(scope, as_of()),
         "results": rows[: page.limit],
         "next_cursor": write_cursor(page.after + page.limit) if len(rows) > page.limit else None,
     }

@@ -1,10 +1,8 @@
 """Saved reports of visits, and their rows."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -17,22 +15,18 @@ from rest_framework.response import Response
 from access import rights
 from access.models import Scope
 from api.pagination import write_cursor
-from api.v1 import pages, parameters, problems, request_bodies, scopes
+from api.v1 import pages, parameters, problems, request_bodies
 from api.v1.describe import describe
+from api.v1.figures import FIGURE, About, about
 from api.v1.problem_types import Problem
-from api.v1.request_bodies import Unacceptable
-from api.v1.rhythm import FIGURE
+from api.v1.report_bodies import BODY, EXAMPLE, FIELDS
 from api.v1.views import V1View, find_by_id, path_id
 from insights import reports
 from insights.models import Dimension, Measure, Period, Report
-from insights.models.report import MAX_NAME, MOST_DAYS, MOST_REPORTS, MOST_WEEKS
+from insights.models.report import MOST_REPORTS
 from insights.report_files import ReportFile, as_json, filename
 from insights.scope import as_of
 from jobs.reporting.exports import ExportFormat
-from jobs.submission.payload import InvalidPayload
-from jobs.submission.payload import Problem as Fault
-from stores.models.category import MAX_CATEGORY
-from stores.models.store import MAX_LENGTHS
 
 REPORT_ID = path_id("report_id", "A report's id.")
 _FORMAT = parameters.choice(
@@ -83,16 +77,12 @@ _ROW = {
 }
 
 
-class ReportAnswer(serializers.Serializer[Any]):
+class ReportAnswer(About):
     """A page of a report's rows. `fetch_ms` is in milliseconds, `turnaround` in seconds."""
 
     class Meta:
         ref_name = "ReportRows"  # its name in the OpenAPI document
 
-    as_of = serializers.DateTimeField(allow_null=True, help_text="Until when finished images are counted.")
-    time_zone = serializers.CharField(help_text="In which days and weeks begin.")
-    since = serializers.DateField()
-    until = serializers.DateField()
     rows = serializers.IntegerField(min_value=0, help_text="In all.")
     total = serializers.SerializerMethodField(
         help_text="Of all visits; null by group, since a store may be in several, and where there are no visits."
@@ -107,99 +97,6 @@ class ReportAnswer(serializers.Serializer[Any]):
     @extend_schema_field({"type": "array", "items": _ROW})
     def get_results(self, answer: Any) -> Any:
         return answer["results"]
-
-
-def _one_of(values: list[str]) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in values:
-            raise Unacceptable(f"must be {', '.join(values[:-1])} or {values[-1]}")
-        return str(value)
-
-    return read
-
-
-def _columns(value: Any) -> list[str]:
-    known = Measure.values
-    if not isinstance(value, list) or not 1 <= len(value) <= len(known) or any(each not in known for each in value):
-        raise Unacceptable(f"must be a list of some of {', '.join(known)}")
-    if len({*value}) < len(value):
-        raise Unacceptable("must not name a column twice")
-    return value
-
-
-def _integer(lowest: int, highest: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        # A bool is an int to isinstance.
-        if type(value) is not int or not lowest <= value <= highest:
-            raise Unacceptable(f"must be an integer from {lowest} to {highest}")
-        return value
-
-    return read
-
-
-def _or_null(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
-
-
-def _day(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise Unacceptable("must be a day such as 2026-01-31")
-    try:
-        return scopes.PERIOD[0].read(value)
-    except parameters.Unreadable as fault:
-        raise Unacceptable(str(fault)) from None
-
-
-_FIELDS: dict[str, Callable[[Any], Any]] = {
-    "name": request_bodies.text(MAX_NAME),
-    "dimension": _one_of(Dimension.values),
-    "columns": _columns,
-    "period": _one_of(Period.values),
-    "weeks": _integer(1, MOST_WEEKS),
-    "since": _or_null(_day),
-    "until": _or_null(_day),
-    "area": _or_null(request_bodies.text(MAX_LENGTHS["area_code"])),
-    "category": _or_null(request_bodies.text(MAX_CATEGORY)),
-    "group": _or_null(_integer(1, 999_999_999)),
-    "store": _or_null(request_bodies.text(MAX_LENGTHS["store_id"])),
-}
-
-
-def _text(longest: int, description: str) -> dict[str, Any]:
-    return {"type": ["string", "null"], "maxLength": longest, "description": description}
-
-
-_PROPERTIES: dict[str, Any] = {
-    "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME, "description": "Once among your reports."},
-    "dimension": {"type": "string", "enum": Dimension.values, "default": Dimension.AREA.value},
-    "columns": {
-        "type": "array",
-        "items": {"type": "string", "enum": Measure.values},
-        "minItems": 1,
-        "uniqueItems": True,
-    },
-    "period": {
-        "type": "string",
-        "enum": Period.values,
-        "default": Period.WEEKS.value,
-        "description": "The last weeks, today included; the last full month; or `fixed`, from `since` to `until`.",
-    },
-    "weeks": {"type": "integer", "minimum": 1, "maximum": MOST_WEEKS, "default": 13},
-    "since": {"type": ["string", "null"], "format": "date"},
-    "until": {"type": ["string", "null"], "format": "date", "description": f"At most {MOST_DAYS} days, both included."},
-    "area": _text(MAX_LENGTHS["area_code"], "Of stores in this area."),
-    "category": _text(MAX_CATEGORY, "Of stores of this category; empty: of those without one."),
-    "group": {"type": ["integer", "null"], "minimum": 1, "description": "Of stores in this group, by its id."},
-    "store": _text(MAX_LENGTHS["store_id"], "Of this store."),
-}
-_BODY = {"type": "object", "properties": _PROPERTIES, "additionalProperties": False}
-_EXAMPLE = {
-    "name": "Failures by area",
-    "dimension": "area",
-    "columns": ["visits", "images", "failed", "failure_rate"],
-    "period": "weeks",
-    "weeks": 13,
-}
 
 
 class _ReportView(V1View):
@@ -221,13 +118,13 @@ class Reports(_ReportView):
 
     @describe(
         summary="Save a report",
-        request={"application/json": {**_BODY, "required": ["name"]}},
+        request={"application/json": {**BODY, "required": ["name"]}},
         responses={201: ReportRow},
-        examples=[OpenApiExample("Failures by area", _EXAMPLE, request_only=True)],
+        examples=[OpenApiExample("Failures by area", EXAMPLE, request_only=True)],
     )
     def post(self, request: Request) -> Response:
         """Its rows are computed whenever they are read. 409 where you have a report of this name, or too many."""
-        values = request_bodies.read_object(request.data, _FIELDS, ("name",))
+        values = request_bodies.read_object(request.data, FIELDS, ("name",))
         report = Report(owner=rights.owner_of(request.user), **values)
         if self.own().count() >= MOST_REPORTS:
             raise problems.Refusal(Problem.CONFLICT, f"You have {MOST_REPORTS} reports: delete one first.")
@@ -247,17 +144,18 @@ class OneReport(_ReportView):
 
     @describe(
         summary="Change a report",
-        request={"application/json": _BODY},
+        request={"application/json": BODY},
         responses=ReportRow,
         examples=[OpenApiExample("A longer period", {"period": "weeks", "weeks": 26}, request_only=True)],
     )
     def patch(self, request: Request, report_id: str) -> Response:
         """What is not given stays as it is. 409 where you have another report of this name."""
-        values = request_bodies.read_object(request.data, _FIELDS)
-        report = find_by_id(self.own(), report_id, "report")
-        for name, value in values.items():
-            setattr(report, name, value)
-        _save(report)
+        values = request_bodies.read_object(request.data, FIELDS)
+        with transaction.atomic():
+            report = find_by_id(self.own().select_for_update(), report_id, "report")
+            for name, value in values.items():
+                setattr(report, name, value)
+            _save(report)
         return Response(ReportRow(report).data)
 
     @describe(
@@ -305,10 +203,7 @@ class ReportRows(_ReportView):
         found = reports.rows(report, self.request.user, asked.after, asked.limit)
         end = asked.after + len(found.rows)
         answer = {
-            "as_of": as_of(),
-            "time_zone": settings.INSIGHTS_TIME_ZONE,
-            "since": scope.since,
-            "until": scope.until,
+            **about(scope, as_of()),
             "rows": found.number,
             "total": found.total and as_json(found.total),
             "results": [as_json(row) for row in found.rows],
@@ -329,12 +224,7 @@ def _save(report: Report) -> None:
     try:
         report.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        faults = [
-            Fault(() if name == NON_FIELD_ERRORS else (name,), f"is not right: {sentence.removesuffix('.')}")
-            for name, sentences in error.message_dict.items()
-            for sentence in sentences
-        ]
-        raise InvalidPayload(faults) from None
+        raise request_bodies.refused(error) from None
     try:
         with transaction.atomic():
             report.save()

@@ -1,7 +1,9 @@
 """Request bodies of v1: strict where a submission is lenient, because a misspelt key would change what is affected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.submission.payload import MAX_STORE_ID, InvalidPayload, Problem
@@ -42,19 +44,34 @@ def _reader(fields: Mapping[str, Callable[[Any], Any]], key: str) -> Callable[[A
     return fields[key]
 
 
-def priority(value: Any) -> int:
-    # A bool is an int to isinstance.
-    if type(value) is not int or not LOWEST_PRIORITY <= value <= HIGHEST_PRIORITY:
-        raise Unacceptable(f"must be an integer from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}")
-    return value
-
-
 def whole_number(lowest: int, highest: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         # A bool is an int to isinstance.
         if type(value) is not int or not lowest <= value <= highest:
-            raise Unacceptable(f"must be an integer from {lowest} to {highest}")
+            raise Unacceptable(f"must be an integer from {lowest} to {highest:,}")
         return value
+
+    return read
+
+
+priority = whole_number(LOWEST_PRIORITY, HIGHEST_PRIORITY)
+
+
+def or_null[Value](read: Callable[[Any], Value]) -> Callable[[Any], Value | None]:
+    def read_or_null(value: Any) -> Value | None:
+        try:
+            return None if value is None else read(value)
+        except Unacceptable as fault:
+            raise Unacceptable(str(fault).replace("must be ", "must be null or ", 1)) from None
+
+    return read_or_null
+
+
+def one_of(values: Sequence[str]) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in values:
+            raise Unacceptable(f"must be {', '.join(values[:-1])} or {values[-1]}")
+        return str(value)
 
     return read
 
@@ -107,6 +124,17 @@ def store_ids(most: int, *, least: int = 1) -> Callable[[Any], list[str]]:
         return value
 
     return read
+
+
+def refused(error: ValidationError) -> InvalidPayload:
+    """What a model's own checks find wrong with a body, by field."""
+    return InvalidPayload(
+        [
+            Problem(() if field == NON_FIELD_ERRORS else (field,), f"is refused: {sentence}".removesuffix("."))
+            for field, sentences in error.message_dict.items()
+            for sentence in sentences
+        ]
+    )
 
 
 def read_nothing(data: Any) -> None:

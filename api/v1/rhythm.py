@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,35 +9,14 @@ from rest_framework.response import Response
 from api.pagination import Page, write_cursor
 from api.v1 import pages, parameters, scopes
 from api.v1.describe import describe
+from api.v1.figures import About, FigureField, about
 from api.v1.stores import StorePage, StoreRow
 from api.v1.views import V1View
 from insights import rhythm, unvisited
-from insights.figures import FEWEST
 from insights.gaps import gaps
 from insights.scope import as_of
 
 _SCOPE = (scopes.AREA, scopes.CATEGORY, scopes.GROUP, scopes.STORE, *scopes.PERIOD)
-FIGURE = {
-    "type": "object",
-    "description": f"A figure with its 95 % interval, of `n`; below {FEWEST} it is null, and `why` says `too_few`.",
-    "properties": {
-        "value": {"type": ["number", "null"]},
-        "low": {"type": "number"},
-        "high": {"type": "number"},
-        "n": {"type": "integer", "minimum": 0},
-        "why": {"type": "string", "enum": ["too_few", "one_block"]},
-    },
-    "required": ["value", "n"],
-    "additionalProperties": False,
-}
-
-
-@extend_schema_field(FIGURE)
-class FigureField(serializers.Field[Any, Any, Any, Any]):
-    """A figure with its interval."""
-
-    def to_representation(self, value: Any) -> Any:
-        return value.as_json()
 
 
 class GapRow(serializers.Serializer[Any]):
@@ -58,23 +35,19 @@ class RepeatRow(serializers.Serializer[Any]):
     visits = serializers.IntegerField(min_value=2)
 
 
-class RhythmAnswer(serializers.Serializer[Any]):
+class RhythmAnswer(About):
     """How often the stores of a period, area, category or group are visited."""
 
     class Meta:
         ref_name = "Rhythm"  # its name in the OpenAPI document
 
-    as_of = serializers.DateTimeField(allow_null=True, help_text="Until when finished images are counted.")
-    time_zone = serializers.CharField(help_text="Of days, weeks and hours: the service's, not the stores'.")
-    since = serializers.DateField()
-    until = serializers.DateField()
     stores = serializers.IntegerField(min_value=0, help_text="Of the store master, visited or not.")
     visits = serializers.IntegerField(min_value=0)
     visits_per_store_week = FigureField()
     median_gap = FigureField(help_text="In days, between a store's visits.")
     gaps = GapRow(many=True)
     gaps_of_every = serializers.IntegerField(
-        min_value=1, help_text="Gaps are those of every so-manieth store of the store master; 1 is of all."
+        min_value=1, help_text="The gaps are those of every n-th store of the store master; 1 is all of them."
     )
     hour_of_week = serializers.ListField(
         child=serializers.ListField(child=serializers.IntegerField(min_value=0), min_length=24, max_length=24),
@@ -105,10 +78,7 @@ class Rhythm(V1View):
         between = gaps(scope, often.visits)
         twice = rhythm.repeats(scope)
         answer = {
-            "as_of": as_of(),
-            "time_zone": settings.INSIGHTS_TIME_ZONE,
-            "since": scope.since,
-            "until": scope.until,
+            **about(scope, as_of()),
             "stores": often.stores,
             "visits": often.visits,
             "visits_per_store_week": often.per_store_week,

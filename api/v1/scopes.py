@@ -1,39 +1,32 @@
 """Which visits a figure is about, as query parameters: period, area, category, group and store."""
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, User
 
-from api.v1.parameters import Parameter, Unreadable, integer, text
+from api.v1.parameters import MOST_GROUP, Parameter, Unreadable, integer, text
 from api.v1.problems import invalid_parameters
 from insights.periods import first_day
-from insights.scope import LONGEST_DAYS, WEEKS, Scope, today
+from insights.scope import DAY_PATTERN, LONGEST_DAYS, WEEKS, Scope, read_day, today
 from stores.models.category import MAX_CATEGORY
 from stores.models.store import MAX_LENGTHS
 
-# Visits of other years are mistakes, and the calendar ends somewhere.
-_DAY = "(?:19[789][0-9]|20[0-9]{2})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-
 
 def _day(value: str) -> date:
-    try:
-        if not re.fullmatch(_DAY, value):
-            raise ValueError
-        return date.fromisoformat(value)
-    except ValueError:
-        raise Unreadable("must be a day from 1970 to 2099, such as 2026-01-31") from None
+    if (day := read_day(value)) is None:
+        raise Unreadable("must be a day from 1970 to 2099, such as 2026-01-31")
+    return day
 
 
 def _day_parameter(name: str, description: str) -> Parameter:
-    return Parameter(name, description, _day, {"type": "string", "format": "date", "pattern": f"^{_DAY}$"})
+    return Parameter(name, description, _day, {"type": "string", "format": "date", "pattern": f"^{DAY_PATTERN}$"})
 
 
 AREA = text("area", "Stores of this area.", MAX_LENGTHS["area_code"])
 CATEGORY = text("category", "Stores of this category, by its name; empty: those without one.", MAX_CATEGORY)
-GROUP = integer("group", "Stores of this group, by its id; none for an unknown one.", 1, 999_999_999)
+GROUP = integer("group", "Stores of this group, by its id; none for an unknown one.", 1, MOST_GROUP)
 STORE = text("store", "This store, by its id.", MAX_LENGTHS["store_id"])
 PERIOD = (
     _day_parameter(

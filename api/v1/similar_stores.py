@@ -49,6 +49,7 @@ class SimilarAnswer(serializers.Serializer[Any]):
 
 
 class SimilarStores(StoreView):
+    refusals = {"GET": (404,)}
     parameters = {
         "GET": (
             parameters.text("store", "Like the store with this id.", MAX_LENGTHS["store_id"], shortest=1),

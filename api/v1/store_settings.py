@@ -11,11 +11,10 @@ from rest_framework.request import Request
 
 from access import rights
 from access.models import Scope
+from api.v1 import request_bodies
 from api.v1.problem_types import Problem
 from api.v1.problems import Refusal
 from api.v1.views import V1View
-from jobs.submission.payload import InvalidPayload
-from jobs.submission.payload import Problem as Fault
 
 
 class SettingsView(V1View):
@@ -34,12 +33,15 @@ class SettingsView(V1View):
             raise Refusal(Problem.NOT_ALLOWED, "This needs the permission to change stores.")
 
 
-def save(row: Model) -> None:
+def check(row: Model) -> None:
     """Raises InvalidPayload with every fault."""
     try:
         row.full_clean(validate_unique=False)
     except ValidationError as error:
-        raise InvalidPayload(
-            [Fault((field,), " ".join(messages).removesuffix(".")) for field, messages in error.message_dict.items()]
-        ) from None
+        raise request_bodies.refused(error) from None
+
+
+def save(row: Model) -> None:
+    """Raises InvalidPayload with every fault."""
+    check(row)
     row.save()

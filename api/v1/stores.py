@@ -94,7 +94,7 @@ def require_editor(request: Request) -> None:
 
 def changed(store: Store, request: Request) -> Store:
     """By the body of a PATCH. Raises InvalidPayload."""
-    fields = {"category": _category, "category_by_hand": _not_by_hand}
+    fields = {"category": read_category, "category_by_hand": _not_by_hand}
     values = request_bodies.read_object(request.data, fields)
     if len(values) != 1:
         raise InvalidPayload([FieldFault((), "must have either category or category_by_hand")])
@@ -105,7 +105,8 @@ def changed(store: Store, request: Request) -> Store:
     return store
 
 
-def _category(value: Any) -> Category | None:
+def read_category(value: Any) -> Category | None:
+    """By its name. Raises Unacceptable."""
     if value is None:
         return None
     name = request_bodies.text(MAX_CATEGORY)(value)
@@ -138,6 +139,7 @@ class StoreView(V1View):
 
 class Stores(StoreView):
     scopes = {"PATCH": Scope.STORES}
+    refusals = {"PATCH": (404,)}
     parameters = {"GET": (*_FILTERS, *parameters.PAGE), "PATCH": _FILTERS[:1]}
 
     @describe(summary="List stores", responses=StorePage)

@@ -30,6 +30,7 @@ from api.v1 import (
     similar_stores,
     store_imports,
     stores,
+    trends,
     validation,
     visits,
 )
@@ -95,7 +96,7 @@ urlpatterns = [
     re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
     re_path(r"^areas/?\Z", areas.Areas.as_view(), name="areas"),
     re_path(r"^areas/matrix/?\Z", areas.AreaMatrix.as_view(), name="area-matrix"),
-    re_path(r"^trends/?\Z", areas.Trends.as_view(), name="trends"),
+    re_path(r"^trends/?\Z", trends.Trends.as_view(), name="trends"),
     re_path(r"^rhythm/?\Z", rhythm.Rhythm.as_view(), name="rhythm"),
     re_path(r"^rhythm/unvisited-stores/?\Z", rhythm.UnvisitedStores.as_view(), name="unvisited-stores"),
     re_path(r"^reports/?\Z", reports.Reports.as_view(), name="reports"),

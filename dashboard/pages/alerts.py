@@ -10,11 +10,12 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from access import rights
+from dashboard.parameters import row_id, text
 from insights import alerts
 from insights.audience import audience_of
 from insights.figures import FEWEST
@@ -35,15 +36,15 @@ def alert_list(request: HttpRequest) -> HttpResponse:
     visible = alerts.visible_to(request.user)
     state = request.GET.get("state", Alert.State.OPEN)
     rule = request.GET.get("rule", "")
-    about = request.GET.get("about", "").replace("\0", "").strip()[:MAX_SUBJECT]
-    before = request.GET.get("before", "")
+    about = text(request.GET, "about", MAX_SUBJECT)
+    before = row_id(request.GET, "before")
     found = visible.filter(state=state) if state in Alert.State.values else visible
     if rule in RULES:
         found = found.filter(rule=rule)
     if about:
         found = found.filter(subject=about)
-    if before.isascii() and before.isdecimal() and len(before) < 19:
-        found = found.filter(pk__lt=int(before))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     rows = list(found.defer("history").order_by("-pk")[: ROWS + 1])
     context = {
         "rows": _with_places(rows[:ROWS]),
@@ -81,7 +82,7 @@ def alert_page(request: HttpRequest, alert_id: int) -> HttpResponse:
 @require_POST
 @login_required
 def dismiss(request: HttpRequest, alert_id: int) -> HttpResponse:
-    reason = request.POST.get("reason", "").replace("\0", "").strip()
+    reason = text(request.POST, "reason", MAX_REASON + 1)
     if not reason or len(reason) > MAX_REASON:
         _find_to_change(request, alert_id)
         messages.warning(request, f"Say why, in at most {MAX_REASON} characters.")
@@ -103,8 +104,7 @@ def rule_page(request: HttpRequest, name: str) -> HttpResponse:
     rule = RULES.get(name)
     if rule is None:
         raise Http404("There is no such rule.")
-    audience = audience_of(request.user)
-    check = RuleCheck.objects.filter(of_all=audience.of_all, owner_id=audience.owner_id, rule=name).first()
+    check = RuleCheck.objects.of(audience_of(request.user)).filter(rule=name).first()
     tested: dict[str, Any] = (check.backtest if check else None) or {}
     context = {
         "rule": rule,
@@ -121,8 +121,7 @@ def rule_page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _as_of(request: HttpRequest) -> dict[str, Any]:
-    audience = audience_of(request.user)
-    checks = RuleCheck.objects.filter(of_all=audience.of_all, owner_id=audience.owner_id)
+    checks = RuleCheck.objects.of(audience_of(request.user))
     last = checks.order_by("-checked_at").values_list("checked_at", flat=True).first()
     return {"checked_at": last, "zone": settings.INSIGHTS_TIME_ZONE}
 
@@ -137,17 +136,10 @@ def _with_places(found: Iterable[Alert]) -> list[tuple[Alert, Any, str]]:
         if alert.kind == Alert.Kind.STORE and alert.subject in stores:
             return reverse("dashboard:store", args=[stores[alert.subject]])
         if alert.kind == Alert.Kind.AREA:
-            return f"{_area_page()}?{urlencode({'area': alert.subject})}"
+            return f"{reverse('dashboard:area')}?{urlencode({'area': alert.subject})}"
         return ""
 
     return [(alert, RULES.get(alert.rule), place(alert)) for alert in listed]
-
-
-def _area_page() -> str:
-    try:
-        return reverse("dashboard:area")
-    except NoReverseMatch:
-        return reverse("dashboard:stores")
 
 
 def _find(request: HttpRequest, alert_id: int) -> Alert:

@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import area_charts, scopes, words
+from dashboard import area_charts, scopes, visit_charts, words
 from dashboard.area_charts import Interval
 from dashboard.scopes import Asked
 from insights import areas
@@ -37,7 +37,6 @@ LEAST_TREEMAP = 9
 MOST_PLACES = 2_000
 # Weeks of the trends on an area's own page.
 YEAR = 52
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ MEASURES = {
         Measure(areas.VISITS, "Visits per store and week", "Visits per store and week", "Visits", "visits"),
         Measure(areas.MEDIAN, "Turnaround, median", "Median turnaround of visits", "Median", "visits"),
         Measure(areas.P95, "Turnaround, 95 %", "Turnaround that 95 % of visits stay below", "95 %", "visits"),
-        Measure(areas.FETCH, "Fetch, mean", "Mean time of a download", "Mean", "downloads"),
+        Measure(areas.FETCH, "Download, mean", "Mean time of a download", "Mean", "downloads"),
     )
 }
 # Of the small multiples; a week's 95 % quantile would be of too few visits.
@@ -100,7 +99,7 @@ def areas_page(request: HttpRequest) -> HttpResponse:
     found = areas.compare(narrowed, mark, counted, wanted) if narrowed else None
     context = {
         **_about(narrowed or scope, asked, mark),
-        **scopes.choices(),
+        **scopes.choices(asked.group),
         "measures": MEASURES.values(),
         "trend_measures": [MEASURES[key] for key in TREND_MEASURES],
         "measure": measure,
@@ -123,8 +122,8 @@ def areas_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def area_page(request: HttpRequest) -> HttpResponse:
     """One area, named by the parameter `area`, because its code may hold slashes."""
-    code = request.GET.get("area", "").replace("\0", "")[:64]
     asked = Asked.read(request.GET)
+    code = asked.area
     whole = asked.scope(request.user)
     scope = asked.scope(request.user, code)
     stores = scope.stores().count()
@@ -143,7 +142,7 @@ def area_page(request: HttpRequest) -> HttpResponse:
             panels += [(MEASURES[key], multiple, most) for multiple in multiples]
     context = {
         **_about(narrowed or scope, asked, mark),
-        **scopes.choices(),
+        **scopes.choices(asked.group),
         "code": code,
         "stores": stores,
         "area": area,
@@ -227,10 +226,7 @@ def _hours(scope: Scope, mark: datetime | None) -> dict[str, Any]:
     found: HourOfWeek = hour_of_week(scope, mark)
     return {
         "visits": found.visits,
-        "squares": area_charts.squares(found),
-        "rows": list(zip(WEEKDAYS, found.counts, strict=True)),
-        "columns": range(24),
-        "ticks": [f"{hour:02}:00" for hour in range(0, 24, 3)],
+        "punch": visit_charts.punch(found),
     }
 
 

@@ -7,14 +7,14 @@ from django.views.decorators.http import require_safe
 
 from insights.figures import FEWEST
 from insights.forecast_ranges import COVERS, MOST_PAST, TOLERANCE
-from insights.forecasts import back_tests
+from insights.forecasts import range_tests
 
 
 @require_safe
 @login_required
 def forecasts_page(request: HttpRequest) -> HttpResponse:
     context = {
-        "tests": back_tests(),
+        "tests": range_tests(),
         "fewest": FEWEST,
         "most_past": MOST_PAST,
         "covers": COVERS,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -54,16 +53,14 @@ class StoreRow:
 @login_required
 def problems_page(request: HttpRequest) -> HttpResponse:
     asked = Asked.read(request.GET)
-    area = request.GET.get("area", "").replace("\0", "")[:64]
-    scope = asked.scope(request.user, area or None)
+    scope = asked.scope(request.user, asked.area or None)
     by = By(request.GET["by"]) if request.GET.get("by") in set(By) else By.HOST
     page = scopes.page_number(request.GET, "page")
     found = problems(scope)
     tested = back_test(scope)
     context = {
-        **scopes.choices(),
+        **scopes.choices(asked.group),
         "asked": asked,
-        "area": area,
         "areas": Store.objects.first_areas(scopes.MOST_CHOICES),
         "scope": scope,
         "as_of": as_of(),
@@ -79,7 +76,6 @@ def problems_page(request: HttpRequest) -> HttpResponse:
         "failures": _failures(failures(scope, by, MOST_ROWS + 1)),
         "most": MOST_ROWS,
         "risk": _risk(scope),
-        "link": _link(asked, area=area, by=by),
     }
     return render(request, "dashboard/problems/page.html", context)
 
@@ -148,8 +144,3 @@ def _range(figure: Figure, scale: float) -> Range | None:
 
 def _sentence(code: str) -> str:
     return explain(code).sentence if code else ""
-
-
-def _link(asked: Asked, **parts: str) -> str:
-    """The page's filters, for links to its other pages."""
-    return "&".join(filter(None, [asked.query(), urlencode({name: value for name, value in parts.items() if value})]))

@@ -14,8 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from dashboard import scopes
 from dashboard.report_form import empty, filled, options
-from dashboard.visit_filters import choices
 from insights import reports
 from insights.models import Dimension, Measure, Report
 from insights.models.report import MOST_REPORTS
@@ -84,14 +84,22 @@ def _edit(request: HttpRequest, report: Report) -> HttpResponse:
     if is_saving and not faults:
         try:
             with transaction.atomic():
-                report.save()
+                report.save(force_update=report.pk is not None)
+        except Report.NotUpdated:
+            raise Http404("The report was deleted in the meantime.") from None
         except IntegrityError:
             faults = {"name": ["You have another report of this name."]}
         else:
             messages.success(request, f"Saved the report {report.name}.")
             return redirect("dashboard:report", report.pk)
     context = {"report": report} if faults else _rows(request, report, 0, PREVIEWED)
-    context |= {**choices(), **options(report), "faults": faults, "is_preview": True}
+    context |= {
+        **scopes.choices(report.group),
+        "areas": Store.objects.first_areas(scopes.MOST_CHOICES),
+        **options(report),
+        "faults": faults,
+        "is_preview": True,
+    }
     return render(request, "dashboard/reports/edit.html", context, status=400 if faults and is_saving else 200)
 
 

@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
+from dashboard import scopes
 from dashboard.filters import read_group
 from dashboard.pages import problems
 from dashboard.store_rhythm import rhythm_of
@@ -22,7 +23,7 @@ from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.duplicates import duplicates_of
 from stores.imports import ImportRefused
-from stores.models import Category, Store, StoreGroup, StoreImport
+from stores.models import Category, Store, StoreImport
 from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 from stores.models.store_import import MAX_SHEET
 from stores.similar import similar_stores
@@ -37,8 +38,6 @@ MOST_ROWS = 100
 # Ignored columns named there.
 MOST_COLUMNS = 20
 MOST_AREAS = 200
-# To choose from; others are reached by their own pages.
-MOST_GROUPS = 200
 
 
 @require_safe
@@ -49,10 +48,9 @@ def store_list(request: HttpRequest) -> HttpResponse:
     q = request.GET.get("q", "").replace("\0", "").strip()[:255]
     area = request.GET.get("area", "").replace("\0", "")[:64]
     # A category's name, or `none`, as no category may be called.
-    category = request.GET.get("category", "").replace("\0", "")[:MAX_CATEGORY]
+    category = scopes.text(request.GET, "category", MAX_CATEGORY)
     after = request.GET.get("after", "").replace("\0", "")[:64]
     number = read_group(request.GET.dict())
-    group = StoreGroup.objects.filter(pk=number).first() if number else None
     if q:
         stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
     if area:
@@ -71,15 +69,13 @@ def store_list(request: HttpRequest) -> HttpResponse:
             for name, value in (("q", q), ("area", area), ("category", category), ("group", number))
             if value
         },
-        "group": group,
-        "groups": StoreGroup.objects.all()[:MOST_GROUPS],
+        "group": number,
         "stores": found[:ROWS],
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
         "areas": Store.objects.first_areas(MOST_AREAS),
         "category": category,
-        "categories": list(Category.objects.values_list("name", flat=True)),
+        **scopes.choices(number),
         "may_import": rights.may_import_stores(request.user),
-        "may_see_imports": rights.may_see_imports(request.user),
     }
     return render(request, "dashboard/stores/list.html", context)
 

@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import visit_charts
-from dashboard.visit_filters import VisitFilter, choices
+from dashboard import scopes, visit_charts
+from dashboard.visit_filters import VisitFilter
 from insights import rhythm, unvisited
 from insights.gaps import gaps
 from insights.models import VisitSummary
@@ -95,7 +95,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     """What the three pages share: the filters, and whose visits of which days they are."""
     asked = VisitFilter.read(request.GET.dict())
     return {
-        **choices(),
+        **scopes.choices(asked.group),
+        "areas": Store.objects.first_areas(scopes.MOST_CHOICES),
         "asked": asked,
         "scope": asked.scope(request.user),
         "as_of": as_of(),

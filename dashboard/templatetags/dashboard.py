@@ -21,7 +21,6 @@ from dashboard.appearance import APPEARANCES, appearance_of
 from insights.figures import FEWEST, TOO_FEW, Figure
 from insights.forecasts import Estimate
 from insights.models import Measure
-from insights.statistics import ONE_BLOCK
 from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
@@ -51,18 +50,35 @@ def _everybody(user: Any) -> bool:
     return True
 
 
+def _may_only_see_imports(user: Any) -> bool:
+    return rights.may_see_imports(user) and not rights.may_import_stores(user)
+
+
 # Name of the path, label, for whom it is.
 _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
-    ("dashboard:submit", "Submit", _everybody),
-    ("dashboard:stores", "Stores", _everybody),
     ("dashboard:areas", "Areas", _everybody),
-    ("dashboard:alerts", "Alerts", _everybody),
     ("dashboard:visits", "Visits", _everybody),
+    ("dashboard:alerts", "Alerts", _everybody),
+    ("dashboard:stores", "Stores", _everybody),
     ("dashboard:reports", "Reports", _everybody),
+    ("dashboard:submit", "Submit", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),
+)
+
+# The pages about stores, likewise.
+_PAGES_OF_STORES = (
+    ("dashboard:stores", "All stores", _everybody),
+    ("dashboard:problems", "Problem stores", _everybody),
+    ("dashboard:categories", "Categories", _everybody),
+    ("dashboard:category_rules", "Category rules", _everybody),
+    ("dashboard:groups", "Groups", _everybody),
+    ("dashboard:duplicates", "Duplicates", _everybody),
+    ("dashboard:route", "Route", _everybody),
+    ("dashboard:import_stores", "Import a file", rights.may_import_stores),
+    ("dashboard:import_stores", "Imports", _may_only_see_imports),
 )
 
 
@@ -85,8 +101,18 @@ def sections(context: Context) -> list[Section]:
             url = reverse(name)
         except NoReverseMatch:
             continue  # a section that this service lacks
-        links.append(Section(url, label, request.path.startswith(url)))
+        under = (url, reverse("dashboard:problems")) if name == "dashboard:stores" else url
+        links.append(Section(url, label, request.path.startswith(under)))
     return links
+
+
+@register.simple_tag(takes_context=True)
+def pages_of_stores(context: Context) -> list[Section]:
+    """The pages about stores that this user may see; the longest address that the page's begins with is the current."""
+    request = context["request"]
+    pages = [(reverse(name), label) for name, label, is_for in _PAGES_OF_STORES if is_for(request.user)]
+    current = max((url for url, _ in pages if request.path.startswith(url)), key=len, default="")
+    return [Section(url, label, url == current) for url, label in pages]
 
 
 @register.simple_tag(takes_context=True)
@@ -178,13 +204,15 @@ def ends_between(estimate: Estimate) -> SafeString:
 def figure(found: Figure, digits: int, of: str, unit: str = "") -> SafeString:
     """A figure with its interval and of how many it is; where it is not known, why."""
     if found.value is None or found.low is None or found.high is None:
-        sentence = {
-            TOO_FEW: f"too few: {found.n:,} {of}, it takes {FEWEST}",
-            ONE_BLOCK: "all within one block of days, so that nobody knows how sure it is",
-        }[found.why]
-        return format_html('not known <small class="quiet">{}</small>', sentence)
+        return format_html('not known <small class="quiet">{}</small>', _why(found, of))
     value, low, high = (f"{number:,.{digits}f}" for number in (found.value, found.low, found.high))
     return format_html("{} {} <small>{} to {}, n = {}</small>", value, unit, low, high, f"{found.n:,} {of}")
+
+
+def _why(found: Figure, of: str) -> str:
+    if found.why == TOO_FEW:
+        return f"too few: {found.n:,} {of}, it takes {FEWEST}"
+    return "all within one block of days, so that nobody knows how sure it is"
 
 
 @register.simple_tag
@@ -193,7 +221,8 @@ def measured(measure: Measure, value: int | Figure) -> SafeString:
     if isinstance(value, int):
         return SafeString(f"{value:,}")
     if value.value is None or value.low is None or value.high is None:
-        return format_html('<span class="quiet">too few <small>n = {}</small></span>', f"{value.n:,}")
+        short = "too few" if value.why == TOO_FEW else "one block of days"
+        return format_html('<span class="quiet">{} <small>n = {}</small></span>', short, f"{value.n:,}")
     factor, unit = _UNITS[measure]
     middle, low, high = (f"{factor * number:,.1f}" for number in (value.value, value.low, value.high))
     return format_html("{} {} <small>{} to {}, n = {}</small>", middle, unit, low, high, f"{value.n:,}")

@@ -104,6 +104,11 @@ class Alert(models.Model):
         return f"{self.rule}: {self.says}"
 
 
+class RuleCheckQuerySet(models.QuerySet["RuleCheck"]):
+    def of(self, audience: Audience) -> RuleCheckQuerySet:
+        return self.filter(of_all=audience.of_all, owner_id=audience.owner_id)
+
+
 class RuleCheck(models.Model):
     """When a rule was last tried for an audience, and how often it is wrong there, by its own back-test."""
 
@@ -116,6 +121,8 @@ class RuleCheck(models.Model):
     # `insights.rule_tests.RuleTest` as JSON; null until the first.
     backtest = models.JSONField(null=True, blank=True)
     tested_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RuleCheckQuerySet.as_manager()
 
     class Meta:
         constraints = [

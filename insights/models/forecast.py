@@ -1,12 +1,7 @@
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-# Percent of a job's images that are final when its end is forecast.
-STAGES = (25, 50, 75, 90)
-# Jobs of fewer images than the first are small, of fewer than the second medium, others large.
-SIZES = (1_000, 10_000)
-# In place of a size: jobs of all sizes.
-ALL_SIZES = -1
+from insights.forecast_ranges import STAGES
 
 
 class Forecast(models.Model):
@@ -37,7 +32,7 @@ class ForecastRange(models.Model):
     """
 
     stage = models.PositiveSmallIntegerField()
-    # 0 is small, see SIZES; or ALL_SIZES.
+    # 0 is small, see `forecast_ranges.SIZES`; or ALL_SIZES.
     size = models.SmallIntegerField()
     jobs = models.PositiveIntegerField()
     low = models.FloatField(null=True)

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from jobs import failpoints
+from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
 # Between a mark and its first slice. A request that has found the job has read its rows by then: what takes longer, an
@@ -19,8 +20,6 @@ GRACE_SECONDS = 2.0
 MOST_ROWS = 5_000
 # How many small jobs one slice may hold.
 MOST_JOBS = 1_000
-# An advisory lock: whoever holds it deletes slices.
-LOCK = 0x5250_0001
 
 # Each record is looked up by its key: to merge the two would be to read the records of all jobs that were ever deleted.
 _DUE = """
@@ -105,7 +104,7 @@ def delete_slice(*, wait: bool) -> Slice | None:
     None where there is nothing due, or, unless told to `wait`, where another process is deleting at this moment.
     """
     with longer("prune"), connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_{'' if wait else 'try_'}advisory_xact_lock(%s)", [LOCK])
+        cursor.execute(f"SELECT pg_{'' if wait else 'try_'}advisory_xact_lock(%s)", [advisory_locks.DELETION])
         if cursor.fetchone() == (False,):
             return None
         chosen = list(_fit_together(_due(cursor, MOST_JOBS)))

@@ -11,7 +11,8 @@ import psycopg
 from django.conf import settings
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
-from jobs.queue import WORKER_LOCK, WorkerGone, announcement
+from jobs.queue import WorkerGone, announcement
+from retail_pulse.db import advisory_locks
 from retail_pulse.db.dedicated import connect_dedicated
 from retail_pulse.db.notify import notification, notify
 
@@ -43,7 +44,7 @@ class Heartbeat:
                     [socket.gethostname()[:255], os.getpid(), slots],
                 ).fetchall()[0][0]
                 if not settings.LEASE_ONLY:
-                    self._execute("SELECT pg_advisory_lock(%s, %s)", [WORKER_LOCK, self.worker_id])
+                    self._execute("SELECT pg_advisory_lock(%s, %s)", [advisory_locks.WORKER, self.worker_id])
                     # From the same moment on: a wake-up to a worker that can be seen is heard.
                     self._execute(f"LISTEN {CHANNEL}")
         except BaseException:

@@ -8,9 +8,7 @@ from django.db.models import BooleanField, Func, IntegerField, Q, Value
 from django.db.models.functions import Cast, Now
 
 from jobs.models.locks import LocksMixin
-
-# The first half of the advisory lock that a living worker's heartbeat holds; the second half is the worker's id.
-WORKER_LOCK = 0x5250
+from retail_pulse.db import advisory_locks
 
 
 class WorkerQuerySet(LocksMixin, models.QuerySet["Worker"]):
@@ -30,7 +28,7 @@ class WorkerQuerySet(LocksMixin, models.QuerySet["Worker"]):
         if settings.LEASE_ONLY:
             return self.silent()
         lock_is_free = Func(
-            Value(WORKER_LOCK),
+            Value(advisory_locks.WORKER),
             Cast("id", IntegerField()),
             function="pg_try_advisory_xact_lock",
             output_field=BooleanField(),

@@ -27,7 +27,6 @@ of the job that are not ready or waiting to itself. Only what makes ready images
 """
 
 from jobs.models.server import database_now
-from jobs.models.worker import WORKER_LOCK
 from jobs.queue.announcements import JOBS_CHANNEL, announce, announce_on_commit, announcement
 from jobs.queue.control import NotPossible, Retried, cancel, pause, prioritize, resume, retry
 from jobs.queue.glance import due, glance
@@ -49,7 +48,6 @@ from jobs.queue.worker import (
 
 __all__ = [
     "JOBS_CHANNEL",
-    "WORKER_LOCK",
     "Lanes",
     "NotPossible",
     "Recorded",

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from jobs.queue import WORKER_LOCK
 from jobs.reporting.audit_checks import CHECKS, Check, further_checks
+from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
 # Within this time some engine rescues, see `jobs/engine/pace.py`; what a dead worker holds for longer stays there.
@@ -164,5 +164,5 @@ def _run_check(cursor: CursorWrapper, check: Check, tables: str = "") -> tuple[i
 
 def _dead_claims(cursor: CursorWrapper) -> dict[tuple[int, int], str]:
     """What dead workers hold: (image, claim number) and a sentence."""
-    cursor.execute(_DEAD_CLAIMS, [settings.LEASE_SECONDS, settings.LEASE_ONLY, WORKER_LOCK])
+    cursor.execute(_DEAD_CLAIMS, [settings.LEASE_SECONDS, settings.LEASE_ONLY, advisory_locks.WORKER])
     return {(image_id, claim_no): what for image_id, claim_no, what in cursor.fetchall()}

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from random import Random
 
 from insights.odd import DAILY_VISITS, GAPS, READ_DAYS, is_overdue, is_watched, odd_days_of_visits
-from insights.statistics import HISTORY_DAYS
+from insights.root_scale import HISTORY_DAYS
 from proofs.report import Report
 
 FULL_AREAS = 400

@@ -8,8 +8,8 @@ import heapq
 import math
 from random import Random
 
-from insights.forecast_ranges import COVERS, TOLERANCE, Range, at_stages, is_shown, range_of
-from insights.models.forecast import STAGES
+from insights.forecast_ranges import COVERS, STAGES, TOLERANCE, Range, is_shown, range_of
+from insights.past_forecasts import at_stages
 from proofs.report import Report
 
 # In seconds.

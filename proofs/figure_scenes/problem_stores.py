@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 from insights.problems import flagged
-from insights.statistics import strength, wilson
+from insights.shrinkage import strength
+from insights.statistics import wilson
 from insights.store_rates import StoreRates
 from proofs.figure_scenes.stores import World, draw, rates
 from proofs.report import Report

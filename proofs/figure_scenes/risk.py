@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from insights.back_tests import HELD_OUT, RiskTest, risk_test
-from insights.statistics import strength
+from insights.shrinkage import strength
 from proofs.figure_scenes.stores import DAYS, World, draw, rates
 from proofs.report import Report
 

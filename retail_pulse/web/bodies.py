@@ -21,15 +21,19 @@ MEMORY_BYTES = 64 * 1024
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
 _IS_CODED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+# The client waits for an answer to it before it sends a body.
+_EXPECTS_SOMETHING_ELSE = re.compile(rb"\r\nexpect:[ \t]*+(?!100-continue[ \t]*\r\n)", re.IGNORECASE)
 
 
 def length_to_wait_for(head: bytes) -> int:
     """Bytes of the body to wait for: none of one that the service refuses unread.
 
-    That is a body in chunks, or of more than MAX_BODY_BYTES. A malformed head is the parser's to refuse.
+    That is a body in chunks, or of more than MAX_BODY_BYTES, or one behind an Expect that nobody can meet. A malformed
+    head is the parser's to refuse.
     """
     lengths = _LENGTH.findall(head)
-    if len(lengths) != 1 or _IS_CODED.search(head) or int(lengths[0]) > settings.MAX_BODY_BYTES:
+    is_refused = _IS_CODED.search(head) or _EXPECTS_SOMETHING_ELSE.search(head)
+    if len(lengths) != 1 or is_refused or int(lengths[0]) > settings.MAX_BODY_BYTES:
         return 0
     return int(lengths[0])
 

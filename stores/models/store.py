@@ -54,7 +54,8 @@ class StoreQuerySet(models.QuerySet["Store"]):
         """Those that the group's rule finds, and those that were put into it by hand; none for an unknown group."""
         group = apps.get_model("stores", "StoreGroup").objects.filter(pk=group_id).first()
         if group is None:
-            return self.none()
+            # Written so that it can be part of any statement, unlike `none()`.
+            return self.filter(pk=0)
         by_hand = Q(ByHand(F("pk"), group=int(group.pk)))
         return self.filter(group.rule | by_hand) if group.rule else self.filter(by_hand)
 

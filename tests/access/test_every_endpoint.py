@@ -236,14 +236,14 @@ class World:
                 "dashboard:group_delete": "group_id",
             }
             arguments["pk"] = self.arguments[keys.get(name, "import_id")]
+        path = reverse(name, kwargs=arguments)
         queries = {
             "status": f"?jobid={self.arguments['job_id']}",
             "v1:export": "?format=csv",
-            "v1:similar-stores": "?name=here",
             "dashboard:preview_keyword": "?text=kiosk&kind=venue",
             "dashboard:area": "?area=A-1",
+            "v1:similar-stores": "?name=here",
         }
-        path = reverse(name, kwargs=arguments)
         return path + queries.get(name, "")
 
 

@@ -17,7 +17,7 @@ from jobs.errors import BelowCategorySize, HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
 from jobs.models import ImageResult, Job
 from stores import categorising, imports
-from stores.models import AreaWeight, Category, CategoryRule, Store, StoreImport
+from stores.models import AreaWeight, Category, CategoryRule, Store, StoreGroup, StoreImport
 from tests.api.v1.test_alerts import NOW, make_alert
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK, record
@@ -59,9 +59,10 @@ class Shown:
     rule: CategoryRule
     report: Report
     category: Category
+    group: StoreGroup
 
 
-def tested_alert() -> Alert:
+def alert_and_its_rule() -> Alert:
     """An alert of all jobs, and what its rule's page shows."""
     make_alert("L" * 64, of_all=True, state="dismissed", dismissed_at=NOW, reason="A festival")
     tested = RuleTest("area-days", 2_000, 3, "An area on a day.", "Right and wrong ones.", 2_000, 1, 40, 39)
@@ -139,10 +140,11 @@ def shown(anna, sign_in) -> Shown:
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
         Store.objects.get(store_id=KNOWN_STORE),
         imports.dry_run(store_file(*rows), "stores of november.csv", anna),
-        tested_alert(),
+        alert_and_its_rule(),
         *of_areas,
         Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
-        Category.objects.get(name="Bakery"),
+        Category.objects.get(name="Bakery and confectionery"),
+        StoreGroup.objects.create(name="Kiosks of the first district", area="C-1", name_part="kiosk"),
     )  # fmt: skip
 
 
@@ -171,6 +173,7 @@ PAGES = {
         "/stores/",
         "/stores/?q=nothing",
         "/stores/groups/",
+        "/stores/groups/{group.pk}/",
         "/stores/duplicates/",
         "/stores/route/?area=A-1",
         "/stores/{store.pk}/",

@@ -59,7 +59,7 @@ def test_a_file_with_faults_is_checked_corrected_and_imported(page, editor, tmp_
     assert numbers(page) == {
         "Rows": "5", "New": "3", "Changed": "1", "Unchanged": "0", "Rejected": "1", "Missing from the file": "0"
     }  # fmt: skip
-    assert rows_of(page, "Changed stores") == [["3", "S-1", "Shop S-1", "same", "A-1", "A-9"]]
+    assert rows_of(page, "Changed stores") == [["3", "S-1", "Shop S-1", "same", "A-1", "A-9", "same"]]
     assert rows_of(page, "Rejected rows") == [["4", "StoreName", "is blank"]]
     assert rows_of(page, "Ids in several lines") == [["S-4", "5, 6"]]
     expect(page.get_by_role("button", name="Import")).to_be_disabled()

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from dashboard import area_charts
+from dashboard import area_charts, visit_charts
 from dashboard.area_charts import FAILED_STEPS, LABEL_HEIGHT, LABEL_WIDTH, MOST_TILES, NARROW, WIDE
 from dashboard.treemap import squarify
 from insights.figures import Figure
@@ -46,6 +46,13 @@ def test_areas_beyond_the_largest_are_one_tile():
     assert (wide.leaves[0].label, wide.leaves[0].stores, wide.others) == ("40 others", 120, 40)
 
 
+def test_the_rest_of_the_areas_is_left_out_where_it_would_take_more_than_half_of_the_room():
+    for others, left_out in ((MOST_TILES, 0), (MOST_TILES + 1, 3 * (MOST_TILES + 1))):
+        wide, _ = area_charts.treemaps({f"A{at}": 3 for at in range(MOST_TILES + others)}, {})
+        assert len(wide.leaves) == MOST_TILES + (0 if left_out else 1)
+        assert (wide.others, wide.left_out) == (others, left_out)
+
+
 @pytest.mark.parametrize(("rate", "step"), [(0, 0), (0.0099, 0), (0.01, 1), (0.159, 4), (0.16, 5), (1, 6)])
 def test_shades_begin_where_the_page_says(rate, step):
     assert area_charts.step(rate, FAILED_STEPS) == step
@@ -63,7 +70,7 @@ def test_intervals_are_on_one_scale_from_zero_on():
 def test_the_area_of_a_square_is_as_the_visits_of_its_hour():
     counts = [[0] * 24 for _ in range(7)]
     counts[2][5], counts[6][23] = 100, 25
-    large, small = area_charts.squares(HourOfWeek(counts))
+    large, small = visit_charts.punch(HourOfWeek(counts)).squares
     assert small.side == pytest.approx(large.side / 2)
     assert large.x + large.side / 2 == pytest.approx(5.5, abs=0.01)
     assert large.y + large.side / 2 == pytest.approx(2.5, abs=0.01)

@@ -1,11 +1,14 @@
 """What holds on every page for people: signing in, which links are followed, and what an error looks like."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
+from stores.models import Category, StoreGroup
 from tests.factories import allow
 
 ELSEWHERE = [
@@ -136,3 +139,67 @@ def test_a_refusal_with_a_reason_shows_it(client, anna):
 
 def test_the_paths_of_the_api_stay_json(client):
     assert client.get("/api/nowhere").json() == {"error": "There is nothing at this path."}
+
+
+ABOUT_STORES = {
+    "/stores/": "All stores",
+    "/problems/": "Problem stores",
+    "/stores/categories/": "Categories",
+    "/stores/categories/other-words/": "Categories",
+    "/stores/categories/rules/": "Category rules",
+    "/stores/groups/": "Groups",
+    "/stores/duplicates/": "Duplicates",
+    "/stores/route/": "Route",
+}
+
+
+@pytest.mark.parametrize(("path", "current"), ABOUT_STORES.items())
+def test_the_pages_about_stores_lead_to_one_another(client, anna, path, current):
+    client.force_login(anna)
+    text = client.get(path).text
+    pages = text[text.index('aria-label="Pages about stores"') :].partition("</nav>")[0]
+    assert re.findall(r'aria-current="page">([^<]+)', pages) == [current]
+    assert re.findall(r">([^<>]+)</a>", pages) == list(dict.fromkeys(ABOUT_STORES.values()))
+    assert '<a href="/stores/" aria-current="page">Stores</a>' in text
+
+
+@pytest.mark.parametrize(
+    ("permissions", "label"),
+    [([], None), (["view_storeimport"], "Imports"), (["add_store", "change_store"], "Import a file")],
+)
+def test_imports_are_among_them_for_who_may_see_them(client, anna, permissions, label):
+    allow(anna, *permissions)
+    client.force_login(anna)
+    text = client.get("/stores/").text
+    assert re.findall(r'href="/stores/import/">([^<]+)</a></li>', text) == ([label] if label else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "filters"),
+    [
+        ("/areas/", "weeks category group"),
+        ("/problems/", "weeks area category group"),
+        ("/visits/", "from to area category group store"),
+        ("/visits/list/", "from to area category group store"),
+        ("/visits/unvisited/", "from to area category group store"),
+        ("/stores/", "area category group"),
+    ],
+)
+def test_filters_are_the_same_in_the_same_order_on_every_page(client, anna, path, filters):
+    group = StoreGroup.objects.create(name="Mine")
+    Category.objects.create(name="Bakery")
+    client.force_login(anna)
+    for category in ("Bakery", "none"):
+        text = client.get(path, {"category": category, "group": group.pk}).text
+        form = text[text.index('<form class="filters"') :].partition("</form>")[0]
+        asked = re.findall(r'<label for="(weeks|from|to|area|category|group|store)">', form)
+        assert asked == filters.split()
+        chosen = re.findall(r'<option value="([^"]*)" selected>', form)
+        assert [value for value in chosen if not value.isdecimal() or value == str(group.pk)][:1] == [category]
+        assert f'<option value="{group.pk}" selected>Mine' in form
+
+
+def test_visits_are_by_default_those_of_the_weeks_that_areas_show(client, anna):
+    client.force_login(anna)
+    scopes = {client.get(path).context["scope"].since for path in ("/areas/", "/problems/", "/visits/")}
+    assert len(scopes) == 1

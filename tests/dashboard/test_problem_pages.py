@@ -91,12 +91,12 @@ def test_filters_select_stores(page, bad):
     def listed(**query):
         return "1 problem store;" in text_of(page.get("/problems/", query))
 
-    bakery = Category.objects.create(name="Bakery")
+    Category.objects.create(name="Bakery")
     group = StoreGroup.objects.create(name="B", area="B")
     assert listed()
     assert listed(area="A", weeks=26, category="none")
     assert not listed(area="B")
-    assert not listed(category=bakery.pk)
+    assert not listed(category="Bakery")
     assert not listed(group=group.pk)
 
 
@@ -137,7 +137,7 @@ def test_who_is_not_staff_is_shown_visits_of_their_own_jobs(page, client, bad):
 
 def test_a_stores_page_says_what_is_a_problem_of_its_own(page, bad):
     text = text_of(page.get(f"/stores/{bad.pk}/"))
-    assert "Its failures beside its host's" in text
+    assert "Failures beside its host's" in text
     assert "46.2 % of n = 65 images failed" in text
     assert "of n = 1,300 images of other stores failed" in text
     assert "a problem store : more than twice its host's rate is over 99.9 % probable" in text
@@ -162,5 +162,5 @@ def test_and_where_nothing_can_be_said_why(page, anna, visits, says):
 def test_the_page_takes_a_fixed_number_of_statements(page, anna, django_assert_max_num_queries):
     store_visits(draw(SIGNAL, seed=1).visits, owner_id=anna.pk)
     page.get("/problems/")
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):  # two of them for what anna may
         page.get("/problems/")

@@ -45,7 +45,7 @@ def test_a_report_is_previewed_and_then_saved(page, report):
 
 
 def test_the_editor_is_filled_by_its_address(page, report):
-    answer = page.get("/reports/new/", {"dimension": "area", "columns": "images", "category": "(uncategorised)"})
+    answer = page.get("/reports/new/", {"dimension": "area", "columns": "images", "category": "none"})
     asked = answer.context["report"]
     assert (asked.dimension, asked.columns, asked.category) == ("area", ["images"], "")
     assert Report.objects.count() == 1

@@ -49,6 +49,7 @@ REFUSED = {
     "not in chunks at last": (b"POST {} HTTP/1.1", HOST + b"Transfer-Encoding: gzip\r\n", 400, "malformed-request"),
     "an unknown transfer coding": (b"POST {} HTTP/1.1", HOST + b"Transfer-Encoding: xchunked\r\n", 501, ""),
     "an unknown expectation": (b"POST {} HTTP/1.1", HOST + b"Expect: a miracle\r\n", 417, ""),
+    "one before a body": (b"POST {} HTTP/1.1", HOST + b"Expect: a miracle\r\nContent-Length: 9\r\n", 417, ""),
 }  # fmt: skip
 
 

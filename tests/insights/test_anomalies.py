@@ -15,7 +15,7 @@ from insights.odd import (
     odd_days_of_failures,
     odd_days_of_visits,
 )
-from insights.statistics import HISTORY_DAYS, Usual, root, unroot, usual_day, usual_week
+from insights.root_scale import HISTORY_DAYS, Usual, root, unroot, usual_day, usual_week
 from proofs.figure_scenes.anomalies import trial
 
 MONDAY = date(2026, 3, 2)

@@ -4,8 +4,7 @@ from random import Random
 
 import pytest
 
-from insights.forecast_ranges import COVERS, TOLERANCE
-from insights.models.forecast import STAGES
+from insights.forecast_ranges import COVERS, STAGES, TOLERANCE
 from proofs.figure_scenes.eta import back_test, job, prove
 from proofs.report import Report
 

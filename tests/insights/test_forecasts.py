@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from insights import forecasts
-from insights.forecast_ranges import at_stages, is_shown, range_of, size_of, stage_of
+from insights.forecast_ranges import ALL_SIZES, is_shown, range_of, size_of, stage_of
 from insights.models import Forecast, ForecastRange
-from insights.models.forecast import ALL_SIZES
+from insights.past_forecasts import at_stages
 from jobs import queue
 from tests.factories import look, make_worker, submit_job, success
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from insights.figures import FEWEST, TOO_FEW
-from insights.statistics import ONE_BLOCK, Blocks, mean, rate, student, wilson, worth
+from insights.figures import FEWEST, ONE_BLOCK, TOO_FEW
+from insights.statistics import Blocks, mean, rate, student, wilson, worth
 
 
 def test_wilsons_interval_is_the_textbooks():
@@ -51,6 +51,16 @@ def test_where_none_or_all_failed_the_interval_has_a_width(failed):
     assert found.value == failed / 100
     assert found.high - found.low > 0.005
     assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@pytest.mark.parametrize("visits", [40, 400, 4_000])
+def test_where_no_visit_failed_the_interval_holds_all_rates_of_which_that_is_likely(visits):
+    """Of visits that fail whole, with five images each, in 13 weeks."""
+    found = rate(Blocks.of([(0, 5 * visits / 13)] * 13, visits))
+    assert (found.n, found.low) == (5 * visits, pytest.approx(0))
+    assert (1 - found.high) ** visits < 0.05
+    of_all = rate(Blocks.of([(5 * visits / 13, 5 * visits / 13)] * 13, visits))
+    assert of_all.low == pytest.approx(1 - found.high)
 
 
 def test_a_means_interval_is_positive_and_around_it():

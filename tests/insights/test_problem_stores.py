@@ -3,9 +3,10 @@
 import pytest
 from django.contrib.auth.models import User
 
+from insights.figures import NO_OTHERS
 from insights.models import VisitSummary
 from insights.most_frequent import Frequent
-from insights.problems import NO_OTHERS, SURE, problems, store_problem
+from insights.problems import SURE, problems, store_problem
 from insights.store_rates import rates_of, suspects
 from proofs.figure_scenes.stores import Visit, World, draw, rates
 from stores.models import Category, Store

@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from insights.back_tests import RiskTest, back_test
 from insights.figures import Figure
 from insights.risk import risks
-from insights.statistics import MOST_STRENGTH
+from insights.shrinkage import MOST_STRENGTH
 from proofs.figure_scenes.stores import Visit, World, draw
 from tests.insights.drawn_visits import regular, store_visits, whole_period
 

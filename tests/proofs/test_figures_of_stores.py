@@ -2,7 +2,7 @@
 
 import pytest
 
-from insights.statistics import MOST_STRENGTH
+from insights.shrinkage import MOST_STRENGTH
 from proofs.figure_scenes import risk
 from proofs.figure_scenes.problem_stores import HELD, LEAST_PRECISION, LEAST_RECALL, WORLDS, Found, found
 

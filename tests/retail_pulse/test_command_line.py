@@ -26,6 +26,10 @@ COMMANDS = [
     ("submit", str(ROOT / "fixtures" / "example-request.json")),
     ("create_api_key", "till", "--scope", "read"),
     ("revoke_api_key", "0"),
+    ("categorise_stores",),
+    ("refresh_insights",),
+    ("rebuild_insights",),
+    ("check_alerts",),
     ("work", "--drain"),
     ("serve",),
     ("migrate",),
@@ -52,7 +56,7 @@ def test_where_the_database_is_away_every_command_says_so_in_a_sentence(capsys, 
 
 
 def test_each_of_our_commands_is_among_them():
-    ours = {"access", "jobs", "stores"}
+    ours = {"access", "insights", "jobs", "stores"}
     assert {name for name, app in get_commands().items() if app in ours} <= {each[0] for each in COMMANDS}
 
 

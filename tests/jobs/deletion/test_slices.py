@@ -11,6 +11,7 @@ from jobs import deletion, failpoints, queue
 from jobs.deletion import Slice, slices
 from jobs.models import DayTotal, DeletedJob, FailedAttempt, IdempotencyKey, ImageResult, Job, JobAction, Visit
 from jobs.reporting.audit import audit
+from retail_pulse.db import advisory_locks
 from stores.models import Store
 from tests.factories import KNOWN_STORE, submit_job, submit_visits
 from tests.jobs.deletion.conftest import counted, ended_job, left
@@ -166,7 +167,7 @@ def test_nothing_is_deleted_before_every_request_has_read_what_it_found(monkeypa
 
 def test_one_process_at_a_time_deletes(other):
     deletion.mark(ended_job().pk, None)
-    other.execute("SELECT pg_advisory_xact_lock(%s)", [slices.LOCK])
+    other.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.DELETION])
     assert deletion.delete_slice(wait=False) is None
     waiting = Concurrent(lambda: deletion.delete_slice(wait=True))
     wait_for(blocked)

@@ -16,6 +16,7 @@ from jobs.deletion import slices
 from jobs.management.age import UnclearAge, read_age
 from jobs.models import DeletedJob, Job
 from jobs.reporting.audit import audit
+from retail_pulse.db import advisory_locks
 from stores.models import StoreImport
 from tests import ROOT
 from tests.factories import submit_job
@@ -141,7 +142,7 @@ def test_a_prune_tells_how_far_it_is(monkeypatch):
 def test_two_prunes_at_once_share_the_jobs_and_take_turns(other, monkeypatch):
     monkeypatch.setattr(slices, "MOST_ROWS", 2)
     jobs = [ended_job(days_ago=100) for _ in range(4)]
-    other.execute("SELECT pg_advisory_xact_lock(%s)", [slices.LOCK])
+    other.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.DELETION])
     before = queue.database_now() - timedelta(days=90)
     pruning = [Concurrent(lambda: deletion.prune(before)) for _ in range(2)]
     wait_for(blocked)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from retail_pulse.web.bodies import ArrivingBodies, Body
+from retail_pulse.web.bodies import ArrivingBodies, Body, length_to_wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,14 @@ def test_the_oldest_of_the_client_that_has_sent_most_is_given_up_first():
     oldest, _ = arriving(bodies, "b", 10)
     arriving(bodies, "b", 45)
     assert bodies.of_the_heaviest_client() is oldest
+
+
+@pytest.mark.parametrize(
+    ("header", "length"),
+    [(b"X: y", 9), (b"Expect: 100-continue", 9), (b"expect:100-Continue ", 9), (b"Expect: a miracle", 0),
+     (b"Expect:", 0), (b"Expect: 100-continued", 0), (b"Expect: 100-continue, x", 0),
+     (b"Transfer-Encoding: chunked", 0), (b"Content-Length: 9", 0)],
+)  # fmt: skip
+def test_nobody_waits_for_a_body_that_is_refused_unread(header, length):
+    head = b"POST / HTTP/1.1\r\nHost: a\r\n" + header + b"\r\nContent-Length: 9\r\n\r\n"
+    assert length_to_wait_for(head) == length
