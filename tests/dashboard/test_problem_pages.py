@@ -9,16 +9,9 @@ from insights.models import Refreshed, VisitSummary
 from proofs.figure_scenes.stores import Visit, draw
 from stores.models import Category, Store, StoreGroup
 from tests.dashboard.conftest import HOSTILE
-from tests.insights.drawn_visits import regular, store_visits
-from tests.insights.test_risk import SIGNAL
+from tests.insights.drawn_visits import HOST, SIGNAL, others, regular, store_visits
 
 pytestmark = pytest.mark.django_db
-
-HOST = "photos.example"
-
-
-def others(host=HOST, number=20, failed=1):
-    return [visit for each in range(number) for visit in regular(f"{host}-{each}", host, failed)]
 
 
 @pytest.fixture
