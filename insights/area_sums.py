@@ -7,10 +7,10 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from insights import reading
 from insights.kept import kept
 from insights.models import VisitSummary
 from insights.periods import Parts
@@ -89,10 +89,7 @@ def read_joined(
         of_visits, visit_parameters = visits.values_list("store_id", *columns).query.sql_with_params()
     except EmptyResultSet:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH place (store_id, label) AS ({places}), visit (store_id, {', '.join(columns)}) AS ({of_visits}) {sql}",  # noqa: E501 - the ORM's own statements and this module's names
-            [*place_parameters, *visit_parameters, *parameters],
-        )
-        rows: list[Any] = cursor.fetchall()
-    return rows
+    return reading.rows(
+        f"WITH place (store_id, label) AS ({places}), visit (store_id, {', '.join(columns)}) AS ({of_visits}) {sql}",
+        [*place_parameters, *visit_parameters, *parameters],
+    )

@@ -202,7 +202,7 @@ _OF_SUMS = (FAILURES, FETCH, VISITS)
 
 def _figure(measure: str, parts: Sequence[Sums], stores: int, weeks: Sequence[float]) -> Figure:
     if measure == FAILURES:
-        return rate(Blocks.of((part.failed, part.tried) for part in parts))
+        return rate(Blocks.of(((part.failed, part.tried) for part in parts), sum(part.visits for part in parts)))
     if measure == FETCH:
         return mean(Blocks.of((part.fetch_ms, part.fetched) for part in parts))
     visited = Blocks.of((part.visits, stores * length) for part, length in zip(parts, weeks, strict=True))

@@ -8,13 +8,13 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
+from insights import reading
 from insights.figures import Figure
 from insights.kept import kept
-from insights.periods import blocks
+from insights.periods import blocks, known
 from insights.scope import Scope, as_of
 from insights.statistics import Blocks, rate
 from stores.models import Store, StoreGroup
@@ -51,16 +51,17 @@ _ROWS = """
     WITH visit (store_id, host, visited_at, code, tried, failed) AS ({visits}), place (store_id, label) AS ({places}),
     cell AS MATERIALIZED (
         SELECT {label} AS label, width_bucket(visited_at, %s::timestamptz[]) AS part, code, sum(tried) AS tried,
-            sum(failed) AS failed
+            sum(failed) AS failed, count(*) AS visits
         FROM visit {join} WHERE tried > 0 GROUP BY 1, 2, 3
     ), part AS (
-        SELECT label, sum(tried)::float8 AS tried, sum(failed)::float8 AS failed FROM cell GROUP BY label, part
+        SELECT label, sum(tried)::float8 AS tried, sum(failed)::float8 AS failed, sum(visits)::float8 AS visits
+        FROM cell GROUP BY label, part
     ), code AS (
         SELECT DISTINCT ON (label) label, code
         FROM cell WHERE code <> '' GROUP BY label, code ORDER BY label, sum(failed) DESC, code
     )
     SELECT part.label, coalesce(max(code.code), ''), count(*), sum(tried), sum(failed), sum(failed * failed),
-        sum(failed * tried), sum(tried * tried)
+        sum(failed * tried), sum(tried * tried), sum(part.visits)
     FROM part LEFT JOIN code USING (label) GROUP BY part.label ORDER BY sum(failed) DESC, part.label LIMIT %s OFFSET %s
 """
 
@@ -77,6 +78,9 @@ def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRo
 
 
 def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
+    period = known(scope)
+    if period is None:
+        return []
     groups = dict(StoreGroup.objects.values_list("pk", "name")[:MOST_GROUPS]) if by is By.GROUP else {}
     of_all = scope.of_all_stores
     visits: QuerySet[Any, Any] = of_all.visits().annotate(tried=F("completed") + F("failed"))
@@ -94,9 +98,8 @@ def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
         label="host" if by is By.HOST else "coalesce(label, '')",
         join=f"{'' if is_partial else 'LEFT'} JOIN place USING (store_id)",
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*of_visits, *of_places, list(blocks(scope, as_of()).starts), limit, start])
-        return [_row(groups, *row) for row in cursor.fetchall()]
+    rows = reading.rows(statement, [*of_visits, *of_places, list(blocks(period, as_of()).starts), limit, start])
+    return [_row(groups, *row) for row in rows]
 
 
 def _places(scope: Scope, by: By, groups: Sequence[int]) -> QuerySet[Store, Any]:
@@ -120,6 +123,6 @@ def _places(scope: Scope, by: By, groups: Sequence[int]) -> QuerySet[Store, Any]
 
 
 def _row(groups: dict[int, str], label: str, code: str, number: int, *sums: float) -> FailureRow:
-    images, failed, squares, products, size_squares = sums
-    figure = rate(Blocks(number, images, failed, squares, products, size_squares))
+    images, failed, *rest = sums
+    figure = rate(Blocks(number, images, failed, *rest))
     return FailureRow(label, groups[int(label)] if groups else "", round(images), round(failed), figure, code)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import F
 
+from insights import reading
 from insights.figures import FEWEST, Figure
 from insights.scope import Scope
 from insights.statistics import Z
@@ -93,9 +93,7 @@ def gaps(scope: Scope, visits: int, most_visits: int = MOST_VISITS) -> Gaps:
         sql, parameters = found.values_list("store_id", "visited_at").query.sql_with_params()
     except EmptyResultSet:
         return Gaps(Figure.unknown(0), _classes({}), every)
-    with connection.cursor() as cursor:
-        cursor.execute(_GAPS.format(visits=sql), [*parameters, Z, list(CLASSES)])
-        n, middle, low, high, counts = cursor.fetchone()
+    ((n, middle, low, high, counts),) = reading.rows(_GAPS.format(visits=sql), [*parameters, Z, list(CLASSES)])
     return Gaps(Figure.unknown(n) if n < FEWEST else Figure(middle, low, high, n), _classes(counts or {}), every)
 
 

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from django.conf import settings
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 
+from insights import reading
 from insights.kept import kept
 from insights.scope import Scope
 
@@ -45,17 +45,16 @@ def _hour_of_week(scope: Scope) -> HourOfWeek:
         sql, parameters = scope.visits().values_list("visited_at").query.sql_with_params()
     except EmptyResultSet:
         return HourOfWeek(counts)
-    with connection.cursor() as cursor:
-        # One number to group by, and no date to be made: a third of the time of weekday and hour.
-        cursor.execute(
-            f"""
-            SELECT (floor(date_part('epoch', visited_at AT TIME ZONE %s) / 3600)::int + %s) %% %s, count(*)
-            FROM ({sql}) AS visit (visited_at) GROUP BY 1
-            """,  # noqa: S608 - the ORM's own statement
-            [settings.INSIGHTS_TIME_ZONE, _FIRST, WEEK_HOURS, *parameters],
-        )
-        for slot, visits in cursor.fetchall():
-            # Before 1970 the remainder is negative.
-            day, hour = divmod(slot % WEEK_HOURS, HOURS)
-            counts[day][hour] = visits
+    # One number to group by, and no date to be made: a third of the time of weekday and hour.
+    found = reading.rows(
+        f"""
+        SELECT (floor(date_part('epoch', visited_at AT TIME ZONE %s) / 3600)::int + %s) %% %s, count(*)
+        FROM ({sql}) AS visit (visited_at) GROUP BY 1
+        """,  # noqa: S608 - the ORM's own statement
+        [settings.INSIGHTS_TIME_ZONE, _FIRST, WEEK_HOURS, *parameters],
+    )
+    for slot, visits in found:
+        # Before 1970 the remainder is negative.
+        day, hour = divmod(slot % WEEK_HOURS, HOURS)
+        counts[day][hour] = visits
     return HourOfWeek(counts)

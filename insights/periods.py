@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.db import connection
 from django.utils import timezone
 
+from insights import reading
 from insights.models import VisitSummary
 from insights.scope import WEEKS, Scope, day_of, start_of, today
 
@@ -72,10 +72,8 @@ def _first_visit(scope: Scope) -> datetime | None:
     visits = VisitSummary.objects.visible_to(scope.user).values_list("visited_at")
     sql, parameters = visits.query.sql_with_params()
     begins = [start_of(day) for day in [scope.since, *_mondays(scope)]]
-    with connection.cursor() as cursor:
-        cursor.execute(_FIRST_VISIT.format(visits=sql), [begins, [*begins[1:], scope.end], *parameters])
-        row = cursor.fetchone()
-    return row[0] if row else None
+    found = reading.rows(_FIRST_VISIT.format(visits=sql), [begins, [*begins[1:], scope.end], *parameters])
+    return found[0][0] if found else None
 
 
 def blocks(scope: Scope, mark: datetime | None) -> Parts:

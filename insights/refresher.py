@@ -5,7 +5,7 @@ from time import monotonic
 
 from django.db import connections
 
-from insights import forecasts, refresh
+from insights import forecasts, reading, refresh
 from jobs.engine.companion import Companion
 from stores import categorising
 
@@ -28,7 +28,8 @@ class Refresher(Companion):
 
     def look(self) -> None:
         begun = monotonic()
-        for _ in chain(refresh.slices(), categorising.slices(), forecasts.slices()):
+        reading.hold()
+        for _ in chain(refresh.slices(), reading.renewed(), categorising.slices(), forecasts.slices()):
             took = monotonic() - begun
             # Others may need it meanwhile.
             connections.close_all()

@@ -6,15 +6,16 @@ by which the rates' intervals go (`insights/statistics.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, transaction
+from django.db import connection
 
+from insights import reading
 from insights.figures import Figure
 from insights.models import Dimension, Measure, Period, Report
 from insights.periods import blocks, known
@@ -24,6 +25,9 @@ from stores.models import Store, StoreGroup
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+
+# Of a statement and its parameters, the rows.
+type Execute = Callable[[str, Sequence[Any]], Iterable[tuple[Any, ...]]]
 
 # Of a report by store, at most: a million stores of the store master.
 MOST_ROWS = 1_000_000
@@ -117,8 +121,7 @@ def label(dimension: Dimension, key: str | None) -> str:
 
 def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limit: int = 100) -> Rows:
     """In the order of their labels, at most `limit` after the first `start`. Raises TooManyRows."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        found = list(_read(cursor, report, user, start, limit))
+    found = list(_read(reading.rows, report, user, start, limit))
     total = next((row for row, _, is_total in found if is_total), None)
     listed = [row for row, _, is_total in found if not is_total]
     return Rows(listed, found[0][1] if found else 0, None if report.dimension == Dimension.GROUP else total)
@@ -127,13 +130,21 @@ def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limi
 def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row]:
     """Within a transaction: one after the other, few of them in memory. Raises TooManyRows before the first."""
     with connection.chunked_cursor() as cursor:
-        yield from (row for row, _, is_total in _read(cursor, report, user, 0, MOST_ROWS) if not is_total)
+
+        def execute(statement: str, parameters: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
+            # Where the planner knows of no rows, it would compare all visits with all stores.
+            with connection.cursor() as other:
+                other.execute("SET LOCAL enable_nestloop = off")
+            cursor.execute(statement, parameters)
+            return cursor
+
+        yield from (row for row, _, is_total in _read(execute, report, user, 0, MOST_ROWS) if not is_total)
 
 
 def _read(
-    cursor: Any, report: Report, user: User | AnonymousUser | None, start: int, limit: int
+    execute: Execute, report: Report, user: User | AnonymousUser | None, start: int, limit: int
 ) -> Iterator[tuple[Row, int, bool]]:
-    """Within a transaction: rows, each with the number of all and whether it is the total, which comes first."""
+    """Rows, each with the number of all and whether it is the total, which comes first."""
     columns = [Measure(column) for column in report.columns]
     scope = known(scope_of(report, user))
     if scope is None:
@@ -142,11 +153,7 @@ def _read(
         statement, parameters = _statement(scope, Dimension(report.dimension), columns)
     except EmptyResultSet:
         return
-    # Where the planner knows of no rows, it would compare all visits with all stores.
-    with connection.cursor() as other:
-        other.execute("SET LOCAL enable_nestloop = off")
-    cursor.execute(statement, [*parameters, start + 2, start + limit + 1])
-    for is_total, number, key, name, *sums in cursor:
+    for is_total, number, key, name, *sums in execute(statement, [*parameters, start + 2, start + limit + 1]):
         if number > MOST_ROWS:
             raise TooManyRows(f"The report has {number:,} rows, and may have {MOST_ROWS:,}: narrow it.")
         yield Row(key, name, _values(columns, sums)), number, bool(is_total)
@@ -210,9 +217,11 @@ def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str], list[
         total, size = f"{column}_total", f"{column}_size"
         of_visit = zip((total, size), _RATIOS[column], strict=True)
         cells.extend(f", coalesce(sum(({each})::float8), 0) AS {name}" for name, each in of_visit)
-        totals.append(f", sum({total}), sum({size})")
+        cells.append(f", count(*) FILTER (WHERE ({_RATIOS[column][1]}) > 0)::float8 AS {column}_seen")
+        totals.append(f", sum({total}), sum({size}), sum({column}_seen)")
         sums = (f"count(*) FILTER (WHERE {size} > 0)", *(f"sum({each})" for each in (
-            size, total, f"{total} * {total}", f"{total} * {size}", f"{size} * {size}")))  # fmt: skip
+            size, total, f"{total} * {total}", f"{total} * {size}", f"{size} * {size}",
+            f"{column}_seen")))  # fmt: skip
         lines.extend(f", {each} AS {name}" for name, each in zip(_names(column), sums, strict=True))
     return cells, totals, lines
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 
+from insights import reading
 from insights.figures import Figure
 from insights.hours import DAYS, HOURS, HourOfWeek
 from insights.periods import Parts, blocks, known
@@ -82,11 +82,10 @@ def frequency(scope: Scope) -> Frequency:
 def _per_part_and_hour(scope: Scope, parts: Parts) -> tuple[list[int], HourOfWeek]:
     """Visits in the order of the parts, and by hour of the week."""
     found: dict[bool, dict[int, int]] = {True: {}, False: {}}
-    with suppress(EmptyResultSet), connection.cursor() as cursor:
+    with suppress(EmptyResultSet):
         visits, parameters = scope.visits().values_list("visited_at").query.sql_with_params()
         statement = _PER_PART_AND_HOUR.format(visits=visits)
-        cursor.execute(statement, [*parameters, list(parts.starts), zone().key])
-        for is_part, place, number in cursor.fetchall():
+        for is_part, place, number in reading.rows(statement, [*parameters, list(parts.starts), zone().key]):
             found[is_part][place] = number
     return [found[True].get(part, 0) for part in range(1, len(parts.starts) + 1)], _hours(found[False])
 
@@ -112,8 +111,7 @@ def repeats(scope: Scope, looked_at: int = MOST_LOOKED_AT) -> Repeats:
         visits, parameters = scope.visits().values_list("store_id", "visited_at").query.sql_with_params()
     except EmptyResultSet:
         return Repeats([], False, 0, None)
-    with connection.cursor() as cursor:
-        cursor.execute(_LATEST.format(visits=visits), [*parameters, looked_at, MOST_REPEATS + 2])
-        (_, _, _, number, since), *found = cursor.fetchall()
+    statement = _LATEST.format(visits=visits)
+    (_, _, _, number, since), *found = reading.rows(statement, [*parameters, looked_at, MOST_REPEATS + 2])
     rows = [Repeat(store_id, at, visits) for store_id, at, visits, _, _ in found]
     return Repeats(rows[:MOST_REPEATS], len(rows) > MOST_REPEATS, number, since)

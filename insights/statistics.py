@@ -20,7 +20,8 @@ Z = 1.959963984540054
 class Blocks:
     """Sums over blocks of days that share nothing: of `total` in each (failed images), and of `size` (images).
 
-    `squares`, `products` and `size_squares` are the sums of total², total · size and size².
+    `squares`, `products` and `size_squares` are the sums of total², total · size and size². `visits` is how many visits
+    the size is of, 0 where it counts visits itself.
     """
 
     blocks: int = 0
@@ -29,9 +30,10 @@ class Blocks:
     squares: float = 0
     products: float = 0
     size_squares: float = 0
+    visits: float = 0
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[float, float]]) -> Blocks:
+    def of(cls, pairs: Iterable[tuple[float, float]], visits: float = 0) -> Blocks:
         """From (total, size) of each block; blocks of no size say nothing and are left out."""
         found = [(float(total), float(size)) for total, size in pairs if size]
         return cls(
@@ -41,6 +43,7 @@ class Blocks:
             sum(total * total for total, _ in found),
             sum(total * size for total, size in found),
             sum(size * size for _, size in found),
+            visits,
         )
 
     @property
@@ -81,11 +84,18 @@ def share(part: float, n: int, worth: float, fewest: int = FEWEST) -> Figure:
 
 
 def worth(found: Blocks) -> float:
-    """How many independent observations those of at least two blocks are worth, for an interval by Z."""
+    """How many independent observations those of at least two blocks are worth, for an interval by Z.
+
+    Where none or all of them failed, nothing shows how far they fail together: then each visit counts as one, since
+    whole visits often fail.
+    """
     p = found.ratio
     independent = p * (1 - p) / found.size
-    design_effect = max(1.0, found.variance / independent) if independent > 0 else 1.0
-    return found.size / design_effect * (Z / student(found.blocks - 1)) ** 2
+    if independent > 0:
+        number = found.size / max(1.0, found.variance / independent)
+    else:
+        number = min(found.size, found.visits or found.size)
+    return number * (Z / student(found.blocks - 1)) ** 2
 
 
 def wilson(p: float, n: float) -> tuple[float, float]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast
 
+from insights import reading
 from insights.figures import FEWEST, Figure
 from insights.models import VisitSummary
 from insights.scope import Scope
@@ -134,12 +134,10 @@ def rates_of(scope: Scope, store_ids: Sequence[str]) -> StoreRates:
 def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates:
     visits, of_visits = _tried(scope).query.sql_with_params()
     inside, of_inside = ("TRUE", _NONE) if scope.is_of_all_stores else _inside(scope)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORES.format(visits=visits, inside=inside, wanted=wanted, order=order),
-            [*of_visits, *of_inside, *parameters],
-        )
-        rows = cursor.fetchall()
+    rows = reading.rows(
+        _STORES.format(visits=visits, inside=inside, wanted=wanted, order=order),
+        [*of_visits, *of_inside, *parameters],
+    )
     found = [(_store_rate(*numbers), is_inside, is_fitted) for *numbers, is_inside, is_fitted in rows]
     fitted = [rate for rate, _, is_fitted in found if is_fitted and rate.images >= FEWEST]
     return StoreRates(

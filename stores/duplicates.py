@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import BooleanField
 from django.db.models.expressions import RawSQL
@@ -82,7 +83,10 @@ def _beyond(comparison: str, place: Place) -> RawSQL:
 
 def _sets(ahead: StoreQuerySet, limit: int) -> list[DuplicateSet]:
     """Of the first MOST_READ stores, without the stores' rows: `stores` have a key alone."""
-    rows, parameters = ahead.values_list("area_code", "words", "pk")[:MOST_READ].query.sql_with_params()
+    try:
+        rows, parameters = ahead.values_list("area_code", "words", "pk")[:MOST_READ].query.sql_with_params()
+    except EmptyResultSet:
+        return []
     # The stretch comes sorted, so that reading ends with the last set that is asked for.
     statement = f"""
         SELECT area_code, words, count(*), (array_agg(id))[1:%s]

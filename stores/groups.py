@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from stores.models import Store, StoreGroup
+from stores.models import Category, Store, StoreGroup
 from stores.models.store import StoreQuerySet
 
 # In one group; a rule has no such limit.
@@ -22,27 +23,51 @@ class TooManyByHand(Exception):
     """More than MOST_BY_HAND."""
 
 
+@contextmanager
+def changing(group_id: int) -> Iterator[StoreGroup]:
+    """A transaction in which nobody else changes the group, as it is now, or deletes it.
+
+    Raises StoreGroup.DoesNotExist where somebody deleted it since it was looked for.
+    """
+    with transaction.atomic():
+        yield StoreGroup.objects.select_for_update(of=("self",)).select_related("category").get(pk=group_id)
+
+
 def save(group: StoreGroup) -> None:
-    """Check and store its name and rule. Raises ValidationError, by field."""
-    group.full_clean()
-    try:
-        with transaction.atomic():
-            group.save()
-    except IntegrityError:
-        # Somebody else took the name, or deleted the category, since it was looked at.
+    """Check and store its name and rule; of one that was saved before, within `changing`.
+
+    Raises ValidationError, by field.
+    """
+    with transaction.atomic():
+        if group.category_id is not None:
+            # So that nobody deletes it before it is seen that a group is made by it.
+            list(Category.objects.filter(pk=group.category_id).select_for_update(no_key=True))
         group.full_clean()
-        raise
+        try:
+            with transaction.atomic():
+                group.save()
+        except IntegrityError:
+            # Somebody else took the name since it was looked at.
+            group.full_clean()
+            raise
+
+
+def delete(group_id: int) -> None:
+    """Its stores stay. Raises StoreGroup.DoesNotExist."""
+    with changing(group_id) as group:
+        group.delete()
 
 
 def put(group: StoreGroup, store_ids: Collection[str]) -> list[str]:
     """Put stores into a saved group by hand; those that are in it stay. Returns the ids that are no store's.
 
-    Raises TooManyByHand, and nothing is put in.
+    Raises TooManyByHand, and nothing is put in; and StoreGroup.DoesNotExist.
     """
-    found = dict(Store.objects.known(store_ids).values_list("store_id", "pk"))
-    with transaction.atomic():
-        # So that two who add at once do not pass the limit together.
-        StoreGroup.objects.select_for_update().get(pk=group.pk)
+    # So that two who add at once do not pass the limit together.
+    with changing(group.pk):
+        # Nor is a store deleted before it is seen that it belongs to a group.
+        stores = Store.objects.known(store_ids).order_by("pk").select_for_update(no_key=True)
+        found = dict(stores.values_list("store_id", "pk"))
         group.by_hand.add(*found.values())
         if group.by_hand.count() > MOST_BY_HAND:
             raise TooManyByHand(f"A group has at most {MOST_BY_HAND:,} stores by hand; a rule may find more.")

@@ -7,15 +7,17 @@ and goes on with them for a moment.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Max
 
 from stores.categories import Rules
 from stores.categorising import IN_REQUEST_SECONDS, changing_rules, go_on
-from stores.models import Category, Keyword, Kind, Store, StoreGroup
+from stores.models import Category, CategoryRule, Keyword, Kind, Store, StoreGroup
 from stores.words import words_of
 
 MOST_CATEGORIES = 200
@@ -62,15 +64,34 @@ def add_category(name: str) -> Category:
 
 
 def rename_category(category: Category, name: str) -> None:
-    """The stores keep it. Raises RuleRefused."""
-    category.name = name.strip()
-    _check(category)
-    category.save(update_fields=["name"])
+    """The stores keep it. Raises RuleRefused, and Category.DoesNotExist."""
+    # Two of one name exclude each other, as all changes do.
+    with changing_rules(looks_again=False):
+        _lock(category.pk)
+        category.name = name.strip()
+        _check(category)
+        category.save(update_fields=["name"])
+
+
+@contextmanager
+def changing_rule_of(category_id: int) -> Iterator[CategoryRule]:
+    """The rule of a category, a new one where it has none: a transaction in which nobody else changes it.
+
+    Raises Category.DoesNotExist.
+    """
+    with transaction.atomic():
+        category = _lock(category_id)
+        yield CategoryRule.objects.filter(category=category).first() or CategoryRule(category=category)
 
 
 def delete_category(category: Category) -> None:
-    """With its keywords; its stores are then looked at again, those chosen by hand too. Raises RuleRefused."""
+    """With its keywords; its stores are then looked at again, those chosen by hand too.
+
+    Raises RuleRefused, and Category.DoesNotExist.
+    """
     with changing_rules():
+        # Also kept from who makes a rule or a group of it at this moment.
+        _lock(category.pk)
         if StoreGroup.objects.filter(category=category).exists():
             raise RuleRefused(f"A group of stores is made by {category}: change the group's rule first.")
         stores = Store.objects.filter(category=category)
@@ -121,6 +142,11 @@ def preview_adding(keyword: Keyword) -> Preview:
 
 def preview_removing(keyword: Keyword) -> Preview:
     return _preview(keyword, lambda known: [each for each in known if each[0] != keyword.text])
+
+
+def _lock(category_id: int) -> Category:
+    """The category, which nobody else changes or deletes until the transaction ends. Raises Category.DoesNotExist."""
+    return Category.objects.select_for_update(no_key=True).get(pk=category_id)
 
 
 def _insert_category(name: str) -> Category:

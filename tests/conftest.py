@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from pytest_django.plugin import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from demo.brokers import Broker, BrokerMissing, RabbitMQ, Redis
 from demo.image_server import ImageServer
 from insights import kept
 from tests import ROOT
+from tests.databases import TEMPLATE, migrated_template
 
 FIXTURES = ROOT / "fixtures"
 BROWSER_TESTS = ROOT / "tests" / "browser"
@@ -50,6 +52,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def pytest_xdist_auto_num_workers() -> int:
     """Two for each processor: many tests wait for other processes, or for a browser."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Each worker's database is a copy of the one that the first of them has migrated."""
+    folder = tmp_path_factory.getbasetemp()
+    with (
+        django_db_blocker.unblock(),
+        migrated_template(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder),
+    ):
+        connection.settings_dict["TEST"]["TEMPLATE"] = TEMPLATE
+        yield
 
 
 @pytest.fixture(scope="session")

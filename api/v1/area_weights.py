@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from api.v1 import pages, parameters, request_bodies
 from api.v1.describe import describe
-from api.v1.store_settings import SettingsView, save
+from api.v1.store_settings import SettingsView, check
 from stores.models import MAX_LENGTHS, AreaWeight
 from stores.models.area_weight import HEAVIEST, LIGHTEST
 
@@ -54,7 +54,7 @@ class AreaWeights(SettingsView):
             "weight": request_bodies.number(LIGHTEST, HEAVIEST),
         }
         values = request_bodies.read_object(request.data, fields, ("area", "weight"))
-        row = AreaWeight.objects.filter(area_code=values["area"]).first() or AreaWeight(area_code=values["area"])
-        row.weight = values["weight"]
-        save(row)
+        row = AreaWeight(area_code=values["area"], weight=values["weight"])
+        check(row)
+        row, _ = AreaWeight.objects.update_or_create(area_code=row.area_code, defaults={"weight": row.weight})
         return Response(AreaWeightRow(row).data)

@@ -15,6 +15,7 @@ from api.v1.store_settings import SettingsView, save
 from api.v1.views import find_by_id, path_id
 from stores.models import Category, CategoryRule
 from stores.models.category_rule import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_HOSTS, MOST_IMAGES, MOST_PIXELS
+from stores.rule_changes import changing_rule_of
 
 
 class CategoryRuleRow(serializers.Serializer[CategoryRule]):
@@ -110,10 +111,10 @@ class OneCategoryRule(SettingsView):
         """
         values = request_bodies.read_object(request.data, _FIELDS)
         category = find_by_id(Category.objects.all(), category_id, "category")
-        rule = CategoryRule.objects.filter(category=category).first() or CategoryRule(category=category)
-        for name, value in values.items():
-            setattr(rule, name, value)
-        save(rule)
+        with changing_rule_of(category.pk) as rule:
+            for name, value in values.items():
+                setattr(rule, name, value)
+            save(rule)
         return Response(CategoryRuleRow(rule).data)
 
     @describe(

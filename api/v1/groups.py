@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema_field
 from rest_framework import serializers
@@ -171,8 +170,10 @@ class OneGroup(_GroupView):
 
         It takes the permission to change stores.
         """
-        group = self.find_group(group_id)
-        self.save(group, request_bodies.read_object(request.data, _FIELDS))
+        self.find_group(group_id)
+        values = request_bodies.read_object(request.data, _FIELDS)
+        with groups.changing(int(group_id)) as group:
+            self.save(group, values)
         return Response(Group(group).data)
 
     @describe(summary="Delete a group", request=None, responses={204: OpenApiResponse(description="It is deleted.")})
@@ -182,7 +183,7 @@ class OneGroup(_GroupView):
         It takes the permission to change stores.
         """
         request_bodies.read_nothing(request.data)
-        self.find_group(group_id).delete()
+        groups.delete(self.find_group(group_id).pk)
         return Response(status=204)
 
 
@@ -212,7 +213,7 @@ class Members(_GroupView):
         read = request_bodies.store_ids(groups.MOST_AT_ONCE, least=0)
         body = request_bodies.read_object(request.data, {"add": read, "remove": read})
         added = body.get("add", [])
-        with transaction.atomic():
+        with groups.changing(group.pk):
             groups.take(group, body.get("remove", []))
             try:
                 unknown = set(groups.put(group, added))

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, UnreadablePostError
 from django.utils.text import capfirst
 from rest_framework.exceptions import (
@@ -39,7 +39,6 @@ from api.problems import (
 )
 from api.problems import sqlstate as sqlstate_of
 from api.v1.problem_types import Problem
-from jobs.models import Job
 from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
@@ -173,7 +172,7 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(Problem.IDEMPOTENCY_KEY_REUSED, Problem.IDEMPOTENCY_KEY_REUSED.value.explanation)
         case TooManyPending():
             return Refusal(Problem.TOO_MANY_PENDING, str(error), wait=PENDING_RETRY_AFTER_SECONDS)
-        case Http404() | Job.DoesNotExist():  # the second where it was deleted since it was looked for
+        case Http404() | ObjectDoesNotExist():  # the second where it was deleted since it was looked for
             return Refusal(Problem.NOT_FOUND, SENTENCES[404])
         case DjangoPermissionDenied():
             return Refusal(Problem.NOT_ALLOWED, SENTENCES[403])

@@ -151,10 +151,11 @@ class OneReport(_ReportView):
     def patch(self, request: Request, report_id: str) -> Response:
         """What is not given stays as it is. 409 where you have another report of this name."""
         values = request_bodies.read_object(request.data, FIELDS)
-        report = find_by_id(self.own(), report_id, "report")
-        for name, value in values.items():
-            setattr(report, name, value)
-        _save(report)
+        with transaction.atomic():
+            report = find_by_id(self.own().select_for_update(), report_id, "report")
+            for name, value in values.items():
+                setattr(report, name, value)
+            _save(report)
         return Response(ReportRow(report).data)
 
     @describe(

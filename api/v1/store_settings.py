@@ -33,10 +33,15 @@ class SettingsView(V1View):
             raise Refusal(Problem.NOT_ALLOWED, "This needs the permission to change stores.")
 
 
-def save(row: Model) -> None:
+def check(row: Model) -> None:
     """Raises InvalidPayload with every fault."""
     try:
         row.full_clean(validate_unique=False)
     except ValidationError as error:
         raise request_bodies.refused(error) from None
+
+
+def save(row: Model) -> None:
+    """Raises InvalidPayload with every fault."""
+    check(row)
     row.save()

@@ -95,6 +95,8 @@ def change(request: HttpRequest) -> HttpResponse:
         messages.success(request, act(request))
     except (RuleRefused, RulesBusy) as refusal:
         messages.error(request, str(refusal))
+    except Category.DoesNotExist:
+        messages.error(request, "There is no such category any more.")
     return _back("" if request.POST.get("from") == "list" else back)
 
 

@@ -19,6 +19,7 @@ from stores.models.category_rule import (
     MOST_PIXELS,
     read_host,
 )
+from stores.rule_changes import changing_rule_of
 
 # Categories that are listed.
 MOST_CATEGORIES = 500
@@ -63,7 +64,12 @@ def rule_page(request: HttpRequest, category_id: int) -> HttpResponse:
             return redirect("dashboard:category_rules")
         context["errors"] = _read(shown, request)
         if not context["errors"]:
-            shown.save()
+            try:
+                with changing_rule_of(category.pk) as present:
+                    _read(present, request)
+                    present.save()
+            except Category.DoesNotExist:
+                raise Http404("The category was deleted in the meantime.") from None
             messages.success(request, f"The rule of {category.name} holds for what is submitted from now on.")
             return redirect("dashboard:category_rules")
     context |= {

@@ -1,5 +1,7 @@
 """Groups of stores: their list, one group with its rule and its stores, and changes of both."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import messages
@@ -56,13 +58,15 @@ def group_page(request: HttpRequest, pk: int) -> HttpResponse:
     found = None
     if request.method == "POST":
         _require_right(request)
-        if "add" in request.POST:
-            _put(request, group)
-            return redirect("dashboard:group", pk)
-        if "remove" in request.POST:
-            groups.take(group, request.POST.getlist("store")[: groups.MOST_AT_ONCE])
-            return redirect("dashboard:group", pk)
-        group, errors, found = _read(request, group)
+        with _unless_deleted():
+            if "add" in request.POST:
+                _put(request, group)
+                return redirect("dashboard:group", pk)
+            if "remove" in request.POST:
+                groups.take(group, request.POST.getlist("store")[: groups.MOST_AT_ONCE])
+                return redirect("dashboard:group", pk)
+            with groups.changing(pk) as group:
+                group, errors, found = _read(request, group)
         if not errors and found is None:
             messages.success(request, "Changed the group.")
             return redirect("dashboard:group", pk)
@@ -90,10 +94,20 @@ def delete_group(request: HttpRequest, pk: int) -> HttpResponse:
     group = _find(pk)
     _require_right(request)
     if request.method == "POST":
-        group.delete()
+        with _unless_deleted():
+            groups.delete(pk)
         messages.success(request, f"Deleted the group {group.name}. Its stores stay.")
         return redirect("dashboard:groups")
     return render(request, "dashboard/groups/confirm_delete.html", {"group": group})
+
+
+@contextmanager
+def _unless_deleted() -> Iterator[None]:
+    """Not found, where somebody else deletes the group between its look-up and what is done to it within."""
+    try:
+        yield
+    except StoreGroup.DoesNotExist:
+        raise Http404("The group was deleted in the meantime.") from None
 
 
 def _find(pk: int) -> StoreGroup:

@@ -84,7 +84,9 @@ def _edit(request: HttpRequest, report: Report) -> HttpResponse:
     if is_saving and not faults:
         try:
             with transaction.atomic():
-                report.save()
+                report.save(force_update=report.pk is not None)
+        except Report.NotUpdated:
+            raise Http404("The report was deleted in the meantime.") from None
         except IntegrityError:
             faults = {"name": ["You have another report of this name."]}
         else:

@@ -8,10 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-TABLES = ("stores_store", "jobs_job", "jobs_visit", "jobs_imageresult", "insights_visitsummary")
+TABLES = (
+    "stores_store",
+    "jobs_job",
+    "jobs_visit",
+    "jobs_imageresult",
+    "insights_visitsummary",
+    "insights_hosthour",
+    "insights_forecast",
+)
 
-# The store that everybody visits, one whose id nobody submitted, and the area of all known ones.
+# The store that everybody visits, and the area of all known ones that jobs are about.
 BUSY_STORE, AREA = "K-0", "AREA-1"
+# An area of few stores, whose visits' jobs are deleted, with one of the stores.
+SMALL_AREA, SMALL_STORE, SMALL_STORES = "AREA-2", "L-7", 900
 MESSAGE = "The server answered 404 instead of 200."
 UNKNOWN = "This store is not in the store master."
 
@@ -102,16 +112,40 @@ _STORE_ERRORS = """
         FROM jobs_visit WHERE job_id = %(job)s
     ) WHERE id = %(job)s
 """
-# Of the last twelve weeks, as if each visit had one completed image.
+# Of the last twelve weeks, as if each visit had eight images, of which three failed at every fifth.
 _SUMMARIES = """
     INSERT INTO insights_visitsummary (
         visit_id, job_id, store_id, visited_at, images, completed, failed, unprocessed, fetched, fetch_ms, turnaround,
         host, code
     )
-    SELECT id, job_id, store_id, now() - interval '1 hour' * mod(id, 2000), 1, 1, 0, 0, 1, 20, 1,
-        'photos' || mod(id, 4000) || '.example:443', ''
-    FROM jobs_visit WHERE id > coalesce((SELECT max(visit_id) FROM insights_visitsummary), 0)
+    SELECT id, job_id, store_id, now() - interval '1 hour' * mod(abs(id), 2000), 8, 8 - failed, failed, 0, 8, 160,
+        1 + mod(abs(id), 50), 'photos' || mod(abs(id), 4000) || '.example:443',
+        CASE WHEN failed > 0 THEN 'http_404' ELSE '' END
+    FROM ({visits}) visit, LATERAL (SELECT CASE WHEN mod(id, 5) = 0 THEN 3 ELSE 0 END AS failed) outcome
 """
+_NEW_VISITS = """
+    SELECT id, job_id, store_id FROM jobs_visit
+    WHERE id > coalesce((SELECT max(visit_id) FROM insights_visitsummary), 0)
+"""
+_SMALL_AREA = """
+    INSERT INTO stores_store (store_id, name, area_code, updated_at)
+    SELECT 'L-' || n, 'Bakery ' || n, %(area)s, now() FROM generate_series(1, %(stores)s::int) AS n
+"""
+_VISITS_OF_SMALL_AREA = """
+    SELECT -n AS id, 0 AS job_id, 'L-' || 1 + mod(n, %(stores)s::int) AS store_id
+    FROM generate_series(1, 8 * %(stores)s::int) AS n
+"""
+_HOURS = """
+    INSERT INTO insights_hosthour (host, hour, codes, "fetch")
+    SELECT host, date_trunc('hour', visited_at, 'UTC'),
+        jsonb_build_object('', sum(completed), 'http_404', sum(failed)), array_fill(1, ARRAY[40])
+    FROM insights_visitsummary GROUP BY 1, 2
+"""
+_FORECASTS = """
+    INSERT INTO insights_forecast (job_id, images, ended_at, forecast, rest)
+    SELECT id, 1, now() - interval '1 minute' * id, '{10,10,10,10}', '{20,20,20,20}' FROM jobs_job
+"""
+_MARK = "INSERT INTO insights_refreshed (id, mark) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET mark = now()"
 
 
 def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
@@ -126,10 +160,12 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     _stores(run, 0, 99)
     for _ in range(20):
         _job(run, "completed", visits=10, prefix="K-", images=2, state="completed")
-    run(_SUMMARIES, {})
+    _summaries(run, _NEW_VISITS)
+    run(_HOURS, {})
     if analyze:
         run(f"ANALYZE {', '.join(TABLES)}", {})
     _stores(run, 100, sizes.failed_stores // 2)
+    run(_SMALL_AREA, {"area": SMALL_AREA, "stores": SMALL_STORES})
     history_job = _job(run, "completed", visits=max(1, sizes.history // 10), prefix="K-", images=10, state="completed")
     visits_job = _job(run, "completed", visits=sizes.visits, prefix="K-", images=1, state="completed", same=True)
     images_job = _job(run, "completed", visits=1, prefix="K-", images=sizes.images, state="completed", same=True)
@@ -140,7 +176,11 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     running_job = _job(run, "ongoing", visits=sizes.failed_stores, prefix="K-", images=1, state="failed", more=1)
     first, *_, last = sorted(each for (each,) in run(_QUEUED, {"number": sizes.queued}))
     run(_VISITS_OF_QUEUED, {"after": running_job})
-    run(_SUMMARIES, {})
+    _summaries(run, _NEW_VISITS)
+    _summaries(run, _VISITS_OF_SMALL_AREA, stores=SMALL_STORES)
+    run("TRUNCATE insights_hosthour", {})
+    for statement in (_HOURS, _FORECASTS, _MARK):
+        run(statement, {})
     _images(run, first, last, "pending", 1, "%")
     run("RESET session_replication_role", {})
     return Large(failed_job, running_job, visits_job, images_job, history_job)
@@ -148,6 +188,10 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
 
 def _stores(run: Run, first: int, last: int) -> None:
     run(_STORES, {"area": AREA, "first": first, "last": last})
+
+
+def _summaries(run: Run, visits: str, **parameters: int) -> None:
+    run(_SUMMARIES.format(visits=visits), parameters)
 
 
 def _job(

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
 import psycopg
@@ -19,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from demo.service import Service
 from tests.conftest import FIXTURES
+from tests.databases import TEMPLATE, connected_to
 from tests.waiting import wait_for
 
 CHECKOUT = FIXTURES.parent
@@ -110,7 +110,7 @@ def migrated_database(django_db_setup, django_db_blocker) -> Iterator[Callable[[
 
     made: list[str] = []
 
-    def make(template: str = "template1") -> str:
+    def make(template: str = TEMPLATE) -> str:
         name = f"end_to_end_{uuid.uuid4().hex[:12]}"
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         with psycopg.connect(url("postgres"), autocommit=True) as direct:
@@ -120,30 +120,11 @@ def migrated_database(django_db_setup, django_db_blocker) -> Iterator[Callable[[
 
     template = make()
     with django_db_blocker.unblock(), connected_to(template):
-        call_command("migrate", verbosity=0)
         call_command("import_stores", str(FIXTURES / "stores.csv"), stdout=io.StringIO())
     yield lambda: url(make(template))
     with psycopg.connect(url("postgres"), autocommit=True) as direct:
         for name in made:
             direct.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-@contextmanager
-def connected_to(database: str) -> Iterator[None]:
-    """Let this process use another database, without the seconds that a process for each command would take."""
-    original = connection.settings_dict["NAME"]
-    disconnect()
-    connection.settings_dict["NAME"] = database
-    try:
-        yield
-    finally:
-        disconnect()
-        connection.settings_dict["NAME"] = original
-
-
-def disconnect() -> None:
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]  # django-stubs does not know of pools
 
 
 @pytest.fixture(scope="session")

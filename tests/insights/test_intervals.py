@@ -53,6 +53,16 @@ def test_where_none_or_all_failed_the_interval_has_a_width(failed):
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
+@pytest.mark.parametrize("visits", [40, 400, 4_000])
+def test_where_no_visit_failed_the_interval_holds_all_rates_of_which_that_is_likely(visits):
+    """Of visits that fail whole, with five images each, in 13 weeks."""
+    found = rate(Blocks.of([(0, 5 * visits / 13)] * 13, visits))
+    assert (found.n, found.low) == (5 * visits, pytest.approx(0))
+    assert (1 - found.high) ** visits < 0.05
+    of_all = rate(Blocks.of([(5 * visits / 13, 5 * visits / 13)] * 13, visits))
+    assert of_all.low == pytest.approx(1 - found.high)
+
+
 def test_a_means_interval_is_positive_and_around_it():
     found = mean(Blocks.of([(1000, 10), (3000, 12), (500, 11)]))
     assert 0 < found.low < found.value < found.high

@@ -11,10 +11,14 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 
 from insights import reports
+from insights.areas import FAILURES, compare
+from insights.failures import By, failures
 from insights.figures import Figure
 from insights.models import Dimension, Measure, Report
+from insights.periods import known
 from insights.report_files import ReportFile
-from insights.reports import days_of, label, rows
+from insights.reports import days_of, label, rows, scope_of
+from insights.scope import as_of
 from jobs.reporting import exports
 from jobs.reporting.exports import ExportFormat
 from stores.models import Category, StoreGroup
@@ -104,6 +108,30 @@ def test_an_interval_is_wider_where_whole_days_fail():
     visits("B", [each for each in range(42) if not each % 4], images=4, completed=0, failed=4)
     even, blocks = (row.values[Measure.FAILURE_RATE] for row in rows(report(dimension="store"), None).rows)
     assert blocks.high - blocks.low >= even.high - even.low
+
+
+@pytest.mark.parametrize("failed", [0, 1, 4])
+def test_an_areas_rate_is_the_same_in_a_report_in_the_comparison_and_in_the_list_of_failures(failed):
+    store("A1"), store("A2")
+    visits("A1", range(42), images=4, completed=4 - failed, failed=failed)
+    visits("A2", range(10), images=6, completed=6 if failed == 0 else 0, failed=6 if failed else 0)
+    in_report = {row.key: row.values[Measure.FAILURE_RATE] for row in rows(report(), None).rows}
+    scope = scope_of(report(), None)
+    in_list = {row.key: row.rate for row in failures(scope, By.AREA, 5)}
+    period = known(scope)
+    compared = {area.area: area.figures[FAILURES] for area in compare(period, as_of(), {"A": 2}, [FAILURES]).areas}
+    assert in_report["A"] == in_list["A"] == compared["A"]
+    assert in_report["A"].value == pytest.approx((42 * failed + (60 if failed else 0)) / (42 * 4 + 60))
+    assert in_report["A"].high - in_report["A"].low > 0.03
+
+
+def test_where_nothing_failed_an_interval_is_of_visits_and_not_of_their_images():
+    store("A")
+    visits("A", range(42), images=4, completed=4, failed=0)
+    (found,) = rows(report(), None).rows
+    rate = found.values[Measure.FAILURE_RATE]
+    assert (rate.value, rate.low, rate.n) == (0, pytest.approx(0), 168)
+    assert (1 - rate.high) ** 42 < 0.05
 
 
 def test_filters_narrow_it(world):

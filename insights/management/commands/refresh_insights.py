@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.template.defaultfilters import pluralize
 
-from insights import forecasts, refresh
+from insights import forecasts, reading, refresh
 from insights.scope import as_of
 
 
@@ -19,6 +19,8 @@ class Command(BaseCommand):
 
     def handle(self, *, format: str, **options: Any) -> None:  # noqa: A002 - as the option is called
         done = refresh.refresh()
+        for _ in reading.renewed():
+            """Each is committed."""
         for _ in forecasts.slices():
             """Each is committed."""
         mark = as_of()

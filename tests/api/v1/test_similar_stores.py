@@ -65,6 +65,7 @@ def test_they_are_narrowed_to_an_area_and_a_group(v1):
     assert v1.get("duplicate-stores", {"group": group.pk}).json()["results"] == []
     groups.put(group, ["S3"])
     assert len(v1.get("duplicate-stores", {"group": group.pk}).json()["results"]) == 1
+    assert v1.get("duplicate-stores", {"group": group.pk + 1}).json() == {"results": [], "next_cursor": None}
 
 
 def test_they_come_in_pages_some_of_which_may_be_empty(v1, monkeypatch):
