@@ -155,5 +155,6 @@ def test_and_where_nothing_can_be_said_why(page, anna, visits, says):
 def test_the_page_takes_a_fixed_number_of_statements(page, anna, django_assert_max_num_queries):
     store_visits(draw(SIGNAL, seed=1).visits, owner_id=anna.pk)
     page.get("/problems/")
-    with django_assert_max_num_queries(25):  # two of them for what anna may
+    # Each of six panels asks first whether its sums are kept.
+    with django_assert_max_num_queries(25 + 6):
         page.get("/problems/")
