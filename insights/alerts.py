@@ -130,12 +130,14 @@ def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: dateti
     found = _together(rule, found, today)
     kept: dict[tuple[str, str, int], list[Alert]] = {}
     recent = Q(state=Alert.State.OPEN) | Q(last_seen__gte=now - timedelta(days=CONTINUED_DAYS))
-    for alert in Alert.objects.of(audience).filter(recent, rule=rule.name).order_by("-since"):
+    # Locked, so that nobody dismisses one that is then written as it was before.
+    before = Alert.objects.of(audience).filter(recent, rule=rule.name).select_for_update()
+    for alert in before.order_by("-since"):
         kept.setdefault((alert.kind, alert.subject, alert.direction), []).append(alert)
     seen: set[int] = set()
     for finding in found:
-        before = kept.get((finding.kind, finding.subject, finding.direction), ())
-        alert = _continued(rule, finding, before) or Alert(
+        same = kept.get((finding.kind, finding.subject, finding.direction), ())
+        alert = _continued(rule, finding, same) or Alert(
             of_all=audience.of_all,
             owner_id=audience.owner_id,
             rule=rule.name,
