@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -73,6 +72,8 @@ class Scope:
     category: str | None = None
     group: int | None = None
     store: str | None = None
+    # What was found, also by a scope of which this is a copy with other days.
+    found: dict[tuple[object, ...], list[str] | None] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of_weeks(cls, user: User | AnonymousUser | None, weeks: int = WEEKS, **narrowed: object) -> Scope:
@@ -133,8 +134,11 @@ class Scope:
             return visits
         return visits.filter(store_id__any=self._few_stores)
 
-    @cached_property
+    @property
     def _few_stores(self) -> list[str] | None:
         """The ids of at most FEW_STORES; None of more."""
-        found = list(self.stores().values_list("store_id", flat=True)[: FEW_STORES + 1])
-        return found if len(found) <= FEW_STORES else None
+        narrowed = (self.area, self.category, self.group, self.store)
+        if narrowed not in self.found:
+            ids = list(self.stores().values_list("store_id", flat=True)[: FEW_STORES + 1])
+            self.found[narrowed] = ids if len(ids) <= FEW_STORES else None
+        return self.found[narrowed]

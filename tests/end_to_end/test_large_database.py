@@ -32,8 +32,8 @@ MOST_SECONDS = 3
 MOST_STATEMENTS, MOST_ROWS, MOST_BYTES = 14, 2_000, 2**20
 # Several panels, each of which first asks whether its sums are kept; they name up to FEW_STORES, and judge thousands of
 # stores, whatever the list shows, see `insights/store_rates.py`.
-PANELS = re.compile(r"/(areas|visits|problems|reports|stores/\d+)/|/api/v1/(rhythm|problems|risk)")
-STATEMENTS_OF_PANELS, ROWS_OF_PANELS = 36, 12_000
+PANELS = re.compile(r"/(areas|visits|problems|reports|stores/\d+)/|/api/v1/(areas|rhythm|problems|risk)")
+STATEMENTS_OF_PANELS, ROWS_OF_PANELS = 40, 12_000
 
 TRENDS = (("area", "visits_per_store_week"), ("area", "turnaround_median"), ("category", "failure_rate"))
 

@@ -1,11 +1,15 @@
 """Whose visits, of which days and stores, is a figure about?"""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 from django.contrib.auth.models import User
 
+from insights.area_sums import sums
+from insights.failures import By, failures
 from insights.models import VisitSummary
+from insights.periods import blocks
 from insights.scope import Scope
 from stores.models import Category, Store, StoreGroup
 
@@ -64,3 +68,32 @@ def test_area_category_group_and_store_narrow_it():
     assert ids(Scope(None, day, day, group=by_hand.pk)) == {2}
     assert ids(Scope(None, day, day, group=by_hand.pk + 100)) == set()
     assert ids(Scope(None, day, day, store=first.store_id)) == {1}
+
+
+@pytest.mark.parametrize("few", [0, 1, 2])
+def test_visits_of_few_and_of_many_stores_are_the_same(monkeypatch, few, django_assert_num_queries):
+    monkeypatch.setattr("insights.scope.FEW_STORES", few)
+    for visit_id, store_id in enumerate(("S1", "S2", "S3", "S1", "unknown"), start=1):
+        summary(visit_id, store_id=store_id)
+    for store_id, area in (("S1", "A"), ("S2", "A"), ("S3", "B"), ("S4", "C")):
+        Store.objects.create(store_id=store_id, name="x", area_code=area)
+    day = date(2026, 3, 2)
+    found = {}
+    for area in ("A", "B", "C", "D"):
+        scope = Scope(None, day, day, area=area)
+        summed = sums(scope, blocks(scope, None))
+        rows = failures(scope, By.AREA, 10)
+        found[area] = (
+            ids(scope),
+            {label: each[0].visits for label, each in summed.items()},
+            [row.images for row in rows],
+        )
+    assert found == {
+        "A": ({1, 2, 4}, {"A": 3}, [9]),
+        "B": ({3}, {"B": 1}, [3]),
+        "C": (set(), {}, []),
+        "D": (set(), {}, []),
+    }
+    # Which stores these are is asked once, for whichever days, and anew for others.
+    with django_assert_num_queries(1):
+        scope.visits(), replace(scope, since=date(2026, 1, 1)).visits(), replace(scope, area="A").visits()
