@@ -29,7 +29,7 @@ QUERIES = {
 }
 USER = "bench"
 # Views that a GET does not reach.
-NOT_READ = ("act",)
+NOT_READ = ("act_on_matching",)
 # Reports of all stores with every measure, by these.
 DIMENSIONS = ("area", "store", "host")
 

@@ -12,7 +12,6 @@ from django.db.models.functions import Coalesce
 
 from insights import reading
 from insights.kept import kept
-from insights.models import VisitSummary
 from insights.periods import Parts
 from insights.scope import Scope
 from stores.models.store import StoreQuerySet
@@ -81,15 +80,16 @@ def read_joined(
 ) -> list[Any]:
     """The rows of `sql`, which reads `visit`, store id and `columns`, and `place`, store id and label.
 
-    The store master is joined here, by one hash of its ids: as a subquery of the visits it would be looked up a visit.
+    The store master is joined here, by one hash of its ids: as a subquery of the visits it would be looked up a visit,
+    and so it might be where it is not read first.
     """
-    visits = VisitSummary.objects.visible_to(scope.user).filter(visited_at__gte=scope.begin, visited_at__lt=scope.end)
     try:
         places, place_parameters = labelled(scope.stores(), by, labels).query.sql_with_params()
-        of_visits, visit_parameters = visits.values_list("store_id", *columns).query.sql_with_params()
+        of_visits, visit_parameters = scope.visits_to_join().values_list("store_id", *columns).query.sql_with_params()
     except EmptyResultSet:
         return []
     return reading.rows(
-        f"WITH place (store_id, label) AS ({places}), visit (store_id, {', '.join(columns)}) AS ({of_visits}) {sql}",
+        f"WITH place (store_id, label) AS MATERIALIZED ({places}),"
+        f" visit (store_id, {', '.join(columns)}) AS ({of_visits}) {sql}",
         [*place_parameters, *visit_parameters, *parameters],
     )

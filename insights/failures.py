@@ -48,7 +48,8 @@ class FailureRow:
 # By parts of the period, between which the rate's interval is taken. Visits of stores that the store master does not
 # hold are among those without a label, unless the scope is of some stores alone.
 _ROWS = """
-    WITH visit (store_id, host, visited_at, code, tried, failed) AS ({visits}), place (store_id, label) AS ({places}),
+    WITH visit (store_id, host, visited_at, code, tried, failed) AS ({visits}),
+    place (store_id, label) AS MATERIALIZED ({places}),
     cell AS MATERIALIZED (
         SELECT {label} AS label, width_bucket(visited_at, %s::timestamptz[]) AS part, code, sum(tried) AS tried,
             sum(failed) AS failed, count(*) AS visits
@@ -82,8 +83,7 @@ def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
     if period is None:
         return []
     groups = dict(StoreGroup.objects.values_list("pk", "name")[:MOST_GROUPS]) if by is By.GROUP else {}
-    of_all = scope.of_all_stores
-    visits: QuerySet[Any, Any] = of_all.visits().annotate(tried=F("completed") + F("failed"))
+    visits: QuerySet[Any, Any] = scope.visits_to_join().annotate(tried=F("completed") + F("failed"))
     visits_sql, of_visits = visits.values_list(
         "store_id", "host", "visited_at", "code", "tried", "failed"
     ).query.sql_with_params()

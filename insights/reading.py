@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 # What took less is not kept; nor are more rows than these.
 LONG_SECONDS = 0.1
-MOST_ROWS = 20_000
+MOST_ROWS = 25_000
 # Statements that are read anew; those that were wanted last.
 MOST_WANTED = 100
 WANTED = timedelta(minutes=30)
 WANTED_STEP = timedelta(minutes=5)
-# Where nobody refreshes, a change of the store master shows after so long.
+# Where nobody refreshes, a change of the store master shows after so long, and what was kept is forgotten.
 OLDEST = timedelta(minutes=10)
 
 # Of many visits: no planner's error may compare all with all, each group has its place in memory, and what is compiled
@@ -42,10 +42,12 @@ _OF_MANY = """
         set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
 """
 _KEPT = f"""
-    SELECT {_OF_MANY}, coalesce(shown, refreshed.mark), kept.id, kept.rows, kept.wanted_at < statement_timestamp() - %s
+    SELECT {_OF_MANY}, coalesce(shown, refreshed.mark), kept.id, kept.rows,
+        kept.wanted_at < statement_timestamp() - make_interval(secs => %s)
     FROM (VALUES (1)) one LEFT JOIN insights_refreshed AS refreshed ON true LEFT JOIN LATERAL (
         SELECT id, rows, wanted_at FROM insights_keptrows AS known
-        WHERE digest = %s AND known.mark = coalesce(shown, refreshed.mark) AND made_at > statement_timestamp() - %s
+        WHERE digest = %s AND known.mark = coalesce(shown, refreshed.mark)
+            AND made_at > statement_timestamp() - make_interval(secs => %s)
         OFFSET 0
     ) kept ON true
 """  # noqa: S608 - constants
@@ -58,9 +60,8 @@ def rows(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """
     given = encoded(parameters)
     digest = sha256(f"{statement}\0{given}".encode()).hexdigest()
-    with transaction.atomic(), connection.cursor() as cursor:
-        asked: list[Any] = [WANTED_STEP, digest, OLDEST]
-        cursor.execute(_KEPT, asked)
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute(_KEPT, [WANTED_STEP.total_seconds(), digest, OLDEST.total_seconds()])
         mark, key, kept, is_old = cursor.fetchone()[-4:]
         if key is not None:
             if is_old:
@@ -113,6 +114,7 @@ def _keep(
     kept = KeptRows(digest=digest, mark=mark, statement=statement, parameters=given, rows=encoded(found))
     if wanted_at is not None:
         kept.wanted_at = wanted_at
+    KeptRows.objects.filter(made_at__lte=Now() - OLDEST).delete()
     # Two that ask at once find the same.
     KeptRows.objects.bulk_create(
         [kept], update_conflicts=True, unique_fields=["digest", "mark"], update_fields=["rows", "made_at", "wanted_at"]

@@ -121,12 +121,17 @@ class Scope:
         Of a few stores the visits are found one store after the other; of many, each visit of the period is looked up
         in the set of them. Left to the planner, wrong statistics let it compare all visits with all stores.
         """
-        visits = VisitSummary.objects.visible_to(self.user).filter(visited_at__gte=self.begin, visited_at__lt=self.end)
-        if self.is_of_all_stores:
+        visits = self.visits_to_join()
+        if self.is_of_all_stores or self._few_stores is not None:
             return visits
-        if self._few_stores is not None:
-            return visits.filter(store_id__any=self._few_stores)
         return visits.filter(IsTrue(Q(store_id__in=self.stores().values("store_id"))))
+
+    def visits_to_join(self) -> VisitSummaryQuerySet:
+        """For a statement that joins the stores itself, which it has read by then: of many stores, all visits."""
+        visits = VisitSummary.objects.visible_to(self.user).filter(visited_at__gte=self.begin, visited_at__lt=self.end)
+        if self.is_of_all_stores or self._few_stores is None:
+            return visits
+        return visits.filter(store_id__any=self._few_stores)
 
     @cached_property
     def _few_stores(self) -> list[str] | None:

@@ -252,7 +252,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["access.authentication.Bearer", "access.authentication.Session"],
     "DEFAULT_PERMISSION_CLASSES": ["access.permissions.SignedInOrOpen", "access.permissions.WithinScope"],
     "DEFAULT_THROTTLE_CLASSES": ["access.throttles.RequestRate"],
-    "DEFAULT_PARSER_CLASSES": ["jobs.submission.payload.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["jobs.submission.strict_json.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.AlwaysJSON",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "EXCEPTION_HANDLER": "api.problems.answer",

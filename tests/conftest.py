@@ -39,6 +39,30 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 gc.set_threshold(100_000, 50, 50)
 
 
+# Most of what these do is to wait for processes of their own.
+WAITING = tuple(
+    str(ROOT / "tests" / folder) + os.sep
+    for folder in ("client", "demo", "end_to_end", "jobs/engine", "proofs", "retail_pulse/postgres")
+)
+# They are through before the others, so that no worker is left alone with a long one.
+WAITING_ARE_THROUGH = 0.85
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files whose tests wait evenly among those that keep a processor busy; the workers take them in turn.
+
+    pytest-django has put the tests that need no database last, which are most of those that wait: at the same time they
+    would leave the processors idle, after the others had to share them.
+    """
+    files = dict.fromkeys(item.path for item in items)
+    waiting = [file for file in files if str(file).startswith(WAITING)]
+    others = [file for file in files if not str(file).startswith(WAITING)]
+    place = {file: number / len(waiting) * WAITING_ARE_THROUGH for number, file in enumerate(waiting)}
+    place |= {file: number / len(others) for number, file in enumerate(others)}
+    items.sort(key=lambda item: place[item.path])
+
+
 def pytest_collection_finish() -> None:
     gc.freeze()
 

@@ -11,7 +11,8 @@ from jobs.errors import ImageError
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Job, PausedHost, Worker
 from jobs.states import OnError
-from jobs.submission.submit import VisitPayload, submit
+from jobs.submission.plan import VisitPayload
+from jobs.submission.submit import submit
 from stores.models import Store
 
 KNOWN_STORE = "T-1"

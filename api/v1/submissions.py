@@ -9,7 +9,7 @@ from api.v1 import parameters
 from api.v1.file_bodies import TABLE_PARSERS, FileBody, NDJSONParser, file_schemas
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import OnError
-from jobs.submission.payload import StrictJSONParser
+from jobs.submission.strict_json import StrictJSONParser
 from jobs.submission.visits_file import VisitsFile, read_visits
 from tables.errors import Entry
 

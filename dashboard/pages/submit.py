@@ -16,10 +16,12 @@ from django.utils.text import capfirst
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ParseError
 
+from dashboard import parameters
 from jobs.pending_limit import TooManyPending
 from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
-from jobs.submission.payload import InvalidPayload, StrictJSONParser, holds_several_urls, parse_submission
+from jobs.submission.payload import InvalidPayload, holds_several_urls, parse_submission
+from jobs.submission.strict_json import StrictJSONParser
 from jobs.submission.submit import IdempotencyToken, KeyReused, submit
 from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
 from stores.charsets import charset_of
@@ -77,7 +79,7 @@ def _read(request: HttpRequest, way: str, visits: list[dict[str, str]], text: st
 
 
 def _option(request: HttpRequest, name: str) -> str:
-    return request.POST.get(name, "").replace("\0", "").strip()[:64]
+    return parameters.text(request.POST, name, 64)
 
 
 def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: Any, text: str) -> HttpResponse:

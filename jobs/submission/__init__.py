@@ -8,6 +8,6 @@
                            ├─> submit.py    stores a job, its visits and its images in one transaction
                            └─> dry_run.py   reports what `submit` would do, and stores nothing
 
-    dates.py reads points in time as people write them; typos.py finds misspelled keys, doubts.py what is probably not
-    as meant. turns.py says which image of a job comes when.
+    plan.py says what becomes of each image, for both; turns.py in which order. strict_json.py reads the bytes, dates.py
+    points in time as people write them; typos.py finds misspelled keys, doubts.py what is probably not as meant.
 """

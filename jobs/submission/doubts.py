@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 
 from jobs.submission.payload import Path, holds_several_urls
-from jobs.submission.submit import VisitPayload
+from jobs.submission.plan import VisitPayload
 from tables.cells import doubt_about_id, find_invisible, invisible_complaint
 from tables.doubts import says_of_one
 

@@ -19,7 +19,7 @@ from jobs.pending_limit import too_many_pending
 from jobs.reporting.throughput import seconds_for
 from jobs.submission.doubts import doubtful_stores, image_urls, several_urls, unseen
 from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
-from jobs.submission.submit import Plan, VisitPayload
+from jobs.submission.plan import Plan, VisitPayload
 from jobs.submission.typos import Misspelling, find_misspellings
 
 # How many groups of one kind are listed; further ones are only counted.

@@ -32,9 +32,9 @@ from jobs.submission.payload import (
     holds_several_urls,
     is_name,
     is_url_text,
-    load_json,
     text_rule,
 )
+from jobs.submission.strict_json import load_json
 from stores.charsets import agreed_encoding
 from tables.cells import doubt_about_id, invisible_complaint
 from tables.doubts import Doubts

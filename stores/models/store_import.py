@@ -47,7 +47,7 @@ class StoreImport(models.Model):
         file ───────────────► dry run ────────────────► stored ── prune ──► deleted
                                  └── a day later ──► deleted
 
-    `report` is an `importer.ImportReport` as JSON: of the dry run, and of the import itself once stored.
+    `report` is an `import_report.ImportReport` as JSON: of the dry run, and of the import itself once stored.
     """
 
     name = models.CharField("file", max_length=MAX_NAME)

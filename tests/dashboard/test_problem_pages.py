@@ -9,16 +9,9 @@ from insights.models import Refreshed, VisitSummary
 from proofs.figure_scenes.stores import Visit, draw
 from stores.models import Category, Store, StoreGroup
 from tests.dashboard.conftest import HOSTILE
-from tests.insights.drawn_visits import regular, store_visits
-from tests.insights.test_risk import SIGNAL
+from tests.insights.drawn_visits import HOST, SIGNAL, others, regular, store_visits
 
 pytestmark = pytest.mark.django_db
-
-HOST = "photos.example"
-
-
-def others(host=HOST, number=20, failed=1):
-    return [visit for each in range(number) for visit in regular(f"{host}-{each}", host, failed)]
 
 
 @pytest.fixture
@@ -162,5 +155,6 @@ def test_and_where_nothing_can_be_said_why(page, anna, visits, says):
 def test_the_page_takes_a_fixed_number_of_statements(page, anna, django_assert_max_num_queries):
     store_visits(draw(SIGNAL, seed=1).visits, owner_id=anna.pk)
     page.get("/problems/")
-    with django_assert_max_num_queries(25):  # two of them for what anna may
+    # Each of six panels asks first whether its sums are kept.
+    with django_assert_max_num_queries(25 + 6):
         page.get("/problems/")

@@ -13,8 +13,6 @@ from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.end_to_end.test_whole_path import many
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120)]
-
 
 @pytest.fixture(scope="module")
 def deployment(migrated_database, tmp_path_factory, redis):

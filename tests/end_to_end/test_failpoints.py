@@ -7,8 +7,6 @@ from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_whole_path import STORE, finished, payload
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120)]
-
 # Each at one URL, or one job, and only at the first claim: the image's second claim passes.
 POINTS = {
     "after the claim, before the fetch": "claim.after_commit@claim_no=1,.*after_claim",

@@ -13,8 +13,6 @@ from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_whole_path import answers, finished, many, payload
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120)]
-
 LEASE_SECONDS = 2
 PATIENCE_SECONDS = 2
 

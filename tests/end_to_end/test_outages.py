@@ -15,9 +15,6 @@ from tests.end_to_end.test_lost_answers import finished_or_away, send
 from tests.end_to_end.test_whole_path import answers, many, payload
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120)]
-
-
 NO_CONNECTIONS = "ALTER DATABASE retail_pulse WITH ALLOW_CONNECTIONS false"
 CONNECTIONS = "ALTER DATABASE retail_pulse WITH ALLOW_CONNECTIONS true"
 TERMINATE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = 'retail_pulse'"

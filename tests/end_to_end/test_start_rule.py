@@ -14,8 +14,6 @@ from demo.service import free_port
 from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120)]
-
 
 @pytest.fixture(scope="module")
 def deployment(migrated_database, tmp_path_factory):

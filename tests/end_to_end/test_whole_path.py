@@ -16,8 +16,6 @@ from tests.conftest import FIXTURES
 from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.waiting import wait_for
 
-pytestmark = [pytest.mark.timeout(120)]
-
 STORE = "DEMO0001"
 
 

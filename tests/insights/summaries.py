@@ -17,13 +17,23 @@ def noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
 
 
+def summary(
+    visit_id: int, store_id: str, at: datetime, images: int = 3, failed: int = 1, **changed: Any
+) -> VisitSummary:
+    """Unsaved; `changed` are other fields of it."""
+    values: dict[str, Any] = {
+        "job_id": 1, "owner_id": None, "unprocessed": 0, "fetched": images, "fetch_ms": 10 * images, "turnaround": 5.0,
+        "host": "a.test:443", "code": "",
+    }  # fmt: skip
+    counts = {"images": images, "failed": failed, "completed": images - failed}
+    return VisitSummary(visit_id=visit_id, store_id=store_id, visited_at=at, **{**values, **counts, **changed})
+
+
 def visit(store_id: str, at: datetime, **changed: Any) -> VisitSummary:
     """Of three images, of which one failed; `changed` are fields of the summary."""
-    values: dict[str, Any] = {
-        "visit_id": VisitSummary.objects.count() + 1, "job_id": 1, "owner_id": None, "images": 3, "completed": 2,
-        "failed": 1, "unprocessed": 0, "fetched": 3, "fetch_ms": 30, "turnaround": 5.0, "host": "a.test:443",
-    }  # fmt: skip
-    return VisitSummary.objects.create(store_id=store_id, visited_at=at, **{**values, **changed})
+    made = summary(VisitSummary.objects.count() + 1, store_id, at, **changed)
+    made.save(force_insert=True)
+    return made
 
 
 def visits(store_id: str, days_ago: Sequence[float], **changed: Any) -> list[VisitSummary]:

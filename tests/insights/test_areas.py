@@ -13,7 +13,7 @@ from insights.models import VisitSummary
 from insights.periods import first_day, known
 from insights.scope import Scope, as_of, start_of, today
 from stores.models import Category, Store
-from tests.insights.visits import CATEGORIES, make_areas, make_visits, summary
+from tests.insights.visits import CATEGORIES, drawn, make_areas, make_visits
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +91,7 @@ def test_without_a_figure_or_another_area_there_is_no_verdict():
 
 def visit(area, at, tried, failed=0):
     """One visit with that many images, and a turnaround of a minute."""
-    row = summary(VisitSummary.objects.count() + 1, f"{area}/0", at, random.Random(1), 0, tried)
+    row = drawn(VisitSummary.objects.count() + 1, f"{area}/0", at, random.Random(1), 0, tried)
     row.failed, row.completed = failed, tried - failed
     row.save()
 

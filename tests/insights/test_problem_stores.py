@@ -10,16 +10,9 @@ from insights.problems import SURE, problems, store_problem
 from insights.store_rates import rates_of, suspects
 from proofs.figure_scenes.stores import Visit, World, draw, rates
 from stores.models import Category, Store
-from tests.insights.drawn_visits import regular, store_visits, whole_period
+from tests.insights.drawn_visits import HOST, others, regular, store_visits, whole_period
 
 pytestmark = pytest.mark.django_db
-
-HOST = "photos.example"
-
-
-def others(host=HOST, number=20, failed=1):
-    """Stores of which every one loses an image now and then."""
-    return [visit for each in range(number) for visit in regular(f"{host}-{each}", host, failed)]
 
 
 def found(scope=None):

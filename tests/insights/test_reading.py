@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import DatabaseError, connection
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
-from insights import reading
-from insights.models import KeptRows, Refreshed
-from insights.scope import as_of
+from insights import kept, reading
+from insights.hours import hour_of_week
+from insights.models import KeptRows, Refreshed, VisitSummary
+from insights.scope import Scope, as_of
 
 pytestmark = pytest.mark.django_db
 MARK = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -115,7 +117,27 @@ def test_what_is_wanted_stays_so_by_being_asked_for_and_not_by_being_read_anew()
 def test_where_nobody_refreshes_it_is_read_again_after_a_while():
     count()
     KeptRows.objects.update(made_at=Now() - reading.OLDEST)
-    assert [count(), count()] == [2, 2]
+    count(100)
+    assert [count(), count()] == [3, 3]
+    # What nobody asks for any more is gone, however many there were.
+    KeptRows.objects.update(made_at=Now() - reading.OLDEST)
+    count(200)
+    assert KeptRows.objects.count() == 1
+
+
+def test_nobody_gets_what_was_read_for_somebody_else_and_everybody_gets_the_same_as_before():
+    alice, boss = User.objects.create_user("alice"), User.objects.create_superuser("boss")
+    for visit_id, owner in enumerate((alice, alice, boss, None, None, None), start=1):
+        VisitSummary.objects.create(
+            visit_id=visit_id, job_id=1, store_id="S1", owner_id=owner and owner.pk, visited_at=MARK, images=1,
+            completed=1, failed=0, unprocessed=0, fetched=1, fetch_ms=1,
+        )  # fmt: skip
+    day = MARK.date()
+    for _ in range(2):
+        kept.forget()
+        read = [hour_of_week(Scope(user, day, day), as_of()).visits for user in (alice, boss, None)]
+        assert read == [2, 6, 3]
+    assert KeptRows.objects.count() == 3
 
 
 @pytest.mark.parametrize("most", [0, 1, 2])
@@ -136,5 +158,5 @@ def test_a_statement_that_fails_is_forgotten_and_the_mark_is_shown(caplog):
     move_mark()
     list(reading.renewed())
     assert (as_of(), KeptRows.objects.count()) == (LATER, 0)
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError), transaction.atomic():
         count()

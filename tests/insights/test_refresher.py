@@ -1,5 +1,6 @@
 """Does one engine of the fleet refresh the summaries, beside its work and through every disturbance?"""
 
+import json
 import os
 import signal
 import threading
@@ -8,9 +9,10 @@ import time
 import pytest
 from django.db import OperationalError, connection
 
-from insights import refresh, refresher
-from insights.models import HostHour, Refreshed, VisitSummary
+from insights import reading, refresh, refresher
+from insights.models import HostHour, KeptRows, Refreshed, VisitSummary
 from insights.refresher import Refresher
+from insights.scope import as_of
 from jobs import failpoints
 from jobs.engine.companion import companions
 from jobs.models import Worker
@@ -69,6 +71,26 @@ def test_an_engine_refreshes_beside_its_work(soon, start_engine, images, setting
     summary = VisitSummary.objects.get()
     assert (summary.job_id, summary.host, summary.turnaround > 0) == (job.pk, "127.0.0.1", True)
     assert wrong() == []
+
+
+def test_a_refresher_reads_what_is_wanted_anew_before_it_shows_the_mark(monkeypatch):
+    monkeypatch.setattr(reading, "LONG_SECONDS", 0)
+    refresh.refresh()
+    shown, before = as_of(), reading.rows("SELECT random()", [])
+    seen, renewed = [], reading.renewed
+
+    def watched():
+        for _ in renewed():
+            seen.append(as_of())
+            yield
+
+    monkeypatch.setattr(reading, "renewed", watched)
+    refresher = Refresher(1)
+    refresher.look()
+    assert seen == [shown]
+    assert as_of() > shown
+    assert KeptRows.objects.get().mark == as_of()
+    assert reading.rows("SELECT random()", []) == [(json.loads(KeptRows.objects.get().rows)[0][0],)] != before
 
 
 def test_of_two_engines_one_refreshes_and_when_it_has_gone_the_other(soon, start_engine, who):  # noqa: F811

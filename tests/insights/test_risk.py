@@ -7,12 +7,10 @@ from insights.back_tests import RiskTest, back_test
 from insights.figures import Figure
 from insights.risk import risks
 from insights.shrinkage import MOST_STRENGTH
-from proofs.figure_scenes.stores import Visit, World, draw
-from tests.insights.drawn_visits import regular, store_visits, whole_period
+from proofs.figure_scenes.stores import Visit, draw
+from tests.insights.drawn_visits import SIGNAL, regular, store_visits, whole_period
 
 pytestmark = pytest.mark.django_db
-
-SIGNAL = World("signal", hosts=4, stores_of_host=40, bad=0.15)
 
 
 def test_stores_with_faults_of_their_own_are_at_the_highest_risk():
@@ -33,7 +31,7 @@ def test_stores_with_faults_of_their_own_are_at_the_highest_risk():
         assert risk.risk.n == risk.rate.n
 
 
-def test_the_last_third_of_the_days_is_foretold_by_those_before_it():
+def test_the_last_third_of_the_days_is_predicted_by_those_before_it():
     store_visits(draw(SIGNAL, seed=1).visits)
     scope = whole_period(area="nowhere")
     test = back_test(scope)

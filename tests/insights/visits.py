@@ -9,6 +9,7 @@ from insights.models import Refreshed, VisitSummary
 from insights.periods import first_day
 from insights.scope import start_of, today
 from stores.models import Category, Store
+from tests.insights.summaries import summary
 
 CATEGORIES = ("Bakery", "Dairy", "Tea & food", "Grocery", "General", "Kiosk")
 
@@ -57,9 +58,7 @@ def make_visits(
         number = stores * a_week / 7 * share * (0.5 if begin.weekday() > 4 else 1.2)
         for _ in range(int(number) + (chance.random() < number % 1)):
             at = begin + timedelta(hours=min(23.9, max(0, chance.gauss(12, 3))))
-            rows.append(
-                summary(first + len(rows) + 1, f"{area}/{chance.randrange(stores)}", at, chance, failing, images)
-            )
+            rows.append(drawn(first + len(rows) + 1, f"{area}/{chance.randrange(stores)}", at, chance, failing, images))
             rows[-1].owner_id = owner
             rows[-1].turnaround = chance.lognormvariate(0, 0.8) * seconds
     VisitSummary.objects.bulk_create(rows)
@@ -67,12 +66,11 @@ def make_visits(
     return len(rows)
 
 
-def summary(
+def drawn(
     pk: int, store: str, at: datetime, chance: random.Random, failing: float = 0.03, images: int = 5
 ) -> VisitSummary:
     failed = sum(chance.random() < failing for _ in range(images))
-    return VisitSummary(
-        visit_id=pk, job_id=1, store_id=store, visited_at=at, images=images, completed=images - failed, failed=failed,
-        unprocessed=0, fetched=images, fetch_ms=images * chance.randint(100, 400), turnaround=60,
-        host="photos.test", code="http_404" if failed else "",
+    return summary(
+        pk, store, at, images, failed, fetch_ms=images * chance.randint(100, 400), turnaround=60, host="photos.test",
+        code="http_404" if failed else "",
     )  # fmt: skip

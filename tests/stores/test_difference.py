@@ -7,7 +7,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from stores import importer
-from stores.importer import ChangedStore, Labels, MissingStore, NewStore, import_stores
+from stores.import_report import ChangedStore, Labels, MissingStore, NewStore
+from stores.importer import import_stores
 from stores.models import Store
 from tests.stores.files import store_file
 

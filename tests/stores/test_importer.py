@@ -3,7 +3,8 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from stores.importer import MAX_DUPLICATES, Duplicate, import_stores
+from stores.import_report import Duplicate
+from stores.importer import MAX_DUPLICATES, import_stores
 from stores.models import Store
 from tables.errors import UnreadableFileError
 from tests.stores.files import store_file

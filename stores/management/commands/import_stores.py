@@ -13,7 +13,8 @@ from django.template.defaultfilters import pluralize
 from rich import progress as bars
 from rich.console import Console
 
-from stores.importer import ChangedStore, ImportReport, Progress, import_stores
+from stores.import_report import ChangedStore, ImportReport
+from stores.importer import Progress, import_stores
 from stores.models import Store
 from stores.rejects import rejects_csv
 from tables.errors import Entry, UnreadableFileError

@@ -8,16 +8,9 @@ from proofs.figure_scenes.stores import draw
 from stores.models import Category, Store, StoreGroup
 from tests.api.v1.conftest import assert_problem
 from tests.factories import make_staff
-from tests.insights.drawn_visits import regular, store_visits, whole_period
-from tests.insights.test_risk import SIGNAL
+from tests.insights.drawn_visits import HOST, SIGNAL, others, regular, store_visits, whole_period
 
 pytestmark = pytest.mark.django_db
-
-HOST = "photos.example"
-
-
-def others(host=HOST, number=20, failed=1):
-    return [visit for each in range(number) for visit in regular(f"{host}-{each}", host, failed)]
 
 
 def keys(response):

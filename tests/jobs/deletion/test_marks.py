@@ -11,7 +11,8 @@ from jobs.deletion import slices
 from jobs.models import DeletedJob, IdempotencyKey, Job
 from jobs.queue import NotPossible, database_now
 from jobs.submission import submit as submit_module
-from jobs.submission.submit import IdempotencyToken, VisitPayload, submit
+from jobs.submission.plan import VisitPayload
+from jobs.submission.submit import IdempotencyToken, submit
 from tests.factories import look, make_worker, states, submit_job, success
 from tests.jobs.deletion.conftest import age, ended_job, left
 from tests.jobs.queue.concurrently import Concurrent, blocked

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from jobs.models import ImageResult, Job
 from jobs.submission.dry_run import MAX_LISTED, MAX_PLACES, dry_run
 from jobs.submission.payload import MAX_PROBLEMS
-from jobs.submission.submit import VisitPayload, submit
+from jobs.submission.plan import VisitPayload
+from jobs.submission.submit import submit
 from tests.factories import KNOWN_STORE, make_stores, make_worker, submit_job
 
 pytestmark = pytest.mark.django_db

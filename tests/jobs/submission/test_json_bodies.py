@@ -9,7 +9,8 @@ import tracemalloc
 import pytest
 from rest_framework.exceptions import ParseError
 
-from jobs.submission.payload import StrictJSONParser, load_json, parse_submission
+from jobs.submission.payload import parse_submission
+from jobs.submission.strict_json import StrictJSONParser, load_json
 
 SUBMISSION = {"count": 1, "visits": [{"store_id": "Ł-1", "image_url": ["http://h/1"], "visit_time": "noon"}]}
 TEXT = json.dumps(SUBMISSION, ensure_ascii=False)

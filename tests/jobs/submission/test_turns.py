@@ -8,7 +8,8 @@ import pytest
 from jobs import queue
 from jobs.models import ImageResult
 from jobs.states import OnError
-from jobs.submission.submit import VisitPayload, submit
+from jobs.submission.plan import VisitPayload
+from jobs.submission.submit import submit
 from jobs.submission.turns import places
 from stores.models import AreaWeight, Store
 from tests.factories import make_worker, submit_visits
