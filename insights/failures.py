@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -69,16 +70,17 @@ _ROWS = """
 
 def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRow]:
     """`limit` rows from place `start` on, those with the most failed images first."""
+    mark = as_of()
     return kept(
         ("failures", by, limit, start),
         scope,
-        as_of(),
-        lambda: _failures(scope, by, limit, start),
+        mark,
+        lambda: _failures(scope, mark, by, limit, start),
         lambda rows: 9 * len(rows),
     )
 
 
-def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
+def _failures(scope: Scope, mark: datetime | None, by: By, limit: int, start: int) -> list[FailureRow]:
     period = known(scope)
     if period is None:
         return []
@@ -98,7 +100,7 @@ def _failures(scope: Scope, by: By, limit: int, start: int) -> list[FailureRow]:
         label="host" if by is By.HOST else "coalesce(label, '')",
         join=f"{'' if is_partial else 'LEFT'} JOIN place USING (store_id)",
     )
-    rows = reading.rows(statement, [*of_visits, *of_places, list(blocks(period, as_of()).starts), limit, start])
+    rows = reading.rows(statement, [*of_visits, *of_places, list(blocks(period, mark).starts), limit, start])
     return [_row(groups, *row) for row in rows]
 
 

@@ -60,7 +60,8 @@ def as_of() -> datetime | None:
 
 @dataclass(frozen=True)
 class Scope:
-    """The visits of jobs that `user` may read, on the days from `since` to `until`, both included.
+    """The visits of jobs that `user` may read, on the days from `since` to `until`, both included, but no later than
+    today: a visit of tomorrow has not been made, its clock is wrong.
 
     `area`, `category` (its name; "" is uncategorised), `group` (its id) and `store` narrow it; None does not.
     """
@@ -87,8 +88,8 @@ class Scope:
 
     @property
     def end(self) -> datetime:
-        """The first instant after it."""
-        return start_of(self.until + timedelta(days=1))
+        """The first instant after it, or after today."""
+        return start_of(min(self.until, today()) + timedelta(days=1))
 
     @property
     def days(self) -> int:

@@ -1,7 +1,7 @@
 """Whose visits, of which days and stores, is a figure about?"""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from insights.area_sums import sums
 from insights.failures import By, failures
 from insights.models import VisitSummary
 from insights.periods import blocks
-from insights.scope import Scope
+from insights.scope import Scope, start_of, today
 from stores.models import Category, Store, StoreGroup
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +48,13 @@ def test_a_day_begins_and_ends_where_the_setting_says(settings, instant, is_in):
     settings.INSIGHTS_TIME_ZONE = "Asia/Kolkata"
     summary(1, visited_at=datetime.fromisoformat(instant))
     assert ids(Scope(None, date(2026, 3, 2), date(2026, 3, 2))) == ({1} if is_in else set())
+
+
+@pytest.mark.parametrize(("days", "is_in"), [(0, True), (1, False), (400, False)])
+def test_a_visit_of_tomorrow_has_not_been_made(days, is_in):
+    summary(1, visited_at=start_of(today() + timedelta(days=days)))
+    for since in (today() - timedelta(days=20), today() + timedelta(days=days)):
+        assert Scope(None, since, today() + timedelta(days=300)).visits().exists() is is_in
 
 
 def test_area_category_group_and_store_narrow_it():
