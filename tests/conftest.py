@@ -2,7 +2,7 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,11 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from demo.brokers import Broker, BrokerMissing, RabbitMQ, Redis
 from demo.image_server import ImageServer
 from insights import kept
+from proofs import hosts_world
+from proofs.world import service
+from proofs.world.cluster import Cluster
 from tests import ROOT
-from tests.databases import TEMPLATE, migrated_template
+from tests.databases import TEMPLATE, fill_from_template, migrated_template
 
 FIXTURES = ROOT / "fixtures"
 BROWSER_TESTS = ROOT / "tests" / "browser"
@@ -89,6 +92,20 @@ def django_db_modify_db_settings(
         migrated_template(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder),
     ):
         connection.settings_dict["TEST"]["TEMPLATE"] = TEMPLATE
+        yield
+
+
+@pytest.fixture(scope="session")
+def worlds_are_copies(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The worlds made in this process have the tables of the template; what makes them is tried in other tests."""
+
+    def fill(cluster: Cluster, variables: Mapping[str, str]) -> None:
+        with django_db_blocker.unblock():
+            fill_from_template(cluster, variables)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (service, hosts_world):
+            patch.setattr(module, "prepare", fill)
         yield
 
 

@@ -60,6 +60,10 @@ def manage(variables: Mapping[str, str], *arguments: str) -> str:
 def prepare(cluster: Cluster, variables: Mapping[str, str]) -> None:
     """Create the tables and the stores of `STORES`."""
     manage(variables, "migrate", "--verbosity", "0")
+    add_stores(cluster)
+
+
+def add_stores(cluster: Cluster) -> None:
     cluster.query(
         "INSERT INTO stores_store (store_id, name, area_code)"
         " SELECT id, 'Store ' || id, 'K1' FROM unnest(%s::text[]) id",

@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, worlds_are_copies):
     with World(tmp_path, **SETTINGS) as world:
         yield world
 

@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def one_world(tmp_path_factory):
+def one_world(tmp_path_factory, worlds_are_copies):
     with World(tmp_path_factory.mktemp("pooled"), **SETTINGS) as world:
         yield world
 

@@ -6,6 +6,11 @@ from proofs.kill import SETTINGS
 from proofs.world.service import World
 
 
+@pytest.fixture(scope="session", autouse=True)
+def worlds_of_all_tests(worlds_are_copies: None) -> None:
+    """Not only of those that ask for one here."""
+
+
 @pytest.fixture(scope="session")
 def one_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     # Images that are always refused end after their attempts, not after the two minutes that a host is given.
