@@ -41,6 +41,9 @@ def load(last: date) -> tuple[int, int]:
         if job.failed:
             failed.append(job.pk)
     write_store_errors(failed)
+    with connection.cursor() as cursor:
+        # What comes next is planned by how many rows there are, and nobody counts them for a minute.
+        cursor.execute("ANALYZE jobs_job, jobs_visit, jobs_imageresult, jobs_failedattempt")
     return jobs, images
 
 

@@ -73,10 +73,10 @@ CHECKS = (
         SELECT image.id, format(
             'image %s is %s at claim %s, with %s attempts, %s crashes and %s failed attempts kept',
             image.id, image.state, image.claim_no, image.attempts, image.crashes, coalesce(evidence.total, 0))
-        FROM jobs_imageresult image LEFT JOIN (
-            SELECT image_id, count(*) FILTER (WHERE counted) AS total, max(claim_no) AS last
-            FROM jobs_failedattempt GROUP BY image_id
-        ) evidence ON evidence.image_id = image.id
+        FROM jobs_imageresult image CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE counted) AS total, max(claim_no) AS last
+            FROM jobs_failedattempt WHERE image_id = image.id OFFSET 0
+        ) evidence
         WHERE image.attempts + image.crashes > image.claim_no
             OR evidence.last > image.claim_no
             OR (image.state = 'completed' AND evidence.last = image.claim_no)
