@@ -31,7 +31,8 @@ def summary(
 
 def visit(store_id: str, at: datetime, **changed: Any) -> VisitSummary:
     """Of three images, of which one failed; `changed` are fields of the summary."""
-    made = summary(VisitSummary.objects.count() + 1, store_id, at, **changed)
+    visit_id = changed.pop("visit_id", VisitSummary.objects.count() + 1)
+    made = summary(visit_id, store_id, at, **changed)
     made.save(force_insert=True)
     return made
 
