@@ -6,9 +6,11 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import QueryDict
 
 from access import rights
-from dashboard.scopes import category_of, day, number, text
+from dashboard.parameters import number, text
+from dashboard.scopes import category_of
 from insights.models import Dimension, Measure, Period, Report
 from insights.models.report import DEFAULT_COLUMNS, MAX_NAME
+from insights.scope import read_day
 from stores.models import MAX_LENGTHS
 from stores.models.category import MAX_CATEGORY
 
@@ -21,7 +23,7 @@ def filled(report: Report, form: QueryDict) -> Report:
     report.dimension = dimension if dimension in Dimension.values else report.dimension
     report.period = period if period in Period.values else report.period
     report.weeks = number(fields, "weeks") or report.weeks
-    report.since, report.until = day(form.get("since", "")), day(form.get("until", ""))
+    report.since, report.until = read_day(form.get("since", "")), read_day(form.get("until", ""))
     report.columns = [column for column in Measure.values if column in form.getlist("columns")]
     report.area = text(fields, "area", MAX_LENGTHS["area_code"]) or None
     report.category = category_of(text(fields, "category", MAX_CATEGORY))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
 
+from dashboard.parameters import number, text
 from insights.periods import first_day
 from insights.scope import WEEKS, Scope, today
 from stores.models import MAX_LENGTHS, Category, StoreGroup
@@ -18,7 +17,6 @@ from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 PERIODS = (1, 4, 13)
 # Choices of one list; those beyond are reached by their address.
 MOST_CHOICES = 200
-MOST_PAGE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,30 +83,6 @@ def choices(group: int | None = None) -> dict[str, object]:
         "groups": groups,
         "uncategorised": UNCATEGORISED,
     }
-
-
-def text(parameters: Mapping[str, str], name: str, longest: int) -> str:
-    return parameters.get(name, "").replace("\0", "").strip()[:longest]
-
-
-def number(parameters: Mapping[str, str], name: str) -> int | None:
-    """From 1 on."""
-    found = parameters.get(name, "")
-    return int(found) if re.fullmatch("[1-9][0-9]{0,8}", found) else None
-
-
-def day(written: str) -> date | None:
-    if not re.fullmatch("(?:19[789]|20[0-9])[0-9]-[0-9]{2}-[0-9]{2}", written):
-        return None
-    try:
-        return date.fromisoformat(written)
-    except ValueError:
-        return None
-
-
-def page_number(parameters: Mapping[str, str], name: str) -> int:
-    """Of a list's page, from 1 on."""
-    return min(number(parameters, name) or 1, MOST_PAGE)
 
 
 def _one_of(known: Sequence[str], asked: str | None) -> str:

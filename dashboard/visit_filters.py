@@ -9,9 +9,10 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.models import AnonymousUser, User
 
-from dashboard.scopes import category_of, day, number, text
+from dashboard.parameters import number, text
+from dashboard.scopes import category_of
 from insights.periods import first_day
-from insights.scope import LONGEST_DAYS, Scope, today
+from insights.scope import LONGEST_DAYS, Scope, read_day, today
 from stores.models import MAX_LENGTHS
 from stores.models.category import MAX_CATEGORY
 
@@ -30,8 +31,8 @@ class VisitFilter:
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> VisitFilter:
         """Without days, the same weeks as on the pages about areas, and in the API."""
-        until = day(parameters.get("to", "")) or today()
-        since = day(parameters.get("from", "")) or min(first_day(), until)
+        until = read_day(parameters.get("to", "")) or today()
+        since = read_day(parameters.get("from", "")) or min(first_day(), until)
         if not 0 <= (until - since).days < LONGEST_DAYS:
             since = max(min(since, until), until - timedelta(days=LONGEST_DAYS - 1))
         return cls(

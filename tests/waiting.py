@@ -2,6 +2,10 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from django.db import connection
 
 TIMEOUT_SECONDS = 20.0
 
@@ -13,3 +17,15 @@ def wait_for[T](fact: Callable[[], T], timeout: float = TIMEOUT_SECONDS) -> T:
         assert time.monotonic() < deadline, f"not within {timeout:g} s: {fact}"
         time.sleep(0.01)
     return found
+
+
+def until_it_waits_for_a_lock(work: Future[Any]) -> None:
+    """Until somebody waits for a lock of the database: the only one who is at it, `work`, which must not be done."""
+    with connection.cursor() as cursor:
+
+        def waits() -> bool:
+            cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+            return bool(cursor.fetchone()[0])
+
+        wait_for(lambda: waits() or work.done())
+    assert not work.done()

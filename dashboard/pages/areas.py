@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import area_charts, scopes, visit_charts, words
 from dashboard.area_charts import Interval
+from dashboard.parameters import page_number
 from dashboard.scopes import Asked
 from insights import areas
 from insights.area_sums import By
@@ -91,7 +92,7 @@ def areas_page(request: HttpRequest) -> HttpResponse:
     scope = asked.scope(request.user)
     stores = scope.stores()
     counted = areas.stores_by_area(stores)
-    page = scopes.page_number(request.GET, "page")
+    page = page_number(request.GET, "page")
     shown = dict(list(counted.items())[(page - 1) * ROWS : page * ROWS])
     measure = MEASURES[asked.measure]
     mark, narrowed = as_of(), known(scope)
@@ -108,7 +109,7 @@ def areas_page(request: HttpRequest) -> HttpResponse:
         "pages": -(-len(counted) // ROWS),
         "matrix": _matrix(stores, list(shown)),
         "places": _places(stores),
-        "comparison": _comparison(found, measure, scopes.page_number(request.GET, "compared")) if found else None,
+        "comparison": _comparison(found, measure, page_number(request.GET, "compared")) if found else None,
         "multiples": _multiples(found, mark, asked.trend, shown),
         "hours": _hours(scope, mark),
     }

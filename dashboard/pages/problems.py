@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard import scopes
+from dashboard.parameters import page_number
 from dashboard.scopes import Asked
 from insights.back_tests import back_test
 from insights.failures import By, FailureRow, failures
@@ -55,7 +56,7 @@ def problems_page(request: HttpRequest) -> HttpResponse:
     asked = Asked.read(request.GET)
     scope = asked.scope(request.user, asked.area or None)
     by = By(request.GET["by"]) if request.GET.get("by") in set(By) else By.HOST
-    page = scopes.page_number(request.GET, "page")
+    page = page_number(request.GET, "page")
     found = problems(scope)
     tested = back_test(scope)
     context = {

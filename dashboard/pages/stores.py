@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
-from dashboard import scopes
+from dashboard import parameters, scopes
 from dashboard.filters import read_group
 from dashboard.pages import problems
 from dashboard.store_rhythm import rhythm_of
@@ -48,7 +48,7 @@ def store_list(request: HttpRequest) -> HttpResponse:
     q = request.GET.get("q", "").replace("\0", "").strip()[:255]
     area = request.GET.get("area", "").replace("\0", "")[:64]
     # A category's name, or `none`, as no category may be called.
-    category = scopes.text(request.GET, "category", MAX_CATEGORY)
+    category = parameters.text(request.GET, "category", MAX_CATEGORY)
     after = request.GET.get("after", "").replace("\0", "")[:64]
     number = read_group(request.GET.dict())
     if q:

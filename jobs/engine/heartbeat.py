@@ -48,6 +48,7 @@ class Heartbeat:
                     # From the same moment on: a wake-up to a worker that can be seen is heard.
                     self._execute(f"LISTEN {CHANNEL}")
         except BaseException:
+            # Whatever it is: an open connection would hold the worker's lock, and nobody would know of it.
             self._connection.close()
             raise
         self._next_beat = monotonic() + self._beat_every

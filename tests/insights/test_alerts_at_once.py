@@ -1,6 +1,5 @@
 """What becomes of an alert that somebody dismisses while the rules are tried, and of two who try them at once?"""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -11,6 +10,7 @@ from django.db import connection, transaction
 from insights import alerts
 from insights.models import Alert, Refreshed
 from tests.insights.test_alerts import NOW, make_areas, usual_visits
+from tests.waiting import until_it_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,12 +29,6 @@ def try_rules():
         connection.close()
 
 
-def waits_for_a_lock():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return cursor.fetchone()[0]
-
-
 def test_an_alert_that_is_dismissed_while_the_rules_are_tried_stays_dismissed():
     alerts.evaluate(NOW)
     alert = Alert.objects.get(of_all=True)
@@ -42,11 +36,7 @@ def test_an_alert_that_is_dismissed_while_the_rules_are_tried_stays_dismissed():
         with transaction.atomic():
             alerts.dismiss(alert.pk, User.objects.create_superuser("root"), "A festival", datetime.now(UTC))
             tried = other.submit(try_rules)
-            deadline = time.monotonic() + 20
-            while not waits_for_a_lock():
-                assert time.monotonic() < deadline, "nobody came to wait"
-                assert not tried.done()
-                time.sleep(0.005)
+            until_it_waits_for_a_lock(tried)
         assert tried.result(timeout=20) == 0
     alert.refresh_from_db()
     assert (alert.state, alert.reason, alert.dismissed_by_name) == ("dismissed", "A festival", "root")

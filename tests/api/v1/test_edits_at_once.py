@@ -5,7 +5,6 @@ Nobody's answer is an error in this service, no change is lost, and what was del
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,6 +18,7 @@ from insights.models import Report
 from stores import groups
 from stores.models import AreaWeight, Category, CategoryRule, Store, StoreGroup
 from tests.access.conftest import bearer, make_key
+from tests.waiting import until_it_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,23 +48,13 @@ def send_form(user: User, path: str, form: dict[str, str]) -> Any:
         connection.close()
 
 
-def waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
-
-
 def while_held(held: Callable[[], object], *request: Any, by: Callable[..., Any] = send) -> Any:
     """The answer to a request that came to wait while somebody else did what `held` does, before their commit."""
     with ThreadPoolExecutor(1) as other:
         with transaction.atomic():
             held()
             answer = other.submit(by, *request)
-            deadline = time.monotonic() + 20
-            while not waits_for_a_lock():
-                assert time.monotonic() < deadline, "it never came to wait"
-                assert not answer.done()
-                time.sleep(0.005)
+            until_it_waits_for_a_lock(answer)
         return answer.result(timeout=20)
 
 
