@@ -1,0 +1,41 @@
+"""The interface of a model that computes many images in one call."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import IO, Any
+
+from jobs.imaging.types import Measurement
+
+
+class ModelAway(Exception):  # noqa: N818 - a state of the model, and no image is to blame for it
+    """The model cannot answer at the moment: the image is put off, and it costs it no attempt."""
+
+
+class BatchStep(ABC):
+    """A model step that GPU_STEP may name instead of one with `infer`: it answers many images at once.
+
+    One instance for each process, made without arguments. `load` and `infer_batch` run in the model's own thread alone,
+    `prepare` in the threads of all worker slots at once.
+    """
+
+    name: str
+    """The model's name, in every answer as `model`."""
+    version: str
+    """In every answer as `version`."""
+
+    def load(self) -> None:
+        """Get the model ready, before the first image is claimed; any exception ends the start with its message."""
+
+    @abstractmethod
+    def prepare(self, image: IO[bytes], measurement: Measurement) -> Any:
+        """What `infer_batch` needs of one image: decoded and resized. The download is closed afterwards.
+
+        Any exception ends this attempt as `gpu_failed`.
+        """
+
+    @abstractmethod
+    def infer_batch(self, items: Sequence[Any]) -> Sequence[dict[str, Any] | None]:
+        """One answer for each item, in order. Raises ModelAway where no image is to blame.
+
+        Where it raises anything else, the batch is split to find the image that is to blame.
+        """
