@@ -7,7 +7,7 @@ from typing import IO, Any
 from jobs.imaging.types import Measurement
 
 
-class ModelAway(Exception):  # noqa: N818 - a state of the model, and no image is to blame for it
+class ModelAway(Exception):
     """The model cannot answer at the moment: the image is put off, and it costs it no attempt."""
 
 
@@ -23,6 +23,7 @@ class BatchStep(ABC):
     version: str
     """In every answer as `version`."""
 
+    @abstractmethod
     def load(self) -> None:
         """Get the model ready, before the first image is claimed; any exception ends the start with its message."""
 
