@@ -18,10 +18,12 @@ jobs, in the queue's order; a slice locks only rows of jobs that nobody else can
 
     marks.py     which jobs are deleted from now on
     slices.py    counting and deleting their rows
+    photos.py    deleting kept photos that no image is of any more
     prune.py     both, until there is nothing left: what `manage.py prune` does
 """
 
 from jobs.deletion.marks import mark, mark_old, old_jobs
+from jobs.deletion.photos import delete_old_rows, delete_orphans, delete_unwanted
 from jobs.deletion.prune import Pruned, prune
 from jobs.deletion.slices import GRACE_SECONDS, Slice, delete_slice, is_anything_due
 
@@ -29,7 +31,10 @@ __all__ = [
     "GRACE_SECONDS",
     "Pruned",
     "Slice",
+    "delete_old_rows",
+    "delete_orphans",
     "delete_slice",
+    "delete_unwanted",
     "is_anything_due",
     "mark",
     "mark_old",

@@ -30,11 +30,12 @@ _DUE = """
     ) deleted
     WHERE job.is_deleted ORDER BY job.id LIMIT %(jobs)s
 """
-# What belongs to an image goes before it does: its failed attempts. Whatever else will once belong to one, such as a
-# kept photo, joins here.
+# What belongs to an image goes before it does: its failed attempts, and what was kept of its photo, whose files
+# `photos.py` then deletes. Whatever else will once belong to one joins here.
 #
-# Each job's images are read from the index of (job, id), whatever the planner expects. The totals are written in the
-# order of their keys, so that two statements that write them would wait for one another in no circle.
+# Each job's images are read from the index of (job, id), whatever the planner expects. The totals and the unwanted
+# photos are written in the order of their keys, so that two statements that write them would wait for one another in no
+# circle.
 _COUNT_AND_DELETE_IMAGES = """
     WITH slice AS MATERIALIZED (
         SELECT image.id FROM unnest(%(jobs)s::bigint[], %(after)s::bigint[]) AS job (id, after) CROSS JOIN LATERAL (
@@ -43,6 +44,11 @@ _COUNT_AND_DELETE_IMAGES = """
         ) image
     ), attempts AS (
         DELETE FROM jobs_failedattempt WHERE image_id = ANY (ARRAY(SELECT id FROM slice))
+    ), photos AS (
+        DELETE FROM jobs_keptphoto WHERE image_id = ANY (ARRAY(SELECT id FROM slice)) RETURNING sha256
+    ), unwanted AS (
+        INSERT INTO jobs_unwantedphoto (sha256) SELECT DISTINCT sha256 FROM photos ORDER BY sha256
+        ON CONFLICT (sha256) DO NOTHING
     ), deleted AS (
         DELETE FROM jobs_imageresult WHERE id = ANY (ARRAY(SELECT id FROM slice))
         RETURNING id, job_id, visit_id, host, error_code, finished_at, attempts, bytes, fetch_ms, measure_ms, gpu_ms

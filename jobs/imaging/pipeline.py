@@ -11,6 +11,7 @@ from jobs import errors, failpoints
 from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
 from jobs.imaging.host_cap import HostBusy
+from jobs.imaging.keep import Keeper
 from jobs.imaging.measure import measure
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 
@@ -20,12 +21,15 @@ logger = logging.getLogger(__name__)
 class Pipeline:
     """What every worker slot of an engine runs; they share one instance. `close` it after use."""
 
-    def __init__(self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int) -> None:
+    def __init__(
+        self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int, keeper: Keeper | None = None
+    ) -> None:
         self._fetcher = fetcher
         self._gpu_step = gpu_step
         self._reads_image = getattr(gpu_step, "reads_image", True)
         self._check = check
         self._max_pixels = max_pixels
+        self.keeper = keeper
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -35,6 +39,7 @@ class Pipeline:
             load_gpu_step(),
             check=settings.IMAGE_CHECK,
             max_pixels=settings.IMAGE_MAX_PIXELS,
+            keeper=Keeper.from_settings(),
         )
 
     def close(self) -> None:
@@ -58,6 +63,8 @@ class Pipeline:
                         download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
                     )
                 _check_size(claim, measurement, evidence)
+                if self.keeper is not None:
+                    evidence.kept = self.keeper.keep(download.file)
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
         except HostBusy:

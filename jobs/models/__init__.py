@@ -8,6 +8,7 @@ from jobs.models.image_filter import ImageFilter
 from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
 from jobs.models.job_action import JobAction
+from jobs.models.kept_photo import KeptBytes, KeptPhoto, UnwantedPhoto
 from jobs.models.paused_host import PausedHost
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
@@ -21,7 +22,10 @@ __all__ = [
     "ImageResult",
     "Job",
     "JobAction",
+    "KeptBytes",
+    "KeptPhoto",
     "PausedHost",
+    "UnwantedPhoto",
     "Visit",
     "Worker",
 ]
