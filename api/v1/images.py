@@ -16,6 +16,7 @@ from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
 
+IMAGE_ID = path_id("image_id", "An image's id.")
 # Failed attempts in the answer about one image; each may name a dozen redirects.
 MOST_ATTEMPTS = 50
 
@@ -184,7 +185,7 @@ class Images(JobView):
 
 class OneImage(JobView):
     tag = "images"
-    path_parameters = (JOB_ID, path_id("image_id", "An image's id."))
+    path_parameters = (JOB_ID, IMAGE_ID)
 
     @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:

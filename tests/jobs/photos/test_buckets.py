@@ -8,8 +8,7 @@ from jobs.deletion import photos
 from jobs.imaging import keep, photo_store
 from jobs.states import NotKept
 from retail_pulse.photo_storage import photo_storage
-from tests.jobs.photos.conftest import use
-from tests.jobs.photos.test_keeping import photo
+from tests.kept_photos import keep_in, photo
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def bucket(settings, endpoint, monkeypatch):
     for name in "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY":
         monkeypatch.setenv(name, "a-key-of-a-test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    use(settings, photo_storage(None, "s3://photos-of-stores/some/folder", endpoint))
+    keep_in(settings, photo_storage(None, "s3://photos-of-stores/some/folder", endpoint))
     bucket = photo_store.storage().bucket
     bucket.create()
     yield bucket

@@ -12,12 +12,7 @@ from jobs.imaging import keep, photo_store
 from jobs.imaging.thumbnail import PREVIEW_SIDE, THUMBNAIL_SIDE, NotDrawable, smaller
 from jobs.states import NotKept
 from tests.conftest import FIXTURES
-
-
-def photo(width=800, height=600, form="JPEG", mode="RGB", **options):
-    file = BytesIO()
-    Image.linear_gradient("L").resize((width, height)).convert(mode).save(file, form, **options)
-    return file
+from tests.kept_photos import photo
 
 
 def files(folder):

@@ -10,10 +10,12 @@ from jobs.deletion import photos, slices
 from jobs.imaging import photo_store
 from jobs.models import ImageResult, Job, KeptBytes, KeptPhoto, UnwantedPhoto, Worker
 from jobs.states import NotKept
+from stores.models import Store
 from tests.factories import submit_visits
 from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
 from tests.jobs.engine.test_contract import finished
 from tests.jobs.photos.test_keeping import files
+from tests.kept_photos import photo
 
 THREADS = "jobs.engine.threads.ThreadEngine"
 
@@ -43,8 +45,6 @@ def run(start_engine, images, make_store):  # noqa: F811
 
 @pytest.fixture
 def make_store():
-    from stores.models import Store
-
     return Store.objects.create(store_id="S", name="s", area_code="A")
 
 
@@ -143,8 +143,6 @@ def test_a_crash_while_files_are_deleted_leaves_nothing_behind(keeping, run, ima
 
 def test_a_file_that_was_stored_and_never_recorded_is_found(keeping, run, images, keeper, monkeypatch):
     run(images.names[0])
-    from tests.jobs.photos.test_keeping import photo
-
     keeper.keep(photo())
     monkeypatch.setattr(photo_store, "ALONE_SECONDS", -1.0)
     assert photos.delete_orphans(dry_run=True) == 2
