@@ -53,7 +53,7 @@ def answer(request: HttpRequest, image: ImageResult, size: str) -> HttpResponseB
 def _thumbnail(storage: Storage, kept: KeptPhoto) -> HttpResponseBase:
     if not kept.thumbnail:
         raise NotThere(_reason(kept, "thumbnail"))
-    with storage.open(photo_store.thumbnail_name(kept.sha256)) as file:
+    with storage.open(photo_store.thumbnail_name(bytes(kept.sha256))) as file:
         return HttpResponse(file.read(), content_type=WEBP)
 
 
@@ -61,14 +61,14 @@ def _preview(storage: Storage, kept: KeptPhoto) -> HttpResponseBase:
     """Drawn anew each time from the original; where only the thumbnail is kept, that."""
     if not kept.original:
         return _thumbnail(storage, kept)
-    with storage.open(photo_store.original_name(kept.sha256)) as file:
+    with storage.open(photo_store.original_name(bytes(kept.sha256))) as file:
         return HttpResponse(smaller(file, PREVIEW_SIDE), content_type=WEBP)
 
 
 def _original(storage: Storage, kept: KeptPhoto) -> HttpResponseBase:
     if not kept.original:
         raise NotThere(_reason(kept, "original"))
-    file = storage.open(photo_store.original_name(kept.sha256))
+    file = storage.open(photo_store.original_name(bytes(kept.sha256)))
     name = f"image-{kept.image_id}.{kept.image.format.lower() or 'bin'}"
     answer = FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")
     answer["Content-Length"] = str(kept.original)

@@ -339,7 +339,7 @@ IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
 # Photos for people to look at: a `thumbnail` of each, or the `original` as well.
 KEEP_IMAGES = choice("KEEP_IMAGES", "off", ["off", "thumbnail", "original"])
 # What all kept photos may take together; what comes then is measured and not kept.
-KEEP_BYTES = integer("KEEP_BYTES", 10 * 2**30, 1, 2**60)
+KEEP_BYTES = integer("KEEP_BYTES", 10 * 2**30, 1, 2**50)
 # Kept photos are deleted after so many days; 0: with their job.
 KEEP_DAYS = integer("KEEP_DAYS", 0, 0, 36_500)
 # In RETAIL_PULSE_HOME where it is relative; not used where photos are kept in a bucket.

@@ -21,9 +21,7 @@ def keep_in(settings: Any, storage: dict[str, Any]) -> None:
     """Let this entry of STORAGES hold photos."""
     settings.STORAGES = settings.STORAGES | {"photos": storage}
     # What Django remembers of the storages before.
-    storages.__dict__.pop("backends", None)
-    storages._backends = None
-    storages._storages = {}
+    storages.__init__()  # type: ignore[misc]  # it has no other way to forget
 
 
 def keep_in_folder(settings: Any, folder: Path) -> None:

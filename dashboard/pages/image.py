@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_safe
 from access import rights
 from api.photos import NotThere, PhotoSize, answer
 from dashboard.pages.job import find_job
-from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job, PausedHost
+from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job, KeptPhoto, PausedHost
 from jobs.reporting.areas import turn_of
 from stores.models import Store
 
@@ -29,6 +29,7 @@ def image_page(request: HttpRequest, job_id: int, image_id: int) -> HttpResponse
         "store": Store.objects.filter(store_id=image.visit.store_id).select_related("category").first(),
         "turn": turn_of(image, job),
         "attempts": attempts,
+        "kept": KeptPhoto.objects.filter(image=image).first(),
         "earlier": image.failed_attempts.count() - len(attempts) if len(attempts) == MOST_ATTEMPTS else 0,
         "paused": PausedHost.objects.filter(name=image.waits_for).first() if image.waits_for else None,
         "alike": ImageFilter(code=image.error_code, host=image.host),

@@ -39,7 +39,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 PUBLIC = "read documentation, sign in"
 USE = "submit, list one's own, read stores"
-READ = "read a user's job, its visits, images, exports, events, history"
+READ = "read a user's job, its visits, images, photos, exports, events, history"
 CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
 DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
