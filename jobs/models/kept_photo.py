@@ -54,9 +54,9 @@ class UnwantedPhoto(models.Model):
 class KeptBytesQuerySet(models.QuerySet["KeptBytes"]):
     def sum(self) -> int:
         """How many bytes are kept."""
-        return max(
-            0, self.aggregate(all=Coalesce(Sum("bytes"), Value(0), output_field=models.BigIntegerField()))["all"]
-        )
+        total = Coalesce(Sum("bytes"), Value(0), output_field=models.BigIntegerField())
+        # A file that two have stored at once is counted twice, and once when it is deleted.
+        return max(0, int(self.aggregate(total=total)["total"]))
 
     def add(self, worker_id: int, number: int) -> None:
         """Count `number` bytes more, or fewer."""
