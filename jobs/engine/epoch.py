@@ -82,7 +82,7 @@ class Epoch:
         self.wake = Wake(stopping)
         self._looked = looked
         self._meter = make_meter()
-        self._heartbeat = Heartbeat(settings.WORKER_THREADS)
+        self._heartbeat = Heartbeat(settings.WORKER_THREADS, lambda: pipeline.model.state)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
         self._moved = moved
