@@ -18,8 +18,11 @@ class Fake(BatchStep):
 
     name, version = "fake", "1"
 
-    def load(self) -> None:
+    def __init__(self) -> None:
         self._began = time.monotonic()
+
+    def load(self) -> None:
+        """There is nothing to load."""
 
     def prepare(self, image: IO[bytes], measurement: Measurement) -> Any:
         return measurement
