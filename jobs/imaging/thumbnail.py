@@ -6,7 +6,7 @@ from typing import IO
 from PIL import ExifTags, Image
 
 from jobs.imaging.formats.structure import walk
-from jobs.imaging.measure import MAX_DECODE_BYTES, MAX_DECODE_PIXELS, decoders
+from jobs.imaging.measure import MAX_DECODE_BYTES, MAX_DECODE_PIXELS, decoding
 
 # In pixels, of the longer side.
 THUMBNAIL_SIDE = 320
@@ -53,7 +53,7 @@ def _smaller(file: IO[bytes], side: int) -> bytes:
     with Image.open(picture.open(file), formats=(structure.format,)) as image:
         if image.width * image.height > min(MAX_DECODE_PIXELS, MAX_DECODE_BYTES // picture.bytes_per_pixel):
             raise NotDrawable("too many pixels")
-        with decoders:
+        with decoding():
             # Of a JPEG, only as many pixels are decoded as are needed.
             image.thumbnail((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
             small = _plain(image)
