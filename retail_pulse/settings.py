@@ -65,6 +65,7 @@ INSTALLED_APPS = [
     "access",
     "stores",
     "jobs",
+    "photos",
     "insights",
     "api",
     "dashboard",
@@ -139,9 +140,9 @@ WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
 LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
-# An engine's threads use up to six: they claim, record, and for moments delete old jobs, refresh the insights, check
-# alerts and publish Celery's messages.
-DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 6, 3, 500)
+# An engine's threads use up to seven: they claim, record, and for moments delete old jobs, look at photos, refresh the
+# insights, check alerts and publish Celery's messages.
+DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 7, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
@@ -335,6 +336,10 @@ HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
+# What is kept of each photo beside its result, each level with those before it, see jobs/imaging/photo_evidence.py.
+PHOTO_EVIDENCE = choice("PHOTO_EVIDENCE", "off", ["off", "hash", "header", "look"])
+# Evidence is deleted after so many days, at the latest with its job; 0: only then.
+PHOTO_EVIDENCE_DAYS = integer("PHOTO_EVIDENCE_DAYS", 90, 0, 36_500)
 # Where a real model is plugged in: the dotted path of a class with one method, see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
 GPU_MIN_SECONDS = seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)

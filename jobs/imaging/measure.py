@@ -43,7 +43,7 @@ from jobs.imaging.types import Measurement
 MAX_DECODE_PIXELS = 89_478_485
 MAX_DECODE_BYTES = 2**29
 # Decoders release the GIL but keep the processor busy: unbounded, they starve the threads that answer requests.
-_decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) - 1))
+decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) - 1))
 
 # Pillow warns of damaged metadata, once for each message, and remembers every message for ever.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -112,7 +112,7 @@ def _decode(file: IO[bytes], structure: Structure, pixels: int, framed: bool) ->
         )
     # Opened again, because verify() leaves an image that cannot be used.
     picture = structure.picture.open(file)
-    with _decoders, _reading(lambda: _incomplete(framed)), Image.open(picture, formats=(structure.format,)) as image:
+    with decoders, _reading(lambda: _incomplete(framed)), Image.open(picture, formats=(structure.format,)) as image:
         image.load()
 
 

@@ -12,6 +12,7 @@ from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
 from jobs.imaging.host_cap import HostBusy
 from jobs.imaging.measure import measure
+from jobs.imaging.photo_evidence import Level, photo_evidence
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 
 logger = logging.getLogger(__name__)
@@ -20,12 +21,15 @@ logger = logging.getLogger(__name__)
 class Pipeline:
     """What every worker slot of an engine runs; they share one instance. `close` it after use."""
 
-    def __init__(self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int) -> None:
+    def __init__(
+        self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int, evidence: Level = Level.OFF
+    ) -> None:
         self._fetcher = fetcher
         self._gpu_step = gpu_step
         self._reads_image = getattr(gpu_step, "reads_image", True)
         self._check = check
         self._max_pixels = max_pixels
+        self._evidence = evidence
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -35,6 +39,7 @@ class Pipeline:
             load_gpu_step(),
             check=settings.IMAGE_CHECK,
             max_pixels=settings.IMAGE_MAX_PIXELS,
+            evidence=Level[settings.PHOTO_EVIDENCE.upper()],
         )
 
     def close(self) -> None:
@@ -57,7 +62,8 @@ class Pipeline:
                     measurement = measure(
                         download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
                     )
-                _check_size(claim, measurement, evidence)
+                    _check_size(claim, measurement, evidence)
+                    photo = photo_evidence(download.file, measurement.format, self._evidence)
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
         except HostBusy:
@@ -70,7 +76,7 @@ class Pipeline:
         except Exception:
             logger.exception("image failed unexpectedly", extra=_log_fields(claim))
             return Outcome(claim, evidence, error=errors.Internal())
-        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer)
+        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer, photo=photo)
 
     def _infer(self, claim: Claim, download: Download, measurement: Measurement) -> dict[str, Any] | None:
         failpoints.hit("gpu.before", claim)

@@ -9,6 +9,7 @@ from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
 from jobs.models.job_action import JobAction
 from jobs.models.paused_host import PausedHost
+from jobs.models.photo_evidence import PhotoEvidence
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
@@ -22,6 +23,7 @@ __all__ = [
     "Job",
     "JobAction",
     "PausedHost",
+    "PhotoEvidence",
     "Visit",
     "Worker",
 ]
