@@ -10,9 +10,11 @@ class PhotosConfig(AppConfig):
         from jobs.deletion.belongings import of_evidence, of_images, of_visits
         from jobs.engine.companion import companions
         from jobs.reporting.audit_checks import further_checks
+        from photos import changes
         from photos.audit import FINDINGS
         from photos.companion import Finder
 
+        changes.listen()
         companions.append(Finder)
         further_checks.append(FINDINGS)
         of_images += ["photos_fingerprint", "photos_finding"]

@@ -58,8 +58,9 @@ _MOVE = """
     WHERE (excluded.mark, excluded.mark_image) > (progress.mark, progress.mark_image)
 """
 _BEGIN_AGAIN = """
-    INSERT INTO photos_progress AS progress (id, mark, redo_behind, redo_until)
-    SELECT 1, %(at)s, 0, max(image_id) FROM jobs_photoevidence HAVING count(*) > 0
+    INSERT INTO photos_progress AS progress (id, mark, mark_image, redo_behind, redo_until)
+    SELECT 1, %(at)s, 0, 0, newest FROM (SELECT max(image_id) AS newest FROM jobs_photoevidence) evidence
+    WHERE newest IS NOT NULL
     ON CONFLICT (id) DO UPDATE SET (redo_behind, redo_until) = ROW (0, excluded.redo_until)
     WHERE %(anew)s OR progress.redo_behind IS NULL
 """

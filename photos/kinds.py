@@ -86,6 +86,7 @@ KINDS = {
         ),
     )
 }
+CHOICES = [(kind.code, kind.title) for kind in KINDS.values()]
 # Of these a visit needs a look.
 ALL_USELESS = "all_blurred_or_dark"
 REASONS = {

@@ -102,22 +102,36 @@ _SUBJECT = f"""
         ) clock (taken_at, is_known)
     )
 """  # noqa: S608 - constants
+_ZONES = f"CASE WHEN is_known THEN 0 ELSE {ZONES_APART} END"
+# By threshold, in the order of `photos.preview.CODES`: what can be judged by it, and what is found beyond it.
+_BEYOND = {
+    "blurred_below": ("sharpness IS NOT NULL", "sharpness < {threshold}"),
+    "dark_below": ("brightness IS NOT NULL", "brightness < {threshold}"),
+    "hours_apart": ("hours IS NOT NULL", f"abs(hours) > {{threshold}} + {_ZONES}"),
+    "metres_apart": ("metres IS NOT NULL", "metres > {threshold}"),
+}
+_COUNTS = ", ".join(
+    f"count(*) FILTER (WHERE {condition.format(threshold=f'%({when}_{name})s')})"
+    for name, (can_be, beyond) in _BEYOND.items()
+    for when, condition in (("", can_be), ("now", beyond), ("then", beyond))
+)
+COUNT_BEYOND = f"WITH {_SUBJECT} SELECT {_COUNTS} FROM subject"  # noqa: S608 - constants
 _ALONE = f"""
     alone AS (
         SELECT image_id, '{kinds.BLURRED}' AS code, jsonb_build_object(
             'sharpness', round(sharpness::numeric, 2), 'below', blurred_below) AS details
-        FROM subject WHERE sharpness < blurred_below
+        FROM subject WHERE {_BEYOND["blurred_below"][1].format(threshold="blurred_below")}
         UNION ALL
         SELECT image_id, '{kinds.DARK}', jsonb_build_object(
             'brightness', round(brightness::numeric, 1), 'below', dark_below)
-        FROM subject WHERE brightness < dark_below
+        FROM subject WHERE {_BEYOND["dark_below"][1].format(threshold="dark_below")}
         UNION ALL
         SELECT image_id, '{kinds.OTHER_TIME}', jsonb_build_object(
             'hours', round(hours, 1), 'most', hours_apart, 'time_zone_known', is_known)
-        FROM subject WHERE abs(hours) > hours_apart + CASE WHEN is_known THEN 0 ELSE {ZONES_APART} END
+        FROM subject WHERE {_BEYOND["hours_apart"][1].format(threshold="hours_apart")}
         UNION ALL
         SELECT image_id, '{kinds.ELSEWHERE}', jsonb_build_object('metres', round(metres::numeric), 'most', metres_apart)
-        FROM subject WHERE metres > metres_apart
+        FROM subject WHERE {_BEYOND["metres_apart"][1].format(threshold="metres_apart")}
     )
 """  # noqa: S608 - constants
 

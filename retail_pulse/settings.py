@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         **{name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")},
         "AlertState": "insights.models.alert.Alert.State",
+        "FindingCode": "photos.kinds.CHOICES",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # From this service's own files, so that it works where no other host can be reached.
