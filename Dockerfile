@@ -26,6 +26,7 @@ COPY tables tables
 COPY access access
 COPY stores stores
 COPY jobs jobs
+COPY photos photos
 COPY insights insights
 COPY api api
 COPY dashboard dashboard

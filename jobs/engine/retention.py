@@ -36,6 +36,8 @@ class Retention(Companion):
     def look(self) -> None:
         if settings.RETENTION_DAYS:
             self._until_none(self._mark_old)
+        if settings.PHOTO_EVIDENCE_DAYS:
+            self._until_none(self._forget_evidence)
         self._until_none(self._delete_slice)
         if settings.KEEP_DAYS:
             before = database_now() - timedelta(days=settings.KEEP_DAYS)
@@ -57,6 +59,13 @@ class Retention(Companion):
                 },
             )
         return bool(marked)
+
+    def _forget_evidence(self) -> bool:
+        before = database_now() - timedelta(days=settings.PHOTO_EVIDENCE_DAYS)
+        forgotten = deletion.forget_evidence(before)
+        if forgotten:
+            logger.info("old evidence deleted", extra={"worker": self._worker_id, "images": forgotten})
+        return bool(forgotten)
 
     def _delete_slice(self) -> bool:
         return deletion.delete_slice(wait=False) is not None

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.errors import ImageError
+from jobs.imaging.difference_hash import DifferenceHash
+from jobs.imaging.exif import Exif
 from jobs.imaging.host import Blame
+from jobs.imaging.look import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,17 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Photo:
+    """What is kept as evidence of a photo; None is what was not looked at, or could not be read."""
+
+    sha256: bytes
+    """Of the file as downloaded."""
+    exif: Exif | None = None
+    hash: DifferenceHash | None = None
+    look: Look | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of one attempt: `measurement` or `error`; neither if it was deferred before it began.
 
@@ -94,3 +108,5 @@ class Outcome:
     gpu_result: dict[str, Any] | None = None
     """The model's result; None from the simulated step."""
     blame: Blame | None = None
+    photo: Photo | None = None
+    """Of a measured image, where PHOTO_EVIDENCE asks for it."""

@@ -10,6 +10,7 @@ from jobs.models.job import Job
 from jobs.models.job_action import JobAction
 from jobs.models.kept_photo import KeptBytes, KeptPhoto, UnwantedPhoto
 from jobs.models.paused_host import PausedHost
+from jobs.models.photo_evidence import PhotoEvidence
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
@@ -25,6 +26,7 @@ __all__ = [
     "KeptBytes",
     "KeptPhoto",
     "PausedHost",
+    "PhotoEvidence",
     "UnwantedPhoto",
     "Visit",
     "Worker",

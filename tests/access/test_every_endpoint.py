@@ -17,9 +17,12 @@ from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from insights.models import Alert, Report
 from jobs.models import ImageResult, Job, JobAction
+from photos.looking import judge
+from photos.models import PhotoThresholds, VisitVerdict
 from stores import imports
 from stores.models import AreaWeight, Category, CategoryRule, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
@@ -80,6 +83,14 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:thumbnail": {"GET": READ},
     "v1:preview": {"GET": READ},
     "v1:original": {"GET": READ},
+    "v1:image-evidence": {"GET": READ},
+    "v1:findings": {"GET": USE},
+    "v1:finding-kinds": {"GET": USE},
+    "v1:needs-a-look": {"GET": USE},
+    "v1:verdict": {"GET": READ, "POST": (CHANGE, JSON, {"fine": True}), "DELETE": CHANGE},
+    "v1:photo-thresholds": {"GET": USE},
+    "v1:category-thresholds": {"GET": USE, "PATCH": (RULES, JSON, {"dark_below": 9}), "DELETE": RULES},
+    "v1:preview-thresholds": {"POST": (RULES, JSON, {"dark_below": 9})},
     "v1:alerts": {"GET": USE},
     "v1:alert": {"GET": READ},
     "v1:dismiss-alert": {"POST": (CHANGE, JSON, {"reason": "known"})},
@@ -280,11 +291,15 @@ def world(monkeypatch, settings, tmp_path):
     category = Category.objects.create(name="Bakery")
     dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
     Store.objects.create(store_id="here", name="Here", area_code="A-1", latitude=0, longitude=0)
+    image = ImageResult.objects.filter(job=job).first()
+    judge(image.visit, owner, timezone.now(), is_fine=False)
+    PhotoThresholds.objects.create(category=category)
     return World(
         owner,
         {
             "job_id": job.pk,
-            "image_id": ImageResult.objects.filter(job=job).first().pk,
+            "image_id": image.pk,
+            "visit_id": image.visit_id,
             "host": HOST,
             "store_id": KNOWN_STORE,
             "store_pk": Store.objects.get(store_id=KNOWN_STORE).pk,
@@ -334,7 +349,10 @@ def was_let_in(name: str, response: Any) -> bool:
     return response.status_code not in (401, 403, 404)
 
 
-CHANGED = (Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report, JobAction, StoreGroup)
+CHANGED = (
+    *(Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report, JobAction, StoreGroup),
+    *(PhotoThresholds, VisitVerdict),
+)
 # All of them in one statement: it is asked for every path, method and person.
 ROWS = "SELECT " + ", ".join(
     f"(SELECT array_agg(each::text ORDER BY each::text) FROM {model._meta.db_table} AS each)" for model in CHANGED
