@@ -24,8 +24,8 @@ class AwayModel:
 class ModelFigures:
     """A worker's model with a thread of its own, over the last `seconds`; None where it was not asked.
 
-    `batches` are its calls, `mean_batch` the images of one and `batch_ms` its milliseconds, `busy` the share of the time
-    in which it computed, 0 to 1. `waiting` images wait for their turn as of the worker's last beat.
+    `batches` are its calls, `mean_batch` the images of one and `batch_ms` its milliseconds, `busy` the share of the
+    time in which it computed, 0 to 1. `waiting` images wait for their turn as of the worker's last beat.
     """
 
     worker: Worker
