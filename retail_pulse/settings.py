@@ -335,8 +335,16 @@ HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
-# Where a real model is plugged in: the dotted path of a class with one method, see jobs/imaging/gpu.py.
+# Where real models are plugged in: the dotted paths of classes, separated by commas; see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
+# Images that a model of the kind BatchStep gets in one call at most.
+GPU_BATCH = integer("GPU_BATCH", 32, 1, 1024)
+# How long a free model waits for the images that are being prepared for it.
+GPU_LINGER_SECONDS = seconds("GPU_LINGER_SECONDS", 0.005, 0, 1)
+# A call of such a model that takes longer ends the process.
+GPU_STEP_SECONDS = seconds("GPU_STEP_SECONDS", 60, 0.1, 3600)
+# Threads of such a model in one process, each with an instance of its own.
+GPU_THREADS = integer("GPU_THREADS", 1, 1, 64)
 GPU_MIN_SECONDS = seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
 GPU_MAX_SECONDS = seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
 

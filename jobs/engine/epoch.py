@@ -3,7 +3,8 @@
 import http
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from time import monotonic
@@ -50,6 +51,8 @@ REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
 LEAVING_SECONDS = 0.5
 # Of a wake-up's number, which is a process id.
 MOST_DIGITS = 20
+# How often what is in flight is looked at before the process ends.
+POLL_SECONDS = 0.05
 # A download ends at its deadline; a slot that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
@@ -153,7 +156,8 @@ class Epoch:
 
     def _report_overdue(self) -> None:
         """Log where a hung slot hangs: nothing can free its thread but the end of the process."""
-        for busy in self._slots.overdue(settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS):
+        seconds = settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS
+        for busy in self._slots.overdue(seconds, self._pipeline.model.is_queueing):
             logger.warning(
                 "slot overdue",
                 extra={
@@ -176,7 +180,11 @@ class Epoch:
             if is_open:
                 self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
             room = min(self._slots.room, self._slots.size + MOST_UNRECORDED - len(self.in_flight))
-            if room >= self._slots.refill_at and self.wake.expects_work:
+            enough = self._slots.refill_at
+            if (most := self._pipeline.model.most_claims) is not None:
+                # It is away: no image could ask it, or a single one shall.
+                room, enough = min(room, most), 1
+            if room >= enough and self.wake.expects_work:
                 self.wake.looking()
                 if look := self._gate.look():
                     self._look(look, room, deadline)
@@ -274,6 +282,8 @@ class Epoch:
             raise
         # All of them first: a slot may be done with an image before the next line is reached.
         self.in_flight.update(claims)
+        if claims:
+            self._pipeline.model.claimed()
         try:
             self._slots.take(self._work, claims)
         except RuntimeError:
@@ -363,9 +373,22 @@ class Epoch:
         for claim in self._slots.empty(seconds):
             self._hosts.released(claim.host, claim.image_id)
 
+    def leave_with(self, suspects: Collection[Claim], seconds: float) -> None:
+        """Before the process ends without a drain: hand back all that is in flight but the suspects.
+
+        What will have been recorded within `seconds` is waited for. May be called by any thread. Raises DatabaseError.
+        """
+        held = set(suspects)
+        until = monotonic() + seconds
+        while (others := self.in_flight.copy() - held) and monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        released = queue.release(self.worker_id, list(others))
+        logger.warning("claims released", extra={"worker": self.worker_id, "released": released.images})
+
     def _drain(self) -> None:
         """Let the slots finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
+        self._pipeline.model.drain(settings.SHUTDOWN_SECONDS)
         self._empty_slots(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_flight))
