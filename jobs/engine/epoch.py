@@ -51,6 +51,8 @@ REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
 LEAVING_SECONDS = 0.5
 # Of a wake-up's number, which is a process id.
 MOST_DIGITS = 20
+# Of SHUTDOWN_SECONDS, what is left to record and to hand back what waited for a slow model.
+RECORDING_SHARE = 0.2
 # How often what is in flight is looked at before the process ends.
 POLL_SECONDS = 0.05
 # A download ends at its deadline; a slot that takes this much longer hangs in a decoder or in the model.
@@ -82,7 +84,7 @@ class Epoch:
         self.wake = Wake(stopping)
         self._looked = looked
         self._meter = make_meter()
-        self._heartbeat = Heartbeat(settings.WORKER_THREADS)
+        self._heartbeat = Heartbeat(settings.WORKER_THREADS, lambda: pipeline.model.state)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
         self._moved = moved
@@ -388,7 +390,7 @@ class Epoch:
     def _drain(self) -> None:
         """Let the slots finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
-        self._pipeline.model.drain(settings.SHUTDOWN_SECONDS)
+        self._pipeline.model.drain(settings.SHUTDOWN_SECONDS * (1 - RECORDING_SHARE))
         self._empty_slots(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_flight))

@@ -20,7 +20,7 @@ from jobs.engine.memory import limit_arenas
 from jobs.engine.moved_jobs import MovedJobs
 from jobs.engine.slots import Slots
 from jobs.imaging.host_limits import HostLimits
-from jobs.imaging.model_step import end_process
+from jobs.imaging.model_step import ModelState, end_process
 from jobs.imaging.pipeline import Pipeline
 from jobs.imaging.types import Claim
 from jobs.queue import Lanes
@@ -43,6 +43,7 @@ class ThreadEngine(Engine):
         self._looked = threading.Event()
         self._epoch: Epoch | None = None
         self._slots: Slots | None = None
+        self._pipeline: Pipeline | None = None
         self._gate = Gate()
 
     @property
@@ -62,6 +63,11 @@ class ThreadEngine(Engine):
     def in_flight(self) -> int:
         epoch = self._epoch
         return 0 if epoch is None else len(epoch.in_flight)
+
+    @property
+    def model(self) -> ModelState | None:
+        pipeline = self._pipeline
+        return None if pipeline is None else pipeline.model.state
 
     def start(self) -> None:
         with self._lock:
@@ -117,6 +123,7 @@ class ThreadEngine(Engine):
 
     def _supervise(self, pipeline: Pipeline) -> None:
         self._slots = slots = Slots(settings.WORKER_THREADS)
+        self._pipeline = pipeline
         # What was learned of hosts outlives an epoch, too, and so does what is still to be announced.
         lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, slots.size))
         moved = MovedJobs()
@@ -135,7 +142,7 @@ class ThreadEngine(Engine):
                     self._stopping.wait(pause)
                     pause = min(2 * pause, longest_pause)
         finally:
-            self._epoch = self._slots = None
+            self._epoch = self._slots = self._pipeline = None
             # What is still at work is past SHUTDOWN_SECONDS: the downloads are cut, so the process can end.
             pipeline.close()
             slots.close()

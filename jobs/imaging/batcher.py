@@ -241,7 +241,7 @@ class _ModelThread:
         self._batcher = batcher
         self._step = step
         self._thread = threading.Thread(target=self._run, name=f"model-{batcher.name}", daemon=True)
-        self._is_loaded = False
+        self._is_loaded = self._is_warm = False
         self._seconds = 0.0
         self._any_answered = False
         self.is_ready = threading.Event()
@@ -278,14 +278,16 @@ class _ModelThread:
             self.batch = batch = []
 
     def _load(self) -> None:
-        self._step.load()
+        if not self._is_loaded:
+            self._step.load()
+            self._is_loaded = True
         self._compute_sample(is_first=True)
-        self._is_loaded = True
+        self._is_warm = True
 
     def _answer(self, batch: Sequence[Ticket]) -> None:
         self._any_answered = False
         try:
-            if not self._is_loaded:
+            if not self._is_warm:
                 self._load()
             self._answer_part(batch)
         except ModelAway as reason:
