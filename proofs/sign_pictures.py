@@ -108,10 +108,11 @@ def _hang(image: Image.Image, board: Image.Image, random: Random) -> None:
     near, far = (0, height * abs(lean)) if lean > 0 else (height * abs(lean), 0)
     corners = (0, -near, 0, height + near, width, height + far, width, -far)
     mask = Image.new("L", board.size, 255)
-    options = {"resample": Image.Resampling.BICUBIC}
-    seen = board.transform(board.size, Image.Transform.QUAD, corners, **options)
-    mask = mask.transform(board.size, Image.Transform.QUAD, corners, **options)
-    seen, mask = (one.rotate(tilt, expand=True, **options) for one in (seen, mask))
+    smooth = Image.Resampling.BICUBIC
+    seen, mask = (
+        one.transform(board.size, Image.Transform.QUAD, corners, smooth).rotate(tilt, smooth, expand=True)
+        for one in (board, mask)
+    )
     left = random.randrange(max(1, SIZE[0] - seen.width))
     image.paste(seen, (left, random.randrange(60, 220)), mask)
 
