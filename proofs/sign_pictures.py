@@ -1,7 +1,6 @@
 """Photos of shop fronts, drawn: a wall, a board with a name in one of several fonts, what else hangs there, a camera.
 
-Each is the same for the same seed. The fonts are under the SIL Open Font License and come as packages, see
-`proofs/signs.lock`.
+Each is the same for the same seed. The fonts are under the SIL Open Font License, and come as packages.
 """
 
 import importlib.util
@@ -38,7 +37,7 @@ def fonts() -> list[Path]:
     for package, name in FONTS:
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
-            raise CannotProve(f"The package {package.replace('_', '-')} is missing; proofs/signs.lock has all of them.")
+            raise CannotProve(f"The package {package.replace('_', '-')} is missing; ./run proof signs installs it.")
         found.append(Path(spec.origin).parent / "files" / name)
     return found
 
