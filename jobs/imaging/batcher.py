@@ -300,33 +300,44 @@ class _ModelThread:
 
     def _answer_part(self, part: Sequence[Ticket]) -> None:
         """Compute these images, or each half of them where that fails. Raises ModelAway."""
+        if len(part) > self._batcher.size:
+            # The memory was too small meanwhile.
+            self._answer_halves(part)
+            return
         try:
             answers = self._compute([ticket.item for ticket in part])
         except ModelAway:
             raise
-        except BaseException as error:
-            if is_process_lost(error):
-                self._batcher.lose(self.batch, "model lost", error=str(error))
-                raise Ending("The model is lost.") from error
-            if is_out_of_memory(error):
-                self._batcher.too_large(len(part))
-            if len(part) > 1:
-                middle = len(part) // 2
-                self._answer_part(part[:middle])
-                self._answer_part(part[middle:])
-                return
-            if not self._any_answered:
-                self._blame_an_image(error)
-            part[0].fail(error)
-        else:
-            for ticket, answer in zip(part, answers, strict=True):
-                try:
-                    check_answer(answer)
-                except AnswerRefused as error:
-                    ticket.fail(error)
-                else:
-                    ticket.succeed(answer)
-            self._any_answered = True
+        except BaseException as error:  # noqa: BLE001 - not even a SystemExit may end this thread
+            self._failed(part, error)
+            return
+        self._any_answered = True
+        for ticket, answer in zip(part, answers, strict=True):
+            try:
+                check_answer(answer)
+            except AnswerRefused as error:
+                ticket.fail(error)
+            else:
+                ticket.succeed(answer)
+
+    def _answer_halves(self, part: Sequence[Ticket]) -> None:
+        middle = len(part) // 2
+        self._answer_part(part[:middle])
+        self._answer_part(part[middle:])
+
+    def _failed(self, part: Sequence[Ticket], error: BaseException) -> None:
+        """The model failed on these images. Raises ModelAway where that is nobody's fault."""
+        if is_process_lost(error):
+            self._batcher.lose(self.batch, "model lost", error=str(error))
+            raise Ending("The model is lost.") from error
+        if is_out_of_memory(error):
+            self._batcher.too_large(len(part))
+        if len(part) > 1:
+            self._answer_halves(part)
+            return
+        if not self._any_answered:
+            self._blame_an_image(error)
+        part[0].fail(error)
 
     def _blame_an_image(self, error: BaseException) -> None:
         """Nobody was answered yet: raise ModelAway unless the model works."""

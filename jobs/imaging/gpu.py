@@ -69,9 +69,7 @@ def load_steps() -> list[list[GPUStep | BatchStep]]:
     steps = [_instances(path) for path in paths]
     names = [name_of(step[0]) for step in steps]
     if len(set(names)) < len(names):
-        raise ImproperlyConfigured(
-            f"GPU_STEP={settings.GPU_STEP}: two of them have the same name ({', '.join(names)})."
-        )
+        raise ImproperlyConfigured(f"GPU_STEP={settings.GPU_STEP}: two of the names are equal ({', '.join(names)}).")
     return steps
 
 
