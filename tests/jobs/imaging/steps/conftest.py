@@ -1,6 +1,7 @@
 """Photos, a model, and a server that computes one, as the steps meet them."""
 
 import io
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -69,7 +70,7 @@ class Drops(Exception):
 class ModelServer:
     """`answer` gets each request and returns its Reply, or raises one of the above."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.asked: list[Asked] = []
         self.answer: Callable[[Asked], Reply] = lambda _: Reply()
         self.ends = threading.Event()
@@ -121,7 +122,9 @@ class ModelServer:
                 pass
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self):

@@ -14,7 +14,8 @@ from jobs.imaging.sample import sample_file
 from jobs.imaging.steps import HttpStep
 from jobs.imaging.steps.remote import RemoteFailed
 from jobs.imaging.types import Measurement
-from tests.jobs.imaging.steps.conftest import MEASUREMENT, Drips, Drops, Hangs, Reply, photo
+from proofs.world.authority import Authority
+from tests.jobs.imaging.steps.conftest import MEASUREMENT, Drips, Drops, Hangs, ModelServer, Reply, photo
 
 ANSWER = {"boxes": [[1, 2, 3, 4]], "model": "shelves", "version": "7"}
 
@@ -250,3 +251,19 @@ def test_a_body_that_is_not_read_holds_no_slot_longer_than_the_limit(make_step, 
             stuck.infer(io.BytesIO(bytes(20_000_000)), MEASUREMENT)
     assert step.infer(photo(), MEASUREMENT) == {}
     assert len(model_server.asked) == 1
+
+
+def test_a_server_with_tls_is_trusted_by_the_file_of_the_environment_and_no_other(make_step, tmp_path, monkeypatch):
+    authority = Authority(tmp_path)
+    with ModelServer(authority.server_context("127.0.0.1")) as server:
+        with pytest.raises(ModelAway, match="cannot be reached"):
+            make_step(url=server.url).infer(photo(), MEASUREMENT)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+        step = make_step(url=server.url)
+        for _ in range(2):
+            assert step.infer(photo(), MEASUREMENT) == {}
+        assert len({asked.connection for asked in server.asked}) == 1
+    with ModelServer(authority.server_context("models.internal")) as server:
+        with pytest.raises(ModelAway, match="cannot be reached"):
+            make_step(url=server.url).infer(photo(), MEASUREMENT)
+        assert server.asked == []
