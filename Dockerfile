@@ -8,7 +8,8 @@ COPY pyproject.toml requirements.lock ./
 # versions; a package without a hash in the lock is refused.
 RUN uv venv --python /usr/local/bin/python /opt/venv \
  && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
-    --require-hashes --requirement pyproject.toml --extra celery --extra sentry --constraints requirements.lock
+    --require-hashes --requirement pyproject.toml --extra celery --extra sentry --extra s3 \
+    --constraints requirements.lock
 
 FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH \

@@ -45,6 +45,7 @@ urlpatterns = [
     path("jobs/<int:job_id>/resume-host/", job.resume_host, name="job_resume_host"),
     path("jobs/<int:job_id>/retry/", job.retry, name="job_retry"),
     path("jobs/<int:job_id>/images/<int:image_id>/", image.image_page, name="image"),
+    path("jobs/<int:job_id>/images/<int:image_id>/<str:size>/", image.photo, name="photo"),
     path("submit/", submit.submit_page, name="submit"),
     path("stores/", stores.store_list, name="stores"),
     path("stores/<int:pk>/", stores.store_page, name="store"),

@@ -29,6 +29,7 @@ from retail_pulse.environment import (
     time_zone,
 )
 from retail_pulse.logs.config import logging_config
+from retail_pulse.photo_storage import photo_storage
 from retail_pulse.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -337,12 +338,36 @@ HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
+# Photos for people to look at: a `thumbnail` of each, or the `original` as well.
+KEEP_IMAGES = choice("KEEP_IMAGES", "off", ["off", "thumbnail", "original"])
+# What all kept photos may take together; what comes then is measured and not kept.
+KEEP_BYTES = integer("KEEP_BYTES", 10 * 2**30, 1, 2**50)
+# Kept photos are deleted after so many days; 0: with their job.
+KEEP_DAYS = integer("KEEP_DAYS", 0, 0, 36_500)
+# In RETAIL_PULSE_HOME where it is relative; not used where photos are kept in a bucket.
+KEEP_FOLDER = env.str("KEEP_FOLDER", default="photos")
+KEEP_BUCKET = env.str("KEEP_BUCKET", default="")
+# Of a server other than Amazon's that speaks S3.
+KEEP_ENDPOINT = env.str("KEEP_ENDPOINT", default="")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "photos": photo_storage(RETAIL_PULSE_HOME / KEEP_FOLDER, KEEP_BUCKET, KEEP_ENDPOINT),
+}
 # What is kept of each photo beside its result, each level with those before it, see jobs/imaging/photo_evidence.py.
 PHOTO_EVIDENCE = choice("PHOTO_EVIDENCE", "off", ["off", "hash", "header", "look"])
 # Evidence is deleted after so many days, at the latest with its job; 0: only then.
 PHOTO_EVIDENCE_DAYS = integer("PHOTO_EVIDENCE_DAYS", 90, 0, 36_500)
-# Where a real model is plugged in: the dotted path of a class with one method, see jobs/imaging/gpu.py.
+# Where real models are plugged in: the dotted paths of classes, separated by commas; see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
+# Images that a model of the kind BatchStep gets in one call at most.
+GPU_BATCH = integer("GPU_BATCH", 32, 1, 1024)
+# How long a free model waits for the images that are being prepared for it.
+GPU_LINGER_SECONDS = seconds("GPU_LINGER_SECONDS", 0.005, 0, 1)
+# A call of such a model that takes longer ends the process.
+GPU_STEP_SECONDS = seconds("GPU_STEP_SECONDS", 60, 0.1, 3600)
+# Threads of such a model in one process, each with an instance of its own.
+GPU_THREADS = integer("GPU_THREADS", 1, 1, 64)
 GPU_MIN_SECONDS = seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
 GPU_MAX_SECONDS = seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
 

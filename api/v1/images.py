@@ -18,6 +18,7 @@ from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
 from photos.models import Finding
 
+IMAGE_ID = path_id("image_id", "An image's id.")
 # Failed attempts in the answer about one image; each may name a dozen redirects.
 MOST_ATTEMPTS = 50
 
@@ -189,7 +190,7 @@ class Images(JobView):
 
 class OneImage(JobView):
     tag = "images"
-    path_parameters = (JOB_ID, path_id("image_id", "An image's id."))
+    path_parameters = (JOB_ID, IMAGE_ID)
 
     @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:

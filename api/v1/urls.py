@@ -24,6 +24,7 @@ from api.v1 import (
     jobs,
     photo_evidence,
     photo_thresholds,
+    photos,
     problem_stores,
     progress,
     reports,
@@ -64,6 +65,9 @@ urlpatterns = [
     re_path(rf"{_JOB}/areas/?\Z", job_areas.JobAreas.as_view(), name="job-areas"),
     re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),
     re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/?\Z", images.OneImage.as_view(), name="image"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/thumbnail/?\Z", photos.Thumbnail.as_view(), name="thumbnail"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/preview/?\Z", photos.Preview.as_view(), name="preview"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/original/?\Z", photos.Original.as_view(), name="original"),
     re_path(
         rf"{_JOB}/images/(?P<image_id>[^/]+)/evidence/?\Z",
         photo_evidence.EvidenceOfImage.as_view(),

@@ -7,17 +7,21 @@ from time import sleep
 
 from jobs.deletion import slices
 from jobs.deletion.marks import mark_old
+from jobs.deletion.photos import delete_orphans, delete_unwanted
 from jobs.models import DeletedJob
 from stores import imports
 
 
 @dataclass(slots=True)
 class Pruned:
-    """How many jobs were deleted, how many images they had, and how many imports of stores were deleted."""
+    """How many jobs were deleted, how many images they had, and how many imports of stores and lost files of photos
+    were deleted.
+    """
 
     jobs: int = 0
     images: int = 0
     imports: int = 0
+    files: int = 0
 
 
 def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, images: None) -> Pruned:
@@ -39,4 +43,7 @@ def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, ima
     while (deleted := slices.delete_slice(wait=True)) is not None:
         done += deleted.images
         watch(done, pruned.images)
+    while delete_unwanted():
+        pass
+    pruned.files = delete_orphans(dry_run=False)
     return pruned

@@ -31,16 +31,22 @@ _DUE = """
     ) deleted
     WHERE job.is_deleted ORDER BY job.id LIMIT %(jobs)s
 """
-# What belongs to an image goes before it does, see `belongings.py`.
+# What belongs to an image goes before it does, see `belongings.py`; the files of kept photos go later, see `photos.py`.
 #
-# Each job's images are read from the index of (job, id), whatever the planner expects. The totals are written in the
-# order of their keys, so that two statements that write them would wait for one another in no circle.
+# Each job's images are read from the index of (job, id), whatever the planner expects. The totals and the unwanted
+# photos are written in the order of their keys, so that two statements that write them would wait for one another in no
+# circle.
 _COUNT_AND_DELETE_IMAGES = """
     WITH slice AS MATERIALIZED (
         SELECT image.id FROM unnest(%(jobs)s::bigint[], %(after)s::bigint[]) AS job (id, after) CROSS JOIN LATERAL (
             SELECT id FROM jobs_imageresult WHERE (job_id, id) > (job.id, job.after) AND job_id <= job.id
             ORDER BY job_id, id LIMIT %(most)s
         ) image
+    ), photos AS (
+        DELETE FROM jobs_keptphoto WHERE image_id = ANY (ARRAY(SELECT id FROM slice)) RETURNING sha256
+    ), unwanted AS (
+        INSERT INTO jobs_unwantedphoto (sha256) SELECT DISTINCT sha256 FROM photos ORDER BY sha256
+        ON CONFLICT (sha256) DO NOTHING
     ), {belongings} deleted AS (
         DELETE FROM jobs_imageresult WHERE id = ANY (ARRAY(SELECT id FROM slice))
         RETURNING id, job_id, visit_id, host, error_code, finished_at, attempts, bytes, fetch_ms, measure_ms, gpu_ms

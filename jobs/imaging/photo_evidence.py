@@ -22,7 +22,7 @@ from jobs.imaging.difference_hash import DifferenceHash, difference_hash
 from jobs.imaging.exif import read_exif
 from jobs.imaging.formats.structure import walk
 from jobs.imaging.look import SIDE, Look, grays, look
-from jobs.imaging.measure import MAX_DECODE_BYTES, MAX_DECODE_PIXELS, decoders
+from jobs.imaging.measure import MAX_DECODE_BYTES, MAX_DECODE_PIXELS, decoding
 from jobs.imaging.types import Photo
 
 
@@ -69,7 +69,7 @@ def _seen(file: IO[bytes]) -> tuple[DifferenceHash, Look] | None:
     with Image.open(picture.open(file), formats=(structure.format,)) as image:
         if image.width * image.height > min(MAX_DECODE_PIXELS, MAX_DECODE_BYTES // picture.bytes_per_pixel):
             return None
-        with decoders:
+        with decoding():
             image.draft("L", (SIDE, SIDE))
             gray = grays(image, SIDE)
             return difference_hash(gray), look(gray)

@@ -46,6 +46,19 @@ class Measurement:
         return 2 * (self.height + self.width)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is in the storage of one photo, in bytes; 0 is nothing."""
+
+    sha256: bytes
+    thumbnail: int = 0
+    original: int = 0
+    added: int = 0
+    """How many bytes were not there before."""
+    why_not: str = ""
+    """A value of NotKept where something is missing, else empty."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """What was observed during one attempt; filled step by step, so that a failure keeps what came before it."""
@@ -66,6 +79,8 @@ class Evidence:
     gpu_ms: int = 0
     size: tuple[int, int] | None = None
     """Width and height in pixels, where they are why the image failed."""
+    kept: Kept | None = None
+    """None where KEEP_IMAGES is off, and before the photo has passed the checks."""
 
 
 @dataclass(frozen=True, slots=True)

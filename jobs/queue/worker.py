@@ -22,6 +22,7 @@ from jobs.models.update_from import UpdateFrom
 from jobs.queue.choice import Choice
 from jobs.queue.completion import Moved, apply_pending, complete, lock_jobs, lock_jobs_soon
 from jobs.queue.hosts import take_probes
+from jobs.queue.kept_photos import record_kept
 from jobs.queue.lanes import Lanes
 from jobs.queue.photo_rows import insert_photos
 from jobs.queue.quarantine import batch_size
@@ -194,6 +195,7 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
         FailedAttempt.objects.bulk_create(
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
+        record_kept(worker_id, ours)
         if photos:
             insert_photos(photos)
         failpoints.hit("record.before_commit", outcomes)

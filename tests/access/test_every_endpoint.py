@@ -30,6 +30,7 @@ from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import KNOWN_STORE, defer, make_staff, pause_host, submit_visits
+from tests.kept_photos import keep, keep_in_folder, photo
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 PUBLIC = "read documentation, sign in"
 USE = "submit, list one's own, read stores"
-READ = "read a user's job, its visits, images, exports, events, history"
+READ = "read a user's job, its visits, images, photos, exports, events, history"
 CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
 DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
@@ -79,6 +80,9 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:images": {"GET": READ},
     "v1:store-errors": {"GET": READ},
     "v1:image": {"GET": READ},
+    "v1:thumbnail": {"GET": READ},
+    "v1:preview": {"GET": READ},
+    "v1:original": {"GET": READ},
     "v1:image-evidence": {"GET": READ},
     "v1:findings": {"GET": USE},
     "v1:finding-kinds": {"GET": USE},
@@ -143,6 +147,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:job_resume_host": {"POST": (CHANGE, FORM, f"host={HOST}")},
     "dashboard:job_retry": {"GET": CHANGE, "POST": (CHANGE, FORM, "what=all")},
     "dashboard:image": {"GET": READ},
+    "dashboard:photo": {"GET": READ},
     "dashboard:forecasts": {"GET": USE},
     "dashboard:category_rules": {"GET": USE},
     "dashboard:category_rule": {"GET": RULES, "POST": (RULES, FORM, "priority=1&act=save")},
@@ -274,13 +279,15 @@ def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.fixture
-def world(monkeypatch):
+def world(monkeypatch, settings, tmp_path):
     # A stream would take a thread, and a database connection of its own.
     monkeypatch.setattr("api.v1.events.stream", lambda *_: HttpResponse())
     owner = PEOPLE["owner of the job"]()
     job = submit_visits((KNOWN_STORE, [f"https://{HOST}/1.jpg"]), ("unknown", ["http://a.test/1"]), owner=owner)
     defer(job, HOST)
     pause_host(HOST)
+    keep_in_folder(settings, tmp_path)
+    keep(ImageResult.objects.filter(job=job).first(), photo(8, 8))
     category = Category.objects.create(name="Bakery")
     dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
     Store.objects.create(store_id="here", name="Here", area_code="A-1", latitude=0, longitude=0)
@@ -304,6 +311,7 @@ def world(monkeypatch):
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
             "report_id": Report.objects.create(owner=owner).pk,
             "pk": None,
+            "size": "preview",
         },
     )
 

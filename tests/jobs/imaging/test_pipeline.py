@@ -198,7 +198,7 @@ def test_no_outcome_keeps_the_image_in_memory(make_fetcher, server, monkeypatch,
 def test_a_pipeline_is_built_from_the_settings(settings, server):
     settings.GPU_MIN_SECONDS = settings.GPU_MAX_SECONDS = 0
     pipeline = Pipeline.from_settings()
-    assert isinstance(pipeline._gpu_step, SimulatedGPU)
+    assert [type(step) for step in pipeline.model.steps] == [SimulatedGPU]
     try:
         outcome = pipeline.process(claim(server.at("/", response(JPEG))))
         assert outcome.measurement == Measurement(300, 200, "JPEG")

@@ -91,6 +91,7 @@ def test_the_oldest_snapshot_is_seen_however_idle_its_session():
 class Engine:
     is_running = True
     busy_slots = 3
+    model = None
 
 
 def test_a_process_says_how_many_of_its_slots_are_busy(settings, monkeypatch):

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0020_what_a_rule_asks_of_an_image'),
+        ('jobs', '0023_what_workers_say_of_their_models'),
     ]
 
     operations = [
