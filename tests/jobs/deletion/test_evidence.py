@@ -11,9 +11,10 @@ from django.db import DatabaseError
 from jobs import deletion, errors, queue
 from jobs.deletion import evidence
 from jobs.deletion.evidence import forget_evidence
+from jobs.engine.retention import Retention
 from jobs.imaging.exif import Exif
 from jobs.imaging.types import Evidence, Measurement, Outcome, Photo
-from jobs.models import FailedAttempt, ImageResult, PhotoEvidence
+from jobs.models import FailedAttempt, ImageResult, PhotoEvidence, Worker
 from jobs.queue import database_now
 from photos import findings
 from photos.models import Finding, Fingerprint, VisitLook
@@ -122,21 +123,20 @@ def test_it_goes_in_bounded_transactions_the_oldest_first(monkeypatch):
     assert [forget_evidence(before), forget_evidence(before), forget_evidence(before)] == [2, 1, 0]
 
 
-@pytest.mark.parametrize(("days", "is_kept"), [(90, False), (92, True), (0, True)])
-def test_an_engine_deletes_it_for_its_age(settings, start, looked_at, days, is_kept):  # noqa: F811
+def test_an_engine_deletes_it_for_its_age(settings, start, looked_at):  # noqa: F811
+    settings.PHOTO_EVIDENCE_DAYS = 90
+    aged(91)
+    Worker.objects.all().delete()
+    start()
+    wait_for(lambda: not PhotoEvidence.objects.exists())
+
+
+@pytest.mark.parametrize("days", [92, 0])
+def test_an_engine_leaves_what_is_not_old_enough(settings, looked_at, days):
     settings.PHOTO_EVIDENCE_DAYS = days
     aged(91)
-    old = submit_job(1)
-    deletion.mark_old(database_now(), "retention")
-    looked = start()
-    if is_kept:
-        # It has looked twice once it has begun anew.
-        wait_for(lambda: looked._thread.is_alive())
-        looked._forget_evidence() if days else None
-        assert PhotoEvidence.objects.count() == 2
-    else:
-        wait_for(lambda: not PhotoEvidence.objects.exists())
-    assert old.pk
+    Retention(make_worker()).look()
+    assert PhotoEvidence.objects.count() == 2
 
 
 def test_prune_deletes_it_and_says_how_much(looked_at):
