@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('found_at', models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['code', 'id'], name='finding_of_code'), models.Index(fields=['owner_id', 'code', 'id'], name='finding_of_owner'), models.Index(fields=['job_id', 'code', 'image_id'], name='finding_of_job'), models.Index(fields=['code', 'visit_id'], name='finding_visits_of_code'), models.Index(fields=['visit_id', 'code'], name='finding_of_visit'), models.Index(fields=['store_id', 'id'], name='finding_of_store')],
+                'indexes': [models.Index(fields=['code', 'id'], name='finding_of_code'), models.Index(fields=['owner_id', 'code', 'id'], name='finding_of_owner'), models.Index(fields=['job_id', 'code', 'image_id'], name='finding_of_job'), models.Index(fields=['code', 'day'], name='finding_of_code_by_day'), models.Index(fields=['code', 'visit_id'], name='finding_visits_of_code'), models.Index(fields=['visit_id', 'code'], name='finding_of_visit'), models.Index(fields=['store_id', 'id'], name='finding_of_store')],
                 'constraints': [models.UniqueConstraint(fields=('image_id', 'code'), name='finding_once')],
             },
         ),

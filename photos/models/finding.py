@@ -34,6 +34,7 @@ class Finding(Owned):
             models.Index(fields=["code", "id"], name="finding_of_code"),
             models.Index(fields=["owner_id", "code", "id"], name="finding_of_owner"),
             models.Index(fields=["job_id", "code", "image_id"], name="finding_of_job"),
+            models.Index(fields=["code", "day"], name="finding_of_code_by_day"),
             models.Index(fields=["code", "visit_id"], name="finding_visits_of_code"),
             models.Index(fields=["visit_id", "code"], name="finding_of_visit"),
             models.Index(fields=["store_id", "id"], name="finding_of_store"),

@@ -1,6 +1,7 @@
 import hashlib
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 from django.db import connection
 
@@ -19,13 +20,23 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 _numbers = count(1)
 
 
-def photo(content=None, *, rows=None, columns=None, brightness=120.0, contrast=50.0, sharpness=40.0, exif=None):
-    """A photo of its own content, or of this one; it shows what its hashes say, by default something of its own."""
+_answers: dict[Photo, Any] = {}
+
+
+def photo(
+    content=None, *, rows=None, columns=None, brightness=120.0, contrast=50.0, sharpness=40.0, exif=None, answer=None
+):
+    """A photo of its own content, or of this one; it shows what its hashes say, by default something of its own.
+
+    `answer` is a model's.
+    """
     number = next(_numbers)
     digest = hashlib.sha256(str(content if content is not None else f"own {number}").encode()).digest()
     halves = (int.from_bytes(digest[at : at + 8], signed=True) for at in (0, 8))
     rows, columns = (own if given is None else given for own, given in zip(halves, (rows, columns), strict=True))
-    return Photo(digest, exif, DifferenceHash(rows, columns), Look(brightness, contrast, sharpness))
+    made = Photo(digest, exif, DifferenceHash(rows, columns), Look(brightness, contrast, sharpness))
+    _answers[made] = answer
+    return made
 
 
 def visited(*visits, owner=None):
@@ -47,7 +58,13 @@ def visited(*visits, owner=None):
     queue.record(
         worker,
         [
-            Outcome(claim, Evidence(bytes=9), Measurement(640, 480, "JPEG"), photo=of_image[claim.image_id])
+            Outcome(
+                claim,
+                Evidence(bytes=9),
+                Measurement(640, 480, "JPEG"),
+                photo=of_image[claim.image_id],
+                gpu_result=_answers.get(of_image[claim.image_id]),
+            )
             for claim in claims
         ],
     )
