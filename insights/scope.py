@@ -97,16 +97,7 @@ class Scope:
 
     def stores(self) -> StoreQuerySet:
         """The stores of the store master that it is about."""
-        stores = Store.objects.all()
-        if self.area is not None:
-            stores = stores.in_area(self.area)
-        if self.category is not None:
-            stores = stores.in_category(self.category)
-        if self.group is not None:
-            stores = stores.in_group(self.group)
-        if self.store is not None:
-            stores = stores.filter(store_id=self.store)
-        return stores
+        return Store.objects.narrowed(self.area, self.category, self.group, self.store)
 
     @property
     def of_all_stores(self) -> Scope:

@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import scopes
 from dashboard.parameters import page_number
-from dashboard.scopes import Asked
+from dashboard.store_filters import MOST_CHOICES
+from dashboard.visit_filters import WeekFilter
 from insights.back_tests import back_test
 from insights.failures import By, FailureRow, failures
 from insights.figures import Figure
@@ -53,16 +53,16 @@ class StoreRow:
 @require_safe
 @login_required
 def problems_page(request: HttpRequest) -> HttpResponse:
-    asked = Asked.read(request.GET)
-    scope = asked.scope(request.user, asked.area or None)
+    asked = WeekFilter.read(request.GET)
+    scope = asked.scope(request.user)
     by = By(request.GET["by"]) if request.GET.get("by") in set(By) else By.HOST
     page = page_number(request.GET, "page")
     found = problems(scope)
     tested = back_test(scope)
     context = {
-        **scopes.choices(asked.group),
+        **asked.choices(),
         "asked": asked,
-        "areas": Store.objects.first_areas(scopes.MOST_CHOICES),
+        "areas": Store.objects.first_areas(MOST_CHOICES),
         "scope": scope,
         "as_of": as_of(),
         "time_zone": settings.INSIGHTS_TIME_ZONE,
@@ -83,7 +83,7 @@ def problems_page(request: HttpRequest) -> HttpResponse:
 
 def of_store(request: HttpRequest, store: Store) -> dict[str, Any]:
     """The context of `problems/of_store.html`: the last weeks of one store beside its hosts."""
-    scope = Asked().scope(request.user)
+    scope = WeekFilter().scope(request.user)
     found = store_problem(scope, store.store_id)
     return {
         "beside": _rows(scope, [found])[0] if found else None,
