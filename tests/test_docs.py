@@ -67,6 +67,13 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@of_every_page
+def test_every_section_is_there_once(page):
+    """But for those of the changelog, which each version has."""
+    headings = re.findall(r"^## .*", TEXTS[page], re.MULTILINE)
+    assert len(headings) == len(set(headings))
+
+
 def test_the_readme_is_read_in_minutes():
     assert len(TEXTS["README.md"].splitlines()) <= 200
 
