@@ -17,6 +17,7 @@ from typing import Any
 from insights import anomalies, impossible, odd, overdue
 from insights.audience import Audience, period
 from insights.back_tests import back_test
+from insights.default_period import WEEKS
 from insights.figures import FEWEST, Figure
 from insights.root_scale import HISTORY_DAYS, Usual, root, unroot, usual_day
 from insights.statistics import wilson
@@ -125,7 +126,7 @@ def of_gaps(audience: Audience, today: date) -> RuleTest:
         for place in range(odd.GAPS, len(gaps)):
             n += 1
             found += odd.is_overdue(gaps[place], gaps[place - odd.GAPS : place])
-    says = "A gap between two visits that follows twelve others."
+    says = f"A gap between two visits that follows {odd.GAPS} others."
     return RuleTest("gaps", n, found, says, "False alarms: each ended with a visit.")
 
 
@@ -141,11 +142,13 @@ def of_pairs(audience: Audience, today: date) -> RuleTest:
 
 
 def of_problems(audience: Audience, today: date) -> RuleTest:
-    """Stores that the first two thirds of thirteen weeks would have listed, in the last third."""
+    """Stores that the first two thirds of the WEEKS weeks would have listed, in the last third."""
     tested = back_test(period(audience, today)).problems
     n = tested.again.n if tested else 0
     wrong = n - round((tested.again.value or 0) * n) if tested else 0
-    says = "A store that the first two thirds of 13 weeks would have listed, and that had images in the last third."
+    says = (
+        f"A store that the first two thirds of {WEEKS} weeks would have listed, and that had images in the last third."
+    )
     means = "Not more than twice as often as at its hosts again: listed wrongly, or mended since."
     return RuleTest("listed stores", n, wrong, says, means)
 

@@ -11,6 +11,7 @@ from datetime import date
 
 from insights import anomalies, impossible, odd, overdue, problems, rule_tests
 from insights.audience import Audience
+from insights.default_period import WEEKS
 from insights.duplicate_alerts import duplicate_stores
 from insights.findings import Finding
 from insights.problem_alerts import problem_stores
@@ -137,9 +138,9 @@ RULES = {
             unit="failed images",
             what="A store loses photos beyond what the hosts that they lie on explain.",
             formula=(
-                f"Over 13 weeks, the probability that its failure rate is more than {problems.TIMES:g} times that of "
-                f"the other stores at the same hosts is above {problems.SURE:.0%}, after its rate is drawn to theirs "
-                f"by as much as stores in general resemble their hosts. Expected are as many failures as others had "
+                f"Over {WEEKS} weeks, the probability that its failure rate is more than {problems.TIMES:g} times "
+                f"that of the other stores at the same hosts is above {problems.SURE:.0%}, after its rate is drawn to "
+                f"theirs by as much as stores in general resemble their hosts. Expected are as many failures as others had "
                 f"there."
             ),
             limits=(

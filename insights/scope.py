@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from insights.default_period import WEEKS
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
 from jobs.models.expressions import IsTrue
 from stores.models import Store
@@ -20,7 +21,6 @@ from stores.models.store import StoreQuerySet
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-WEEKS = 13
 # So many are named in a statement, each with its own place in the index.
 FEW_STORES = 1_000
 LONGEST_DAYS = 366

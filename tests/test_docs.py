@@ -16,6 +16,7 @@ from django.core.management import call_command, get_commands, load_command_clas
 from django.urls import resolve
 from django.utils.module_loading import import_string
 
+from insights.default_period import WEEKS
 from jobs.engine.companion import companions
 from jobs.errors import HTTPStatus, all_errors
 from tests import ROOT
@@ -221,6 +222,10 @@ def test_the_sizes_have_as_many_connections_as_the_code_opens(images_a_second, w
     of_web = int(DEFAULTS["WEB_THREADS"]) + 1  # one for each thread, and for live events
     of_engine = 4  # claims, records, the heartbeat, and whether old jobs are to be deleted
     assert int(row[6]) == web_processes * of_web + engines * of_engine + len(companions)
+
+
+def test_the_period_of_a_figure_is_the_one_of_the_code():
+    assert f"Without days it is the last {WEEKS} calendar weeks" in TEXTS["docs/insights.md"].replace("\n", " ")
 
 
 def test_every_switch_and_choice_is_in_the_table_with_its_values():

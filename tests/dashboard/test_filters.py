@@ -6,7 +6,8 @@ import pytest
 
 from dashboard.store_filters import StoreFilter
 from dashboard.visit_filters import DayFilter, WeekFilter
-from insights.scope import LONGEST_DAYS, WEEKS, today
+from insights.default_period import WEEKS
+from insights.scope import LONGEST_DAYS, today
 from stores.models import Category, Store, StoreGroup
 from tests.factories import submit_job
 

@@ -210,8 +210,8 @@ def test_visits_are_by_default_those_of_the_weeks_that_areas_show(client, anna):
 
 def shown_alerts(client) -> str:
     """What is read aloud after the link's label."""
-    link = re.search(r'<a href="/alerts/"[^>]*>(.*?)</a>', client.get("/stores/").text)
-    return re.sub(r"<[^>]*>", "", link[1])
+    (link,) = re.findall(r'<a href="/alerts/"[^>]*>(.*?)</a>', client.get("/stores/").text)
+    return re.sub(r"<[^>]*>", "", link)
 
 
 def test_the_frame_says_how_many_alerts_are_open_of_those_that_one_may_see(client, anna):

@@ -52,7 +52,7 @@ def test_into_a_database_with_jobs_no_history_is_loaded(store_master, capsys):
     for _ in range(2):
         call_command("demo_history")
     first, second = capsys.readouterr().out.splitlines()
-    assert first.endswith("images of the last thirteen weeks")
+    assert first.endswith("images of the last 13 weeks")
     assert second == "There are jobs already, so no visits were invented."
     assert Job.objects.count() == int(first.split()[0])
 
