@@ -78,7 +78,7 @@ class Multiple:
     trend: Trend
     lines: Sequence[str]
     band: tuple[float, float] | None
-    odd: Sequence[Point]
+    unusual: Sequence[Point]
     hollow: Sequence[Point]
 
 
@@ -110,7 +110,7 @@ def _multiple(trend: Trend, most: float) -> Multiple:
         trend,
         [" ".join(run) for run in lines if len(run) > 1],
         (_down(band.high, most), round(max(0.5, _down(band.low, most) - _down(band.high, most)), 2)) if band else None,
-        [point for point in seen if point.week.is_odd],
+        [point for point in seen if point.week.is_unusual],
         [point for point in seen if point.week.why],
     )
 

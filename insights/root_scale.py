@@ -10,7 +10,7 @@ from statistics import median
 # The history that a day or a week is compared with.
 HISTORY_WEEKS = 8
 HISTORY_DAYS = 7 * HISTORY_WEEKS
-# Of four fifths of the days: a fifth, eleven of 56, may be odd without widening the spread.
+# Of four fifths of the days: a fifth, eleven of 56, may be unusual without widening the spread.
 _SHARE = 0.8
 # The standard deviation of a normal distribution in terms of that quantile of its absolute deviations; and a tenth
 # more, because the days lie nearer to medians made of themselves than the next day will.

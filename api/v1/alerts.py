@@ -1,4 +1,4 @@
-"""Alerts of what is odd about areas, hosts, stores and people; dismissing them; and how often each rule is wrong."""
+"""Alerts of what is unusual about areas, hosts, stores and people; dismissing them; how often each rule is wrong."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -54,7 +54,7 @@ class AlertAction(serializers.Serializer[Any]):
 
 
 class AlertRow(serializers.Serializer[Alert]):
-    """Something odd that a rule has found, for as long as it goes on."""
+    """Something unusual that a rule has found, for as long as it goes on."""
 
     id = serializers.IntegerField(source="pk")
     rule = serializers.ChoiceField(choices=list(RULES))

@@ -33,7 +33,7 @@ class WeekRow(serializers.Serializer[Any]):
     why = serializers.ChoiceField(
         choices=["", trends.RUNNING, trends.PART_OF_WEEK, TOO_FEW], help_text="Why it is not judged; empty if it is."
     )
-    is_odd = serializers.BooleanField(help_text="Outside the band. Never true of a week that is not judged.")
+    is_unusual = serializers.BooleanField(help_text="Outside the band. Never true of a week that is not judged.")
 
 
 class BandRow(serializers.Serializer[Any]):

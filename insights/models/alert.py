@@ -29,7 +29,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """What a rule has found odd about one area, host, store or person: one row for as long as that goes on.
+    """What a rule has found unusual about one area, host, store or person: one row for as long as that goes on.
 
                   raised            no longer found
         nothing ────────► open ────────────────────► over ──── half a year ────► deleted

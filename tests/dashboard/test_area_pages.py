@@ -39,7 +39,7 @@ def test_two_areas_are_compared_and_drawn(show, anna):
     assert text.count("not geographic") == 1
     assert "<b>above the others</b>" in text
     assert "<b>below the others</b>" in text
-    assert text.count('class="odd"') == 1
+    assert text.count('class="unusual"') == 1
     assert "Many areas" not in text
     assert "UTC" in text
 

@@ -1,4 +1,4 @@
-"""Does each thing that is odd raise one alert, to those who may know, for as long as it goes on?"""
+"""Does each thing that is unusual raise one alert, to those who may know, for as long as it goes on?"""
 
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
