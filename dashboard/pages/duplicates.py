@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.parameters import verbatim
 from dashboard.store_filters import MOST_CHOICES
-from stores.duplicates import Place, find_duplicates
+from stores.duplicates import DuplicateKey, find_duplicates
 from stores.models import MAX_LENGTHS, Store
 
 ROWS = 50
@@ -23,7 +23,7 @@ def duplicates_page(request: HttpRequest) -> HttpResponse:
     """By area and words, by key."""
     area = verbatim(request.GET, "area", MAX_LENGTHS["area_code"])
     words = verbatim(request.GET, "after_words", MOST_WORDS).split()
-    after = Place(verbatim(request.GET, "after_area", MAX_LENGTHS["area_code"]), words) if words else None
+    after = DuplicateKey(verbatim(request.GET, "after_area", MAX_LENGTHS["area_code"]), words) if words else None
     stores = Store.objects.in_area(area) if area else None
     page = find_duplicates(stores, after, ROWS)
     following: dict[str, Any] = {}
