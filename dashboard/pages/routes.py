@@ -1,7 +1,5 @@
 """A route: stores in, their order out, as a table, drawn, and as CSV."""
 
-import csv
-from io import StringIO
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,9 +10,19 @@ from django.views.decorators.http import require_http_methods
 from dashboard import parameters
 from dashboard.route_drawing import draw
 from dashboard.store_filters import MOST_SEARCHED, StoreFilter
-from insights.routes import MOST_STOPS, CoordinatesMissing, Pace, Route, RouteRefused, UnknownStores, find_route, ids_of
-from jobs.reporting.exports import guard_cell
+from insights.routes import (
+    MOST_STOPS,
+    CoordinatesMissing,
+    Pace,
+    Route,
+    RouteRefused,
+    Stop,
+    UnknownStores,
+    find_route,
+    ids_of,
+)
 from stores.models import Store
+from tables.csv_files import csv_lines, guard_cell
 
 # Ids named of those that are to blame.
 MOST_NAMED = 20
@@ -101,18 +109,16 @@ def _offered(request: HttpRequest) -> dict[str, Any]:
     }
 
 
+def _cells(number: int, stop: Stop) -> list[object]:
+    store = stop.store
+    texts = [guard_cell(text) for text in (store.store_id, store.name, store.area_code)]
+    numbers = [f"{stop.km:.3f}", f"{stop.minutes:.1f}", f"{stop.total_km:.3f}", f"{stop.total_minutes:.1f}"]
+    return [number, *texts, store.latitude, store.longitude, *numbers]
+
+
 def _csv(route: Route) -> HttpResponse:
-    """With a byte order mark and every cell quoted, as exports are (`jobs/reporting/exports.py`)."""
-    out = StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(_COLUMNS)
-    for number, stop in enumerate(route.stops, start=1):
-        store = stop.store
-        texts = [guard_cell(text) for text in (store.store_id, store.name, store.area_code)]
-        numbers = [f"{stop.km:.3f}", f"{stop.minutes:.1f}", f"{stop.total_km:.3f}", f"{stop.total_minutes:.1f}"]
-        writer.writerow([number, *texts, store.latitude, store.longitude, *numbers])
     return HttpResponse(
-        "\ufeff" + out.getvalue(),
+        csv_lines(_COLUMNS, (_cells(number, stop) for number, stop in enumerate(route.stops, start=1))),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="route.csv"'},
     )

@@ -3,9 +3,7 @@
 One COPY reads everything, so a file is one consistent snapshot, and neither side holds more than a few rows in memory.
 It takes EXPORT_SECONDS at most, because a snapshot slows the queue down. COLUMNS defines the content.
 
-CSV follows RFC 4180, in UTF-8 with a byte order mark: without it, spreadsheets assume an old code page and garble every
-name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`). Every
-cell is quoted: where a spreadsheet separates by `;`, an unquoted `X;=1+1` would be two cells, one of them a formula.
+CSV is written as `tables/csv_files.py` says; a text that a spreadsheet would take for a formula is prefixed with `'`.
 NDJSON holds every value as it is stored, one object per line.
 
 A truncated file must not be mistaken for a complete one, and neither format marks its end. Over HTTP the chunked
@@ -13,7 +11,6 @@ encoding does: a stream that fails is closed without its last chunk, which clien
 `write` leaves no truncated file at a path.
 """
 
-import csv
 import io
 import json
 import logging
@@ -41,15 +38,11 @@ from jobs.errors import retryable_codes
 from jobs.models import ImageFilter, ImageResult
 from retail_pulse.db.timeouts import longer
 from stores.models import Store
+from tables.csv_files import csv_lines, guard_cell
 
 logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 64 * 2**10
-
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @ and their full-width forms,
-# also behind white space, which some of them skip, and tabs and line ends. A text that already has such a quote gets
-# another one, so that `unguard_cell` restores exactly what was guarded.
-_FORMULA = re.compile("'*(?:[\t\r\n]|\\s*[=+@\uff0b\uff0d\uff1d\uff20-])")
 
 # Line separators that PostgreSQL does not escape in JSON.
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
@@ -76,14 +69,6 @@ class ExportFormat(StrEnum):
     @property
     def content_type(self) -> str:
         return "text/csv; charset=utf-8" if self is ExportFormat.CSV else "application/x-ndjson"
-
-
-def guard_cell(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unguard_cell(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _json_text(text: str) -> str:
@@ -323,15 +308,11 @@ def _hung_up_after(seconds: float, connection: psycopg.Connection[Any]) -> Itera
 
 
 def _csv_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
-    yield "\ufeff" + ",".join(f'"{column.name}"' for column in columns) + "\r\n"
-    line = io.StringIO()
-    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     cells = [column.kind.cell for column in columns]
-    for row in rows:
-        writer.writerow(["" if value is None else cell(value) for cell, value in zip(cells, row, strict=True)])
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
+    return csv_lines(
+        (column.name for column in columns),
+        (["" if value is None else cell(value) for cell, value in zip(cells, row, strict=True)] for row in rows),
+    )
 
 
 def _ndjson_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:

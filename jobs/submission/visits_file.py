@@ -22,7 +22,6 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 
 from jobs.reporting.exports import COLUMNS as EXPORTED
-from jobs.reporting.exports import unguard_cell
 from jobs.submission.payload import (
     MAX_PROBLEMS,
     MAX_STORE_ID,
@@ -37,6 +36,7 @@ from jobs.submission.payload import (
 from jobs.submission.strict_json import load_json
 from stores.charsets import agreed_encoding
 from tables.cells import doubt_about_id, invisible_complaint
+from tables.csv_files import unguard_cell
 from tables.doubts import Doubts
 from tables.errors import Entry, UnreadableFileError
 from tables.kinds import HEAD_BYTES

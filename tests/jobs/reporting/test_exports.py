@@ -18,10 +18,11 @@ from jobs import errors, queue
 from jobs.error_help import Retry, explain
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.reporting import exports
-from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, guard_cell, unguard_cell, write
+from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, write
 from jobs.submission.plan import VisitPayload
 from jobs.submission.submit import submit
 from stores.models import Store
+from tables.csv_files import guard_cell, unguard_cell
 from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, submit_job, submit_visits, success
 from tests.waiting import wait_for
 
