@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from dashboard.treemap import squarify
 from insights import areas
-from insights.figures import Figure
 from insights.trends import Trend, Week
 
 # Where the steps of a share begin: of an area's stores in a category, and of images that failed.
@@ -29,34 +28,6 @@ MARGIN = 3
 
 def step(share: float, steps: Sequence[float]) -> int:
     return bisect_right(steps, share)
-
-
-# --- An interval in a table's row
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """In percent of the width: the range, the value, and the middle area's value."""
-
-    low: float
-    high: float
-    value: float
-    middle: float | None
-
-
-def intervals(figures: Sequence[Figure], middle: float | None) -> list[Interval | None]:
-    """All on one scale from 0 on; None for a figure that is not known."""
-    most = max([middle or 0, *(figure.high or 0 for figure in figures)])
-    scale = 97 / most if most else 0
-    return [
-        None
-        if figure.value is None or figure.low is None or figure.high is None
-        else Interval(
-            round(figure.low * scale, 2), round(figure.high * scale, 2), round(figure.value * scale, 2),
-            None if middle is None else round(middle * scale, 2),
-        )
-        for figure in figures
-    ]  # fmt: skip
 
 
 # --- Small multiples

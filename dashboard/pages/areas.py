@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard import area_charts, visit_charts, words
-from dashboard.area_charts import Interval
+from dashboard.intervals import Interval, intervals
 from dashboard.parameters import page_number
 from dashboard.visit_filters import WeekFilter
 from insights import areas
@@ -81,7 +81,7 @@ class Compared:
     area: Area
     figure: Figure
     verdict: str
-    interval: Interval | None
+    drawn: Sequence[Interval]
 
 
 @require_safe
@@ -195,16 +195,16 @@ def _comparison(found: Comparison, measure: Measure, page: int) -> dict[str, Any
     ordered = sorted(found.areas, key=lambda area: (-(area.figures[key].value or -1), area.area))
     shown = ordered[(page - 1) * COMPARED : page * COMPARED]
     # One scale for all pages.
-    drawn = area_charts.intervals([area.figures[key] for area in ordered], found.middle.get(key))
-    drawn = drawn[(page - 1) * COMPARED : page * COMPARED]
+    drawn = intervals(([area.figures[key]] for area in ordered), found.middle.get(key))
     verdicts = [area.verdicts[key] for area in found.areas]
     return {
         "rows": [
-            Compared(area, area.figures[key], area.verdicts[key], interval)
-            for area, interval in zip(shown, drawn, strict=True)
+            Compared(area, area.figures[key], area.verdicts[key], row)
+            for area, row in zip(shown, drawn.rows[(page - 1) * COMPARED : page * COMPARED], strict=True)
         ],
         "too_few": found.too_few,
         "middle": found.middle.get(key),
+        "middle_at": drawn.middle,
         "above": verdicts.count(areas.ABOVE),
         "below": verdicts.count(areas.BELOW),
         "number": len(ordered),
