@@ -8,7 +8,7 @@ fifths too few tell how much it finds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from random import Random
@@ -49,6 +49,24 @@ class RuleTest:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Of a back-test, each of 1,000 cases: what it found of the past, of invented days, and of planted ones."""
+
+    found: Figure
+    false: Figure
+    planted: Figure
+
+
+def rates(tested: Mapping[str, Any]) -> Rates:
+    """Of a RuleTest as JSON; of none, all are unknown."""
+    return Rates(
+        per_thousand(tested.get("found", 0), tested.get("n", 0)),
+        per_thousand(tested.get("false", 0), tested.get("invented", 0)),
+        per_thousand(tested.get("planted_found", 0), tested.get("planted", 0)),
+    )
 
 
 def per_thousand(part: int, n: int) -> Figure:

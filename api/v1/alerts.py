@@ -22,7 +22,7 @@ from insights import alerts
 from insights.audience import audience_of
 from insights.models import Alert, RuleCheck
 from insights.models.alert import MAX_REASON
-from insights.rule_tests import per_thousand
+from insights.rule_tests import rates
 from insights.rules import RULES, Rule
 from jobs.models.image_result import MAX_HOST
 from jobs.submission.payload import MAX_STORE_ID, MAX_VISITED_BY
@@ -134,11 +134,12 @@ class RuleRow(serializers.Serializer[Rule]):
 def backtest_of(check: RuleCheck) -> dict[str, Any]:
     """A check's back-test, with its rates."""
     found: dict[str, Any] = check.backtest or {}
+    per_thousand = rates(found)
     return {
         **found,
         "tested_at": check.tested_at,
-        "found_per_thousand": per_thousand(found["found"], found["n"]),
-        "false_per_thousand": per_thousand(found["false"], found["invented"]),
+        "found_per_thousand": per_thousand.found,
+        "false_per_thousand": per_thousand.false,
     }
 
 
