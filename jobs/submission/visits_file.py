@@ -2,8 +2,7 @@
 
 A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`), perhaps `visited_by`, and
 one row per image; others are ignored. Rows with the same store, time and person form one visit, in order of first
-appearance. What else is read
-and what is skipped is said in `tables`.
+appearance. What else is read and what is skipped is said in `tables`.
 
 An exported file can be submitted again, as it is or corrected: what JSON accepted once is taken back, invisible
 characters and white space included. In any other table these are errors, because nobody means them.
@@ -12,7 +11,7 @@ characters and white space included. In any other table these are errors, becaus
 import codecs
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -23,19 +22,22 @@ from rest_framework.exceptions import ParseError
 
 from jobs.reporting.exports import COLUMNS as EXPORTED
 from jobs.submission.payload import (
-    MAX_PROBLEMS,
-    MAX_STORE_ID,
-    MAX_VISIT_TIME,
-    URL_RULE,
     VISITED_BY_RULE,
-    holds_several_urls,
     is_name,
-    is_url_text,
-    text_rule,
 )
 from jobs.submission.strict_json import load_json
+from jobs.submission.visit_rows import (
+    COLUMNS,
+    MAX_TABLE_BYTES,
+    OPTIONAL,
+    LineProblem,
+    UnreadableVisits,
+    VisitRows,
+    complaint_about,
+    strict_complaint,
+)
 from stores.charsets import agreed_encoding
-from tables.cells import doubt_about_id, invisible_complaint
+from tables.cells import doubt_about_id
 from tables.csv_files import unguard_cell
 from tables.doubts import Doubts
 from tables.errors import Entry, UnreadableFileError
@@ -43,46 +45,12 @@ from tables.kinds import HEAD_BYTES
 from tables.table import Table, open_table
 from tables.text import MAX_LINE, checked_encoding, codec_of
 
-# Of a table and of an export, in bytes. They are read row by row; JSON is read whole, up to MAX_BODY_BYTES.
-MAX_TABLE_BYTES = 2**29
 # Of standard input, what is kept in memory.
 SPOOL_BYTES = 2**20
 
-COLUMNS = {name: name for name in ("store_id", "visit_time", "image_url")}
-OPTIONAL = {"visited_by": "visited_by"}
 _EXPORT_HEADER = [column.name for column in EXPORTED if not column.only_ndjson]
 # Of exports as they are now, and of those made before visits named who had made them.
 _EXPORT_HEADERS = (_EXPORT_HEADER, [name for name in _EXPORT_HEADER if name not in OPTIONAL])
-
-
-@dataclass(frozen=True, slots=True)
-class LineProblem:
-    """One thing wrong with a file: its place, and a complaint that continues a sentence beginning with the place.
-
-    Without a `line` the whole file is meant, without a `column` the whole row. `column` is spelled as in the file.
-    """
-
-    line: int | None
-    column: str | None
-    complaint: str
-
-    @property
-    def sentence(self) -> str:
-        """For example `line 3, 'StoreID': is blank`, without a full stop."""
-        if self.line is None:
-            return f"the file {self.complaint}"
-        column = f", {self.column!r}" if self.column is not None else ""
-        return f"line {self.line:,}{column}: {self.complaint}"
-
-
-class UnreadableVisits(Exception):
-    """The file does not hold valid visits; `problems` says why, at most the first MAX_PROBLEMS."""
-
-    def __init__(self, problems: Sequence[LineProblem], name: str = "") -> None:
-        self.problems = problems
-        file = f"{name}: " if name else ""
-        rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(f"{file}{problems[0].sentence}{rest}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,58 +176,8 @@ def _is_exported_line(line: bytes) -> bool:
     return isinstance(row, dict) and isinstance(row.get("image_url"), str) and "visits" not in row
 
 
-class _Visits:
-    """Collects the visits of a file, row by row, and what is wrong with them.
-
-    What is kept has at most `most_characters`: a workbook holds a repeated text once, so a small one may stand for far
-    more than its own bytes.
-    """
-
-    def __init__(self, most_characters: int = MAX_TABLE_BYTES) -> None:
-        self._left = self._most_characters = most_characters
-        self.problems: list[LineProblem] = []
-        self._visits: dict[tuple[str, str, str], dict[str, Any]] = {}
-        self._images = 0
-
-    def add(self, line: int, store_id: str, visit_time: str, image_url: str, visited_by: str = "") -> None:
-        """Add an image. Raises UnreadableVisits at one too many."""
-        if self._images == settings.MAX_IMAGES_PER_JOB:
-            self.complain(line, None, f"is one image too many; a job has at most {settings.MAX_IMAGES_PER_JOB:,}")
-            raise UnreadableVisits(self.problems)
-        self._images += 1
-        if (visit := self._visits.get((store_id, visit_time, visited_by))) is None:
-            self._left -= len(store_id) + len(visit_time) + len(visited_by)
-            visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
-            if visited_by:
-                visit["visited_by"] = visited_by
-            self._visits[store_id, visit_time, visited_by] = visit
-        visit["image_url"].append(image_url)
-        self._left -= len(image_url)
-        if self._left < 0:
-            self.complain(
-                line,
-                None,
-                f"is one too many; ids, times and URLs have at most {self._most_characters:,} characters altogether",
-            )
-            raise UnreadableVisits(self.problems)
-
-    def complain(self, line: int | None, column: str | None, complaint: str) -> None:
-        """Add a problem. Raises UnreadableVisits as soon as there are MAX_PROBLEMS."""
-        self.problems.append(LineProblem(line, column, complaint))
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise UnreadableVisits(self.problems)
-
-    def body(self) -> dict[str, Any]:
-        """`{"count": …, "visits": […]}`, which `parse_submission` accepts. Raises UnreadableVisits."""
-        if self.problems:
-            raise UnreadableVisits(self.problems)
-        if not self._visits:
-            raise UnreadableVisits([LineProblem(None, None, "has no rows below its header")])
-        return {"count": len(self._visits), "visits": list(self._visits.values())}
-
-
 def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
-    visits = _Visits()
+    visits = VisitRows()
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
@@ -282,7 +200,7 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
             cell = row.get(name)
             if not isinstance(cell, str):
                 visits.complain(number, name, "must be a string" if name in row else "is missing")
-            elif complaint := _complaint(name, cell):
+            elif complaint := complaint_about(name, cell):
                 visits.complain(number, name, complaint)
             else:
                 cells[name] = cell
@@ -296,9 +214,9 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
 
 def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
     most = settings.MAX_BODY_BYTES if entry is Entry.API else MAX_TABLE_BYTES
-    visits, doubts = _Visits(most), Doubts()
+    visits, doubts = VisitRows(most), Doubts()
     with open_table(file, COLUMNS, optional=OPTIONAL, encoding=encoding, sheet=sheet) as table:
-        check = _complaint if table.header in _EXPORT_HEADERS else _strict_complaint
+        check = complaint_about if table.header in _EXPORT_HEADERS else strict_complaint
         read = [name for name in (*COLUMNS, *OPTIONAL) if name in table.places]
         places = [(name, table.places[name], table.header[table.places[name]]) for name in read]
         try:
@@ -326,27 +244,3 @@ def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str |
 def _read_as(table: Table) -> Iterator[str]:
     if table.read_as:
         yield f"The file is read as {table.read_as}."
-
-
-def _complaint(name: str, cell: str) -> str | None:
-    """What JSON would be refused for."""
-    if name == "image_url":
-        return None if is_url_text(cell) else URL_RULE
-    if name == "visited_by":
-        return None if is_name(cell) else VISITED_BY_RULE
-    longest = MAX_STORE_ID if name == "store_id" else MAX_VISIT_TIME
-    return None if 1 <= len(cell) <= longest else text_rule(longest)
-
-
-def _strict_complaint(name: str, cell: str) -> str | None:
-    """The same, and what nobody means who writes a table."""
-    stripped = cell.strip()
-    if not stripped and name not in OPTIONAL:
-        return "is blank"
-    if name == "image_url" and not is_url_text(cell) and holds_several_urls(cell):
-        return "holds several URLs; give each a row of its own"
-    if complaint := _complaint(name, cell):
-        return complaint
-    if name == "store_id" and (complaint := invisible_complaint(cell)):
-        return complaint
-    return "begins or ends with white space" if len(stripped) != len(cell) else None

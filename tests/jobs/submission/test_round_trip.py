@@ -10,7 +10,8 @@ from jobs.models import ImageFilter, Job
 from jobs.reporting.exports import ExportFormat, write
 from jobs.submission.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
 from jobs.submission.submit import submit
-from jobs.submission.visits_file import UnreadableVisits, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import read_visits
 from tests.factories import make_stores
 
 FORMS = pytest.mark.parametrize("form", ["csv", "ndjson"])
