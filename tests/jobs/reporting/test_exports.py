@@ -191,7 +191,10 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 FORMULA = st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", '"', ",", "\r\n"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+SCOPED_AND_SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(suppress_health_check=SCOPED_AND_SLOW, deadline=None, max_examples=50)
 @given(st.lists(st.tuples(FORMULA, TEXT), min_size=1, max_size=5))
 def test_any_text_comes_back_from_csv_and_no_cell_of_it_is_a_formula(db, drawn):
     texts = [first + rest for first, rest in drawn]
