@@ -14,7 +14,8 @@ from django.db import connection
 from insights.figures import Figure
 from insights.models import Dimension, Measure, Report
 from insights.reports import Row, every_row, label
-from jobs.reporting.exports import Chunks, ExportFormat, chunks, limited
+from jobs.reporting.exports import ExportFormat
+from jobs.reporting.long_files import Chunks, chunks, limited
 from tables.csv_files import csv_lines, guard_cell
 
 if TYPE_CHECKING:

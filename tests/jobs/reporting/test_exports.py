@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from jobs import errors, queue
 from jobs.error_help import Retry, explain
 from jobs.models import ImageFilter, ImageResult, Job
-from jobs.reporting import exports
+from jobs.reporting import exports, long_files
 from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, write
+from jobs.reporting.long_files import ExportTooLong
 from jobs.submission.plan import VisitPayload
 from jobs.submission.submit import submit
 from stores.models import Store
@@ -222,7 +223,7 @@ def test_every_cell_is_quoted_so_that_no_other_separator_makes_two_of_it(db, sep
 
 
 def test_a_file_comes_in_chunks(db, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(long_files, "CHUNK_BYTES", 1000)
     job = submit_job(50)
     chunks = list(Export(job.pk, EVERYTHING, ExportFormat.NDJSON))
     assert len(chunks) > 10
@@ -242,13 +243,13 @@ def backends():
 
 @pytest.fixture
 def large(transactional_db, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(long_files, "CHUNK_BYTES", 1000)
     return submit_job(20_000)
 
 
 def test_an_export_is_broken_off_by_the_server_when_it_takes_too_long(large, settings, tmp_path, caplog):
     settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 0.01}
-    with pytest.raises(exports.ExportTooLong, match="raise EXPORT_SECONDS"):
+    with pytest.raises(ExportTooLong, match="raise EXPORT_SECONDS"):
         write(large.pk, EVERYTHING, ExportFormat.CSV, tmp_path / "all.csv")
     assert list(tmp_path.iterdir()) == []
     assert "export broken off" in caplog.messages
@@ -260,7 +261,7 @@ def test_a_reader_who_is_too_slow_gets_no_whole_export(large, settings):
     export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
     next(export)
     time.sleep(0.6)
-    with pytest.raises(exports.ExportTooLong, match=r"after EXPORT_SECONDS \(0.5 s\)"):
+    with pytest.raises(ExportTooLong, match=r"after EXPORT_SECONDS \(0.5 s\)"):
         list(export)
     assert connection.connection is None
     assert backends() == 0
@@ -271,7 +272,7 @@ def test_the_session_of_a_reader_who_has_stopped_reading_is_ended(large, setting
     export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
     next(export)
     wait_for(lambda: others_copying() == 0)
-    with pytest.raises(exports.ExportTooLong):
+    with pytest.raises(ExportTooLong):
         list(export)
     assert connection.connection is None
 
@@ -339,7 +340,7 @@ def test_a_path_holds_the_whole_file_with_the_usual_permissions(job, tmp_path):
 
 
 def test_a_file_is_one_consistent_snapshot(transactional_db, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(long_files, "CHUNK_BYTES", 1000)
     job = submit_job(5_000)
     export = Export(job.pk, EVERYTHING, ExportFormat.NDJSON)
     first = next(export)
