@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta
 from django.utils import timezone
 
 from insights import reading
+from insights.default_period import WEEKS
 from insights.models import VisitSummary
-from insights.scope import WEEKS, Scope, day_of, start_of, today
+from insights.scope import Scope, day_of, start_of, today
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)

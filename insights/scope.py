@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from insights.default_period import WEEKS
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
 from jobs.models.expressions import IsTrue
 from stores.models import Store
@@ -20,7 +21,6 @@ from stores.models.store import StoreQuerySet
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-WEEKS = 13
 # So many are named in a statement, each with its own place in the index.
 FEW_STORES = 1_000
 LONGEST_DAYS = 366
@@ -97,16 +97,7 @@ class Scope:
 
     def stores(self) -> StoreQuerySet:
         """The stores of the store master that it is about."""
-        stores = Store.objects.all()
-        if self.area is not None:
-            stores = stores.in_area(self.area)
-        if self.category is not None:
-            stores = stores.in_category(self.category)
-        if self.group is not None:
-            stores = stores.in_group(self.group)
-        if self.store is not None:
-            stores = stores.filter(store_id=self.store)
-        return stores
+        return Store.objects.narrowed(self.area, self.category, self.group, self.store)
 
     @property
     def of_all_stores(self) -> Scope:

@@ -100,20 +100,20 @@ class StoreRiskRow(serializers.Serializer[Any]):
 
 
 class RiskTestRow(serializers.Serializer[Any]):
-    """How well risks foretold the last third of the days, fitted to the days before alone."""
+    """How well risks predicted the last third of the days, fitted to the days before alone."""
 
     class Meta:
         ref_name = "RiskTest"
 
     stores = serializers.IntegerField(min_value=0)
-    images = serializers.IntegerField(min_value=0, help_text="That were foretold.")
+    images = serializers.IntegerField(min_value=0, help_text="That were predicted.")
     strength = serializers.FloatField(
         help_text="The images of its hosts that a store's own are weighed against; 5,000 where stores are like them."
     )
     log_skill = FigureField(help_text="1 - log loss / that of the hosts' rates alone; above 0 it was better.")
     brier_skill = FigureField(help_text="The same of the squared error.")
     calibration_error = serializers.FloatField(
-        help_text="The mean distance of what was foretold from what came, in ten classes."
+        help_text="The mean distance of what was predicted from what came, in ten classes."
     )
 
 
@@ -137,7 +137,7 @@ class Risk(V1View):
 
     @describe(summary="List the stores whose next image is the likeliest to fail", responses=RiskAnswer)
     def get(self, request: Request) -> Response:
-        """Where stores' own failures foretell anything that their hosts' do not; the test is always of all stores.
+        """Where stores' own failures predict anything that their hosts' do not; the test is always of all stores.
 
         Of visits of your own jobs; of all jobs for staff with the permission to view them.
         """
