@@ -360,8 +360,11 @@ def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, set
     for name, parameters in endpoints():
         path = world.path(name, parameters)
         who = on_pages if name.startswith("dashboard:") else person
+        # No page looks for a key: two keys, that of its owner and that of most rights, would do as much as all.
+        if kind == "key" and name.startswith("dashboard:") and person not in ("owner of the job", "superuser"):
+            continue
         # Methods that a path does not have are the same for all; so two people try them.
-        for method in METHODS if person in (CLOSED, "superuser") else ENDPOINTS[name]:
+        for method in METHODS if person == CLOSED or (person, kind) == ("superuser", "session") else ENDPOINTS[name]:
             rule = ENDPOINTS[name].get(method)
             expected = rule is not None and MAY[rule if isinstance(rule, str) else rule[0]][who]
             with transaction.atomic():
