@@ -360,7 +360,7 @@ def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, set
     for name, parameters in endpoints():
         path = world.path(name, parameters)
         who = on_pages if name.startswith("dashboard:") else person
-        # No page looks for a key: two keys, that of its owner and that of most rights, would do as much as all.
+        # No page looks for a key: those of the owner and of the superuser stand for all keys.
         if kind == "key" and name.startswith("dashboard:") and person not in ("owner of the job", "superuser"):
             continue
         # Methods that a path does not have are the same for all; so two people try them.
