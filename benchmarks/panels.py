@@ -69,7 +69,7 @@ def _panels(pid: int, rounds: int) -> dict[str, Any]:
     from django.db.models.functions import Now
     from django.test import Client
 
-    from insights import reading
+    from insights import day_sums
     from insights.models import Measure, Refreshed, Report
     from stores.models import Store
 
@@ -87,7 +87,7 @@ def _panels(pid: int, rounds: int) -> dict[str, Any]:
     # The first of all loads what Python has not loaded yet, and finds nothing that was kept.
     first = {path: _ask(client, path, pid) for _, path in asked}
     Refreshed.objects.update(mark=Now())
-    renewal, _, number = _cost(pid, lambda: len(list(reading.renewed())))
+    renewal, _, number = _cost(pid, lambda: len(list(day_sums.slices(None))))
     again = {path: [_ask(client, path, pid) for _ in range(rounds)] for _, path in asked}
     found = [
         {

@@ -16,10 +16,11 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from insights import reading
+from insights.days import Days, kept_days
 from insights.figures import Figure
-from insights.models import Dimension, Measure, Period, Report
+from insights.models import Dimension, Kind, Measure, Period, Report
 from insights.periods import blocks, known
-from insights.scope import Scope, as_of, start_of, today, zone
+from insights.scope import Scope, as_of, day_of, start_of, today, zone
 from insights.statistics import Blocks, mean, rate
 from stores.models import Store, StoreGroup
 
@@ -41,12 +42,21 @@ _SUMS = {
     Measure.FAILED: "sum(failed)",
     Measure.UNPROCESSED: "sum(unprocessed)",
 }
-# A ratio's total and its size, of each visit.
+# A ratio's total and its size, of each visit; and of a day's visits in `DaySum`, with how many visits have a size.
 _RATIOS = {
     Measure.FAILURE_RATE: ("failed", "completed + failed"),
     Measure.FETCH_MS: ("fetch_ms", "fetched"),
     Measure.TURNAROUND: ("turnaround", "CASE WHEN turnaround IS NOT NULL THEN 1 END"),
 }
+_DAY_RATIOS = {
+    Measure.FAILURE_RATE: ("failed", "completed + failed", "tried_visits"),
+    Measure.FETCH_MS: ("fetch_ms", "fetched", "fetched_visits"),
+    Measure.TURNAROUND: ("turnaround_us / 1e6", "timed_visits", "timed_visits"),
+}
+_DAY_COLUMNS = (
+    *(measure.value for measure in _SUMS), "fetched", "fetch_ms", "tried_visits", "fetched_visits", "timed_visits",
+    "turnaround_us",
+)  # fmt: skip
 # The label of a row, of a visit and its store. Null where the store master does not have the store.
 _KEYS = {
     Dimension.AREA: "store.area_code",
@@ -173,8 +183,20 @@ def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, in
 
 def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -> tuple[str, list[Any]]:
     """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on."""
-    visits, parameters = scope.visits().query.sql_with_params()
+    days = _days(scope, dimension)
+    visits, of_visits = (days.narrowed(scope.visits()) if days else scope.visits()).query.sql_with_params()
     cells, totals, lines = _aggregates(columns)
+    starts = _starts(scope, dimension)
+    of_days: tuple[Any, ...] = ()
+    union = ""
+    if days:
+        sums, of_sums = days.sums(*_DAY_COLUMNS)
+        key = "date_trunc('week', day)::date::text" if dimension is Dimension.WEEK else "label"
+        union = f"""
+            UNION ALL SELECT ({key}) COLLATE "C", width_bucket(day, %s::date[]), 0{"".join(_of_days(columns))}
+            FROM ({sums}) AS kept (day, label, {", ".join(_DAY_COLUMNS)})
+        """  # noqa: S608 - as below
+        of_days = [day_of(start) for start in starts], *of_sums
     members, of_members = _members() if dimension is Dimension.GROUP else ("", ())
     is_by_store = dimension is Dimension.STORE
     statement = f"""
@@ -183,7 +205,9 @@ def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -
                 width_bucket(visited_at, %s::timestamptz[]) AS block, visit.*
             FROM ({visits}) visit {_JOINS.get(dimension, "")}
         ), cell AS MATERIALIZED (
-            SELECT key, block, 0 AS is_total{"".join(cells)} FROM keyed GROUP BY key, block
+            SELECT key, block, 0 AS is_total{_summed(columns)} FROM (
+                SELECT key, block, 0{"".join(cells)} FROM keyed GROUP BY key, block {union}
+            ) AS part (key, block, is_total{"".join(f", {name}" for name in _cell_names(columns))}) GROUP BY key, block
         ), line AS (
             SELECT key, is_total{"".join(lines)}
             FROM (
@@ -202,7 +226,36 @@ def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -
         ORDER BY place
     """  # noqa: S608 - made of what is written here, and of the ORM's own statements
     of_key = [zone().key] if dimension is Dimension.WEEK else []
-    return statement, [*of_members, *of_key, list(_starts(scope, dimension)), *parameters]
+    return statement, [*of_members, *of_key, list(starts), *of_visits, *of_days]
+
+
+def _days(scope: Scope, dimension: Dimension) -> Days | None:
+    """What is kept of the rows' sums, if anything is kept by this dimension."""
+    if dimension is Dimension.WEEK:
+        kind = Kind.AREA if scope.area is not None else Kind.CATEGORY if scope.category is not None else Kind.HOUR
+        return kept_days(scope, kind)
+    return kept_days(scope, Kind(dimension.value)) if dimension.value in Kind.values else None
+
+
+def _cell_names(columns: Sequence[Measure]) -> list[str]:
+    """The sums of a row's visits in one block."""
+    return [
+        name
+        for column in columns
+        for name in ([column.value] if column in _SUMS else [f"{column}_{part}" for part in ("total", "size", "seen")])
+    ]
+
+
+def _summed(columns: Sequence[Measure]) -> str:
+    return "".join(f", sum({name}) AS {name}" for name in _cell_names(columns))
+
+
+def _of_days(columns: Sequence[Measure]) -> list[str]:
+    """These sums, of a day's."""
+    return [
+        f", {column}" if column in _SUMS else "".join(f", ({each})::float8" for each in _DAY_RATIOS[column])
+        for column in columns
+    ]
 
 
 def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str], list[str]]:

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
 from jobs.models.expressions import IsTrue
@@ -55,7 +54,7 @@ def read_day(text: str) -> date | None:
 
 def as_of() -> datetime | None:
     """Until when finished images are in what is shown; None before the first refresh."""
-    return Refreshed.objects.values_list(Coalesce("shown", "mark"), flat=True).first()
+    return Refreshed.objects.values_list("mark", flat=True).first()
 
 
 @dataclass(frozen=True)

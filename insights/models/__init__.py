@@ -1,9 +1,9 @@
 """What is kept for the insights."""
 
 from insights.models.alert import Alert, AlertQuerySet, RuleCheck
+from insights.models.day_sum import SHORTEST_TURNAROUND, TURNAROUND_RATIO, DaySum, KeptDay, Kind
 from insights.models.forecast import Forecast, ForecastRange
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS, HostHour
-from insights.models.kept_rows import KeptRows
 from insights.models.refreshed import Refreshed
 from insights.models.report import Dimension, Measure, Period, Report
 from insights.models.visit_summary import VisitSummary, VisitSummaryQuerySet
@@ -11,13 +11,17 @@ from insights.models.visit_summary import VisitSummary, VisitSummaryQuerySet
 __all__ = [
     "BUCKETS",
     "BUCKET_RATIO",
+    "SHORTEST_TURNAROUND",
+    "TURNAROUND_RATIO",
     "Alert",
     "AlertQuerySet",
+    "DaySum",
     "Dimension",
     "Forecast",
     "ForecastRange",
     "HostHour",
-    "KeptRows",
+    "KeptDay",
+    "Kind",
     "Measure",
     "Period",
     "Refreshed",

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.template.defaultfilters import pluralize
 
-from insights import forecasts, reading, refresh
+from insights import day_sums, forecasts, refresh
 from insights.scope import as_of
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *, format: str, **options: Any) -> None:  # noqa: A002 - as the option is called
         done = refresh.refresh()
-        for _ in reading.renewed():
+        for _ in day_sums.slices(None):
             """Each is committed."""
         for _ in forecasts.slices():
             """Each is committed."""
