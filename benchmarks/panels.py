@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from itertools import chain
 from time import process_time
 from typing import Any
 
@@ -69,7 +70,7 @@ def _panels(pid: int, rounds: int) -> dict[str, Any]:
     from django.db.models.functions import Now
     from django.test import Client
 
-    from insights import day_sums
+    from insights import day_sums, rate_windows
     from insights.models import Measure, Refreshed, Report
     from stores.models import Store
 
@@ -87,7 +88,7 @@ def _panels(pid: int, rounds: int) -> dict[str, Any]:
     # The first of all loads what Python has not loaded yet, and finds nothing that was kept.
     first = {path: _ask(client, path, pid) for _, path in asked}
     Refreshed.objects.update(mark=Now())
-    renewal, _, number = _cost(pid, lambda: len(list(day_sums.slices(None))))
+    renewal, _, number = _cost(pid, lambda: len(list(chain(day_sums.slices(None), rate_windows.slices()))))
     again = {path: [_ask(client, path, pid) for _ in range(rounds)] for _, path in asked}
     found = [
         {

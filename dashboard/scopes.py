@@ -10,11 +10,10 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from dashboard.parameters import number, text
 from insights.periods import first_day
-from insights.scope import WEEKS, Scope, today
+from insights.scope import PERIODS, WEEKS, Scope, today
 from stores.models import MAX_LENGTHS, Category, StoreGroup
 from stores.models.category import MAX_CATEGORY, UNCATEGORISED
 
-PERIODS = (1, 4, 13)
 # Choices of one list; those beyond are reached by their address.
 MOST_CHOICES = 200
 

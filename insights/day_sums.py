@@ -104,7 +104,7 @@ ROWS_OF_DATED = f"""
                 AS bucket_visits
         FROM part GROUP BY day, owner_id, kind, label
     )
-"""
+"""  # noqa: S608 - constants
 _ROW = f"day, owner_id, kind, label, {_NAMES}, codes, code_failed, buckets, bucket_visits"
 _SUM_DAYS = f"""
     WITH timed AS (

@@ -18,10 +18,11 @@ from django.db import connection
 from insights import reading
 from insights.days import Days, kept_days
 from insights.figures import Figure
-from insights.models import Dimension, Kind, Measure, Period, Report
+from insights.models import Dimension, Kind, Measure, Period, Report, VisitSummaryQuerySet
 from insights.periods import blocks, known
 from insights.scope import Scope, as_of, day_of, start_of, today, zone
 from insights.statistics import Blocks, mean, rate
+from insights.visited import visited_stores
 from stores.models import Store, StoreGroup
 
 if TYPE_CHECKING:
@@ -131,10 +132,32 @@ def label(dimension: Dimension, key: str | None) -> str:
 
 def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limit: int = 100) -> Rows:
     """In the order of their labels, at most `limit` after the first `start`. Raises TooManyRows."""
+    if report.dimension == Dimension.STORE:
+        return _rows_by_store(report, user, start, limit)
     found = list(_read(reading.rows, report, user, start, limit))
     total = next((row for row, _, is_total in found if is_total), None)
     listed = [row for row, _, is_total in found if not is_total]
     return Rows(listed, found[0][1] if found else 0, None if report.dimension == Dimension.GROUP else total)
+
+
+def _rows_by_store(report: Report, user: User | AnonymousUser | None, start: int, limit: int) -> Rows:
+    """As `rows`: of the stores of this part alone the visits are read, the total by days, as one of its areas."""
+    columns = [Measure(column) for column in report.columns]
+    scope = known(scope_of(report, user))
+    if scope is None:
+        return Rows([], 0, None)
+    stores = visited_stores(scope)
+    number = len(stores)
+    _check(number)
+    part = scope.of_all_stores.visits().filter(store_id__any=stores[start : start + limit])
+    found = _lines(reading.rows, columns, _statement(scope, Dimension.STORE, columns, part), 0, limit)
+    by = Dimension.AREA if scope.category is None else Dimension.CATEGORY
+    totals = _lines(reading.rows, columns, _statement(scope, by, columns), 0, 0) if stores else iter(())
+    return Rows(
+        [row for row, _, is_total in found if not is_total],
+        number,
+        next((row for row, _, is_total in totals if is_total), None),
+    )
 
 
 def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row]:
@@ -159,14 +182,22 @@ def _read(
     scope = known(scope_of(report, user))
     if scope is None:
         return
-    try:
-        statement, parameters = _statement(scope, Dimension(report.dimension), columns)
-    except EmptyResultSet:
-        return
-    for is_total, number, key, name, *sums in execute(statement, [*parameters, start + 2, start + limit + 1]):
-        if number > MOST_ROWS:
-            raise TooManyRows(f"The report has {number:,} rows, and may have {MOST_ROWS:,}: narrow it.")
+    with suppress(EmptyResultSet):
+        yield from _lines(execute, columns, _statement(scope, Dimension(report.dimension), columns), start, limit)
+
+
+def _lines(
+    execute: Execute, columns: Sequence[Measure], statement: tuple[str, list[Any]], start: int, limit: int
+) -> Iterator[tuple[Row, int, bool]]:
+    sql, parameters = statement
+    for is_total, number, key, name, *sums in execute(sql, [*parameters, start + 2, start + limit + 1]):
+        _check(number)
         yield Row(key, name, _values(columns, sums)), number, bool(is_total)
+
+
+def _check(number: int) -> None:
+    if number > MOST_ROWS:
+        raise TooManyRows(f"The report has {number:,} rows, and may have {MOST_ROWS:,}: narrow it.")
 
 
 def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, int | Figure]:
@@ -181,10 +212,16 @@ def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, in
     return values
 
 
-def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -> tuple[str, list[Any]]:
-    """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on."""
+def _statement(
+    scope: Scope, dimension: Dimension, columns: Sequence[Measure], of_scope: VisitSummaryQuerySet | None = None
+) -> tuple[str, list[Any]]:
+    """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on.
+
+    It is of the scope's visits, or of some of them.
+    """
     days = _days(scope, dimension)
-    visits, of_visits = (days.narrowed(scope.visits()) if days else scope.visits()).query.sql_with_params()
+    of_scope = scope.visits() if of_scope is None else of_scope
+    visits, of_visits = (days.narrowed(of_scope) if days else of_scope).query.sql_with_params()
     cells, totals, lines = _aggregates(columns)
     starts = _starts(scope, dimension)
     of_days: tuple[Any, ...] = ()

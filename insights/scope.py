@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 WEEKS = 13
+# In weeks, the periods that a page offers.
+PERIODS = (1, 4, WEEKS)
 # So many are named in a statement, each with its own place in the index.
 FEW_STORES = 1_000
 LONGEST_DAYS = 366

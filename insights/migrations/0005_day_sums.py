@@ -1,4 +1,4 @@
-"""What visits sum to by day, and of which days that holds."""
+"""What visits sum to by day, and the rates of stores beside their hosts."""
 
 import django.contrib.postgres.fields
 from django.db import migrations, models
@@ -45,6 +45,39 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['kind', 'day'], name='day_sum_kind_day')],
+            },
+        ),
+        migrations.CreateModel(
+            name='KeptRate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('window_id', models.BigIntegerField()),
+                ('store_id', models.TextField()),
+                ('images', models.FloatField()),
+                ('failed', models.FloatField()),
+                ('worth', models.FloatField()),
+                ('worth_failed', models.FloatField()),
+                ('others', models.FloatField()),
+                ('usual', models.FloatField()),
+                ('usual_variance', models.FloatField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('window_id', 'store_id'), name='kept_rate_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RateWindow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('of_all', models.BooleanField()),
+                ('owner_id', models.BigIntegerField(blank=True, null=True)),
+                ('since', models.DateField()),
+                ('until', models.DateField()),
+                ('zone', models.CharField(max_length=64)),
+                ('as_of', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('of_all', 'owner_id', 'since', 'until'), name='rate_window_once', nulls_distinct=False)],
             },
         ),
     ]

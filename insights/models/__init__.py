@@ -6,6 +6,7 @@ from insights.models.forecast import Forecast, ForecastRange
 from insights.models.host_hour import BUCKET_RATIO, BUCKETS, HostHour
 from insights.models.refreshed import Refreshed
 from insights.models.report import Dimension, Measure, Period, Report
+from insights.models.store_rate import KeptRate, RateWindow
 from insights.models.visit_summary import VisitSummary, VisitSummaryQuerySet
 
 __all__ = [
@@ -21,9 +22,11 @@ __all__ = [
     "ForecastRange",
     "HostHour",
     "KeptDay",
+    "KeptRate",
     "Kind",
     "Measure",
     "Period",
+    "RateWindow",
     "Refreshed",
     "Report",
     "RuleCheck",
