@@ -151,7 +151,9 @@ def slices(most_days: int | None = MOST_DAYS) -> Iterator[None]:
     with longer("refresh"), connection.cursor() as cursor:
         _lock(cursor)
         cursor.execute(_DROP, {"zone": zone().key, "first": first, "today": now})
-        cursor.execute("DELETE FROM insights_daysum WHERE kind = ANY(%s) AND day < %s", [Kind.values, first])
+        cursor.execute(
+            "DELETE FROM insights_daysum WHERE kind = ANY(%s) AND day < %s", [Kind.values, first - timedelta(days=7)]
+        )
     yield
     kept = set(KeptDay.objects.values_list("day", flat=True))
     days = [day for back in range(1, DAYS_KEPT + 1) if (day := now - timedelta(days=back)) not in kept]

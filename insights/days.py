@@ -59,8 +59,7 @@ def kept_days(scope: Scope, kind: Kind) -> Days:
     last = min(scope.until, today())
     kept: set[date] = set()
     if _is_summed(scope, kind):
-        within = KeptDay.objects.filter(zone=zone().key, day__gte=scope.since, day__lte=last)
-        kept = set(within.values_list("day", flat=True))
+        kept = {day for day in _kept(scope) if scope.since <= day <= last}
     if not kept:
         return Days(scope, kind, [], [(scope.since, last)])
     periods: list[tuple[date, date]] = []
@@ -74,6 +73,15 @@ def kept_days(scope: Scope, kind: Kind) -> Days:
                 periods.append((day, day))
     read = [day for day in kept if not any(first <= day <= end for first, end in periods)]
     return Days(scope, kind, sorted(read), periods)
+
+
+def _kept(scope: Scope) -> Sequence[date]:
+    """Asked once for a scope and all its copies: what is dropped meanwhile still holds, but for the latest visits."""
+    key = "days", zone().key
+    if key not in scope.found_days:
+        days = KeptDay.objects.filter(zone=zone().key)
+        scope.found_days[key] = list(days.values_list("day", flat=True))
+    return scope.found_days[key]
 
 
 def _is_summed(scope: Scope, kind: Kind) -> bool:

@@ -81,6 +81,8 @@ def _first_day(scope: Scope) -> date | None:
     visits = VisitSummary.objects.visible_to(scope.user).values_list("visited_at")
     sql, parameters = visits.query.sql_with_params()
     weeks = [week for period in reversed(days.periods) for week in _weeks(*period) if first is None or week[0] < first]
+    if not weeks:
+        return first
     begins, ends = [start_of(begin) for begin, _ in weeks], [start_of(end) for _, end in weeks]
     found = reading.rows(_FIRST_VISIT.format(visits=sql), [begins, ends, *parameters])
     return min([day_of(found[0][0]), *([first] if first else [])]) if found else first

@@ -20,7 +20,7 @@ from insights.days import Days, kept_days
 from insights.figures import Figure
 from insights.models import Dimension, Kind, Measure, Period, Report, VisitSummaryQuerySet
 from insights.periods import blocks, known
-from insights.scope import Scope, as_of, day_of, start_of, today, zone
+from insights.scope import Scope, day_of, start_of, today, zone
 from insights.statistics import Blocks, mean, rate
 from insights.visited import visited_stores
 from stores.models import Store, StoreGroup
@@ -146,18 +146,23 @@ def _rows_by_store(report: Report, user: User | AnonymousUser | None, start: int
     scope = known(scope_of(report, user))
     if scope is None:
         return Rows([], 0, None)
-    stores = visited_stores(scope)
-    number = len(stores)
+    number, stores = visited_stores(scope, start, limit)
     _check(number)
-    part = scope.of_all_stores.visits().filter(store_id__any=stores[start : start + limit])
-    found = _lines(reading.rows, columns, _statement(scope, Dimension.STORE, columns, part), 0, limit)
+    part = scope.of_all_stores.visits().filter(store_id__any=stores)
+    found = _lines(_execute, columns, _statement(scope, Dimension.STORE, columns, part), 0, limit)
     by = Dimension.AREA if scope.category is None else Dimension.CATEGORY
-    totals = _lines(reading.rows, columns, _statement(scope, by, columns), 0, 0) if stores else iter(())
+    totals = _lines(reading.rows, columns, _statement(scope, by, columns), 0, 0) if number else iter(())
     return Rows(
         [row for row, _, is_total in found if not is_total],
         number,
         next((row for row, _, is_total in totals if is_total), None),
     )
+
+
+def _execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
 
 
 def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row]:
@@ -328,7 +333,7 @@ def _starts(scope: Scope, dimension: Dimension) -> Sequence[datetime]:
     """Of the blocks: a week is made of days."""
     if dimension is Dimension.WEEK:
         return [start_of(scope.since + timedelta(days=number)) for number in range(scope.days)]
-    return blocks(scope, as_of()).starts
+    return blocks(scope, None).starts
 
 
 def _members() -> tuple[str, list[Any]]:

@@ -76,6 +76,7 @@ class Scope:
     store: str | None = None
     # What was found, also by a scope of which this is a copy with other days.
     found: dict[tuple[object, ...], list[str] | None] = field(default_factory=dict, compare=False, repr=False)
+    found_days: dict[tuple[str, str], list[date]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of_weeks(cls, user: User | AnonymousUser | None, weeks: int = WEEKS, **narrowed: object) -> Scope:
