@@ -27,7 +27,7 @@ from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
 # Of one transaction; and of one refresh, so that days that change all the time are not summed for every image anew.
-DAYS_AT_A_TIME = 7
+DAYS_AT_A_TIME = 28
 MOST_DAYS = 28
 DAYS_KEPT = LONGEST_DAYS + 1
 
@@ -157,10 +157,21 @@ def slices(most_days: int | None = MOST_DAYS) -> Iterator[None]:
     yield
     kept = set(KeptDay.objects.values_list("day", flat=True))
     days = [day for back in range(1, DAYS_KEPT + 1) if (day := now - timedelta(days=back)) not in kept]
-    days = days[:most_days]
-    for at in range(0, len(days), DAYS_AT_A_TIME):
-        _sum(days[at : at + DAYS_AT_A_TIME])
+    for run in _runs(days[:most_days]):
+        _sum(run)
         yield
+
+
+def _runs(days: Sequence[date]) -> Iterator[list[date]]:
+    """The days, latest first, as runs of days that follow each other: the visits of one run are read in one piece."""
+    run: list[date] = []
+    for day in days:
+        if run and (run[-1] - day > timedelta(days=1) or len(run) == DAYS_AT_A_TIME):
+            yield run
+            run = []
+        run.append(day)
+    if run:
+        yield run
 
 
 def _sum(days: Sequence[date]) -> None:

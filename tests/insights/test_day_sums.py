@@ -170,6 +170,14 @@ def test_some_days_at_a_time_the_latest_first():
     assert KeptDay.objects.count() == 20
 
 
+def test_days_far_apart_are_summed_by_themselves():
+    keep()
+    ago = [1, 2, 4, 300]
+    KeptDay.objects.filter(day__in=[today() - timedelta(days=each) for each in ago]).delete()
+    # One more drops what does not hold.
+    assert sum(1 for _ in day_sums.slices()) == 1 + 3
+
+
 def test_neither_today_nor_what_is_long_ago_is_kept():
     keep()
     days = set(KeptDay.objects.values_list("day", flat=True))
