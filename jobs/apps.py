@@ -21,9 +21,10 @@ class JobsConfig(AppConfig):
         """
         from jobs import checks  # noqa: F401 - registers them
         from jobs.engine.base import forget_engine
+        from jobs.reporting.models import model_away
         from jobs.reporting.snapshots import old_snapshot
 
-        health.notices.append(old_snapshot)
+        health.notices += [old_snapshot, model_away]
         request_started.connect(start_engine, dispatch_uid="jobs.start_engine")
         os.register_at_fork(after_in_child=forget_engine)
 

@@ -14,7 +14,21 @@ from rich.console import Console
 
 from proofs.report import CannotProve
 
-NAMES = ("kill", "faults", "images", "hostile", "schema", "ssrf", "soak", "hosts", "telemetry", "figures", "containers")
+NAMES = (
+    "kill",
+    "faults",
+    "images",
+    "hostile",
+    "schema",
+    "ssrf",
+    "soak",
+    "hosts",
+    "models",
+    "signs",
+    "telemetry",
+    "figures",
+    "containers",
+)
 CANNOT_PROVE = 3
 
 

@@ -29,6 +29,7 @@ from retail_pulse.environment import (
     time_zone,
 )
 from retail_pulse.logs.config import logging_config
+from retail_pulse.photo_storage import photo_storage
 from retail_pulse.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -65,6 +66,7 @@ INSTALLED_APPS = [
     "access",
     "stores",
     "jobs",
+    "photos",
     "insights",
     "api",
     "dashboard",
@@ -139,9 +141,9 @@ WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
 LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
-# An engine's threads use up to six: they claim, record, and for moments delete old jobs, refresh the insights, check
-# alerts and publish Celery's messages.
-DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 6, 3, 500)
+# An engine's threads use up to seven: they claim, record, and for moments delete old jobs, look at photos, refresh the
+# insights, check alerts and publish Celery's messages.
+DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 7, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
@@ -272,6 +274,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         **{name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")},
         "AlertState": "insights.models.alert.Alert.State",
+        "FindingCode": "photos.kinds.CHOICES",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # From this service's own files, so that it works where no other host can be reached.
@@ -335,8 +338,47 @@ HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
-# Where a real model is plugged in: the dotted path of a class with one method, see jobs/imaging/gpu.py.
+# Photos for people to look at: a `thumbnail` of each, or the `original` as well.
+KEEP_IMAGES = choice("KEEP_IMAGES", "off", ["off", "thumbnail", "original"])
+# What all kept photos may take together; what comes then is measured and not kept.
+KEEP_BYTES = integer("KEEP_BYTES", 10 * 2**30, 1, 2**50)
+# Kept photos are deleted after so many days; 0: with their job.
+KEEP_DAYS = integer("KEEP_DAYS", 0, 0, 36_500)
+# In RETAIL_PULSE_HOME where it is relative; not used where photos are kept in a bucket.
+KEEP_FOLDER = env.str("KEEP_FOLDER", default="photos")
+KEEP_BUCKET = env.str("KEEP_BUCKET", default="")
+# Of a server other than Amazon's that speaks S3.
+KEEP_ENDPOINT = env.str("KEEP_ENDPOINT", default="")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "photos": photo_storage(RETAIL_PULSE_HOME / KEEP_FOLDER, KEEP_BUCKET, KEEP_ENDPOINT),
+}
+# What is kept of each photo beside its result, each level with those before it, see jobs/imaging/photo_evidence.py.
+PHOTO_EVIDENCE = choice("PHOTO_EVIDENCE", "off", ["off", "hash", "header", "look"])
+# Evidence is deleted after so many days, at the latest with its job; 0: only then.
+PHOTO_EVIDENCE_DAYS = integer("PHOTO_EVIDENCE_DAYS", 90, 0, 36_500)
+# Where real models are plugged in: the dotted paths of classes, separated by commas; see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
+# Images that a model of the kind BatchStep gets in one call at most.
+GPU_BATCH = integer("GPU_BATCH", 32, 1, 1024)
+# How long a free model waits for the images that are being prepared for it.
+GPU_LINGER_SECONDS = seconds("GPU_LINGER_SECONDS", 0.005, 0, 1)
+# A call of such a model that takes longer ends the process.
+GPU_STEP_SECONDS = seconds("GPU_STEP_SECONDS", 60, 0.1, 3600)
+# Threads of such a model in one process, each with an instance of its own.
+GPU_THREADS = integer("GPU_THREADS", 1, 1, 64)
+# What the steps that come with the service compute with, see docs/model.md: the file of OnnxStep, the server of
+# HttpStep and KServeStep, and the file with the names of the model's classes, one a line.
+GPU_MODEL = env.str("GPU_MODEL", default="")
+GPU_URL = env.str("GPU_URL", default="")
+GPU_LABELS = env.str("GPU_LABELS", default="")
+# How many classes are kept of an answer, and whether its numbers become parts of 1.
+GPU_TOP = integer("GPU_TOP", 5, 1, 100)
+GPU_SOFTMAX = boolean("GPU_SOFTMAX", False)
+# How a photo becomes a model's input: what becomes of a byte, and how it gets the model's height and width.
+GPU_NORMALISATION = choice("GPU_NORMALISATION", "unit", ["unit", "signed", "imagenet", "byte"])
+GPU_RESIZE = choice("GPU_RESIZE", "stretch", ["stretch", "crop", "pad"])
 GPU_MIN_SECONDS = seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
 GPU_MAX_SECONDS = seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
 

@@ -11,11 +11,14 @@ free or whose heartbeat is old is dead, and any living engine hands its claims o
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+
+if TYPE_CHECKING:
+    from jobs.imaging.model_step import ModelState
 
 
 class Engine(ABC):
@@ -76,6 +79,11 @@ class Engine(ABC):
     @property
     def broker(self) -> Literal["up", "away"] | None:
         """Whether this process can use the broker that hands out its work; None where there is none."""
+        return None
+
+    @property
+    def model(self) -> "ModelState | None":
+        """How this process's model is doing; None where there is nothing to say."""
         return None
 
 

@@ -3,7 +3,8 @@
 import http
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from math import inf
 from time import monotonic
@@ -21,6 +22,7 @@ from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
 from jobs.engine.housekeeping import Housekeeping
 from jobs.engine.meter import make_meter
 from jobs.engine.moved_jobs import MovedJobs
+from jobs.engine.photo_room import PhotoRoom
 from jobs.engine.recorder import Recorder
 from jobs.engine.retention import Retention
 from jobs.engine.shared_hosts import SharedHosts
@@ -50,6 +52,10 @@ REDIRECTED = HTTPStatus(http.HTTPStatus.FOUND)
 LEAVING_SECONDS = 0.5
 # Of a wake-up's number, which is a process id.
 MOST_DIGITS = 20
+# Of SHUTDOWN_SECONDS, what is left to record and to hand back what waited for a slow model.
+RECORDING_SHARE = 0.2
+# How often what is in flight is looked at before the process ends.
+POLL_SECONDS = 0.05
 # A download ends at its deadline; a slot that takes this much longer hangs in a decoder or in the model.
 OVERDUE_SECONDS = 30.0
 
@@ -79,7 +85,7 @@ class Epoch:
         self.wake = Wake(stopping)
         self._looked = looked
         self._meter = make_meter()
-        self._heartbeat = Heartbeat(settings.WORKER_THREADS)
+        self._heartbeat = Heartbeat(settings.WORKER_THREADS, lambda: pipeline.model.state)
         self.worker_id = self._heartbeat.worker_id
         self._heartbeat_thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.worker_id}", daemon=True)
         self._moved = moved
@@ -98,6 +104,7 @@ class Epoch:
         self._found_all = False
         self._housekeeping = Housekeeping(self.worker_id, moved, self._meter)
         self._shared_hosts = SharedHosts(self.worker_id, lanes)
+        self._photo_room = PhotoRoom(pipeline.keeper)
         self._poll = pace.Turn()
         # Whether all others are to be woken, should there be more work than this worker can take; and from when on it
         # may wake them without having looked.
@@ -146,6 +153,7 @@ class Epoch:
                     self._hint(wake_up)
             if self.in_flight or self._lanes.hold_any:
                 self._shared_hosts.agree()
+            self._photo_room.look_if_due()
         except DatabaseError as error:
             if not is_transient(error):
                 raise
@@ -153,7 +161,8 @@ class Epoch:
 
     def _report_overdue(self) -> None:
         """Log where a hung slot hangs: nothing can free its thread but the end of the process."""
-        for busy in self._slots.overdue(settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS):
+        seconds = settings.FETCH_DEADLINE_SECONDS + OVERDUE_SECONDS
+        for busy in self._slots.overdue(seconds, self._pipeline.model.is_queueing):
             logger.warning(
                 "slot overdue",
                 extra={
@@ -176,7 +185,11 @@ class Epoch:
             if is_open:
                 self._count_refusals(MOST_UNRECORDED - len(self.in_flight))
             room = min(self._slots.room, self._slots.size + MOST_UNRECORDED - len(self.in_flight))
-            if room >= self._slots.refill_at and self.wake.expects_work:
+            enough = self._slots.refill_at
+            if (most := self._pipeline.model.most_claims) is not None:
+                # It is away: no image could ask it, or a single one shall.
+                room, enough = min(room, most), 1
+            if room >= enough and self.wake.expects_work:
                 self.wake.looking()
                 if look := self._gate.look():
                     self._look(look, room, deadline)
@@ -274,6 +287,8 @@ class Epoch:
             raise
         # All of them first: a slot may be done with an image before the next line is reached.
         self.in_flight.update(claims)
+        if claims:
+            self._pipeline.model.claimed()
         try:
             self._slots.take(self._work, claims)
         except RuntimeError:
@@ -363,9 +378,22 @@ class Epoch:
         for claim in self._slots.empty(seconds):
             self._hosts.released(claim.host, claim.image_id)
 
+    def leave_with(self, suspects: Collection[Claim], seconds: float) -> None:
+        """Before the process ends without a drain: hand back all that is in flight but the suspects.
+
+        What will have been recorded within `seconds` is waited for. May be called by any thread. Raises DatabaseError.
+        """
+        held = set(suspects)
+        until = monotonic() + seconds
+        while (others := self.in_flight.copy() - held) and monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        released = queue.release(self.worker_id, list(others))
+        logger.warning("claims released", extra={"worker": self.worker_id, "released": released.images})
+
     def _drain(self) -> None:
         """Let the slots finish for SHUTDOWN_SECONDS, record what they found, hand the rest back."""
         deadline = monotonic() + settings.SHUTDOWN_SECONDS
+        self._pipeline.model.drain(settings.SHUTDOWN_SECONDS * (1 - RECORDING_SHARE))
         self._empty_slots(settings.SHUTDOWN_SECONDS)
         self._recorder.close(seconds=max(1.0, deadline - monotonic()))
         released = queue.release(self.worker_id, list(self.in_flight))

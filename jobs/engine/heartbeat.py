@@ -3,14 +3,17 @@
 import logging
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from time import monotonic
 from typing import Any
 
 import psycopg
 from django.conf import settings
+from psycopg.types.json import Jsonb
 
 from jobs.engine.faults import TRANSIENT_SQLSTATES
+from jobs.engine.model_report import as_json, is_away
+from jobs.imaging.model_step import ModelState
 from jobs.queue import WorkerGone, announcement
 from retail_pulse.db import advisory_locks
 from retail_pulse.db.dedicated import connect_dedicated
@@ -30,9 +33,12 @@ class Heartbeat:
 
     The connection is outside Django's pool: it must be the same session for the worker's whole life,
     because the lock that says "alive" belongs to the session and is freed by the server when the process dies.
+    `model` says how the process's model is doing, which goes into the worker's row with each beat.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, model: Callable[[], ModelState | None] = lambda: None) -> None:
+        self._model = model
+        self._was_away = False
         self._connection = connect_dedicated()
         self._beat_every = settings.LEASE_SECONDS / BEATS_PER_LEASE
         try:
@@ -56,18 +62,20 @@ class Heartbeat:
     def wait(self, seconds: float) -> list[str]:
         """Wait at most `seconds` for a wake-up, beating when it is time; those that came: EVERYONE or a number.
 
+        It is time, too, when the model goes away, and when it comes back.
         Raises WorkerGone where the worker's row was deleted, psycopg.Error where the connection is lost.
         """
         heard = list(self._connection.notifies(timeout=seconds, stop_after=1))
-        if monotonic() >= self._next_beat:
-            self._beat()
+        state = self._model()
+        if monotonic() >= self._next_beat or is_away(state) != self._was_away:
+            self._beat(state)
         return [notification.payload for notification in heard]
 
-    def _beat(self) -> None:
+    def _beat(self, state: ModelState | None) -> None:
         try:
             beat = self._execute(
-                "UPDATE jobs_worker SET beat_at = clock_timestamp() WHERE id = %s",
-                [self.worker_id],
+                "UPDATE jobs_worker SET beat_at = clock_timestamp(), model = %s WHERE id = %s",
+                [None if state is None else Jsonb(as_json(state)), self.worker_id],
             )
         except psycopg.Error as error:
             if error.sqlstate not in TRANSIENT_SQLSTATES:
@@ -78,6 +86,7 @@ class Heartbeat:
         if beat.rowcount == 0:
             raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
         self._next_beat = monotonic() + self._beat_every
+        self._was_away = is_away(state)
 
     def announce(self, job_ids: Collection[int]) -> bool:
         """Announce that these jobs have moved; whether it could be."""

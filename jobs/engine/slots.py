@@ -86,9 +86,16 @@ class Slots:
                 logger.warning("fewer threads than slots", extra={"busy": self.busy, "slots": self._threads})
                 return
 
-    def overdue(self, seconds: float) -> list[BusySlot]:
-        """The slots that have been at work on one image for longer than `seconds`, each reported once."""
-        late = [each for each in list(self._at_work.values()) if not each.was_reported and each.seconds > seconds]
+    def overdue(self, seconds: float, is_queueing: Callable[[int, float], bool]) -> list[BusySlot]:
+        """The slots that have been at work on one image for longer than `seconds`, each reported once.
+
+        `is_queueing` says of a thread whether it only waits for its turn, which others had within `seconds`.
+        """
+        late = [
+            each
+            for each in list(self._at_work.values())
+            if not each.was_reported and each.seconds > seconds and not is_queueing(each.thread, seconds)
+        ]
         for each in late:
             each.was_reported = True
         return late

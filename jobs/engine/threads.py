@@ -7,6 +7,7 @@ holds no database connection; the recorder writes the outcomes; the heartbeat sh
 import atexit
 import logging
 import threading
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import connections
@@ -19,13 +20,17 @@ from jobs.engine.memory import limit_arenas
 from jobs.engine.moved_jobs import MovedJobs
 from jobs.engine.slots import Slots
 from jobs.imaging.host_limits import HostLimits
+from jobs.imaging.model_step import ModelState, end_process
 from jobs.imaging.pipeline import Pipeline
+from jobs.imaging.types import Claim
 from jobs.queue import Lanes
 
 logger = logging.getLogger(__name__)
 
 # Between two epochs while the database is away: the first pause, and the longest.
 RESTART_SECONDS = (0.1, 2.0)
+# What a process may take to hand claims back whose model is lost.
+LEAVING_SECONDS = 3.0
 
 
 class ThreadEngine(Engine):
@@ -38,6 +43,7 @@ class ThreadEngine(Engine):
         self._looked = threading.Event()
         self._epoch: Epoch | None = None
         self._slots: Slots | None = None
+        self._pipeline: Pipeline | None = None
         self._gate = Gate()
 
     @property
@@ -58,6 +64,11 @@ class ThreadEngine(Engine):
         epoch = self._epoch
         return 0 if epoch is None else len(epoch.in_flight)
 
+    @property
+    def model(self) -> ModelState | None:
+        pipeline = self._pipeline
+        return None if pipeline is None else pipeline.model.state
+
     def start(self) -> None:
         with self._lock:
             if self.is_running:
@@ -65,8 +76,9 @@ class ThreadEngine(Engine):
             self._stopping.clear()
             self._looked.clear()
             limit_arenas()
-            # Made here, so that the caller gets the error of a wrong GPU_STEP.
+            # Made here, so that the caller gets the error of a wrong GPU_STEP; nothing is claimed before it is loaded.
             pipeline = Pipeline.from_settings()
+            pipeline.model.on_lost = self._end_process
             # Daemon: a process that ends without `stop` must not hang on it.
             self._supervisor = threading.Thread(target=self._supervise, args=[pipeline], name="claimer", daemon=True)
             self._supervisor.start()
@@ -92,8 +104,27 @@ class ThreadEngine(Engine):
     def wake_up(self) -> None:
         wake_listeners()
 
+    def _end_process(self, suspects: Collection[Claim]) -> None:
+        """The model is lost. End the process as a crash does, for which only the suspects are in flight by then.
+
+        The crash path finds out who of them is to blame, see `quarantine.py`.
+        """
+        # Whatever the database does meanwhile.
+        guard = threading.Timer(LEAVING_SECONDS, end_process, [suspects])
+        guard.daemon = True
+        guard.start()
+        try:
+            if epoch := self._epoch:
+                epoch.leave_with(suspects, LEAVING_SECONDS / 2)
+                connections.close_all()
+        except Exception:
+            logger.exception("claims not released")
+        finally:
+            end_process(suspects)
+
     def _supervise(self, pipeline: Pipeline) -> None:
         self._slots = slots = Slots(settings.WORKER_THREADS)
+        self._pipeline = pipeline
         # What was learned of hosts outlives an epoch, too, and so does what is still to be announced.
         lanes = Lanes(HostLimits.from_settings(settings.WORKER_THREADS, slots.size))
         moved = MovedJobs()
@@ -112,7 +143,7 @@ class ThreadEngine(Engine):
                     self._stopping.wait(pause)
                     pause = min(2 * pause, longest_pause)
         finally:
-            self._epoch = self._slots = None
+            self._epoch = self._slots = self._pipeline = None
             # What is still at work is past SHUTDOWN_SECONDS: the downloads are cut, so the process can end.
             pipeline.close()
             slots.close()

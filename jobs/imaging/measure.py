@@ -44,6 +44,7 @@ MAX_DECODE_PIXELS = 89_478_485
 MAX_DECODE_BYTES = 2**29
 # Decoders release the GIL but keep the processor busy: unbounded, they starve the threads that answer requests.
 _decoders = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) - 1))
+_thread = threading.local()
 
 # Pillow warns of damaged metadata, once for each message, and remembers every message for ever.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -76,6 +77,20 @@ def measure(file: IO[bytes], *, framed: bool, check: str, max_pixels: int) -> Me
         if check == "decode":
             _decode(file, structure, width * height, framed)
         return Measurement(width, height, str(image.format))
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Wait until one decoder more may run in this process; within another block of the same thread, do not."""
+    if getattr(_thread, "is_decoding", False):
+        yield
+        return
+    with _decoders:
+        _thread.is_decoding = True
+        try:
+            yield
+        finally:
+            _thread.is_decoding = False
 
 
 def _structure(file: IO[bytes], framed: bool) -> Structure:
@@ -112,7 +127,7 @@ def _decode(file: IO[bytes], structure: Structure, pixels: int, framed: bool) ->
         )
     # Opened again, because verify() leaves an image that cannot be used.
     picture = structure.picture.open(file)
-    with _decoders, _reading(lambda: _incomplete(framed)), Image.open(picture, formats=(structure.format,)) as image:
+    with decoding(), _reading(lambda: _incomplete(framed)), Image.open(picture, formats=(structure.format,)) as image:
         image.load()
 
 

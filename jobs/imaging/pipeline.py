@@ -8,10 +8,14 @@ from typing import Any, Self
 from django.conf import settings
 
 from jobs import errors, failpoints
+from jobs.imaging.batch import ModelAway
 from jobs.imaging.fetch import Download, Fetcher
-from jobs.imaging.gpu import GPUStep, check_answer, load_gpu_step
+from jobs.imaging.gpu import AnswerRefused, GPUStep
 from jobs.imaging.host_cap import HostBusy
+from jobs.imaging.keep import Keeper
 from jobs.imaging.measure import measure
+from jobs.imaging.model_step import ModelStep
+from jobs.imaging.photo_evidence import Level, photo_evidence
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 
 logger = logging.getLogger(__name__)
@@ -20,26 +24,41 @@ logger = logging.getLogger(__name__)
 class Pipeline:
     """What every worker slot of an engine runs; they share one instance. `close` it after use."""
 
-    def __init__(self, fetcher: Fetcher, gpu_step: GPUStep, *, check: str, max_pixels: int) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        model: ModelStep | GPUStep,
+        *,
+        check: str,
+        max_pixels: int,
+        keeper: Keeper | None = None,
+        evidence: Level = Level.OFF,
+    ) -> None:
         self._fetcher = fetcher
-        self._gpu_step = gpu_step
-        self._reads_image = getattr(gpu_step, "reads_image", True)
+        self.model = model if isinstance(model, ModelStep) else ModelStep([model])
         self._check = check
         self._max_pixels = max_pixels
+        self.keeper = keeper
+        self._evidence = evidence
 
     @classmethod
     def from_settings(cls) -> Self:
-        """Raises ImproperlyConfigured if GPU_STEP does not name a model step."""
+        """With its model loaded. Raises ImproperlyConfigured if GPU_STEP does not name one, or it cannot be loaded."""
+        model = ModelStep.from_settings()
+        model.start()
         return cls(
             Fetcher.from_settings(),
-            load_gpu_step(),
+            model,
             check=settings.IMAGE_CHECK,
             max_pixels=settings.IMAGE_MAX_PIXELS,
+            keeper=Keeper.from_settings(),
+            evidence=Level[settings.PHOTO_EVIDENCE.upper()],
         )
 
     def close(self) -> None:
-        """Abort running downloads and release all connections."""
+        """Abort running downloads, put off what waits for the model, and release all connections."""
         self._fetcher.close()
+        self.model.close()
 
     def process(self, claim: Claim, fetched: Callable[[Claim], None] = lambda _: None) -> Outcome:
         """The outcome of one attempt; `fetched` is called once the download is complete.
@@ -47,6 +66,8 @@ class Pipeline:
         Never raises: an unexpected exception is logged and becomes `internal`.
         """
         evidence = Evidence()
+        if self.model.is_away:
+            return Outcome(claim, evidence)
         try:
             with _timed(evidence, "fetch_ms"):
                 download = self._fetcher.fetch(claim.url, evidence)
@@ -57,10 +78,13 @@ class Pipeline:
                     measurement = measure(
                         download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
                     )
-                _check_size(claim, measurement, evidence)
+                    _check_size(claim, measurement, evidence)
+                    photo = photo_evidence(download.file, measurement.format, self._evidence)
+                if self.keeper is not None:
+                    evidence.kept = self.keeper.keep(download.file)
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
-        except HostBusy:
+        except (HostBusy, ModelAway):
             return Outcome(claim, evidence)
         except errors.Internal as error:
             logger.exception("image failed unexpectedly", extra=_log_fields(claim))
@@ -70,21 +94,20 @@ class Pipeline:
         except Exception:
             logger.exception("image failed unexpectedly", extra=_log_fields(claim))
             return Outcome(claim, evidence, error=errors.Internal())
-        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer)
+        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer, photo=photo)
 
     def _infer(self, claim: Claim, download: Download, measurement: Measurement) -> dict[str, Any] | None:
         failpoints.hit("gpu.before", claim)
-        if self._reads_image:
-            download.file.seek(0)
-        else:
-            download.close()
         try:
-            answer = self._gpu_step.infer(download.file, measurement)
-            check_answer(answer)
+            return self.model.answer(claim, download, measurement)
+        except ModelAway:
+            raise
+        except AnswerRefused as reason:
+            logger.exception("model step failed", extra=_log_fields(claim))
+            raise errors.GPUFailed(str(reason)) from None
         except Exception:
             logger.exception("model step failed", extra=_log_fields(claim))
             raise errors.GPUFailed from None
-        return answer
 
 
 def _check_size(claim: Claim, measurement: Measurement, evidence: Evidence) -> None:

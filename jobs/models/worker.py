@@ -48,6 +48,8 @@ class Worker(models.Model):
     seats = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField(db_default=Now())
     beat_at = models.DateTimeField(db_default=Now())
+    # What it says of its model at each beat, see `jobs/engine/model_report.py`; null where there is nothing to say.
+    model = models.JSONField(null=True, blank=True, editable=False)
 
     objects = WorkerQuerySet.as_manager()
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection
 
 # Each is counted up to this number; beyond it, pages say "more than". Each is read in the order of its index, so that
-# nothing else is cheaper, whatever the statistics say.
+# nothing else is cheaper, whatever the statistics say; the oldest, as `image_oldest_ready` is for.
 MOST_COUNTED = 100_000
 
 _BACKLOG = """
@@ -22,7 +22,7 @@ _BACKLOG = """
         (SELECT count(*) FROM (SELECT FROM jobs_imageresult
             WHERE state = 'running' ORDER BY claimed_by, id LIMIT %(most)s) running),
         (SELECT extract(epoch FROM clock_timestamp() - min(ready_since))::float8 FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''),
+            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = '' AND ready_since > 'epoch'),
         clock_timestamp()
 """
 

@@ -10,6 +10,7 @@ from django.db import connection
 from jobs.models import Worker
 from jobs.reporting.backlog import Backlog, backlog
 from jobs.reporting.hosts import PausedHosts, paused_hosts
+from jobs.reporting.models import Models, models
 from jobs.reporting.snapshots import OLD_SECONDS, oldest_snapshot_seconds
 from jobs.reporting.throughput import UNPROCESSED, Interval, Throughput
 
@@ -66,7 +67,7 @@ class HostFailures:
 class Overview(Backlog):
     """`slots` are the worker slots of all living workers. `fetch_p50_ms` and `fetch_p95_ms` are of the latest
     `fetches` images. `paused` are the hosts that get no request for the moment. `snapshot_seconds` is the age of the
-    oldest snapshot, see `snapshots.py`.
+    oldest snapshot, see `snapshots.py`. `models` are those that are away, or have something to say.
     """
 
     slots: int
@@ -78,6 +79,7 @@ class Overview(Backlog):
     hosts: Sequence[HostFailures]
     paused: PausedHosts
     snapshot_seconds: float
+    models: Models
 
     @property
     def has_old_snapshot(self) -> bool:
@@ -122,6 +124,7 @@ def overview() -> Overview:
         hosts=hosts,
         paused=paused_hosts(MOST_PAUSED),
         snapshot_seconds=oldest_snapshot_seconds(),
+        models=models(workers),
     )
 
 

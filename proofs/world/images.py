@@ -43,15 +43,22 @@ PICTURES = [
     for offset, kind in enumerate(FORMATS)
 ]
 
+# What every path shows whose first segment is "bad": an image like any other, which the models of `models.py` tell by
+# its size.
+BAD = Picture("PNG", 250, 7)
+
 
 def picture(path: str) -> Picture:
     """The image behind `path`."""
+    if path.startswith("bad/"):
+        return BAD
     return PICTURES[crc32(path.encode()) % len(PICTURES)]
 
 
 # How each kind of path is answered: the status of the first request, and of later ones. None means no answer at all.
 ANSWERS: dict[str, tuple[int | None, int | None]] = {
     "ok": (200, 200),
+    "bad": (200, 200),
     "gone": (404, 404),
     "broken": (500, 500),
     "flaky": (503, 200),
@@ -140,7 +147,7 @@ def _draw(picture: Picture) -> bytes:
 async def serve(ledger: int, address: str) -> None:
     """Serve until standard input ends, as it does when the parent process is gone."""
     seen: set[str] = set()
-    bodies = {picture: _draw(picture) for picture in PICTURES}
+    bodies = {picture: _draw(picture) for picture in [*PICTURES, BAD]}
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Answering(ledger, seen, bodies), address, 0, backlog=512)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")

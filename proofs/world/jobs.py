@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -30,7 +31,7 @@ class Order:
     job_id: int = 0
 
 
-def order(rng: Random, images: ImageServer, name: str, size: int, kinds: dict[str, int] | None = None) -> Order:
+def order(rng: Random, images: ImageServer, name: str, size: int, kinds: Mapping[str, float] | None = None) -> Order:
     """A job of `size` images whose mixture `rng` draws; `kinds` are like ODD_ONES."""
     kinds = ODD_ONES if kinds is None else kinds
     odd = {kind: max(1, round(size * share / 1000)) for kind, share in kinds.items()}

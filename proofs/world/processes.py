@@ -103,6 +103,11 @@ class Process:
     def has_ended(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
+    @property
+    def exit_code(self) -> int | None:
+        """Of the process that has ended."""
+        return None if self._process is None else self._process.returncode
+
     def output(self) -> str:
         """The end of what it printed."""
         return self._output.read_text(errors="replace")[-2000:] if self._output.exists() else ""

@@ -7,10 +7,11 @@ from time import monotonic
 
 from django.conf import settings
 from prometheus_client import Metric
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from jobs.engine.base import get_engine
+from jobs.imaging.model_step import ModelState
 from jobs.reporting.gauges import Gauges, gauges
 from retail_pulse.db.question import Question
 from retail_pulse.version import VERSION
@@ -75,7 +76,7 @@ class DatabaseGauges(CollectedLater):
 
 
 class ProcessGauges(CollectedLater):
-    """This process: its version, and the slots of its engine if it has one."""
+    """This process: its version, and the slots and the model of its engine if it has one."""
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("retail_pulse_build", "What runs here.", value={"version": VERSION})
@@ -86,6 +87,25 @@ class ProcessGauges(CollectedLater):
             slots.add_metric(["busy"], busy)
             slots.add_metric(["free"], max(0, settings.WORKER_THREADS - busy))
             yield slots
+            yield from _of_model(engine.model)
+
+
+def _of_model(state: ModelState | None) -> Iterator[Metric]:
+    away = state.absence.seconds if state and state.absence else 0.0
+    yield _gauge("model_away_seconds", "How long the model has been away; 0 while it is there.", away)
+    steps = state.figures if state else ()
+    if not steps:
+        return
+    batches = CounterMetricFamily("retail_pulse_model_batches", "Calls of the model.", labels=["model"])
+    images = CounterMetricFamily("retail_pulse_model_batch_images", "Images in these calls.", labels=["model"])
+    busy = CounterMetricFamily("retail_pulse_model_busy_seconds", "How long these calls took.", labels=["model"])
+    waiting = GaugeMetricFamily("retail_pulse_model_waiting", "Images that wait for their turn.", labels=["model"])
+    for step in steps:
+        batches.add_metric([step.name], step.total_batches)
+        images.add_metric([step.name], step.total_images)
+        busy.add_metric([step.name], step.total_busy_seconds)
+        waiting.add_metric([step.name], step.waiting)
+    yield from (batches, images, busy, waiting)
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:
