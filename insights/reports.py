@@ -130,6 +130,10 @@ def label(dimension: Dimension, key: str | None) -> str:
     return _UNKNOWN if key is None else key or _EMPTY.get(dimension, "")
 
 
+# In the collation of the store master's index, which could not be used else.
+_STORE = 'LEFT JOIN stores_store store ON store.store_id = key COLLATE "default"'
+
+
 def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limit: int = 100) -> Rows:
     """In the order of their labels, at most `limit` after the first `start`. Raises TooManyRows."""
     if report.dimension == Dimension.STORE:
@@ -263,7 +267,7 @@ def _statement(
             FROM line
         )
         SELECT is_total, number, key, {"store.name" if is_by_store else "NULL"}, {", ".join(_outputs(columns))}
-        FROM placed {"LEFT JOIN stores_store store ON store.store_id = key" if is_by_store else ""}
+        FROM placed {_STORE if is_by_store else ""}
         WHERE place = 1 OR place BETWEEN %s AND %s
         ORDER BY place
     """  # noqa: S608 - made of what is written here, and of the ORM's own statements
