@@ -10,11 +10,9 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from dashboard.parameters import Given, number
 from dashboard.store_filters import StoreFilter, read_stores, unread
-from insights.default_period import WEEKS
+from insights.default_period import PERIODS, WEEKS
 from insights.periods import first_day
 from insights.scope import LONGEST_DAYS, Scope, read_day, today
-
-PERIODS = (1, 4, WEEKS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

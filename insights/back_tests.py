@@ -75,9 +75,14 @@ def back_test(scope: Scope) -> BackTest:
     return kept("back-test", whole, as_of(), lambda: _back_test(whole), lambda _: _NUMBERS)
 
 
-def _back_test(scope: Scope) -> BackTest:
+def parts(scope: Scope) -> tuple[Scope, Scope]:
+    """The days that are learned from, and those that are foretold."""
     cut = scope.until - timedelta(days=max(1, scope.days // HELD_OUT) - 1)
-    earlier, later = replace(scope, until=cut - timedelta(days=1)), replace(scope, since=cut)
+    return replace(scope, until=cut - timedelta(days=1)), replace(scope, since=cut)
+
+
+def _back_test(scope: Scope) -> BackTest:
+    earlier, later = parts(scope)
     if scope.days < HELD_OUT:
         return BackTest(earlier, later, None, None)
     before = suspects(earlier, TIMES)

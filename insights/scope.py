@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 
 from insights.default_period import WEEKS
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
@@ -55,7 +54,7 @@ def read_day(text: str) -> date | None:
 
 def as_of() -> datetime | None:
     """Until when finished images are in what is shown; None before the first refresh."""
-    return Refreshed.objects.values_list(Coalesce("shown", "mark"), flat=True).first()
+    return Refreshed.objects.values_list("mark", flat=True).first()
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class Scope:
     store: str | None = None
     # What was found, also by a scope of which this is a copy with other days.
     found: dict[tuple[object, ...], list[str] | None] = field(default_factory=dict, compare=False, repr=False)
+    found_days: dict[tuple[str, str], list[date]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of_weeks(cls, user: User | AnonymousUser | None, weeks: int = WEEKS, **narrowed: object) -> Scope:

@@ -1,6 +1,7 @@
 """Problem stores beside their hosts, failures by area, host, category and group, and the risk of stores."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -16,6 +17,7 @@ from insights.failures import By, FailureRow, failures
 from insights.problems import SURE, TIMES, StoreProblem, problems, store_problem
 from insights.risk import risks
 from insights.scope import Scope, as_of
+from insights.store_rates import rates_as_of
 from stores.models import Store
 
 STORE = "store"
@@ -70,7 +72,7 @@ class Problems(V1View):
         .95; with `store`, that one, be it a problem or not. Those that lost the most beyond their hosts come first.
 
         By anything else: all that had images, those with the most failed images first. Of visits of your own jobs; of
-        all jobs for staff with the permission to view them.
+        all jobs for staff with the permission to view them. Stores of the usual 13 weeks are as of minutes earlier.
         """
         page = parameters.page_of(self.query)
         by, store = self.query.get("by", STORE), self.query.get(STORE)
@@ -83,7 +85,8 @@ class Problems(V1View):
             rows = _stores([one] if one else [])
         else:
             rows = _stores(problems(scope).described(page.after, page.after + page.limit + 1))
-        return Response(ProblemsAnswer(_answer(scope, rows, page)).data)
+        mark = rates_as_of(scope) if by == STORE else as_of()
+        return Response(ProblemsAnswer(_answer(scope, rows, page, mark)).data)
 
 
 class StoreRiskRow(serializers.Serializer[Any]):
@@ -156,14 +159,16 @@ class Risk(V1View):
             }
             for risk in listed
         ]
-        answer = _answer(scope, rows, page)
+        answer = _answer(scope, rows, page, rates_as_of(scope))
         return Response(RiskAnswer({**answer, "is_shown": found.is_shown, "test": found.test}).data)
 
 
-def _answer(scope: Scope, rows: Sequence[Mapping[str, Any]], page: PageRequest) -> dict[str, Any]:
+def _answer(
+    scope: Scope, rows: Sequence[Mapping[str, Any]], page: PageRequest, mark: datetime | None
+) -> dict[str, Any]:
     """Rows of a ranking have places instead of keys: a page begins behind one."""
     return {
-        **about(scope, as_of()),
+        **about(scope, mark),
         "results": rows[: page.limit],
         "next_cursor": write_cursor(page.after + page.limit) if len(rows) > page.limit else None,
     }

@@ -21,6 +21,7 @@ from insights.failures import By, FailureRow, failures
 from insights.problems import StoreProblem, problems, store_problem
 from insights.risk import StoreRisk, risks
 from insights.scope import Scope, as_of
+from insights.store_rates import rates_as_of
 from jobs.error_help import explain
 from jobs.models import Job
 from stores.models import Store
@@ -56,6 +57,7 @@ def problems_page(request: HttpRequest) -> HttpResponse:
         "areas": Store.objects.first_areas(MOST_CHOICES),
         "scope": scope,
         "as_of": as_of(),
+        "rates_as_of": rates_as_of(scope),
         "time_zone": settings.INSIGHTS_TIME_ZONE,
         "number": len(found.stores),
         "judged": found.strength is not None,
@@ -80,6 +82,7 @@ def of_store(request: HttpRequest, store: Store) -> dict[str, Any]:
         "beside": _rows(scope, [found])[0] if found else None,
         "beside_scope": scope,
         "beside_time_zone": settings.INSIGHTS_TIME_ZONE,
+        "beside_as_of": rates_as_of(scope),
     }
 
 
