@@ -11,11 +11,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs.imaging.batch import BatchStep, ModelAway
-from jobs.imaging.batcher import Batcher, Ending
+from jobs.imaging.batcher import Batcher
 from jobs.imaging.fetch import Download
 from jobs.imaging.gpu import GPUStep, check_answer, load_steps, name_of
 from jobs.imaging.model_figures import Figures
 from jobs.imaging.model_pause import Absence, ModelPause
+from jobs.imaging.ticket import Ending
 from jobs.imaging.types import Claim, Measurement
 
 # An image that waits while the model answers others is queueing, not hanging, unless so many times as many as there are

@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from jobs.imaging.batch import ModelAway
-from jobs.imaging.batcher import Batcher, Ending
+from jobs.imaging.batcher import Batcher
 from jobs.imaging.gpu import MOST_ANSWER_BYTES, AnswerRefused
+from jobs.imaging.ticket import Ending
 from tests.jobs.imaging.fake_models import (
     MEASUREMENT,
     SAMPLE,
