@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from jobs.imaging.batch import ModelAway
-from jobs.imaging.batcher import Batcher, Ending
+from jobs.imaging.batcher import Batcher
 from jobs.imaging.gpu import MOST_ANSWER_BYTES, AnswerRefused
+from jobs.imaging.ticket import Ending
 from tests.jobs.imaging.fake_models import (
     MEASUREMENT,
     SAMPLE,
@@ -307,10 +308,12 @@ def lost():
 def test_a_call_that_takes_too_long_ends_the_process_and_puts_off_who_waits(lost, caplog):
     lose, called, suspects = lost
     model = Held()
-    with caplog.at_level(logging.CRITICAL, "jobs.imaging.batcher"), running(model, step_seconds=0.1, lose=lose) as it:
+    with caplog.at_level(logging.CRITICAL, "jobs.imaging.batcher"), running(model, lose=lose) as it:
         it.submit(claim(7), "hung")
         wait_for(lambda: model.sizes == [1])
         waiting = submitted(it, ["a", "b"])
+        # Two hours later.
+        it._threads[0].since -= 7200
         assert called.wait(30)
         assert suspects == [7]
         assert kinds(waiting) == [Ending, Ending]
