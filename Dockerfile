@@ -10,7 +10,7 @@ ARG MODELS=""
 # versions; a package without a hash in the locks is refused.
 RUN uv venv --python /usr/local/bin/python /opt/venv \
  && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
-    --require-hashes --requirement pyproject.toml --extra celery --extra sentry \
+    --require-hashes --requirement pyproject.toml --extra celery --extra sentry --extra s3 \
     $(for extra in $MODELS; do echo "--extra $extra"; done) \
     --constraints requirements.lock --constraints requirements-ocr.lock
 
@@ -29,6 +29,7 @@ COPY tables tables
 COPY access access
 COPY stores stores
 COPY jobs jobs
+COPY photos photos
 COPY insights insights
 COPY api api
 COPY dashboard dashboard

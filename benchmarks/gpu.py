@@ -123,6 +123,9 @@ def main(arguments: list[str]) -> int:
         return CANNOT_MEASURE
     device = "cuda" if torch.cuda.is_available() else "cpu"
     name = torch.cuda.get_device_name() if device == "cuda" else "the processor"
+    if device == "cpu":
+        # Several would wait for each other on processors that the slots use as well.
+        torch.set_num_threads(1)
     step = Network(torch, options.model, device)
     step.load()
     few = max(options.slots, options.images // 10)

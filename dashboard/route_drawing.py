@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import atan2, cos, degrees, radians, sin
 
-from insights.distances import KM_OF_DEGREE
 from insights.routes import Route
+from stores.distances import KM_OF_DEGREE
 
 WIDTH, HEIGHT = 640, 400
 MARGIN = 28

@@ -9,9 +9,9 @@ from typing import Any
 from django.db import connection
 
 from insights.audience import Audience
-from insights.distances import sql_km
 from insights.findings import MOST_FOUND, Finding
 from insights.scope import start_of, zone
+from stores.distances import sql_km
 
 # Faster than this, door to door, nobody gets from store to store; nearer than this, a wrong coordinate or clock may do.
 SPEED_KMH = 150

@@ -38,6 +38,7 @@ from insights.sums import COUNT_HOUR, SUM_ENDED, SUM_IMAGES
 from jobs import failpoints
 from jobs.models import Job, JobAction
 from retail_pulse.db import advisory_locks
+from retail_pulse.db.horizon import horizon
 from retail_pulse.db.timeouts import longer
 
 # Images of one slice; more only where more ended at the same microsecond, as those of a canceled job do.
@@ -47,17 +48,6 @@ OPEN_SECONDS = 600.0
 # Visits of images that ended so long before the mark are summed once more by the next refresh.
 OVERLAP_SECONDS = 10.0
 
-# The first instant at which an image may still end that nobody sees yet.
-_HORIZON = """
-    SELECT least(
-        clock_timestamp(),
-        (SELECT min(xact_start) FROM pg_stat_activity
-            WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-                AND xact_start > clock_timestamp() - make_interval(secs => %(open)s)),
-        (SELECT min(prepared) FROM pg_prepared_xacts
-            WHERE database = current_database() AND prepared > clock_timestamp() - make_interval(secs => %(open)s))
-    )
-"""
 _FIRST_END = "SELECT min(finished_at) FROM jobs_imageresult WHERE finished_at IS NOT NULL"
 # When the first image ended that does not belong to a slice any more.
 _END_OF_SLICE = """
@@ -95,7 +85,7 @@ def slices() -> Iterator[Done]:
 
     No transaction is open meanwhile, so that the connection may be closed.
     """
-    until = _horizon()
+    until = horizon(OPEN_SECONDS)
     mark = Refreshed.objects.values_list("mark", flat=True).first()
     if mark is not None:
         # Before the mark passes them.
@@ -120,13 +110,6 @@ def rebuild() -> Iterator[Done]:
         yield from _sum_jobs(0, newest, only_reopened=False)
         yield from _count_hours()
     yield from slices()
-
-
-def _horizon() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute(_HORIZON, {"open": OPEN_SECONDS})
-        horizon: datetime = cursor.fetchone()[0]
-    return horizon
 
 
 def _next_slice(until: datetime, overlap: float) -> Done | None:

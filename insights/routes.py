@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from insights.distances import distance_km
 from insights.tours import shortest_tour
+from stores.distances import distance_km
 from stores.models import Store
 
 MOST_STOPS = 200

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from insights import anomalies, impossible, odd, overdue, problems, rule_tests
+from insights import anomalies, impossible, odd, overdue, photo_alerts, problems, rule_tests
 from insights.audience import Audience
 from insights.duplicate_alerts import duplicate_stores
 from insights.findings import Finding
 from insights.problem_alerts import problem_stores
+from photos.kinds import KINDS, Kind
 
 type Found = Mapping[str, Sequence[Finding]]
 
@@ -43,6 +44,22 @@ def _areas_with_fewer_visits(found: Found) -> set[str]:
         for finding in found.get("area_visits", ())
         if finding.kind == "area" and finding.direction < 0 and not finding.is_over
     }
+
+
+def _of_photos(kind: Kind) -> Rule:
+    """One alert for all photos, which are listed with the visits that need a look, and by `/api/v1/findings`."""
+    return Rule(
+        name=kind.code,
+        title=kind.title,
+        subjects="photos",
+        unit="photos",
+        what=kind.what,
+        formula=f"Photos of visits of the last {photo_alerts.READ_DAYS} days of which this was found are counted.",
+        limits=kind.limits,
+        find=lambda audience, today, found: photo_alerts.photo_findings(audience, today, kind.code),
+        test=lambda audience, today: photo_alerts.of_verdicts(audience, today, kind.code),
+        episode_days=photo_alerts.READ_DAYS,
+    )
 
 
 RULES = {
@@ -165,5 +182,6 @@ RULES = {
             test=rule_tests.of_nothing,
             episode_days=odd.EPISODE_DAYS,
         ),
+        *(_of_photos(kind) for kind in KINDS.values() if kind.is_alert),
     )
 }

@@ -61,3 +61,11 @@ class OnError(TextChoices):
 
     CONTINUE = "continue"
     STOP_STORE = "stop_store"
+
+
+class NotKept(TextChoices):
+    """Why a photo was not kept."""
+
+    FULL = "full", "The space for photos (KEEP_BYTES) is used up."
+    AWAY = "away", "The storage could not be written to."
+    NOT_DRAWABLE = "not_drawable", "No thumbnail could be made of it."

@@ -29,6 +29,7 @@ from retail_pulse.environment import (
     time_zone,
 )
 from retail_pulse.logs.config import logging_config
+from retail_pulse.photo_storage import photo_storage
 from retail_pulse.version import VERSION
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -65,6 +66,7 @@ INSTALLED_APPS = [
     "access",
     "stores",
     "jobs",
+    "photos",
     "insights",
     "api",
     "dashboard",
@@ -139,9 +141,9 @@ WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
 LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
-# An engine's threads use up to six: they claim, record, and for moments delete old jobs, refresh the insights, check
-# alerts and publish Celery's messages.
-DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 6, 3, 500)
+# An engine's threads use up to seven: they claim, record, and for moments delete old jobs, look at photos, refresh the
+# insights, check alerts and publish Celery's messages.
+DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 7, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
@@ -272,6 +274,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         **{name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")},
         "AlertState": "insights.models.alert.Alert.State",
+        "FindingCode": "photos.kinds.CHOICES",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # From this service's own files, so that it works where no other host can be reached.
@@ -335,6 +338,26 @@ HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)
+# Photos for people to look at: a `thumbnail` of each, or the `original` as well.
+KEEP_IMAGES = choice("KEEP_IMAGES", "off", ["off", "thumbnail", "original"])
+# What all kept photos may take together; what comes then is measured and not kept.
+KEEP_BYTES = integer("KEEP_BYTES", 10 * 2**30, 1, 2**50)
+# Kept photos are deleted after so many days; 0: with their job.
+KEEP_DAYS = integer("KEEP_DAYS", 0, 0, 36_500)
+# In RETAIL_PULSE_HOME where it is relative; not used where photos are kept in a bucket.
+KEEP_FOLDER = env.str("KEEP_FOLDER", default="photos")
+KEEP_BUCKET = env.str("KEEP_BUCKET", default="")
+# Of a server other than Amazon's that speaks S3.
+KEEP_ENDPOINT = env.str("KEEP_ENDPOINT", default="")
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "photos": photo_storage(RETAIL_PULSE_HOME / KEEP_FOLDER, KEEP_BUCKET, KEEP_ENDPOINT),
+}
+# What is kept of each photo beside its result, each level with those before it, see jobs/imaging/photo_evidence.py.
+PHOTO_EVIDENCE = choice("PHOTO_EVIDENCE", "off", ["off", "hash", "header", "look"])
+# Evidence is deleted after so many days, at the latest with its job; 0: only then.
+PHOTO_EVIDENCE_DAYS = integer("PHOTO_EVIDENCE_DAYS", 90, 0, 36_500)
 # Where real models are plugged in: the dotted paths of classes, separated by commas; see jobs/imaging/gpu.py.
 GPU_STEP = env.str("GPU_STEP", default="jobs.imaging.gpu.SimulatedGPU")
 # Images that a model of the kind BatchStep gets in one call at most.

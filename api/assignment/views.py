@@ -28,7 +28,7 @@ class Submit(APIView):
     scope = Scope.SUBMIT
 
     def post(self, request: Request) -> Response:
-        payload = parse_submission(request.data, with_visited_by=False)
+        payload = parse_submission(request.data, with_details=False)
         try:
             submitted = submit(
                 payload.visits,

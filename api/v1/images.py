@@ -9,13 +9,16 @@ from rest_framework.response import Response
 
 from api.v1 import pages, parameters
 from api.v1.describe import describe
+from api.v1.findings import FINDING
 from api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
+from photos.models import Finding
 
+IMAGE_ID = path_id("image_id", "An image's id.")
 # Failed attempts in the answer about one image; each may name a dozen redirects.
 MOST_ATTEMPTS = 50
 
@@ -171,20 +174,23 @@ class ImageDetail(Image):
 
 class Images(JobView):
     tag = "images"
-    parameters = {"GET": (*parameters.IMAGES, *parameters.PAGE)}
+    parameters = {"GET": (*parameters.IMAGES, FINDING, *parameters.PAGE)}
 
     @describe(summary="List a job's images", responses=pages.page_of(Image))
     def get(self, request: Request, job_id: str) -> Response:
         """In submission order; the filters combine."""
         job = self.find_job(job_id)
         images = ImageResult.objects.in_order_of(job.pk).matching(parameters.filter_of(self.query))
+        if "finding" in self.query:
+            found = Finding.objects.filter(job_id=job.pk, code=self.query["finding"])
+            images = images.filter(pk__in=found.values("image_id"))
         page = parameters.page_of(self.query).of(images.select_related("visit"))
         return Response(pages.answer(Image, page))
 
 
 class OneImage(JobView):
     tag = "images"
-    path_parameters = (JOB_ID, path_id("image_id", "An image's id."))
+    path_parameters = (JOB_ID, IMAGE_ID)
 
     @describe(summary="Read an image", responses=ImageDetail)
     def get(self, request: Request, job_id: str, image_id: str) -> Response:

@@ -46,6 +46,7 @@ TAGS = {
     "jobs": "Submit jobs, watch them, pause, cancel and retry them.",
     "images": "The result of each image, and why it failed.",
     "visits": "Visits and the states of their images.",
+    "photos": "What photos say about themselves, what was found about them, and which visits need a look.",
     "alerts": "What is odd about areas, hosts, stores and people, by rules that say how often they are wrong.",
     "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",

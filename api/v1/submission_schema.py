@@ -11,6 +11,9 @@ from api.v1 import request_bodies
 from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import OnError
 from jobs.submission.payload import (
+    MAX_METADATA,
+    MAX_METADATA_NAME,
+    MAX_METADATA_VALUE,
     MAX_STORE_ID,
     MAX_URL,
     MAX_VISIT_TIME,
@@ -30,12 +33,22 @@ PRIORITY = {
     "description": "Each step is worth an hour of waiting, a higher priority is sooner; above 0 it needs the "
     "permission to prioritize jobs.",
 }
+# Not as a pattern of all that is allowed: to some programs, its end is also before a line's last end.
+_WITHOUT_CONTROL_CHARACTERS = {"not": {"pattern": r"[\u0000-\u001f\u007f-\u009f]"}}
 VISITED_BY = {
     "type": "string",
     "maxLength": MAX_VISITED_BY,
-    "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+    **_WITHOUT_CONTROL_CHARACTERS,
     "default": "",
     "description": "Who made the visit, by any name or number of yours; empty where you do not say.",
+}
+METADATA = {
+    "type": "object",
+    "maxProperties": MAX_METADATA,
+    "propertyNames": {"minLength": 1, "maxLength": MAX_METADATA_NAME, **_WITHOUT_CONTROL_CHARACTERS},
+    "additionalProperties": {"type": "string", "maxLength": MAX_METADATA_VALUE, **_WITHOUT_CONTROL_CHARACTERS},
+    "default": {},
+    "description": "What else you say of the visit, kept and shown as sent.",
 }
 EXAMPLE = {
     "count": 2,
@@ -74,12 +87,12 @@ def submission() -> dict[str, Any]:
 def with_priority() -> dict[str, Any]:
     """The schema of a body to `/api/v1/jobs`."""
     schema = submission()
-    visits = {**schema["properties"]["visits"], "items": _visit(VISITED_BY)}
+    visits = {**schema["properties"]["visits"], "items": _visit(visited_by=VISITED_BY, metadata=METADATA)}
     properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}}
     return {**schema, "properties": properties}
 
 
-def _visit(visited_by: dict[str, Any] | None = None) -> dict[str, Any]:
+def _visit(**details: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {
@@ -106,7 +119,7 @@ def _visit(visited_by: dict[str, Any] | None = None) -> dict[str, Any]:
                 "maxLength": MAX_VISIT_TIME,
                 "description": "Kept as sent; ISO 8601 and RFC 3339 are read as an instant.",
             },
-            **({} if visited_by is None else {"visited_by": visited_by}),
+            **details,
         },
         "required": ["store_id", "image_url", "visit_time"],
     }

@@ -14,6 +14,7 @@ from api.v1 import (
     category_rules,
     events,
     exports,
+    findings,
     forecasts,
     groups,
     hosts,
@@ -21,6 +22,9 @@ from api.v1 import (
     job_actions,
     job_areas,
     jobs,
+    photo_evidence,
+    photo_thresholds,
+    photos,
     problem_stores,
     progress,
     reports,
@@ -32,6 +36,7 @@ from api.v1 import (
     stores,
     trends,
     validation,
+    visit_looks,
     visits,
 )
 
@@ -39,6 +44,7 @@ app_name = "v1"
 
 _JOB = r"^jobs/(?P<job_id>[^/]+)"
 _CATEGORY = r"^categories/(?P<category_id>[^/]+)"
+_THRESHOLDS = r"^photo-thresholds/(?P<category_id>[^/]+)"
 _IMPORT = r"^store-imports/(?P<import_id>[^/]+)"
 
 urlpatterns = [
@@ -59,6 +65,20 @@ urlpatterns = [
     re_path(rf"{_JOB}/areas/?\Z", job_areas.JobAreas.as_view(), name="job-areas"),
     re_path(rf"{_JOB}/images/?\Z", images.Images.as_view(), name="images"),
     re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/?\Z", images.OneImage.as_view(), name="image"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/thumbnail/?\Z", photos.Thumbnail.as_view(), name="thumbnail"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/preview/?\Z", photos.Preview.as_view(), name="preview"),
+    re_path(rf"{_JOB}/images/(?P<image_id>[^/]+)/original/?\Z", photos.Original.as_view(), name="original"),
+    re_path(
+        rf"{_JOB}/images/(?P<image_id>[^/]+)/evidence/?\Z",
+        photo_evidence.EvidenceOfImage.as_view(),
+        name="image-evidence",
+    ),
+    re_path(r"^findings/?\Z", findings.Findings.as_view(), name="findings"),
+    re_path(r"^finding-kinds/?\Z", findings.FindingKinds.as_view(), name="finding-kinds"),
+    re_path(r"^needs-a-look/?\Z", visit_looks.NeedsALook.as_view(), name="needs-a-look"),
+    re_path(r"^photo-thresholds/?\Z", photo_thresholds.AllThresholds.as_view(), name="photo-thresholds"),
+    re_path(rf"{_THRESHOLDS}/?\Z", photo_thresholds.ThresholdsOfCategory.as_view(), name="category-thresholds"),
+    re_path(rf"{_THRESHOLDS}/preview/?\Z", photo_thresholds.PreviewThresholds.as_view(), name="preview-thresholds"),
     re_path(r"^alerts/?\Z", alerts.Alerts.as_view(), name="alerts"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/?\Z", alerts.OneAlert.as_view(), name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/dismiss/?\Z", alerts.DismissAlert.as_view(), name="dismiss-alert"),
@@ -94,6 +114,7 @@ urlpatterns = [
     re_path(r"^problems/?\Z", problem_stores.Problems.as_view(), name="problems"),
     re_path(r"^risk/?\Z", problem_stores.Risk.as_view(), name="risk"),
     re_path(r"^visits/?\Z", visits.Visits.as_view(), name="visits"),
+    re_path(r"^visits/(?P<visit_id>[^/]+)/verdict/?\Z", visit_looks.Verdict.as_view(), name="verdict"),
     re_path(r"^areas/?\Z", areas.Areas.as_view(), name="areas"),
     re_path(r"^areas/matrix/?\Z", areas.AreaMatrix.as_view(), name="area-matrix"),
     re_path(r"^trends/?\Z", trends.Trends.as_view(), name="trends"),

@@ -9,12 +9,14 @@ from rest_framework.response import Response
 from api.pagination import Page, write_cursor
 from api.v1 import pages, parameters
 from api.v1.describe import describe
+from api.v1.findings import FINDING
 from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
 from jobs.models import Job, Visit
 from jobs.models.visit import VisitQuerySet
 from jobs.reporting.visits import counts
 from jobs.submission.payload import MAX_STORE_ID
+from photos.models import Finding
 
 # Images that the counts of one page are made of; the last visit of a page may have more.
 MOST_IMAGES = 50_000
@@ -45,6 +47,9 @@ class VisitRow(serializers.Serializer[Any]):
     visit_time = serializers.CharField(help_text="As sent.")
     visited_at = serializers.DateTimeField(allow_null=True, help_text="Null where the time could not be read.")
     visited_by = serializers.CharField(help_text="Who made it, as sent; empty where nobody is named.")
+    metadata = serializers.DictField(
+        child=serializers.CharField(), help_text="What else the client says of it, as sent."
+    )
     counts = serializers.SerializerMethodField()
 
     def get_counts(self, visit: Visit) -> VisitCounts:
@@ -57,7 +62,7 @@ VisitPage = pages.page_of(VisitRow)
 
 class Visits(V1View):
     tag = "visits"
-    parameters = {"GET": (_STORE, parameters.AREA, parameters.GROUP, *_PERIOD, *parameters.PAGE)}
+    parameters = {"GET": (_STORE, parameters.AREA, parameters.GROUP, FINDING, *_PERIOD, *parameters.PAGE)}
 
     @describe(summary="List visits", responses=VisitPage)
     def get(self, request: Request) -> Response:
@@ -71,7 +76,7 @@ class Visits(V1View):
 class VisitsOfStore(StoreView):
     tag = "visits"
     path_parameters = (STORE_ID,)
-    parameters = {"GET": (*_PERIOD, *parameters.PAGE)}
+    parameters = {"GET": (FINDING, *_PERIOD, *parameters.PAGE)}
 
     @describe(summary="List a store's visits", responses=VisitPage)
     def get(self, request: Request, store_id: str) -> Response:
@@ -89,6 +94,9 @@ def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
         visits = visits.in_area(area)
     if (group := query.get("group")) is not None:
         visits = visits.in_group(group)
+    if "finding" in query:
+        findings = Finding.objects.visible_to(view.request.user).filter(code=query["finding"])
+        visits = visits.filter(pk__in=findings.values("visit_id"))
     if "from" in query:
         visits = visits.since(query["from"])
     if "to" in query:

@@ -79,6 +79,7 @@ class VisitRow(TypedDict):
     visit_time: str
     visited_at: str | None
     visited_by: str
+    metadata: dict[str, Any]
     counts: "VisitCounts"
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from access import rights
 from dashboard.pages.paused_hosts import resume
 from jobs.engine.base import get_engine
-from jobs.reporting import hosts
+from jobs.reporting import hosts, photos
 from jobs.reporting.backlog import MOST_COUNTED
 from jobs.reporting.overview import overview
 
@@ -31,6 +31,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "now": overview(),
         "broker": get_engine().broker,
+        "photos": photos.photos(),
         "most": MOST_COUNTED,
         "most_of_host": hosts.MOST_COUNTED,
         "may_resume": rights.may_resume_hosts(request.user),

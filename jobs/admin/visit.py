@@ -26,7 +26,7 @@ class VisitAdmin(PartOfJobs, ReadOnlyAdmin):
     search_fields = ["store_id__exact"]
     search_help_text = "A store's id, as sent"
     paginator = CappedPaginator
-    fields = ["job_page", "store_page", "visit_time", "visited_at", "visited_by", "images"]
+    fields = ["job_page", "store_page", "visit_time", "visited_at", "visited_by", "metadata", "images"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Visit]:
         images = ImageResult.objects.filter(visit=OuterRef("pk")).order_by().values("visit")

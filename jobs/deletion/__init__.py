@@ -16,12 +16,17 @@ jobs, in the queue's order; a slice locks only rows of jobs that nobody else can
 
 ::
 
-    marks.py     which jobs are deleted from now on
-    slices.py    counting and deleting their rows
-    prune.py     both, until there is nothing left: what `manage.py prune` does
+    marks.py       which jobs are deleted from now on
+    slices.py      counting and deleting their rows
+    belongings.py  what goes with an image, a visit, or a photo's evidence
+    evidence.py    deleting the evidence of photos, which may go before its job
+    photos.py      deleting kept photos that no image is of any more
+    prune.py       both, until there is nothing left: what `manage.py prune` does
 """
 
+from jobs.deletion.evidence import forget_evidence
 from jobs.deletion.marks import mark, mark_old, old_jobs
+from jobs.deletion.photos import delete_old_rows, delete_orphans, delete_unwanted
 from jobs.deletion.prune import Pruned, prune
 from jobs.deletion.slices import GRACE_SECONDS, Slice, delete_slice, is_anything_due
 
@@ -29,7 +34,11 @@ __all__ = [
     "GRACE_SECONDS",
     "Pruned",
     "Slice",
+    "delete_old_rows",
+    "delete_orphans",
     "delete_slice",
+    "delete_unwanted",
+    "forget_evidence",
     "is_anything_due",
     "mark",
     "mark_old",

@@ -6,22 +6,28 @@ from datetime import datetime
 from time import sleep
 
 from jobs.deletion import slices
+from jobs.deletion.evidence import forget_evidence
 from jobs.deletion.marks import mark_old
+from jobs.deletion.photos import delete_orphans, delete_unwanted
 from jobs.models import DeletedJob
 from stores import imports
 
 
 @dataclass(slots=True)
 class Pruned:
-    """How many jobs were deleted, how many images they had, and how many imports of stores were deleted."""
+    """How many jobs were deleted, how many images they had, and how many imports of stores, lost files of photos, and
+    photos' evidence of jobs that stay, were deleted.
+    """
 
     jobs: int = 0
     images: int = 0
     imports: int = 0
+    files: int = 0
+    evidence: int = 0
 
 
 def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, images: None) -> Pruned:
-    """Delete the jobs that ended before `before`, and the imports that were stored before then.
+    """Delete the jobs that ended before `before`, and the imports and the evidence of photos stored before then.
 
     `watch` is called after every slice with how many images are deleted, and how many are to be. Where another process
     deletes too, the two share the jobs, and take turns at the slices; each returns once what it has marked is gone.
@@ -39,4 +45,9 @@ def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, ima
     while (deleted := slices.delete_slice(wait=True)) is not None:
         done += deleted.images
         watch(done, pruned.images)
+    while forgotten := forget_evidence(before):
+        pruned.evidence += forgotten
+    while delete_unwanted():
+        pass
+    pruned.files = delete_orphans(dry_run=False)
     return pruned

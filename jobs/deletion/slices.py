@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from jobs import failpoints
+from jobs.deletion.belongings import of_images, of_visits, with_belongings
 from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
@@ -30,20 +31,23 @@ _DUE = """
     ) deleted
     WHERE job.is_deleted ORDER BY job.id LIMIT %(jobs)s
 """
-# What belongs to an image goes before it does: its failed attempts. Whatever else will once belong to one, such as a
-# kept photo, joins here.
+# What belongs to an image goes before it does, see `belongings.py`; the files of kept photos go later, see `photos.py`.
 #
-# Each job's images are read from the index of (job, id), whatever the planner expects. The totals are written in the
-# order of their keys, so that two statements that write them would wait for one another in no circle.
+# Each job's images are read from the index of (job, id), whatever the planner expects. The totals and the unwanted
+# photos are written in the order of their keys, so that two statements that write them would wait for one another in no
+# circle.
 _COUNT_AND_DELETE_IMAGES = """
     WITH slice AS MATERIALIZED (
         SELECT image.id FROM unnest(%(jobs)s::bigint[], %(after)s::bigint[]) AS job (id, after) CROSS JOIN LATERAL (
             SELECT id FROM jobs_imageresult WHERE (job_id, id) > (job.id, job.after) AND job_id <= job.id
             ORDER BY job_id, id LIMIT %(most)s
         ) image
-    ), attempts AS (
-        DELETE FROM jobs_failedattempt WHERE image_id = ANY (ARRAY(SELECT id FROM slice))
-    ), deleted AS (
+    ), photos AS (
+        DELETE FROM jobs_keptphoto WHERE image_id = ANY (ARRAY(SELECT id FROM slice)) RETURNING sha256
+    ), unwanted AS (
+        INSERT INTO jobs_unwantedphoto (sha256) SELECT DISTINCT sha256 FROM photos ORDER BY sha256
+        ON CONFLICT (sha256) DO NOTHING
+    ), {belongings} deleted AS (
         DELETE FROM jobs_imageresult WHERE id = ANY (ARRAY(SELECT id FROM slice))
         RETURNING id, job_id, visit_id, host, error_code, finished_at, attempts, bytes, fetch_ms, measure_ms, gpu_ms
     ), counted AS (
@@ -66,12 +70,12 @@ _COUNT_AND_DELETE_IMAGES = """
     SELECT count(*), max(id) FROM deleted
 """
 _DELETE_VISITS = """
-    WITH deleted AS (
-        DELETE FROM jobs_visit WHERE id = ANY (ARRAY(
-            SELECT visit.id FROM unnest(%(jobs)s::bigint[]) AS job (id) CROSS JOIN LATERAL (
-                SELECT id FROM jobs_visit WHERE job_id = job.id LIMIT %(most)s
-            ) visit
-        )) RETURNING 1
+    WITH slice AS MATERIALIZED (
+        SELECT visit.id FROM unnest(%(jobs)s::bigint[]) AS job (id) CROSS JOIN LATERAL (
+            SELECT id FROM jobs_visit WHERE job_id = job.id LIMIT %(most)s
+        ) visit
+    ), {belongings} deleted AS (
+        DELETE FROM jobs_visit WHERE id = ANY (ARRAY(SELECT id FROM slice)) RETURNING 1
     )
     SELECT count(*) FROM deleted
 """
@@ -112,7 +116,8 @@ def delete_slice(*, wait: bool) -> Slice | None:
             return None
         jobs = [job.id for job in chosen]
         cursor.execute(
-            _COUNT_AND_DELETE_IMAGES, {"jobs": jobs, "after": [job.last_image for job in chosen], "most": MOST_ROWS}
+            with_belongings(_COUNT_AND_DELETE_IMAGES, "image_id", of_images),
+            {"jobs": jobs, "after": [job.last_image for job in chosen], "most": MOST_ROWS},
         )
         images, last_image = cursor.fetchone()
         failpoints.hit("prune.images", jobs)
@@ -151,6 +156,7 @@ def _fit_together(due: Iterable[_Due]) -> Iterable[_Due]:
 
 
 def _delete_visits(cursor: CursorWrapper, jobs: list[int]) -> int:
-    cursor.execute(_DELETE_VISITS, {"jobs": jobs, "most": MOST_ROWS})
+    statement = with_belongings(_DELETE_VISITS, "visit_id", of_visits)
+    cursor.execute(statement, {"jobs": jobs, "most": MOST_ROWS})
     (number,) = cursor.fetchone()
     return int(number)

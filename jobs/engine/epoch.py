@@ -22,6 +22,7 @@ from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
 from jobs.engine.housekeeping import Housekeeping
 from jobs.engine.meter import make_meter
 from jobs.engine.moved_jobs import MovedJobs
+from jobs.engine.photo_room import PhotoRoom
 from jobs.engine.recorder import Recorder
 from jobs.engine.retention import Retention
 from jobs.engine.shared_hosts import SharedHosts
@@ -103,6 +104,7 @@ class Epoch:
         self._found_all = False
         self._housekeeping = Housekeeping(self.worker_id, moved, self._meter)
         self._shared_hosts = SharedHosts(self.worker_id, lanes)
+        self._photo_room = PhotoRoom(pipeline.keeper)
         self._poll = pace.Turn()
         # Whether all others are to be woken, should there be more work than this worker can take; and from when on it
         # may wake them without having looked.
@@ -151,6 +153,7 @@ class Epoch:
                     self._hint(wake_up)
             if self.in_flight or self._lanes.hold_any:
                 self._shared_hosts.agree()
+            self._photo_room.look_if_due()
         except DatabaseError as error:
             if not is_transient(error):
                 raise

@@ -6,6 +6,7 @@ from datetime import timedelta
 from time import monotonic
 
 from django.conf import settings
+from django.db import Error
 
 from jobs import deletion
 from jobs.engine.companion import Companion
@@ -35,7 +36,13 @@ class Retention(Companion):
     def look(self) -> None:
         if settings.RETENTION_DAYS:
             self._until_none(self._mark_old)
+        if settings.PHOTO_EVIDENCE_DAYS:
+            self._until_none(self._forget_evidence)
         self._until_none(self._delete_slice)
+        if settings.KEEP_DAYS:
+            before = database_now() - timedelta(days=settings.KEEP_DAYS)
+            self._until_none(lambda: deletion.delete_old_rows(before) > 0)
+        self._until_none(self._delete_unwanted_photo)
 
     def _mark_old(self) -> bool:
         before = database_now() - timedelta(days=settings.RETENTION_DAYS)
@@ -53,8 +60,24 @@ class Retention(Companion):
             )
         return bool(marked)
 
+    def _forget_evidence(self) -> bool:
+        before = database_now() - timedelta(days=settings.PHOTO_EVIDENCE_DAYS)
+        forgotten = deletion.forget_evidence(before)
+        if forgotten:
+            logger.info("old evidence deleted", extra={"worker": self._worker_id, "images": forgotten})
+        return bool(forgotten)
+
     def _delete_slice(self) -> bool:
         return deletion.delete_slice(wait=False) is not None
+
+    def _delete_unwanted_photo(self) -> bool:
+        try:
+            return deletion.delete_unwanted()
+        except Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a storage raises
+            logger.warning("photos are deleted later", extra={"worker": self._worker_id, "error": str(error)[:300]})
+            return False
 
     def _until_none(self, delete: Callable[[], bool]) -> None:
         """Delete, and rest, until there is nothing left or the engine leaves."""

@@ -12,8 +12,10 @@ from jobs.imaging.batch import ModelAway
 from jobs.imaging.fetch import Download, Fetcher
 from jobs.imaging.gpu import AnswerRefused, GPUStep
 from jobs.imaging.host_cap import HostBusy
+from jobs.imaging.keep import Keeper
 from jobs.imaging.measure import measure
 from jobs.imaging.model_step import ModelStep
+from jobs.imaging.photo_evidence import Level, photo_evidence
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 
 logger = logging.getLogger(__name__)
@@ -22,11 +24,22 @@ logger = logging.getLogger(__name__)
 class Pipeline:
     """What every worker slot of an engine runs; they share one instance. `close` it after use."""
 
-    def __init__(self, fetcher: Fetcher, model: ModelStep | GPUStep, *, check: str, max_pixels: int) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        model: ModelStep | GPUStep,
+        *,
+        check: str,
+        max_pixels: int,
+        keeper: Keeper | None = None,
+        evidence: Level = Level.OFF,
+    ) -> None:
         self._fetcher = fetcher
         self.model = model if isinstance(model, ModelStep) else ModelStep([model])
         self._check = check
         self._max_pixels = max_pixels
+        self.keeper = keeper
+        self._evidence = evidence
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -38,6 +51,8 @@ class Pipeline:
             model,
             check=settings.IMAGE_CHECK,
             max_pixels=settings.IMAGE_MAX_PIXELS,
+            keeper=Keeper.from_settings(),
+            evidence=Level[settings.PHOTO_EVIDENCE.upper()],
         )
 
     def close(self) -> None:
@@ -63,7 +78,10 @@ class Pipeline:
                     measurement = measure(
                         download.file, framed=download.framed, check=self._check, max_pixels=self._max_pixels
                     )
-                _check_size(claim, measurement, evidence)
+                    _check_size(claim, measurement, evidence)
+                    photo = photo_evidence(download.file, measurement.format, self._evidence)
+                if self.keeper is not None:
+                    evidence.kept = self.keeper.keep(download.file)
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
         except (HostBusy, ModelAway):
@@ -76,7 +94,7 @@ class Pipeline:
         except Exception:
             logger.exception("image failed unexpectedly", extra=_log_fields(claim))
             return Outcome(claim, evidence, error=errors.Internal())
-        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer)
+        return Outcome(claim, evidence, measurement=measurement, gpu_result=answer, photo=photo)
 
     def _infer(self, claim: Claim, download: Download, measurement: Measurement) -> dict[str, Any] | None:
         failpoints.hit("gpu.before", claim)

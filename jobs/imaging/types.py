@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.errors import ImageError
+from jobs.imaging.difference_hash import DifferenceHash
+from jobs.imaging.exif import Exif
 from jobs.imaging.host import Blame
+from jobs.imaging.look import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,19 @@ class Measurement:
         return 2 * (self.height + self.width)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is in the storage of one photo, in bytes; 0 is nothing."""
+
+    sha256: bytes
+    thumbnail: int = 0
+    original: int = 0
+    added: int = 0
+    """How many bytes were not there before."""
+    why_not: str = ""
+    """A value of NotKept where something is missing, else empty."""
+
+
 @dataclass(slots=True)
 class Evidence:
     """What was observed during one attempt; filled step by step, so that a failure keeps what came before it."""
@@ -63,6 +79,19 @@ class Evidence:
     gpu_ms: int = 0
     size: tuple[int, int] | None = None
     """Width and height in pixels, where they are why the image failed."""
+    kept: Kept | None = None
+    """None where KEEP_IMAGES is off, and before the photo has passed the checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """What is kept as evidence of a photo; None is what was not looked at, or could not be read."""
+
+    sha256: bytes
+    """Of the file as downloaded."""
+    exif: Exif | None = None
+    hash: DifferenceHash | None = None
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +108,5 @@ class Outcome:
     gpu_result: dict[str, Any] | None = None
     """The model's result; None from the simulated step."""
     blame: Blame | None = None
+    photo: Photo | None = None
+    """Of a measured image, where PHOTO_EVIDENCE asks for it."""

@@ -8,7 +8,9 @@ from jobs.models.image_filter import ImageFilter
 from jobs.models.image_result import ImageResult
 from jobs.models.job import Job
 from jobs.models.job_action import JobAction
+from jobs.models.kept_photo import KeptBytes, KeptPhoto, UnwantedPhoto
 from jobs.models.paused_host import PausedHost
+from jobs.models.photo_evidence import PhotoEvidence
 from jobs.models.visit import Visit
 from jobs.models.worker import Worker
 
@@ -21,7 +23,11 @@ __all__ = [
     "ImageResult",
     "Job",
     "JobAction",
+    "KeptBytes",
+    "KeptPhoto",
     "PausedHost",
+    "PhotoEvidence",
+    "UnwantedPhoto",
     "Visit",
     "Worker",
 ]

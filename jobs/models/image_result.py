@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -16,6 +17,8 @@ from jobs.models.visit import Visit, area_of, place_in_group
 from jobs.states import ImageState
 
 MAX_HOST = 255
+# Before any image: a statement that asks for `ready_since` since then may use the index `image_ready_since`.
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # The host of a URL as a person would read it, for grouping and filtering; `imaging` parses what is fetched.
 # PostgreSQL's `substring` returns the one group in parentheses.
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?(\[[^]/?#]*\]|[^/?#:\\]*)"
@@ -227,7 +230,10 @@ class ImageResult(models.Model):
             ),
             models.Index(
                 fields=["ready_since"],
-                condition=Q(state=ImageState.PENDING, run_after=None, held=False, waits_for=""),
+                # Unlike that of `image_ready`, lest a claim reads all ready images from it and sorts them.
+                condition=Q(
+                    state=ImageState.PENDING, run_after=None, held=False, waits_for="", ready_since__gte=LONG_AGO
+                ),
                 name="image_ready_since",
             ),
             models.Index(

@@ -64,6 +64,8 @@ class Visit(models.Model):
     visited_at = models.DateTimeField(null=True, blank=True)
     # Who made it, as the client names people; empty where it does not say.
     visited_by = models.CharField(max_length=64, blank=True, default="", db_default="")
+    # What else the client says of it, texts by name.
+    metadata = models.JSONField(blank=True, default=dict, db_default=models.Value({}, models.JSONField()))
 
     objects = VisitQuerySet.as_manager()
 

@@ -22,7 +22,9 @@ from jobs.models.update_from import UpdateFrom
 from jobs.queue.choice import Choice
 from jobs.queue.completion import Moved, apply_pending, complete, lock_jobs, lock_jobs_soon
 from jobs.queue.hosts import take_probes
+from jobs.queue.kept_photos import record_kept
 from jobs.queue.lanes import Lanes
+from jobs.queue.photo_rows import insert_photos
 from jobs.queue.quarantine import batch_size
 from jobs.queue.rank import BEHIND_SECONDS, SECONDS_PER_PRIORITY
 from jobs.queue.ready_rows import Look, look_into
@@ -181,16 +183,21 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
             if outcome.claim.job_id in jobs
         }
         written = _record.returned(become.values(), worker_id=worker_id)
-        ours, moved = [], []
+        ours, moved, photos = [], [], []
         for image_id, claim_no, visit_id in written:
             outcome, columns = by_fence.pop((image_id, claim_no)), become[image_id, claim_no]
             is_canceled = columns["error_code"] == Canceled.code
             ours.append(outcome)
             moved.append(Moved(image_id, outcome.claim.job_id, visit_id, columns["state"], is_canceled))
+            if outcome.photo is not None and columns["state"] == ImageState.COMPLETED:
+                photos.append((image_id, outcome.photo))
         completed = complete(jobs, moved)
         FailedAttempt.objects.bulk_create(
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
+        record_kept(worker_id, ours)
+        if photos:
+            insert_photos(photos)
         failpoints.hit("record.before_commit", outcomes)
     return Recorded(
         len(written),

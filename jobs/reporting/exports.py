@@ -34,7 +34,7 @@ from typing import IO, Any
 import psycopg
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import BooleanField, Case, F, Func, OuterRef, Subquery, TextField, Value, When
+from django.db.models import BooleanField, Case, F, Func, JSONField, OuterRef, Subquery, TextField, Value, When
 from django.db.models.expressions import Combinable
 
 from jobs.errors import retryable_codes
@@ -104,18 +104,18 @@ def _flag(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class Kind:
     """How PostgreSQL's text of a value becomes a cell and a JSON value."""
 
     cell: Callable[[str], str]
     json: Callable[[str], str]
 
 
-_TEXT = _Kind(guard_cell, _json_text)
-_NUMBER = _Kind(_unchanged, _unchanged)
-_INSTANT = _Kind(_unchanged, _json_text)
-_FLAG = _Kind(_flag, _flag)
-_JSON = _Kind(guard_cell, _json_value)
+TEXT = Kind(guard_cell, _json_text)
+_NUMBER = Kind(_unchanged, _unchanged)
+_INSTANT = Kind(_unchanged, _json_text)
+_FLAG = Kind(_flag, _flag)
+_JSON = Kind(guard_cell, _json_value)
 
 
 def _instant(field: str) -> Combinable:
@@ -140,46 +140,49 @@ def _retryable() -> Combinable:
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     name: str
     value: Combinable
-    kind: _Kind
+    kind: Kind
     only_ndjson: bool = False
 
 
-# In submission order, one row per image. An empty cell, or null, is a value that is not known (yet).
-COLUMNS = (
-    _Column("store_id", F("visit__store_id"), _TEXT),
-    _Column("store_name", _of_store("name"), _TEXT),
-    _Column("area_code", _of_store("area_code"), _TEXT),
+# In submission order, one row per image. An empty cell, or null, is a value that is not known (yet). Apps above this
+# one insert theirs before the last.
+COLUMNS = [
+    Column("store_id", F("visit__store_id"), TEXT),
+    Column("store_name", _of_store("name"), TEXT),
+    Column("area_code", _of_store("area_code"), TEXT),
     # As the client sent it, and the instant parsed from it.
-    _Column("visit_time", F("visit__visit_time"), _TEXT),
-    _Column("visited_at", _instant("visit__visited_at"), _INSTANT),
-    _Column("image_url", F("url"), _TEXT),
-    _Column("host", _if_any("host"), _TEXT),
+    Column("visit_time", F("visit__visit_time"), TEXT),
+    Column("visited_at", _instant("visit__visited_at"), _INSTANT),
+    Column("image_url", F("url"), TEXT),
+    Column("host", _if_any("host"), TEXT),
     # pending, running, completed or failed.
-    _Column("state", F("state"), _TEXT),
+    Column("state", F("state"), TEXT),
     # Pixels.
-    _Column("width", F("width"), _NUMBER),
-    _Column("height", F("height"), _NUMBER),
-    _Column("perimeter", F("perimeter"), _NUMBER),
-    _Column("format", _if_any("format"), _TEXT),
-    _Column("bytes", F("bytes"), _NUMBER),
+    Column("width", F("width"), _NUMBER),
+    Column("height", F("height"), _NUMBER),
+    Column("perimeter", F("perimeter"), _NUMBER),
+    Column("format", _if_any("format"), TEXT),
+    Column("bytes", F("bytes"), _NUMBER),
     # Finished ones, see docs/errors.md.
-    _Column("attempts", F("attempts"), _NUMBER),
-    _Column("finished_at", _instant("finished_at"), _INSTANT),
-    _Column("fetch_ms", F("fetch_ms"), _NUMBER),
-    _Column("measure_ms", F("measure_ms"), _NUMBER),
-    _Column("gpu_ms", F("gpu_ms"), _NUMBER),
-    _Column("error_code", _if_any("error_code"), _TEXT),
-    _Column("error_message", _if_any("error_message"), _TEXT),
+    Column("attempts", F("attempts"), _NUMBER),
+    Column("finished_at", _instant("finished_at"), _INSTANT),
+    Column("fetch_ms", F("fetch_ms"), _NUMBER),
+    Column("measure_ms", F("measure_ms"), _NUMBER),
+    Column("gpu_ms", F("gpu_ms"), _NUMBER),
+    Column("error_code", _if_any("error_code"), TEXT),
+    Column("error_message", _if_any("error_message"), TEXT),
     # Whether a person's retry may help; only for failed images.
-    _Column("retryable", _retryable(), _FLAG),
+    Column("retryable", _retryable(), _FLAG),
     # Behind the others, so that who reads cells by their place reads the same as before.
-    _Column("visited_by", _if_any("visit__visited_by"), _TEXT),
+    Column("visited_by", _if_any("visit__visited_by"), TEXT),
+    # As sent; null without any.
+    Column("metadata", Func(F("visit__metadata"), Value({}, JSONField()), function="nullif"), _JSON),
     # What the model returned.
-    _Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
-)
+    Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
+]
 
 
 def filename(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> str:
@@ -291,7 +294,7 @@ def limited(what: str) -> Iterator[Callable[[psycopg.Connection[Any]], AbstractC
         raise
 
 
-def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[_Column]) -> Generator[Sequence[str | None]]:
+def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[Column]) -> Generator[Sequence[str | None]]:
     """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.in_order_of(job_id).matching(image_filter)
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
@@ -322,7 +325,7 @@ def _hung_up_after(seconds: float, connection: psycopg.Connection[Any]) -> Itera
         timer.cancel()
 
 
-def _csv_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
+def _csv_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
     yield "\ufeff" + ",".join(f'"{column.name}"' for column in columns) + "\r\n"
     line = io.StringIO()
     writer = csv.writer(line, quoting=csv.QUOTE_ALL)
@@ -334,7 +337,7 @@ def _csv_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]])
         line.truncate()
 
 
-def _ndjson_lines(columns: Sequence[_Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
+def _ndjson_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
     keys = [(_json_text(column.name), column.kind.json) for column in columns]
     for row in rows:
         members = ("null" if value is None else to_json(value) for (_, to_json), value in zip(keys, row, strict=True))

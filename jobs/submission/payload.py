@@ -5,7 +5,7 @@ what a loop does in a tenth, and accept `"1"`, `1.0` and `true` as the number 1.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,16 @@ from jobs.submission.plan import VisitPayload
 MAX_STORE_ID = 64
 MAX_VISIT_TIME = 200
 MAX_VISITED_BY = 64
+MAX_METADATA, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 64, 500
 MAX_URL = 2048
 URL_RULE = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
 # Empty is the same as left out.
 VISITED_BY_RULE = f"must be a string of at most {MAX_VISITED_BY} characters without control characters"
+METADATA_RULE = (
+    f"must be an object of at most {MAX_METADATA} strings, by names of 1 to {MAX_METADATA_NAME} characters without "
+    "control characters"
+)
+METADATA_VALUE_RULE = f"must be a string of at most {MAX_METADATA_VALUE} characters without control characters"
 # Enough to fix a client; listing every problem of a large body would cost more than reading it.
 MAX_PROBLEMS = 100
 
@@ -76,10 +82,11 @@ class Submission:
     on_error: OnError
 
 
-def parse_submission(data: Any, *, with_visited_by: bool = True) -> Submission:
+def parse_submission(data: Any, *, with_details: bool = True) -> Submission:
     """Check decoded JSON against the HTTP contract's rules for a submission; unknown keys are ignored.
 
-    Without `with_visited_by` that is one of them, as to the assignment's endpoints, which are frozen.
+    Without `with_details`, `visited_by` and `metadata` are among them, as to the assignment's endpoints, which are
+    frozen.
     Raises InvalidPayload.
     """
     if not isinstance(data, dict):
@@ -95,7 +102,7 @@ def parse_submission(data: Any, *, with_visited_by: bool = True) -> Submission:
     if on_error not in OnError.values:
         problems.add((), "on_error", f"must be {' or '.join(OnError.values)}", data)
     if isinstance(raw_visits, list) and raw_visits:
-        _parse_visits(raw_visits, problems, with_visited_by=with_visited_by)
+        _parse_visits(raw_visits, problems, with_details=with_details)
     else:
         problems.add((), "visits", "must be a list of at least one visit", data)
     if problems.found:
@@ -118,7 +125,7 @@ class _Problems:
             raise InvalidPayload(self.found, self.valid_visits)
 
 
-def _parse_visits(raw_visits: list[Any], problems: _Problems, *, with_visited_by: bool) -> None:
+def _parse_visits(raw_visits: list[Any], problems: _Problems, *, with_details: bool) -> None:
     images = 0
     for number, raw in enumerate(raw_visits):
         before = len(problems.found)
@@ -129,14 +136,17 @@ def _parse_visits(raw_visits: list[Any], problems: _Problems, *, with_visited_by
         store_id = _parse_text(raw, path, "store_id", MAX_STORE_ID, problems)
         image_urls = _parse_urls(raw, path, problems)
         visit_time = _parse_text(raw, path, "visit_time", MAX_VISIT_TIME, problems)
-        visited_by = _parse_visited_by(raw, path, problems) if with_visited_by and "visited_by" in raw else ""
+        visited_by = _parse_visited_by(raw, path, problems) if with_details and "visited_by" in raw else ""
+        metadata = _parse_metadata(raw, path, problems) if with_details and "metadata" in raw else None
         images += len(image_urls)
         if images > settings.MAX_IMAGES_PER_JOB:
             problems.add((), "visits", f"must hold at most {settings.MAX_IMAGES_PER_JOB:,} images in all")
             break
         if len(problems.found) == before:
             visited_at = read_instant(visit_time)
-            problems.valid_visits[number] = VisitPayload(store_id, visit_time, visited_at, image_urls, visited_by)
+            problems.valid_visits[number] = VisitPayload(
+                store_id, visit_time, visited_at, image_urls, visited_by, metadata
+            )
 
 
 def _parse_text(raw: dict[str, Any], path: Path, key: str, longest: int, problems: _Problems) -> str:
@@ -153,6 +163,16 @@ def _parse_visited_by(raw: dict[str, Any], path: Path, problems: _Problems) -> s
         return name
     problems.add(path, "visited_by", VISITED_BY_RULE)
     return ""
+
+
+def _parse_metadata(raw: dict[str, Any], path: Path, problems: _Problems) -> dict[str, str] | None:
+    metadata = raw["metadata"]
+    for key, complaint in faults_of_metadata(metadata):
+        if key is None:
+            problems.add(path, "metadata", complaint)
+        else:
+            problems.add((*path, "metadata"), key, complaint)
+    return metadata or None
 
 
 def _parse_urls(raw: dict[str, Any], path: Path, problems: _Problems) -> list[str]:
@@ -173,6 +193,20 @@ def text_rule(longest: int) -> str:
 def is_name(name: str) -> bool:
     """Whether `visited_by` may hold this, by VISITED_BY_RULE."""
     return len(name) <= MAX_VISITED_BY and _CONTROL_CHARACTER.search(name) is None
+
+
+def faults_of_metadata(metadata: Any) -> Iterator[tuple[str | None, str]]:
+    """What is wrong with a visit's `metadata`: the name of the value, None for all of it, and the complaint."""
+    if not isinstance(metadata, dict) or len(metadata) > MAX_METADATA or not all(map(_is_metadata_name, metadata)):
+        yield None, METADATA_RULE
+        return
+    for name, value in metadata.items():
+        if not isinstance(value, str) or len(value) > MAX_METADATA_VALUE or _CONTROL_CHARACTER.search(value):
+            yield name, METADATA_VALUE_RULE
+
+
+def _is_metadata_name(name: str) -> bool:
+    return 1 <= len(name) <= MAX_METADATA_NAME and _CONTROL_CHARACTER.search(name) is None
 
 
 def is_url_text(url: str) -> bool:

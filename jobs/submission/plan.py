@@ -16,7 +16,8 @@ from stores.models import CategoryRule
 class VisitPayload:
     """One visit as the client sent it; `visited_at` is `visit_time` as an aware instant, None if it is not a date.
 
-    `visited_by` names who made it, and is empty where the client does not say.
+    `visited_by` names who made it, and is empty where the client does not say. `metadata` is what else it says, texts
+    by name, or None.
     """
 
     store_id: str
@@ -24,6 +25,7 @@ class VisitPayload:
     visited_at: datetime | None
     image_urls: Sequence[str]
     visited_by: str = ""
+    metadata: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

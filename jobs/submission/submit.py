@@ -1,5 +1,6 @@
 """From a valid payload to rows: a job, its visits and its images, in one transaction."""
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -121,11 +122,16 @@ def _insert_images(job: Job, plan: Plan, now: datetime) -> None:
             "SELECT nextval(pg_get_serial_sequence('jobs_visit', 'id')) FROM generate_series(1, %s)", [len(visits)]
         )
         visit_ids = [row[0] for row in cursor.fetchall()]
+        with_metadata = any(visit.metadata for visit in visits)
         _copy(
             cursor,
-            "COPY jobs_visit (id, job_id, store_id, visit_time, visited_at, visited_by) FROM STDIN",
+            "COPY jobs_visit (id, job_id, store_id, visit_time, visited_at, visited_by"
+            f"{', metadata' if with_metadata else ''}) FROM STDIN",
             (
-                (visit_id, job.pk, visit.store_id, visit.visit_time, visit.visited_at, visit.visited_by)
+                (
+                    *(visit_id, job.pk, visit.store_id, visit.visit_time, visit.visited_at, visit.visited_by),
+                    *((json.dumps(visit.metadata or {}),) if with_metadata else ()),
+                )
                 for visit_id, visit in zip(visit_ids, visits, strict=True)
             ),
         )

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.submission.payload import Path, place_of
 
 BODY_KEYS = ("count", "visits", "on_error")
-VISIT_KEYS = ("store_id", "image_url", "visit_time")
+VISIT_KEYS = ("store_id", "image_url", "visit_time", "visited_by", "metadata")
 # How many different unknown keys are looked at: a body with many more of them is not a matter of typos.
 MAX_KEYS = 100
 MAX_LENGTH = 64

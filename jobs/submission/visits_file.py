@@ -1,9 +1,8 @@
 """Visits from a file, by its content: the body of a JSON submission, a table, or what this service exported.
 
-A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`), perhaps `visited_by`, and
-one row per image; others are ignored. Rows with the same store, time and person form one visit, in order of first
-appearance. What else is read
-and what is skipped is said in `tables`.
+A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`), perhaps `visited_by` and
+`metadata` (JSON), and one row per image; others are ignored. Rows with the same store, time, person and metadata form
+one visit, in order of first appearance. What else is read and what is skipped is said in `tables`.
 
 An exported file can be submitted again, as it is or corrected: what JSON accepted once is taken back, invisible
 characters and white space included. In any other table these are errors, because nobody means them.
@@ -29,6 +28,7 @@ from jobs.submission.payload import (
     MAX_VISIT_TIME,
     URL_RULE,
     VISITED_BY_RULE,
+    faults_of_metadata,
     holds_several_urls,
     is_name,
     is_url_text,
@@ -49,10 +49,9 @@ MAX_TABLE_BYTES = 2**29
 SPOOL_BYTES = 2**20
 
 COLUMNS = {name: name for name in ("store_id", "visit_time", "image_url")}
-OPTIONAL = {"visited_by": "visited_by"}
-_EXPORT_HEADER = [column.name for column in EXPORTED if not column.only_ndjson]
-# Of exports as they are now, and of those made before visits named who had made them.
-_EXPORT_HEADERS = (_EXPORT_HEADER, [name for name in _EXPORT_HEADER if name not in OPTIONAL])
+OPTIONAL = {"visited_by": "visited_by", "metadata": "metadata"}
+# Exports as they are now end with these; older ones end before them, or before a later one of them.
+_LATER = ("visited_by", "metadata", "findings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +207,11 @@ def _is_exported_line(line: bytes) -> bool:
     return isinstance(row, dict) and isinstance(row.get("image_url"), str) and "visits" not in row
 
 
+def _export_headers() -> list[list[str]]:
+    names = [column.name for column in EXPORTED if not column.only_ndjson]
+    return [[name for name in names if name not in _LATER[first:]] for first in range(len(_LATER) + 1)]
+
+
 class _Visits:
     """Collects the visits of a file, row by row, and what is wrong with them.
 
@@ -218,21 +222,26 @@ class _Visits:
     def __init__(self, most_characters: int = MAX_TABLE_BYTES) -> None:
         self._left = self._most_characters = most_characters
         self.problems: list[LineProblem] = []
-        self._visits: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._visits: dict[tuple[str, str, str, str], dict[str, Any]] = {}
         self._images = 0
 
-    def add(self, line: int, store_id: str, visit_time: str, image_url: str, visited_by: str = "") -> None:
-        """Add an image. Raises UnreadableVisits at one too many."""
+    def add(
+        self, line: int, store_id: str, visit_time: str, image_url: str, visited_by: str = "", metadata: str = ""
+    ) -> None:
+        """Add an image; `metadata` is JSON. Raises UnreadableVisits at one too many."""
         if self._images == settings.MAX_IMAGES_PER_JOB:
             self.complain(line, None, f"is one image too many; a job has at most {settings.MAX_IMAGES_PER_JOB:,}")
             raise UnreadableVisits(self.problems)
         self._images += 1
-        if (visit := self._visits.get((store_id, visit_time, visited_by))) is None:
-            self._left -= len(store_id) + len(visit_time) + len(visited_by)
+        key = store_id, visit_time, visited_by, metadata
+        if (visit := self._visits.get(key)) is None:
+            self._left -= sum(map(len, key))
             visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
             if visited_by:
                 visit["visited_by"] = visited_by
-            self._visits[store_id, visit_time, visited_by] = visit
+            if metadata:
+                visit["metadata"] = metadata
+            self._visits[key] = visit
         visit["image_url"].append(image_url)
         self._left -= len(image_url)
         if self._left < 0:
@@ -255,7 +264,11 @@ class _Visits:
             raise UnreadableVisits(self.problems)
         if not self._visits:
             raise UnreadableVisits([LineProblem(None, None, "has no rows below its header")])
-        return {"count": len(self._visits), "visits": list(self._visits.values())}
+        visits = list(self._visits.values())
+        for visit in visits:
+            if "metadata" in visit:
+                visit["metadata"] = json.loads(visit["metadata"])
+        return {"count": len(visits), "visits": visits}
 
 
 def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
@@ -286,11 +299,13 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
                 visits.complain(number, name, complaint)
             else:
                 cells[name] = cell
-        name = row.get("visited_by") or ""
+        name, metadata = row.get("visited_by") or "", row.get("metadata") or {}
         if not isinstance(name, str) or not is_name(name):
             visits.complain(number, "visited_by", VISITED_BY_RULE)
+        elif complaint := _complaint_about_metadata(metadata):
+            visits.complain(number, "metadata", complaint)
         elif len(cells) == len(COLUMNS):
-            visits.add(number, **cells, visited_by=name)
+            visits.add(number, **cells, visited_by=name, metadata=json.dumps(metadata) if metadata else "")
     return visits.body()
 
 
@@ -298,7 +313,7 @@ def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str |
     most = settings.MAX_BODY_BYTES if entry is Entry.API else MAX_TABLE_BYTES
     visits, doubts = _Visits(most), Doubts()
     with open_table(file, COLUMNS, optional=OPTIONAL, encoding=encoding, sheet=sheet) as table:
-        check = _complaint if table.header in _EXPORT_HEADERS else _strict_complaint
+        check = _complaint if table.header in _export_headers() else _strict_complaint
         read = [name for name in (*COLUMNS, *OPTIONAL) if name in table.places]
         places = [(name, table.places[name], table.header[table.places[name]]) for name in read]
         try:
@@ -332,10 +347,25 @@ def _complaint(name: str, cell: str) -> str | None:
     """What JSON would be refused for."""
     if name == "image_url":
         return None if is_url_text(cell) else URL_RULE
+    if name == "metadata":
+        return _complaint_about_cell(cell) if cell else None
     if name == "visited_by":
         return None if is_name(cell) else VISITED_BY_RULE
     longest = MAX_STORE_ID if name == "store_id" else MAX_VISIT_TIME
     return None if 1 <= len(cell) <= longest else text_rule(longest)
+
+
+def _complaint_about_cell(cell: str) -> str | None:
+    try:
+        return _complaint_about_metadata(load_json(cell.encode()))
+    except ParseError as error:
+        return f"is no JSON: it {_complaint_of(error)}"
+
+
+def _complaint_about_metadata(metadata: Any) -> str | None:
+    for name, complaint in faults_of_metadata(metadata):
+        return complaint if name is None else f"[{name!r}] {complaint}"
+    return None
 
 
 def _strict_complaint(name: str, cell: str) -> str | None:

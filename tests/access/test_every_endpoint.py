@@ -17,9 +17,12 @@ from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from insights.models import Alert, Report
 from jobs.models import ImageResult, Job, JobAction
+from photos.looking import judge
+from photos.models import PhotoThresholds, VisitVerdict
 from stores import imports
 from stores.models import AreaWeight, Category, CategoryRule, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
@@ -27,6 +30,7 @@ from tests.access.conftest import bearer, make_key
 from tests.api.payloads import submission
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import KNOWN_STORE, defer, make_staff, pause_host, submit_visits
+from tests.kept_photos import keep, keep_in_folder, photo
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +42,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 PUBLIC = "read documentation, sign in"
 USE = "submit, list one's own, read stores"
-READ = "read a user's job, its visits, images, exports, events, history"
+READ = "read a user's job, its visits, images, photos, exports, events, history"
 CHANGE = "cancel, pause, resume, prioritize, retry a user's job"
 DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
@@ -76,6 +80,17 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:images": {"GET": READ},
     "v1:store-errors": {"GET": READ},
     "v1:image": {"GET": READ},
+    "v1:thumbnail": {"GET": READ},
+    "v1:preview": {"GET": READ},
+    "v1:original": {"GET": READ},
+    "v1:image-evidence": {"GET": READ},
+    "v1:findings": {"GET": USE},
+    "v1:finding-kinds": {"GET": USE},
+    "v1:needs-a-look": {"GET": USE},
+    "v1:verdict": {"GET": READ, "POST": (CHANGE, JSON, {"fine": True}), "DELETE": CHANGE},
+    "v1:photo-thresholds": {"GET": USE},
+    "v1:category-thresholds": {"GET": USE, "PATCH": (RULES, JSON, {"dark_below": 9}), "DELETE": RULES},
+    "v1:preview-thresholds": {"POST": (RULES, JSON, {"dark_below": 9})},
     "v1:alerts": {"GET": USE},
     "v1:alert": {"GET": READ},
     "v1:dismiss-alert": {"POST": (CHANGE, JSON, {"reason": "known"})},
@@ -132,6 +147,15 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:job_resume_host": {"POST": (CHANGE, FORM, f"host={HOST}")},
     "dashboard:job_retry": {"GET": CHANGE, "POST": (CHANGE, FORM, "what=all")},
     "dashboard:image": {"GET": READ},
+    "dashboard:photo": {"GET": READ},
+    "dashboard:find_image": {"GET": READ},
+    "dashboard:job_photos": {"GET": READ},
+    "dashboard:visit_photos": {"GET": READ},
+    "dashboard:visit_verdict": {"POST": (CHANGE, FORM, "act=fine")},
+    "dashboard:store_photos": {"GET": USE},
+    "dashboard:needs_a_look": {"GET": USE},
+    "dashboard:photo_thresholds": {"GET": USE},
+    "dashboard:category_thresholds": {"GET": RULES, "POST": (RULES, FORM, "act=save&dark_below=9")},
     "dashboard:forecasts": {"GET": USE},
     "dashboard:category_rules": {"GET": USE},
     "dashboard:category_rule": {"GET": RULES, "POST": (RULES, FORM, "priority=1&act=save")},
@@ -231,6 +255,7 @@ class World:
             keys = {
                 "dashboard:store": "store_pk",
                 "dashboard:choose_category": "store_pk",
+                "dashboard:store_photos": "store_pk",
                 "dashboard:category": "category_id",
                 "dashboard:group": "group_id",
                 "dashboard:group_delete": "group_id",
@@ -263,21 +288,27 @@ def endpoints() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.fixture
-def world(monkeypatch):
+def world(monkeypatch, settings, tmp_path):
     # A stream would take a thread, and a database connection of its own.
     monkeypatch.setattr("api.v1.events.stream", lambda *_: HttpResponse())
     owner = PEOPLE["owner of the job"]()
     job = submit_visits((KNOWN_STORE, [f"https://{HOST}/1.jpg"]), ("unknown", ["http://a.test/1"]), owner=owner)
     defer(job, HOST)
     pause_host(HOST)
+    keep_in_folder(settings, tmp_path)
+    keep(ImageResult.objects.filter(job=job).first(), photo(8, 8))
     category = Category.objects.create(name="Bakery")
     dry_run = imports.dry_run(BytesIO(CSV + b"A,,S3\n"), "stores.csv", owner, skip_rejected=True)
     Store.objects.create(store_id="here", name="Here", area_code="A-1", latitude=0, longitude=0)
+    image = ImageResult.objects.filter(job=job).first()
+    judge(image.visit, owner, timezone.now(), is_fine=False)
+    PhotoThresholds.objects.create(category=category)
     return World(
         owner,
         {
             "job_id": job.pk,
-            "image_id": ImageResult.objects.filter(job=job).first().pk,
+            "image_id": image.pk,
+            "visit_id": image.visit_id,
             "host": HOST,
             "store_id": KNOWN_STORE,
             "store_pk": Store.objects.get(store_id=KNOWN_STORE).pk,
@@ -289,6 +320,7 @@ def world(monkeypatch):
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
             "report_id": Report.objects.create(owner=owner).pk,
             "pk": None,
+            "size": "preview",
         },
     )
 
@@ -326,7 +358,10 @@ def was_let_in(name: str, response: Any) -> bool:
     return response.status_code not in (401, 403, 404)
 
 
-CHANGED = (Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report, JobAction, StoreGroup)
+CHANGED = (
+    *(Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report, JobAction, StoreGroup),
+    *(PhotoThresholds, VisitVerdict),
+)
 # All of them in one statement: it is asked for every path, method and person.
 ROWS = "SELECT " + ", ".join(
     f"(SELECT array_agg(each::text ORDER BY each::text) FROM {model._meta.db_table} AS each)" for model in CHANGED

@@ -56,7 +56,7 @@ def texts(found_paths: list[str], user: User | None) -> dict[str, tuple[int, str
     found = {}
     for path in found_paths:
         response = client.get(path)
-        text = (response.getvalue() if response.streaming else response.content).decode()
+        text = (response.getvalue() if response.streaming else response.content).decode(errors="replace")
         text = re.sub(r'<time.*?</time>|"csrfmiddlewaretoken" value="[^"]*"|"request_id":"[^"]*"', "", text, flags=re.S)
         text = re.sub(r'"as_of":"[^"]*"|[\d.]+%|name="key" value="[^"]*"|\d+\.\d+ days', "", text)
         found[path] = response.status_code, text

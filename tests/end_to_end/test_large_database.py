@@ -180,7 +180,7 @@ def test_the_pace_and_the_backlog_are_read_from_their_indexes(large):
     before = scans("jobs_imageresult")
     with cost() as counted:
         assert seconds_for(100) > 0
-        run(backlog._BACKLOG, {"most": backlog.MOST_COUNTED})
+        backlog.backlog()
     assert scans("jobs_imageresult") == before
     assert counted.rows < 600
 

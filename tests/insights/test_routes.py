@@ -6,7 +6,6 @@ from itertools import pairwise, permutations
 import pytest
 
 from insights import routes
-from insights.distances import distance_km
 from insights.routes import (
     MOST_STOPS,
     CoordinatesMissing,
@@ -16,6 +15,7 @@ from insights.routes import (
     find_route,
     ids_of,
 )
+from stores.distances import distance_km
 from stores.models import Store
 
 pytestmark = pytest.mark.django_db

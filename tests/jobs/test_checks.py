@@ -26,7 +26,7 @@ def _defaults(settings):
     settings.FETCH_ALLOW_CIDRS = []
     settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.1, 0.4
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 1.0, 60.0
-    settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 14
+    settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 15
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = False, ""
     settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = 100, 1000
     settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = 900, 86_400
@@ -40,6 +40,15 @@ def test_the_defaults_raise_nothing():
 @pytest.mark.parametrize(("low", "high", "expected"), [(0.4, 0.4, []), (0, 0, []), (0.5, 0.4, ["jobs.E001"])])
 def test_gpu_bounds_are_in_order(settings, low, high, expected):
     settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = low, high
+    assert ids() == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "slots", "expected"),
+    [(32, 8, []), (33, 8, ["jobs.W005"]), (128, 128, []), (129, 128, ["jobs.W005"])],
+)
+def test_batches_can_be_full(settings, batch, slots, expected):
+    settings.GPU_BATCH, settings.WORKER_THREADS = batch, slots
     assert ids() == expected
 
 
@@ -110,11 +119,11 @@ def test_allowed_networks_are_narrow(settings, network, expected):
 @pytest.mark.parametrize(
     ("engine", "pool", "expected"),
     [
-        # Of eight web threads and of five that the engine has: six with Celery.
-        ("jobs.engine.threads.ThreadEngine", 13, []),
-        ("jobs.engine.threads.ThreadEngine", 12, ["jobs.W001"]),
-        (CELERY, 14, []),
-        (CELERY, 13, ["jobs.W001"]),
+        # Of eight web threads and of six that the engine has: seven with Celery.
+        ("jobs.engine.threads.ThreadEngine", 14, []),
+        ("jobs.engine.threads.ThreadEngine", 13, ["jobs.W001"]),
+        (CELERY, 15, []),
+        (CELERY, 14, ["jobs.W001"]),
     ],
 )
 def test_the_pool_has_a_connection_for_every_thread(settings, engine, pool, expected):

@@ -29,6 +29,7 @@ COMMANDS = [
     ("categorise_stores",),
     ("refresh_insights",),
     ("rebuild_insights",),
+    ("recompute_findings",),
     ("check_alerts",),
     ("work", "--drain"),
     ("serve",),
@@ -56,7 +57,7 @@ def test_where_the_database_is_away_every_command_says_so_in_a_sentence(capsys, 
 
 
 def test_each_of_our_commands_is_among_them():
-    ours = {"access", "insights", "jobs", "stores"}
+    ours = {"access", "insights", "jobs", "photos", "stores"}
     assert {name for name, app in get_commands().items() if app in ours} <= {each[0] for each in COMMANDS}
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +15,9 @@ from django.template.defaultfilters import pluralize
 from rich import progress as bars
 from rich.console import Console
 
-from jobs.deletion import Pruned, old_jobs, prune
+from jobs.deletion import Pruned, delete_orphans, old_jobs, prune
 from jobs.management.age import UnclearAge, read_age
-from jobs.models import Job
+from jobs.models import Job, PhotoEvidence
 from jobs.queue import database_now
 from stores.models import StoreImport
 
@@ -26,9 +27,10 @@ INTERRUPTED = 130
 
 class Command(BaseCommand):
     help = (
-        "Delete the jobs that ended long ago, with their visits, images and history, and the imports of stores that "
-        "were stored before then. Totals by day stay, and so does a record of each job. Exit code 0: done; 2: "
-        "--older-than is refused, nothing is deleted; 130: Ctrl-C, what is left is deleted later."
+        "Delete the jobs that ended long ago, with their visits, images and history, the imports of stores and the "
+        "evidence of photos that were stored before then, and files of photos that a crash has left behind. Totals by "
+        "day stay, and so does a record of each job. Exit code 0: done; 2: --older-than is refused, nothing is "
+        "deleted; 130: Ctrl-C, what is left is deleted later."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -54,8 +56,8 @@ class Command(BaseCommand):
             sys.exit(INTERRUPTED)
         left = Job.objects.ongoing().filter(created_at__lt=before).count()
         if format == "json":
-            found = {"before": before.isoformat(), "dry_run": dry_run, "jobs": pruned.jobs, "images": pruned.images}
-            self.stdout.write(json.dumps({**found, "imports": pruned.imports, "not_ended": left}))
+            found = {"before": before.isoformat(), "dry_run": dry_run, **asdict(pruned), "not_ended": left}
+            self.stdout.write(json.dumps(found))
             return
         self.stdout.write(_sentence(pruned, before, dry_run=dry_run))
         if left:
@@ -65,7 +67,9 @@ class Command(BaseCommand):
 def _count(before: datetime) -> Pruned:
     """What `prune` would delete."""
     found = old_jobs(before).aggregate(jobs=Count("pk"), images=Coalesce(Sum("total"), 0))
-    return Pruned(**found, imports=StoreImport.objects.stored().filter(stored_at__lt=before).count())
+    imports = StoreImport.objects.stored().filter(stored_at__lt=before).count()
+    evidence = PhotoEvidence.objects.filter(recorded_at__lt=before).count()
+    return Pruned(**found, imports=imports, files=delete_orphans(dry_run=True), evidence=evidence)
 
 
 @contextmanager
@@ -80,5 +84,7 @@ def _sentence(pruned: Pruned, before: datetime, *, dry_run: bool) -> str:
     jobs = f"{pruned.jobs:,} job{pluralize(pruned.jobs)}"
     images = f"{pruned.images:,} image{pluralize(pruned.images)}"
     imports = f"{pruned.imports:,} import{pluralize(pruned.imports)} of stores"
+    files = f" and {pruned.files:,} lost file{pluralize(pruned.files)} of photos" if pruned.files else ""
+    evidence = f" and the evidence of {pruned.evidence:,} photo{pluralize(pruned.evidence)}" if pruned.evidence else ""
     verb = "would be deleted" if dry_run else "deleted"
-    return f"Before {before:%Y-%m-%d %H:%M} UTC: {jobs} with {images}, and {imports} {verb}."
+    return f"Before {before:%Y-%m-%d %H:%M} UTC: {jobs} with {images}, and {imports}{files}{evidence} {verb}."

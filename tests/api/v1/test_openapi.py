@@ -6,17 +6,24 @@ from io import StringIO
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.utils import timezone
 from jsonschema import Draft202012Validator
 
 from api.v1 import urls
 from api.v1.openapi import TAGS
 from insights.models import ForecastRange, Measure, Report
 from jobs.errors import HTTPStatus
+from jobs.imaging.exif import Exif
+from jobs.models import Visit
+from jobs.queue.photo_rows import insert_photos
+from photos import findings
+from photos.looking import judge
 from stores.models import Category, CategoryRule, Store, StoreGroup
 from tests.api.payloads import submission, visit, work_off
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, make_stores, pause_host, submit_job
 from tests.insights.summaries import visits
+from tests.photos.conftest import NOON, photo, visited
 
 pytestmark = pytest.mark.django_db
 
@@ -99,7 +106,10 @@ def test_every_example_runs(as_user, document, settings):
         )
         report = Report.objects.create(name=f"Of job {job.pk}", owner=root)
         alert = make_alert(f"{path} {name}")
-        url = path.format(job_id=job.pk, alert_id=alert.pk, report_id=report.pk, category_id=category)
+        url = path.format(
+            job_id=job.pk, alert_id=alert.pk, report_id=report.pk, category_id=category,
+            visit_id=job.visits.get().pk,
+        )  # fmt: skip
         response = v1.client.generic(method.upper(), url, json.dumps(value), content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
         validator(document, operation, response.status_code).validate(response.json())
@@ -110,6 +120,10 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     # Staff may see everything.
     staff = make_staff("change_pausedhost", "view_job")
     v1 = as_user(staff)
+    _, later = visited(("T-1", NOON, [photo("a")]), ("T-2", NOON, [photo("a", brightness=9.0)]), owner=staff)
+    findings.find()
+    judged = Visit.objects.get(images=later)
+    judge(judged, staff, timezone.now(), is_fine=False)
     pause_host("a.test:443")
     make_stores("T-1")
     make_stores("T-2")
@@ -119,6 +133,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     work_off({"http://a/2": HTTPStatus(404)})
     v1.post(f"jobs/{job}/retry", {"code": "http_404"})
     image = v1.get(f"jobs/{job}/images").json()["results"][2]["id"]
+    insert_photos([(image, photo(exif=Exif(NOON, 60, "A", 1.0, 2.0)))])
     report = Report.objects.create(owner=staff, columns=Measure.values).pk
     visits("T-1", range(40))
     alert = make_alert(of_all=True).pk
@@ -129,12 +144,12 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
         if (
             method != "get"
             or not path.startswith("/api/v1/")
-            or any(word in path for word in ("import", "events", "export"))
+            or any(word in path for word in ("import", "events", "export", "thumbnail", "preview", "original"))
         ):
             continue
         url = path.format(
             job_id=job, image_id=image, store_id="T-1", group_id=group, alert_id=alert, report_id=report,
-            category_id=rule.category_id,
+            category_id=rule.category_id, visit_id=judged.pk,
         )  # fmt: skip
         url += {"/api/v1/similar-stores": "?store=T-1"}.get(path, "")
         response = v1.client.get(url)

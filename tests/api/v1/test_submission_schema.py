@@ -13,6 +13,8 @@ from tests.api.payloads import submission, visit
 VALUES: list = [
     None, True, False, 0, 1, 2, -9, 9, 10, -10, 1.5, "", "x", "continue", "stop_store", [], ["x"], {}, "\n", "\x9f",
     "é" * MAX_STORE_ID, "é" * (MAX_STORE_ID + 1), "x" * MAX_VISIT_TIME, "x" * (MAX_VISIT_TIME + 1),
+    {"a": "x" * 500}, {"a": "x" * 501}, {"a": 7}, {"a": "\n"}, {"": ""}, {"k" * 64: ""}, {"k" * 65: ""}, {"\x7f": ""},
+    dict.fromkeys("abcdefghij", ""), dict.fromkeys("abcdefghijk", ""),
     ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\u2028"], ["😀" * MAX_URL], [["x"]], [None], [""],
 ]  # fmt: skip
 
@@ -45,7 +47,7 @@ def test_they_agree_on_every_value_of_every_key(validator, key, value):
         agree(validator, body)
 
 
-@pytest.mark.parametrize("key", ["store_id", "image_url", "visit_time", "more"])
+@pytest.mark.parametrize("key", ["store_id", "image_url", "visit_time", "visited_by", "metadata", "more"])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_they_agree_on_every_value_of_a_visit(validator, key, value):
     agree(validator, submission({**visit(), key: value}))

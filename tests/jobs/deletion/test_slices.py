@@ -9,6 +9,7 @@ from django.db.models import Sum
 
 from jobs import deletion, failpoints, queue
 from jobs.deletion import Slice, slices
+from jobs.deletion.belongings import of_images, with_belongings
 from jobs.models import DayTotal, DeletedJob, FailedAttempt, IdempotencyKey, ImageResult, Job, JobAction, Visit
 from jobs.reporting.audit import audit
 from retail_pulse.db import advisory_locks
@@ -182,7 +183,8 @@ def test_a_slice_reads_its_images_from_the_index_whatever_the_planner_expects():
     parameters = {"jobs": [job.pk], "after": [0], "most": 4}
     with connection.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {slices._COUNT_AND_DELETE_IMAGES}", parameters)
+        statement = with_belongings(slices._COUNT_AND_DELETE_IMAGES, "image_id", of_images)
+        cursor.execute(f"EXPLAIN {statement}", parameters)
         plan = "\n".join(row for (row,) in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert "image_of_job" in plan

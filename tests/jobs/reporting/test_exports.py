@@ -55,7 +55,8 @@ def test_every_column_is_where_it_is_documented():
     names = [column.name for column in COLUMNS]
     assert ",".join(names) == (
         "store_id,store_name,area_code,visit_time,visited_at,image_url,host,state,width,height,perimeter,format,bytes,"
-        "attempts,finished_at,fetch_ms,measure_ms,gpu_ms,error_code,error_message,retryable,visited_by,gpu_result"
+        "attempts,finished_at,fetch_ms,measure_ms,gpu_ms,error_code,error_message,retryable,visited_by,"
+        "metadata,findings,gpu_result"
     )
 
 
@@ -86,6 +87,8 @@ def test_ndjson_holds_every_value_as_it_is_stored(job):
         "error_message": None,
         "retryable": None,
         "visited_by": None,
+        "metadata": None,
+        "findings": None,
         "gpu_result": None,
     }
     assert (rows[1]["state"], rows[1]["error_code"], rows[1]["retryable"]) == ("failed", "not_an_image", False)

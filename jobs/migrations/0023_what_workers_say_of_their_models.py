@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0020_what_a_rule_asks_of_an_image'),
+        ('jobs', '0022_what_is_kept_of_photos'),
     ]
 
     operations = [

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from insights.distances import KM_OF_DEGREE, distance_km, sql_km
+from stores.distances import KM_OF_DEGREE, distance_km, sql_km
 
 PLACES = pytest.mark.parametrize(
     ("one", "other", "km"),

@@ -1,0 +1,87 @@
+"""Answers that hold a photo, for the API and the dashboard: what a browser draws was always made by this service."""
+
+from django.core.files.storage import Storage
+from django.db.models import TextChoices
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_cache_control
+
+from jobs.imaging import photo_store
+from jobs.imaging.thumbnail import PREVIEW_SIDE, NotDrawable, smaller
+from jobs.models import ImageResult, KeptPhoto
+
+WEBP = "image/webp"
+# How long a browser need not ask again whether it may still show a photo.
+FRESH_SECONDS = 300
+
+
+class PhotoSize(TextChoices):
+    """What may be asked for of a photo."""
+
+    THUMBNAIL = "thumbnail"
+    PREVIEW = "preview"
+    ORIGINAL = "original"
+
+
+class NotThere(Exception):
+    """The photo is not kept, or not any more; the message says why, for people."""
+
+
+def answer(request: HttpRequest, image: ImageResult, size: str) -> HttpResponseBase:
+    """The photo of an image that the caller may see; `size` is a PhotoSize. Raises NotThere.
+
+    A thumbnail, 320 pixels on its longer side, and a preview of 1600 are drawn by this service, without anything of the
+    file's own. The original is never shown by a browser, only saved.
+    """
+    kept = KeptPhoto.objects.filter(image=image).first()
+    if kept is None:
+        raise NotThere("No photo is kept of this image: see KEEP_IMAGES and KEEP_DAYS in docs/configuration.md.")
+    make = {PhotoSize.THUMBNAIL: _thumbnail, PhotoSize.PREVIEW: _preview, PhotoSize.ORIGINAL: _original}[
+        PhotoSize(size)
+    ]
+    etag = f'"{bytes(kept.sha256).hex()[:32]}-{size}"'
+    if request.headers.get("If-None-Match") == etag:
+        return _private(HttpResponseNotModified(), etag)
+    try:
+        return _private(make(photo_store.storage(), kept), etag)
+    except FileNotFoundError:
+        raise NotThere("The photo of this image is not in the storage any more.") from None
+    except NotDrawable:
+        raise NotThere("The photo of this image cannot be drawn; its original may be saved.") from None
+
+
+def _thumbnail(storage: Storage, kept: KeptPhoto) -> HttpResponseBase:
+    if not kept.thumbnail:
+        raise NotThere(_reason(kept, "thumbnail"))
+    with storage.open(photo_store.thumbnail_name(bytes(kept.sha256))) as file:
+        return HttpResponse(file.read(), content_type=WEBP)
+
+
+def _preview(storage: Storage, kept: KeptPhoto) -> HttpResponseBase:
+    """Drawn anew each time from the original; where only the thumbnail is kept, that."""
+    if not kept.original:
+        return _thumbnail(storage, kept)
+    with storage.open(photo_store.original_name(bytes(kept.sha256))) as file:
+        return HttpResponse(smaller(file, PREVIEW_SIDE), content_type=WEBP)
+
+
+def _original(storage: Storage, kept: KeptPhoto) -> HttpResponseBase:
+    if not kept.original:
+        raise NotThere(_reason(kept, "original"))
+    file = storage.open(photo_store.original_name(bytes(kept.sha256)))
+    name = f"image-{kept.image_id}.{kept.image.format.lower() or 'bin'}"
+    answer = FileResponse(file, as_attachment=True, filename=name, content_type="application/octet-stream")
+    answer["Content-Length"] = str(kept.original)
+    return answer
+
+
+def _reason(kept: KeptPhoto, what: str) -> str:
+    return f"No {what} is kept of this image. {kept.get_why_not_display()}".strip()
+
+
+def _private(answer: HttpResponseBase, etag: str) -> HttpResponseBase:
+    """For the caller's own browser, which asks again whether the caller may still see it."""
+    answer["ETag"] = etag
+    answer["X-Content-Type-Options"] = "nosniff"
+    patch_cache_control(answer, private=True, max_age=FRESH_SECONDS)
+    return answer

@@ -1,0 +1,18 @@
+"""The tables whose rows go with an image, a visit, or a photo's evidence; apps above this one add theirs."""
+
+from collections.abc import Iterable
+
+# Each with a column `image_id`.
+of_images = ["jobs_failedattempt", "jobs_photoevidence"]
+of_evidence: list[str] = []
+# Each with a column `visit_id`.
+of_visits: list[str] = []
+
+
+def with_belongings(statement: str, column: str, tables: Iterable[str]) -> str:
+    """The statement, which also deletes the rows of these tables that belong to the ids of its `slice`."""
+    parts = (
+        f"of_{table} AS (DELETE FROM {table} WHERE {column} = ANY (ARRAY(SELECT id FROM slice))),"  # noqa: S608 - names
+        for table in tables
+    )
+    return statement.format(belongings=" ".join(parts))

@@ -1,0 +1,99 @@
+"""Keeping photos: the original, or a thumbnail of it, for people to look at.
+
+A photo that cannot be kept is measured all the same: what was kept, or why not, is recorded beside the result.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from contextlib import suppress
+from typing import IO, Self
+
+from django.conf import settings
+
+from jobs.imaging import photo_store
+from jobs.imaging.thumbnail import THUMBNAIL_SIDE, NotDrawable, smaller
+from jobs.imaging.types import Kept
+from jobs.states import NotKept
+
+logger = logging.getLogger(__name__)
+
+# Waits between the attempts to store one file.
+RETRY_SECONDS = 0.2, 1.0
+# How long nothing is stored after that, for any image; then one tries.
+AWAY_SECONDS = 30.0
+# Of what a storage says, in the log.
+MOST_SHOWN = 300
+
+
+class _Unwritable(Exception):
+    """The storage has refused for now."""
+
+
+class Keeper:
+    """Keeps photos for all slots of a process at once. `room` is how many bytes may be added until it is set anew."""
+
+    def __init__(self, *, originals: bool) -> None:
+        self._originals = originals
+        self._lock = threading.Lock()
+        self._away_until = 0.0
+        self.room = 0
+
+    @classmethod
+    def from_settings(cls) -> Self | None:
+        """None where nothing is kept."""
+        if settings.KEEP_IMAGES == "off":
+            return None
+        return cls(originals=settings.KEEP_IMAGES == "original")
+
+    def keep(self, file: IO[bytes]) -> Kept:
+        """Never raises: what could not be kept is said."""
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # any readable file will do
+        if self.room <= 0:
+            return Kept(sha256, why_not=NotKept.FULL)
+        thumbnail = original = added = 0
+        why_not = ""
+        try:
+            try:
+                small = smaller(file, THUMBNAIL_SIDE)
+            except (NotDrawable, MemoryError):
+                why_not = NotKept.NOT_DRAWABLE
+            else:
+                added += self._put(photo_store.thumbnail_name(sha256), small, len(small))
+                thumbnail = len(small)
+            if self._originals:
+                size = file.seek(0, 2)
+                added += self._put(photo_store.original_name(sha256), file, size)
+                original = size
+        except _Unwritable:
+            why_not = NotKept.AWAY
+        with self._lock:
+            self.room -= added
+        return Kept(sha256, thumbnail, original, added, why_not)
+
+    def _put(self, name: str, content: bytes | IO[bytes], size: int) -> int:
+        """How many bytes were added; raises _Unwritable."""
+        with self._lock:
+            if (now := time.monotonic()) < self._away_until:
+                raise _Unwritable
+            if self._away_until:
+                # The others go on without, until this one has stored something.
+                self._away_until = now + AWAY_SECONDS
+        for wait in RETRY_SECONDS:
+            with suppress(Exception):
+                return self._stored(name, content, size)
+            time.sleep(wait)
+        try:
+            return self._stored(name, content, size)
+        except Exception as error:
+            self._away_until = time.monotonic() + AWAY_SECONDS
+            reason = f"{type(error).__name__}: {error}"[:MOST_SHOWN]
+            logger.warning("photos are not kept", extra={"seconds": AWAY_SECONDS, "error": reason})
+            raise _Unwritable from error
+
+    def _stored(self, name: str, content: bytes | IO[bytes], size: int) -> int:
+        is_new = photo_store.put(name, content)
+        self._away_until = 0.0
+        return size if is_new else 0

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from django.db import models
+
+from photos.models.owned import Owned, OwnedQuerySet
+
+MAX_CODE = 32
+
+
+class FindingQuerySet(OwnedQuerySet["Finding"]):
+    pass
+
+
+class Finding(Owned):
+    """Something that was found about a photo, see `photos/kinds.py`; it can be worked out again at any time."""
+
+    image_id = models.BigIntegerField()
+    code = models.CharField(max_length=MAX_CODE)
+    # What found it: "rules", or the name of a model; and its version.
+    model = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    details = models.JSONField(default=dict)
+    # The first photo that this one is equal to.
+    other_image_id = models.BigIntegerField(null=True, blank=True)
+    # Of the visit, see `Fingerprint`.
+    day = models.DateField(null=True, blank=True)
+    found_at = models.DateTimeField()
+
+    objects = FindingQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image_id", "code"], name="finding_once")]
+        indexes = [
+            models.Index(fields=["code", "id"], name="finding_of_code"),
+            models.Index(fields=["owner_id", "code", "id"], name="finding_of_owner"),
+            models.Index(fields=["job_id", "code", "image_id"], name="finding_of_job"),
+            models.Index(fields=["code", "day"], name="finding_of_code_by_day"),
+            models.Index(fields=["code", "visit_id"], name="finding_visits_of_code"),
+            models.Index(fields=["visit_id", "code"], name="finding_of_visit"),
+            models.Index(fields=["store_id", "id"], name="finding_of_store"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} of image {self.image_id}"
