@@ -7,7 +7,6 @@ such photos in turn, one with the simulated step and one with SignStep, while a 
 import argparse
 import io
 import os
-from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import django
@@ -47,12 +46,6 @@ def prove(options: argparse.Namespace) -> Report:
 
 def show_reading(report: Report, pictures: int, bare: int, seed: int) -> None:
     """Read so many photos with a board, and so many without one. Raises CannotProve where rapidocr is missing."""
-    # A model's thread gives way to all others, and would take what is started from it with it.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(_show_reading, report, pictures, bare, seed).result()
-
-
-def _show_reading(report: Report, pictures: int, bare: int, seed: int) -> None:
     from jobs.imaging.steps import SignStep
     from jobs.imaging.types import Measurement
     from stores.signs import TOO_COMMON, Reading, Shown, read

@@ -12,7 +12,6 @@ from django.core.exceptions import ImproperlyConfigured
 from jobs.imaging.batch import BatchStep
 from jobs.imaging.gpu import AnswerRefused
 from jobs.imaging.steps.answers import Answers
-from jobs.imaging.steps.background import give_way
 from jobs.imaging.steps.tensors import Layout, Tensors, UnusableShape
 from jobs.imaging.types import Measurement
 
@@ -87,7 +86,6 @@ class OnnxStep(BatchStep):
         if not self._has_device:
             # Together, images would take as long, and each would wait for all.
             self.most = self._batch or 1
-            give_way()
         self._tensors = Tensors(layout, settings.GPU_NORMALISATION, settings.GPU_RESIZE)
 
     def _pieces(self, items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

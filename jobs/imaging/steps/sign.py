@@ -8,7 +8,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from jobs.imaging.batch import BatchStep
 from jobs.imaging.printable import printable
-from jobs.imaging.steps.background import give_way
 from jobs.imaging.types import Measurement
 from jobs.imaging.upright import upright
 
@@ -25,8 +24,7 @@ _LEAST_SIDE = 64
 class SignStep(BatchStep):
     """`lines`, each with text and score, from the top to the bottom; whose sign it is is found elsewhere.
 
-    One thread of the processor, which gives way to those that answer requests. Nothing is downloaded: the weights are
-    in the package.
+    One thread of the processor. Nothing is downloaded: the weights are in the package.
     """
 
     name = "sign"
@@ -45,7 +43,6 @@ class SignStep(BatchStep):
             ) from None
         self.version = f"rapidocr {version('rapidocr')}"
         self._reader = Reader(MOST_LINES)
-        give_way()
 
     def prepare(self, image: IO[bytes], measurement: Measurement) -> Any:
         photo = upright(image, lambda width, height: LONGER_SIDE / max(width, height))

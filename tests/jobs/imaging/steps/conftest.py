@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from fixtures.make_model import LABELS, brightness
-from jobs.imaging.steps import onnx, sign
 from jobs.imaging.types import Measurement
 
 MEASUREMENT = Measurement(64, 48, "JPEG")
@@ -22,13 +21,6 @@ def photo(colour="gray", size=(64, 48), format_="JPEG", **options) -> io.BytesIO
     Image.new("RGB", size, colour).save(file, format_, **options)
     file.seek(0)
     return file
-
-
-@pytest.fixture(autouse=True)
-def no_way_given(monkeypatch) -> None:
-    """The thread of the tests would never get back what it gave up."""
-    for step in (onnx, sign):
-        monkeypatch.setattr(step, "give_way", lambda: None)
 
 
 @pytest.fixture
