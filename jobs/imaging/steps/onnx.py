@@ -41,7 +41,7 @@ class OnnxStep(BatchStep):
             import onnxruntime
         except ImportError:
             raise ImproperlyConfigured(
-                "OnnxStep needs onnxruntime; ./run with onnx installs it (pip: retail-pulse[onnx])."
+                "OnnxStep needs onnxruntime; pip install 'retail-pulse[onnx]' installs it (./run has it)."
             ) from None
         try:
             model = self._path.read_bytes()

@@ -38,8 +38,8 @@ class SignStep(BatchStep):
             from jobs.imaging.steps.reader import Reader
         except ImportError as error:
             raise ImproperlyConfigured(
-                f"SignStep needs rapidocr and onnxruntime ({error.name} is missing); ./run with ocr installs them "
-                "(pip: retail-pulse[ocr])."
+                f"SignStep needs rapidocr and onnxruntime ({error.name} is missing); ./run install ocr installs "
+                "them (elsewhere: pip install 'retail-pulse[ocr]')."
             ) from None
         self.version = f"rapidocr {version('rapidocr')}"
         self._reader = Reader(MOST_LINES)
