@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from PIL import Image
 from pytest_django.plugin import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -162,6 +163,14 @@ def static_files_looked_for_once() -> Iterator[None]:
 def nothing_kept() -> None:
     """Of what another test has summed."""
     kept.forget()
+
+
+@pytest.fixture(autouse=True)
+def pillows_own_limit() -> Iterator[None]:
+    """`measure` sets it for the process, and some tests measure with next to none."""
+    limit = Image.MAX_IMAGE_PIXELS
+    yield
+    Image.MAX_IMAGE_PIXELS = limit
 
 
 # Made by the migrations, and the same for every test.

@@ -123,7 +123,8 @@ class Batcher:
         if first is None:
             return []
         batch, until = [first], 0.0
-        while len(batch) < self.size:
+        size = min(self.size, self.step.most or self.size)
+        while len(batch) < size:
             try:
                 ticket = self._waiting.get_nowait()
             except queues.Empty:

@@ -89,6 +89,9 @@ class ModelStep:
                 batcher.start()
             except ModelAway as reason:
                 self._pause.refused(str(reason), is_trial=False)
+            except ImproperlyConfigured as error:
+                self.close()
+                raise ImproperlyConfigured(f"GPU_STEP={settings.GPU_STEP}: {error}") from None
             except BaseException as error:
                 self.close()
                 raise ImproperlyConfigured(

@@ -51,6 +51,19 @@ def test_a_batch_is_no_larger_than_its_size():
     assert model.sizes == [1, 4, 4, 1]
 
 
+@pytest.mark.parametrize(("most", "sizes"), [(1, [1] * 10), (3, [1, 3, 3, 3]), (4, [1, 4, 4, 1]), (9, [1, 4, 4, 1])])
+def test_nor_than_the_most_that_the_model_takes(most, sizes):
+    model = Held()
+    model.most = most
+    with running(model, size=4) as batcher:
+        tickets = submitted(batcher, [0])
+        wait_for(lambda: model.sizes == [1])
+        tickets += submitted(batcher, range(1, 10))
+        model.open.set()
+        assert outcomes(tickets) == list(range(10))
+    assert model.sizes == sizes
+
+
 def test_a_lone_image_waits_for_nobody():
     with running(FakeModel(), linger_seconds=3600) as batcher:
         assert outcomes(submitted(batcher, ["alone"])) == ["alone"]
