@@ -39,6 +39,7 @@ NAMES = (
     "telemetry",
     "partitions",
     "insights",
+    "evidence",
 )
 CASES = {name: name for name in NAMES}
 CASES |= {"seats": "slots", "import": "imports"}

@@ -26,6 +26,7 @@ NAMES = (
     "models",
     "telemetry",
     "figures",
+    "photos",
     "containers",
 )
 CANNOT_PROVE = 3
