@@ -38,6 +38,7 @@ NAMES = (
     "prune",
     "telemetry",
     "partitions",
+    "batches",
     "insights",
     "evidence",
 )

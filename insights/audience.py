@@ -66,8 +66,8 @@ def audiences(since: datetime) -> Iterator[Audience]:
 
 
 def period(audience: Audience, today: date) -> Scope:
-    """Its visits of the thirteen weeks before `today`."""
-    return Scope(audience.reader(), today - timedelta(days=7 * WEEKS), today - timedelta(days=1))
+    """Its visits of the thirteen calendar weeks up to `today`: what pages and the API show where no days are named."""
+    return Scope(audience.reader(), today - timedelta(days=today.weekday() + 7 * (WEEKS - 1)), today)
 
 
 def _is_there(owner_id: int | None, since: datetime) -> bool:

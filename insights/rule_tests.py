@@ -182,7 +182,7 @@ def _odd(days: Sequence[float], first: date) -> int:
 
 
 def _quiet(days: Sequence[float], random: Random) -> list[float] | None:
-    """As many invented days, around the medians of the last eight weeks and with their spread; None of too few."""
+    """As many invented days, around what was usual in the last eight weeks and with their spread; None of too few."""
     history = days[-HISTORY_DAYS:]
     if not odd.is_watched(history, odd.WEEKLY_VISITS):
         return None

@@ -93,9 +93,10 @@ RULES = {
             unit="visits",
             what="The visits of one area on a day, or in a week, are at most half as many as usual, or at least twice.",
             formula=(
-                f"Usual is the median of the same weekday in eight weeks, of a week that of eight weeks. On the scale "
-                f"2·√(x + 3/8), the count lies more than {odd.ODD_SPREADS:g} spreads from it, and is at most "
-                f"half or at least double; the spread is that of 56 days, and at least a Poisson count's. Days are "
+                f"Usual is the mean of the middle four of the same weekday in eight weeks, of a week the median of "
+                f"eight weeks. On the scale 2·√(x + 3/8), the count of a day lies more than {odd.DAY_SPREADS:g} "
+                f"spreads from it, that of a week more than {odd.ODD_SPREADS:g}, and is at most half or at least "
+                f"double; the spread is that of 56 days, and at least a Poisson count's. Days are "
                 f"judged from {odd.DAILY_VISITS} visits in a usual week on; weeks, Monday to Sunday, from "
                 f"{odd.WEEKLY_VISITS} on; smaller areas, and those without eight weeks of history, not at all."
             ),
@@ -154,10 +155,10 @@ RULES = {
             unit="failed images",
             what="A store loses photos beyond what the hosts that they lie on explain.",
             formula=(
-                f"Over 13 weeks, the probability that its failure rate is more than {problems.TIMES:g} times that of "
-                f"the other stores at the same hosts is above {problems.SURE:.0%}, after its rate is drawn to theirs "
-                f"by as much as stores in general resemble their hosts. Expected are as many failures as others had "
-                f"there."
+                f"Over 13 calendar weeks, the running one included, the probability that its failure rate is more "
+                f"than {problems.TIMES:g} times that of the other stores at the same hosts is above "
+                f"{problems.SURE:.0%}, after its rate is drawn to theirs by as much as stores in general resemble "
+                f"their hosts. Expected are as many failures as others had there."
             ),
             limits=(
                 "Stores whose photos lie at a host of their own cannot be told from it. A store with few images is "

@@ -18,6 +18,8 @@ EVERYTHING = [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
 TRANSLATION = [
     ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::ffff:0:0:0/96")
 ]
+# By default; few slots are no mistake where no model takes batches.
+USUAL_BATCH = 32
 LOCAL = [ipaddress.ip_network(text) for text in ("127.0.0.0/8", "::1/128", "169.254.0.0/16", "fe80::/10")]
 
 
@@ -140,6 +142,20 @@ def quarantine_isolates_poison_pills(**_: Any) -> list[CheckMessage]:
             "an image that kills its process also fails healthy ones that were in flight with it.",
             hint="Raise MAX_CRASHES, or lower WORKER_THREADS.",
             id="jobs.W004",
+        )
+    ]
+
+
+@register(Tags.compatibility)
+def batches_can_be_full(**_: Any) -> list[CheckMessage]:
+    if max(settings.WORKER_THREADS, USUAL_BATCH) >= settings.GPU_BATCH:
+        return []
+    return [
+        checks.Warning(
+            f"GPU_BATCH ({settings.GPU_BATCH}) is above WORKER_THREADS ({settings.WORKER_THREADS}): "
+            "no more images wait for a model than there are worker slots, so that no batch is ever full.",
+            hint="Raise WORKER_THREADS to twice GPU_BATCH, so that one batch gathers while another is computed.",
+            id="jobs.W005",
         )
     ]
 

@@ -24,6 +24,7 @@ NAMES = (
     "soak",
     "hosts",
     "models",
+    "signs",
     "telemetry",
     "figures",
     "photos",

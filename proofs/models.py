@@ -20,7 +20,7 @@ from proofs.report import Report
 from proofs.world.cluster import Observer
 from proofs.world.jobs import Client, Order, order
 from proofs.world.logs import read_log
-from proofs.world.processes import Server, Worker
+from proofs.world.processes import Worker
 from proofs.world.service import World
 
 SLOTS = 64
@@ -53,6 +53,7 @@ def prove(options: argparse.Namespace) -> Report:
         drills.picky(options.picky)
         drills.hanging(options.hanging)
         drills.slow(options.slow)
+        drills.close()
     return report
 
 
@@ -63,13 +64,20 @@ class Drills:
         self._report = report
         self._world = world
         self._rng = Random(seed)  # noqa: S311 - jobs that can be repeated
+        self._slots = int(world.settings["WORKER_THREADS"])
+        self._server = world.server("web", ENGINE_AUTOSTART="off")
+        self._server.start()
+        self._observer = Observer(world.cluster)
 
     def away(self, model: str, seconds: float, images: int) -> None:
         """A model that cannot be used at first."""
         worker = self._worker(model, MODEL_AWAY_SECONDS=str(seconds))
-        server, _ = self._submit(images)
+        self._submit(images)
         worker.start()
-        said = _wait(lambda: _notices(server))
+        said = ""
+        while not said and self._is_ongoing():
+            said = self._notices()
+            time.sleep(0.05)
         self._finish()
         code, _ = worker.terminate()
         completed, attempts, failed, crashes = self._found()
@@ -79,12 +87,12 @@ class Drills:
         bar(f"{model}: failed attempts, crashes", (failed, crashes), (0, 0), ok=failed == crashes == 0)
         bar(f"{model}: /readyz meanwhile", said, "says so", ok=bool(said) and "connection refused" in said)
         bar(f"{model}: exit code of the worker", code, 0, ok=code == 0)
-        self._end()
+        self._world.forget()
 
     def picky(self, images: int) -> None:
         """A model that fails on batches with a bad image in them."""
         worker = self._worker("Picky")
-        _, job = self._submit(images, BAD)
+        job = self._submit(images, BAD)
         worker.start()
         self._finish()
         worker.terminate()
@@ -95,12 +103,12 @@ class Drills:
         bar = self._report.bar
         bar("Picky: images that failed", len(found), f"the {len(bad)} bad ones", ok=found == bad)
         bar("Picky: the others done", completed, images - len(bad), ok=completed == images - len(bad))
-        self._end()
+        self._world.forget()
 
-    def hanging(self, images: int) -> None:
+    def hanging(self, images: int, **settings: str) -> None:
         """A model that hangs on one image, in a worker that is started again whenever it ends."""
         since = self._world.home / "hangs"
-        worker = self._worker("Hanging", MODEL_HANGS=str(since), GPU_STEP_SECONDS=str(STEP_SECONDS))
+        worker = self._worker("Hanging", MODEL_HANGS=str(since), GPU_STEP_SECONDS=str(STEP_SECONDS), **settings)
         self._submit(images, {"bad": 0.001})
         took, codes = [], set()
         until = time.monotonic() + 20 * (STEP_SECONDS + ENDING_SECONDS + START_SECONDS / 10)
@@ -109,7 +117,7 @@ class Drills:
             while not worker.has_ended() and self._is_ongoing():
                 time.sleep(0.02)
             if worker.has_ended():
-                took.append(time.time() - float(since.read_text()))
+                took.append(time.time() - float(since.read_text()) if since.exists() else 0.0)
                 codes.add(worker.exit_code)
         worker.kill()
         rows = self._query("SELECT error_code, count(*), max(attempts) FROM jobs_imageresult GROUP BY 1 ORDER BY 1")
@@ -123,17 +131,17 @@ class Drills:
         bar("Hanging: stacks in the log", len(stacks), len(took), ok=len(stacks) == len(took))
         expected = [("", images - 1, 1), ("crash_loop", 1, 0)]
         bar("Hanging: outcomes, with most attempts", rows, expected, ok=rows == expected)
-        self._end()
+        self._world.forget()
 
     def slow(self, seconds: float) -> None:
         """A model of one image a second, stopped after `seconds` while all slots wait for it."""
         settings = {"GPU_BATCH": "1", "FETCH_DEADLINE_SECONDS": "0.5", "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS)}
         worker = self._worker("Slow", **settings)
-        images = 2 * SLOTS
+        images = 2 * self._slots
         self._submit(images)
         worker.start()
         begun = time.monotonic()
-        waiting = _wait(lambda: self._waiting() >= SLOTS - 2 and self._waiting())
+        waiting = _wait(lambda: max(0, self._waiting() - self._slots + 3))
         time.sleep(max(0.0, seconds - (time.monotonic() - begun)))
         code, took = worker.terminate()
         completed, attempts, failed, crashes = self._found()
@@ -141,7 +149,7 @@ class Drills:
         log = read_log(self._world.log_file)
         overdue = sum(line["event"] == "slot overdue" for line in log)
         bar = self._report.bar
-        bar("Slow: images that waited for it", waiting, f">= {SLOTS - 2}", ok=bool(waiting))
+        bar("Slow: all slots but the one whose turn it is wait", bool(waiting), True, ok=bool(waiting))
         bar("Slow: slots called overdue", overdue, 0, ok=not overdue)
         bar("Slow: exit code at SIGTERM", code, 0, ok=code == 0)
         bar("Slow: seconds until it has ended", f"{took:.1f}", f"<= {SHUTDOWN_SECONDS:g}", ok=took <= SHUTDOWN_SECONDS)
@@ -154,21 +162,21 @@ class Drills:
         other.terminate()
         done, *_ = self._found()
         bar("Slow: done by the next worker", f"{completed} + {done - completed}", images, ok=done == images)
-        self._end()
+        self._world.forget()
+
+    def close(self) -> None:
+        self._observer.close()
 
     # ---- what they have in common
 
     def _worker(self, model: str, **settings: str) -> Worker:
         return self._world.worker(model, GPU_STEP=MODELS + model, **settings)
 
-    def _submit(self, images: int, kinds: dict[str, float] | None = None) -> tuple[Server, Order]:
-        server = self._world.server("web", ENGINE_AUTOSTART="off")
-        server.start()
-        assert _wait(server.is_ready), server.output()
+    def _submit(self, images: int, kinds: dict[str, float] | None = None) -> Order:
+        assert _wait(self._server.is_ready), self._server.output()
         job = order(self._rng, self._world.images, "models", images, kinds=kinds or {})
-        Client([server]).submit(job, Event())
-        self._observer = Observer(self._world.cluster)
-        return server, job
+        Client([self._server]).submit(job, Event())
+        return job
 
     def _query(self, sql: str) -> list[tuple[Any, ...]]:
         return self._observer.query(sql)
@@ -191,16 +199,11 @@ class Drills:
         rows = self._query("SELECT model FROM jobs_worker WHERE model IS NOT NULL")
         return sum(step["waiting"] for (model,) in rows for step in model["steps"])
 
-    def _end(self) -> None:
-        self._observer.close()
-        self._world.start_over()
-
-
-def _notices(server: Server) -> str:
-    """What /readyz says besides."""
-    with requests.Session() as session:
-        session.trust_env = False
-        return " ".join(session.get(f"{server.url}/readyz", timeout=5).json().get("notices", []))
+    def _notices(self) -> str:
+        """What /readyz says besides."""
+        with requests.Session() as session:
+            session.trust_env = False
+            return " ".join(session.get(f"{self._server.url}/readyz", timeout=5).json().get("notices", []))
 
 
 def _wait[T](fact: Callable[[], T], seconds: float = START_SECONDS) -> T:

@@ -368,6 +368,17 @@ GPU_LINGER_SECONDS = seconds("GPU_LINGER_SECONDS", 0.005, 0, 1)
 GPU_STEP_SECONDS = seconds("GPU_STEP_SECONDS", 60, 0.1, 3600)
 # Threads of such a model in one process, each with an instance of its own.
 GPU_THREADS = integer("GPU_THREADS", 1, 1, 64)
+# What the steps that come with the service compute with, see docs/model.md: the file of OnnxStep, the server of
+# HttpStep and KServeStep, and the file with the names of the model's classes, one a line.
+GPU_MODEL = env.str("GPU_MODEL", default="")
+GPU_URL = env.str("GPU_URL", default="")
+GPU_LABELS = env.str("GPU_LABELS", default="")
+# How many classes are kept of an answer, and whether its numbers become parts of 1.
+GPU_TOP = integer("GPU_TOP", 5, 1, 100)
+GPU_SOFTMAX = boolean("GPU_SOFTMAX", False)
+# How a photo becomes a model's input: what becomes of a byte, and how it gets the model's height and width.
+GPU_NORMALISATION = choice("GPU_NORMALISATION", "unit", ["unit", "signed", "imagenet", "byte"])
+GPU_RESIZE = choice("GPU_RESIZE", "stretch", ["stretch", "crop", "pad"])
 GPU_MIN_SECONDS = seconds("GPU_MIN_SECONDS", 0.1, 0, 3600)
 GPU_MAX_SECONDS = seconds("GPU_MAX_SECONDS", 0.4, 0, 3600)
 

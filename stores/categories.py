@@ -51,7 +51,8 @@ class Rules:
         self._endings: dict[tuple[str, ...], Verdict] = {}
         # By their last word.
         self._phrases: defaultdict[str, list[tuple[tuple[str, ...], Verdict]]] = defaultdict(list)
-        self._long: defaultdict[str, list[tuple[str, _Telling]]] = defaultdict(list)
+        # By their first letter, each with all of its letters.
+        self._long: defaultdict[str, list[tuple[str, frozenset[str], _Telling]]] = defaultdict(list)
         for text, kind, category in keywords:
             words = tuple(text.split())
             match kind:
@@ -63,7 +64,7 @@ class Rules:
                     telling = _Telling(kind == Kind.STRONG, Verdict(category, f"by the word {text}"))
                     self._words[text] = telling
                     if len(text) >= LONG_ENOUGH:
-                        self._long[text[0]].append((text, telling))
+                        self._long[text[0]].append((text, frozenset(text), telling))
                 case _:
                     self._words[text] = None
         for phrases in self._phrases.values():
@@ -110,9 +111,12 @@ class Rules:
             return None
         best = VERY_LONG
         nearest: list[tuple[str, _Telling]] = []
-        for keyword, telling in self._long.get(word[0], ()):
+        for keyword, letters, telling in self._long.get(word[0], ()):
             most = 2 if len(keyword) >= VERY_LONG else 1
-            if abs(len(keyword) - len(word)) <= most and (edits := edit_distance(keyword, word)) <= min(most, best):
+            # No edit takes away, or brings, more than two letters: most words are told apart by that alone.
+            if abs(len(keyword) - len(word)) > most or len(letters.symmetric_difference(word)) > 2 * most:
+                continue
+            if (edits := edit_distance(keyword, word)) <= min(most, best):
                 nearest = [*nearest, (keyword, telling)] if edits == best else [(keyword, telling)]
                 best = edits
         if len({telling.verdict.category_id for _, telling in nearest}) != 1:

@@ -1,39 +1,36 @@
-"""Stores with a similar name: three kinds of words count, each in its own way.
-
-- Venue words (CORNER, GHAR, NEW) say where and not what: VENUE_WEIGHT.
-- Trade words (PAN, BAKERY) count by their category: TRADE_WEIGHT; another word of the same category nearly as much.
-- All others are a store's own: ln(N / stores that have it), so that a rare one counts for more. Those of the name that
-  is asked for are counted; for the other stores' words PostgreSQL's statistics say how frequent the thousand most
-  frequent are, and the others weigh as if one store had them.
+"""Stores with a similar name, by the words that both names have, see `word_weights.py`.
 
 The score of two names is the weight of what they share, divided by the weight of all that either has (a weighted
-Jaccard index): 1 for the same words, 0 for none.
+Jaccard index): 1 for the same words, 0 for none. A feature of a name is one of its own words, or one of its trades; of
+a name with neither, each of its words.
+
+In a small store master all stores that share a feature are scored. In a large one they are found in stages, and the
+last ones only if they could still be among the best:
+
+1. those that share two features or more;
+2. those that share one and have no word besides but venue words;
+3. all others that share one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import log
+from itertools import chain
+from typing import Any
 
 from django.db import connection
 
-from stores.models import Keyword, Store
-from stores.models.keyword import Kind
+from stores.models import Store
+from stores.word_weights import SAME_CATEGORY, TRADE_WEIGHT, WordWeights, weights_for
 from stores.words import words_of
 
-VENUE_WEIGHT = 0.1
-TRADE_WEIGHT = 2.0
-# Of a trade word's weight, for another word of its category.
-SAME_CATEGORY = 0.9
 MOST = 50
-# So many stores are compared at most: those that share an own word first, then a trade word, then another one of the
-# same category. Those that the database finds best are scored once more, exactly.
-MOST_COMPARED = 75_000
-MOST_EXACT = 100
-# A word that more stores have is weighed as if so many had it.
-MOST_COUNTED = 20_000
+# A store master of more stores than are scored is large. Of the second stage so many are read, and of any other scored:
+# those that share an own word first, the rarest of all, then a trade word, then another one of the same category.
+MOST_READ = 75_000
+MOST_SCORED = 20_000
 # Of a name that is asked for.
 MOST_WORDS = 40
 
@@ -46,45 +43,6 @@ class Similar:
     score: float
     shared: list[str]
     same_category: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """Of stores' own words; `rare` is that of a word which one store has."""
-
-    frequencies: Mapping[str, float]
-    rare: float
-
-    def of(self, word: str) -> float:
-        frequency = self.frequencies.get(word)
-        return self.rare if frequency is None else min(self.rare, -log(max(frequency, 1e-9)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Keywords:
-    venues: frozenset[str]
-    # Word to category.
-    trades: Mapping[str, int]
-
-    @classmethod
-    def read(cls) -> _Keywords:
-        rows: list[tuple[str, int | None]] = list(
-            Keyword.objects.filter(kind__in=[Kind.STRONG, Kind.WEAK, Kind.VENUE])
-            .order_by()
-            .values_list("text", "category_id")
-        )
-        return cls(
-            frozenset(text for text, category in rows if category is None),
-            {text: category for text, category in rows if category is not None},
-        )
-
-    def own(self, words: Collection[str]) -> set[str]:
-        return {word for word in words if word not in self.venues and word not in self.trades}
-
-    def siblings(self, words: Collection[str]) -> set[str]:
-        """The trade words of the categories that `words` tell."""
-        told = {self.trades[word] for word in words if word in self.trades}
-        return {word for word, category in self.trades.items() if category in told} if told else set()
 
 
 def similar_stores(store: Store, most: int = MOST) -> list[Similar]:
@@ -101,87 +59,113 @@ def _find(words: Sequence[str], most: int, of: Store | None) -> list[Similar]:
     asked = list(dict.fromkeys(words))[:MOST_WORDS]
     if not asked:
         return []
-    keywords = _Keywords.read()
-    number, frequent = _frequent_words()
-    weights = _Weights(frequent | _frequencies(keywords.own(asked), number), log(max(2, number)))
-    scored = sorted(
-        (-round(_score(asked, there, keywords, weights), 6), there, pk)
-        for there, pk in _candidates(asked, keywords, weights, of)
-    )
-    best = [(-score, there, pk) for score, there, pk in scored[:most]]
+    weights = weights_for(asked)
+    best = _best(_Search(asked, weights, of.pk if of else 0), most)
     stores = Store.objects.select_related("category").in_bulk([pk for _, _, pk in best])
     category = of.category_id if of else None
+    # By what both are known to be; where it is not known of the store that was asked for, by its words.
+    told = {category} if category else set(weights.features(asked).trades)
     return [
         Similar(
             stores[pk],
-            score,
+            -negative,
             [word for word in dict.fromkeys(there) if word in asked],
-            _same_category(stores[pk], category, asked, keywords),
+            stores[pk].category_id in told,
         )
-        for score, there, pk in best
+        for negative, there, pk in best
         if pk in stores
     ]
 
 
-def _same_category(store: Store, category: int | None, asked: Sequence[str], keywords: _Keywords) -> bool:
-    """By what both are known to be; where it is not known of the store that was asked for, by its words."""
-    told = {category} if category else {keywords.trades[word] for word in asked if word in keywords.trades}
-    return store.category_id in told
+def _best(search: _Search, most: int) -> list[tuple[float, list[str], int]]:
+    """The negative score, words and key of the best stores, in their order."""
+    scored: dict[int, tuple[float, list[str], int]] = {}
+    for stage in search.stages():
+        # Twice as many as are asked for, because the database scores only nearly as here.
+        for there, pk in search.read(stage, 2 * most):
+            if pk not in scored:
+                scored[pk] = (-round(search.score(there), 6), there, pk)
+        best = sorted(scored.values())[:most]
+        if len(best) == most and -best[-1][0] >= stage.rest:
+            break
+    return best
 
 
-def _score(asked: Sequence[str], there: Sequence[str], keywords: _Keywords, weights: _Weights) -> float:
-    """Trade words count once for each category, however many of them a name has."""
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Of the query `rows` so many are `read` at most; no store of a later stage has a score above `rest`."""
 
-    def features(words: Sequence[str]) -> tuple[dict[str, float], dict[int, set[str]]]:
-        plain, trades = {}, dict[int, set[str]]()
-        for word in words:
-            if (category := keywords.trades.get(word)) is not None:
-                trades.setdefault(category, set()).add(word)
-            else:
-                plain[word] = VENUE_WEIGHT if word in keywords.venues else weights.of(word)
-        return plain, trades
-
-    (plain, trades), (plain_there, trades_there) = features(asked), features(there)
-    shared = sum(weight for word, weight in plain.items() if word in plain_there)
-    for category in trades.keys() & trades_there.keys():
-        is_same = bool(trades[category] & trades_there[category])
-        shared += TRADE_WEIGHT * (1 if is_same else SAME_CATEGORY)
-    total = sum(plain.values()) + sum(plain_there.values()) + TRADE_WEIGHT * (len(trades) + len(trades_there))
-    return shared / (total - shared) if total > shared else 1.0
+    rows: str
+    read: int
+    rest: float = 0
+    # Only stores that have no word but the asked ones, others of their trades, and venue words.
+    is_plain: bool = False
 
 
-def _candidates(
-    asked: Sequence[str], keywords: _Keywords, weights: _Weights, of: Store | None
-) -> list[tuple[list[str], int]]:
-    """The words and keys of the best MOST_EXACT, by a score in which each trade word counts by itself."""
-    trades = {word for word in asked if word in keywords.trades}
-    siblings = keywords.siblings(asked) - trades
-    shares = [sorted(words) for words in (keywords.own(asked), trades, siblings) if words] or [sorted(asked)]
-    known = {word: weights.of(word) for word in weights.frequencies}
-    known |= dict.fromkeys(keywords.venues, VENUE_WEIGHT) | dict.fromkeys(keywords.trades, TRADE_WEIGHT)
-    gains = {word: known[word] for word in asked} | dict.fromkeys(siblings, TRADE_WEIGHT * SAME_CATEGORY)
-    # Named in the statement by their places alone.
-    parts = " UNION ALL ".join(_part(at) for at in range(len(shares)))
-    parameters = {
-        **{f"share{at}": share for at, share in enumerate(shares)},
-        "known": json.dumps(known),
-        "gains": json.dumps(gains),
-        "total": sum(known[word] for word in asked),
-        "rare": weights.rare,
-        "not": of.pk if of else 0,
-        "compared": MOST_COMPARED,
-        "exact": MOST_EXACT,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_BEST.format(parts=parts), parameters)
-        return [(words, pk) for words, pk in cursor.fetchall()]
+class _Search:
+    """The statements that find stores like a name; the store with the key `but` is left out."""
+
+    def __init__(self, words: Sequence[str], weights: WordWeights, but: int) -> None:
+        self._weights = weights
+        self._asked = asked = weights.features(words)
+        own = sorted(filter(weights.is_own, words), key=weights.of, reverse=True)
+        trades = {word for word in words if word in weights.trades}
+        same = weights.trades_of(asked.trades.keys())
+        siblings = same - trades
+        # A feature by the words with which a store shares it.
+        self._features = [[word] for word in own] + [sorted(weights.trades_of({each})) for each in asked.trades]
+        self._features = self._features or [[word] for word in words]
+        # In the order in which stores are read.
+        self._shares = [[word] for word in own] + [sorted(each) for each in (trades, siblings) if each]
+        self._shares = self._shares or [list(words)]
+        gains = {word: weights.of(word) for word in words} | dict.fromkeys(siblings, TRADE_WEIGHT * SAME_CATEGORY)
+        self._parameters: dict[str, Any] = {
+            **{f"share{at}": share for at, share in enumerate(self._shares)},
+            **{f"feature{at}": feature for at, feature in enumerate(self._features)},
+            **{f"later{at}": list(chain(*self._features[at + 1 :])) for at in range(len(self._features))},
+            "plain": json.dumps(dict.fromkeys({*words, *same, *weights.venues}, 0)),
+            "known": json.dumps(weights.known),
+            "gains": json.dumps(gains),
+            "total": sum(weights.of(word) for word in words),
+            "rare": weights.rare,
+            "but": but,
+        }
+
+    def score(self, words: Iterable[str]) -> float:
+        return self._asked.score(self._weights.features(words))
+
+    def stages(self) -> Iterator[_Stage]:
+        # Named in the statements by their places alone.
+        any_share = " UNION ALL ".join(map(_sharing, range(len(self._shares))))
+        if self._weights.stores > MOST_SCORED:
+            total = shared = self._asked.weight
+            if len(self._features) > 1:
+                each = [self._weights.of(feature[0]) for feature in self._features]
+                # One feature, and all that is none.
+                shared = max(each) + total - sum(each)
+                yield _Stage(_sharing_two(len(each)), MOST_SCORED, rest=shared / total)
+            yield _Stage(any_share, MOST_READ, rest=shared / (total + self._weights.lightest), is_plain=True)
+        yield _Stage(any_share, MOST_SCORED)
+
+    def read(self, stage: _Stage, most: int) -> list[tuple[list[str], int]]:
+        """The words and keys of the best `most` of a stage, by a score in which each trade word counts by itself."""
+        statement = _BEST.format(rows=stage.rows, only=_PLAIN if stage.is_plain else "")
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {**self._parameters, "read": stage.read, "most": most})
+            return [(words, pk) for words, pk in cursor.fetchall()]
 
 
-def _part(at: int) -> str:
+def _sharing(at: int) -> str:
     others = "".join(f" AND NOT words && %(share{before})s::text[]" for before in range(at))
-    return f"(SELECT id, words FROM stores_store WHERE words && %(share{at})s::text[] AND id <> %(not)s{others})"  # noqa: S608 - a number
+    return f"(SELECT id, words FROM stores_store WHERE words && %(share{at})s::text[] AND id <> %(but)s{others})"  # noqa: S608 - a number
 
 
+def _sharing_two(features: int) -> str:
+    pairs = (f"words && %(feature{at})s::text[] AND words && %(later{at})s::text[]" for at in range(features - 1))
+    return f"SELECT id, words FROM stores_store WHERE id <> %(but)s AND ({' OR '.join(pairs)})"  # noqa: S608 - numbers
+
+
+_PLAIN = "WHERE %(plain)s::jsonb ?& words"
 # The weights are looked up in JSON: a join sorts or hashes all words, which takes twice as long.
 _BEST = """
     SELECT words, id FROM (
@@ -189,46 +173,9 @@ _BEST = """
             SELECT sum(gain) / greatest(%(total)s + sum(weight) - sum(gain), 1e-9) FROM (
                 SELECT coalesce((%(gains)s::jsonb ->> word)::float8, 0) AS gain,
                        coalesce((%(known)s::jsonb ->> word)::float8, %(rare)s) AS weight
-                FROM unnest(words) AS word
+                FROM (SELECT unnest(words) AS word) AS each
             ) AS both_of_them
         ) AS score
-        FROM (SELECT id, words FROM ({parts}) AS sharing LIMIT %(compared)s) AS compared
-    ) AS scored ORDER BY score DESC, id LIMIT %(exact)s
+        FROM (SELECT id, words FROM ({rows}) AS sharing LIMIT %(read)s) AS read {only}
+    ) AS scored ORDER BY score DESC, id LIMIT %(most)s
 """
-
-
-def _frequencies(words: Collection[str], number: int) -> dict[str, float]:
-    """Which share of the stores has each word."""
-    if not words:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT word, (
-                SELECT count(*) FROM (SELECT FROM stores_store WHERE words @> ARRAY[word] LIMIT %s) AS with_it
-            ) FROM unnest(%s::text[]) AS word
-            """,
-            [MOST_COUNTED, sorted(words)],
-        )
-        return {word: max(1, stores) / max(2, number) for word, stores in cursor.fetchall()}
-
-
-def _frequent_words() -> tuple[int, dict[str, float]]:
-    """About how many stores there are; the most frequent words, and which share of the stores has each.
-
-    As the last ANALYZE saw them. A store master that it has not seen, or of few stores, is counted.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT reltuples::bigint, most_common_elems::text::text[], most_common_elem_freqs
-            FROM pg_class LEFT JOIN pg_stats
-              ON schemaname = current_schema() AND tablename = 'stores_store' AND attname = 'words'
-            WHERE oid = 'stores_store'::regclass
-            """
-        )
-        number, words, frequencies = cursor.fetchone()
-    if number < MOST_COUNTED:
-        number = Store.objects.all()[:MOST_COUNTED].count()
-    # The frequencies end with three that belong to no word.
-    return number, dict(zip(words or [], frequencies or [], strict=False))

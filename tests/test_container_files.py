@@ -57,17 +57,38 @@ def test_the_service_does_not_run_as_root():
     assert "RETAIL_PULSE_HOME=/var/lib/retail-pulse" in last("ENV")
 
 
+MODELS = ("onnx", "ocr")
+
+
+def test_what_models_need_is_installed_where_it_is_asked_for(compose):
+    assert ("ARG", 'MODELS=""') in instructions()
+    (install,) = [argument for name, argument in instructions() if name == "RUN" and "uv pip install" in argument]
+    assert '$(for extra in $MODELS; do echo "--extra $extra"; done)' in install
+    assert compose["x-app"]["build"]["args"] == {"MODELS": "${MODELS:-}"}
+
+
+def test_the_two_locks_name_no_different_versions_of_a_package():
+    versions = {}
+    for lock in ("requirements.lock", "requirements-ocr.lock"):
+        for package, version in re.findall(r"^([\w.-]+)==([^ ;]+)", (ROOT / lock).read_text(), re.MULTILINE):
+            versions.setdefault(package, set()).add(version)
+    assert {package: found for package, found in versions.items() if len(found) > 1} == {}
+
+
 def test_only_what_runs_is_installed_and_each_package_is_checked_by_its_hash():
     (install,) = [argument for name, argument in instructions() if name == "RUN" and "uv pip install" in argument]
     assert "--require-hashes --requirement pyproject.toml" in install
-    assert "--constraints requirements.lock" in install
     assert "--group" not in install
-    locked = set(re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+    locks = re.findall(r"--constraints (\S+)", install)
+    assert locks == ["requirements.lock", "requirements-ocr.lock"]
+    locked = {
+        package for lock in locks for package in re.findall(r"^([\w.-]+)==", (ROOT / lock).read_text(), re.MULTILINE)
+    }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    # All but the database that comes along, since there is one in another container, and what few need: an image of
-    # one's own adds it.
-    extras = re.findall(r"--extra (\w+)", install)
-    assert set(extras) == set(project["optional-dependencies"]) - {"embedded", "gcs"}
+    # All but the database that comes along, since there is one in another container, and Google's buckets, which few
+    # need: an image of one's own adds them. Models are asked for.
+    extras = {*re.findall(r"--extra (\w+)", install), *MODELS}
+    assert extras == set(project["optional-dependencies"]) - {"embedded", "gcs"}
     named = sum((project["optional-dependencies"][extra] for extra in extras), project["dependencies"])
     assert {re.split(r"[\[<>=]", requirement)[0] for requirement in named} <= locked
 

@@ -285,16 +285,6 @@ def test_an_export_has_the_columns_that_the_page_names():
     assert re.findall(r"`(\w+)`", paragraph) == [column.name for column in COLUMNS]
 
 
-def test_the_model_of_the_example_runs():
-    from jobs.imaging.types import Measurement
-
-    namespace: dict[str, Any] = {}
-    exec(blocks(TEXTS["docs/model.md"], "python")[0], namespace)
-    with (FIXTURES / "images" / "shelf.jpg").open("rb") as image:
-        answer = namespace["Brightness"]().infer(image, Measurement(640, 480, "JPEG"))
-    assert 0 <= answer["brightness"] <= 255
-
-
 def test_contributing_says_what_each_folder_of_tests_is_for():
     described = re.findall(r"^\| `(tests/\w+/)` \|", TEXTS["CONTRIBUTING.md"], re.MULTILINE)
     folders = [f"tests/{path.name}/" for path in (ROOT / "tests").iterdir() if (path / "__init__.py").exists()]

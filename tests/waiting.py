@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 30.0
 
 
 def wait_for[T](fact: Callable[[], T], timeout: float = TIMEOUT_SECONDS) -> T:

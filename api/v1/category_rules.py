@@ -14,7 +14,8 @@ from api.v1.problems import not_found
 from api.v1.store_settings import SettingsView, save
 from api.v1.views import find_by_id, path_id
 from stores.models import Category, CategoryRule
-from stores.models.category_rule import HIGHEST_PRIORITY, LOWEST_PRIORITY, MOST_HOSTS, MOST_IMAGES, MOST_PIXELS
+from stores.models.category_rule import MOST_HOSTS, MOST_IMAGES, MOST_PIXELS
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from stores.rule_changes import changing_rule_of
 
 

@@ -13,10 +13,10 @@ from api.v1.findings import FINDING
 from api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
-from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
 from photos.models import Finding
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 IMAGE_ID = path_id("image_id", "An image's id.")
 # Failed attempts in the answer about one image; each may name a dozen redirects.

@@ -8,7 +8,6 @@ together.
 from typing import Any
 
 from api.v1 import request_bodies
-from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import OnError
 from jobs.submission.payload import (
     MAX_METADATA,
@@ -23,6 +22,7 @@ from jobs.submission.payload import (
     Submission,
     parse_submission,
 )
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

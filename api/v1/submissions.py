@@ -7,10 +7,10 @@ from rest_framework.request import Request
 
 from api.v1 import parameters
 from api.v1.file_bodies import TABLE_PARSERS, FileBody, NDJSONParser, file_schemas
-from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.states import OnError
 from jobs.submission.strict_json import StrictJSONParser
 from jobs.submission.visits_file import VisitsFile, read_visits
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from tables.errors import Entry
 
 _FILE_PARSERS = (*TABLE_PARSERS, NDJSONParser)

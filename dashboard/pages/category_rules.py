@@ -12,13 +12,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from access import rights
 from stores.models import Category, CategoryRule
 from stores.models.category_rule import (
-    HIGHEST_PRIORITY,
-    LOWEST_PRIORITY,
     MOST_HOSTS,
     MOST_IMAGES,
     MOST_PIXELS,
     read_host,
 )
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from stores.rule_changes import changing_rule_of
 
 # Categories that are listed.

@@ -3,13 +3,14 @@
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_safe
 
 from access import rights
 from api.photos import NotThere, PhotoSize, answer
 from dashboard.pages.job import find_job
-from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job, KeptPhoto, PausedHost
+from dashboard.photo_rows import photo_rows
+from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job, PausedHost, PhotoEvidence
 from jobs.reporting.areas import turn_of
 from stores.models import Store
 
@@ -29,12 +30,24 @@ def image_page(request: HttpRequest, job_id: int, image_id: int) -> HttpResponse
         "store": Store.objects.filter(store_id=image.visit.store_id).select_related("category").first(),
         "turn": turn_of(image, job),
         "attempts": attempts,
-        "kept": KeptPhoto.objects.filter(image=image).first(),
+        "row": photo_rows([image])[0],
+        "evidence": PhotoEvidence.objects.filter(image=image).first(),
         "earlier": image.failed_attempts.count() - len(attempts) if len(attempts) == MOST_ATTEMPTS else 0,
         "paused": PausedHost.objects.filter(name=image.waits_for).first() if image.waits_for else None,
         "alike": ImageFilter(code=image.error_code, host=image.host),
     }
     return render(request, "dashboard/image/page.html", context)
+
+
+@require_safe
+@login_required
+def find_image(request: HttpRequest, image_id: int) -> HttpResponse:
+    """To the page of an image of which only the id is known, such as the first of two equal photos."""
+    images = ImageResult.objects.filter(pk=image_id, job__in=Job.objects.visible_to(request.user))
+    job_id = images.values_list("job_id", flat=True).first()
+    if job_id is None:
+        raise Http404(f"There is no image {image_id} that you may see.")
+    return redirect("dashboard:image", job_id, image_id)
 
 
 @require_GET

@@ -23,13 +23,13 @@ from jobs.models import ImageResult, Job
 from jobs.models.store_errors import stored
 from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
-from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.areas import areas_of
 from jobs.reporting.failures import failures
 from jobs.reporting.hosts import NONE, waits
 from jobs.reporting.throughput import throughput
 from jobs.states import ImageState, JobState
 from stores.models import Store
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 IMAGES = 50
 MOST_STORE_ERRORS = 50

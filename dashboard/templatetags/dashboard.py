@@ -59,6 +59,7 @@ _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
     ("dashboard:areas", "Areas", _everybody),
     ("dashboard:visits", "Visits", _everybody),
+    ("dashboard:needs_a_look", "Photos", _everybody),
     ("dashboard:alerts", "Alerts", _everybody),
     ("dashboard:stores", "Stores", _everybody),
     ("dashboard:reports", "Reports", _everybody),

@@ -116,6 +116,7 @@ class ThreadEngine(Engine):
         try:
             if epoch := self._epoch:
                 epoch.leave_with(suspects, LEAVING_SECONDS / 2)
+                connections.close_all()
         except Exception:
             logger.exception("claims not released")
         finally:

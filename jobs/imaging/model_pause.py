@@ -7,6 +7,7 @@ from time import monotonic
 
 from jobs.imaging.batch import ModelAway
 from jobs.imaging.printable import printable
+from retail_pulse.logs.formatters import without_secrets
 
 # The first pause after the model went away, and the longest one by doubling.
 PAUSE_SECONDS = 1.0, 30.0
@@ -16,7 +17,9 @@ LONGEST_REASON = 200
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """The model has been away for `seconds`; `reason` is printable, and at most LONGEST_REASON characters long."""
+    """The model has been away for `seconds`; `reason` is printable, at most LONGEST_REASON characters long, and its
+    URLs hold no passwords.
+    """
 
     seconds: float
     reason: str
@@ -37,7 +40,7 @@ class ModelPause:
         self._until = 0.0
         self._seconds = 0.0
         self._reason = ""
-        self._has_trial = False
+        self._trial_ends = 0.0
         self._claims_at = 0.0
 
     @property
@@ -73,7 +76,7 @@ class ModelPause:
     def answered(self) -> None:
         """The trial got an answer, if perhaps an error."""
         with self._lock:
-            self._since, self._has_trial, self._seconds = None, False, 0.0
+            self._since, self._trial_ends, self._seconds = None, 0.0, 0.0
 
     def refused(self, reason: str, *, is_trial: bool) -> None:
         """The model was away for an image that was asking."""
@@ -85,14 +88,16 @@ class ModelPause:
             self._since = now if self._since is None else self._since
             self._seconds = min(max(2 * self._seconds, shortest), longest)
             self._until = self._claims_at = now + self._seconds
-            self._reason = printable(reason, LONGEST_REASON)
-            self._has_trial = False
+            self._reason = printable(without_secrets(reason), LONGEST_REASON)
+            self._trial_ends = 0.0
 
     def _begin_trial(self) -> bool:
         with self._lock:
             if self._since is None:
                 return False
-            if self._has_trial or self._clock() < self._until:
+            now = self._clock()
+            if now < max(self._until, self._trial_ends):
                 raise ModelAway(self._reason)
-            self._has_trial = True
+            # One that hangs does not keep others from trying for ever.
+            self._trial_ends = now + PAUSE_SECONDS[1]
             return True

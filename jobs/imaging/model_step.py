@@ -182,8 +182,9 @@ class ModelStep:
             answer = step.infer(download.file, measurement)
             check_answer(answer)
             answers[name] = _signed(answer, step)
-        # While it waits, an image holds no download.
-        download.close()
+        if tickets:
+            # While it waits, an image holds no download.
+            download.close()
         for (name, batcher), ticket in zip(self._batchers, tickets, strict=True):
             answers[name] = _signed(ticket.wait(), batcher.step)
         if len(self._names) == 1:

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0021_the_oldest_ready_image_by_an_index_of_its_own'),
+        ('jobs', '0021_an_index_for_the_oldest_ready_image'),
     ]
 
     operations = [

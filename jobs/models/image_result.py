@@ -17,8 +17,7 @@ from jobs.models.visit import Visit, area_of, place_in_group
 from jobs.states import ImageState
 
 MAX_HOST = 255
-# Before any image: a statement that asks for `ready_since` since then may use the index `image_ready_since`.
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The host of a URL as a person would read it, for grouping and filtering; `imaging` parses what is fetched.
 # PostgreSQL's `substring` returns the one group in parentheses.
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?(\[[^]/?#]*\]|[^/?#:\\]*)"
@@ -228,13 +227,12 @@ class ImageResult(models.Model):
                 condition=Q(state=ImageState.PENDING, run_after=None, held=False, waits_for=""),
                 name="image_ready",
             ),
+            # Every image meets the last condition, and a claim does not ask for it: else the planner, where it believes
+            # that little is ready, could read all that is ready from here for each claim, and sort it by rank.
             models.Index(
                 fields=["ready_since"],
-                # Unlike that of `image_ready`, lest a claim reads all ready images from it and sorts them.
-                condition=Q(
-                    state=ImageState.PENDING, run_after=None, held=False, waits_for="", ready_since__gte=LONG_AGO
-                ),
-                name="image_ready_since",
+                condition=Q(state=ImageState.PENDING, run_after=None, held=False, waits_for="", ready_since__gt=EPOCH),
+                name="image_oldest_ready",
             ),
             models.Index(
                 fields=["waits_for", "rank", "id"],

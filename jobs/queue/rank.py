@@ -7,4 +7,3 @@ SECONDS_BETWEEN_IMAGES = 1.0
 BEHIND_SECONDS = 60.0
 # One step of priority is worth an hour of waiting.
 SECONDS_PER_PRIORITY = 3600.0
-LOWEST_PRIORITY, HIGHEST_PRIORITY = -9, 9

@@ -5,10 +5,8 @@ from datetime import datetime
 
 from django.db import connection
 
-from jobs.models.image_result import LONG_AGO
-
 # Each is counted up to this number; beyond it, pages say "more than". Each is read in the order of its index, so that
-# nothing else is cheaper, whatever the statistics say.
+# nothing else is cheaper, whatever the statistics say; the oldest, as `image_oldest_ready` is for.
 MOST_COUNTED = 100_000
 
 _BACKLOG = """
@@ -24,8 +22,7 @@ _BACKLOG = """
         (SELECT count(*) FROM (SELECT FROM jobs_imageresult
             WHERE state = 'running' ORDER BY claimed_by, id LIMIT %(most)s) running),
         (SELECT extract(epoch FROM clock_timestamp() - min(ready_since))::float8 FROM jobs_imageresult
-            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = ''
-            AND ready_since >= %(long_ago)s),
+            WHERE state = 'pending' AND run_after IS NULL AND NOT held AND waits_for = '' AND ready_since > 'epoch'),
         clock_timestamp()
 """
 
@@ -50,5 +47,5 @@ class Backlog:
 def backlog() -> Backlog:
     """One query."""
     with connection.cursor() as cursor:
-        cursor.execute(_BACKLOG, {"most": MOST_COUNTED, "long_ago": LONG_AGO})
+        cursor.execute(_BACKLOG, {"most": MOST_COUNTED})
         return Backlog(*cursor.fetchone())

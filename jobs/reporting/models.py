@@ -24,14 +24,15 @@ class AwayModel:
 class ModelFigures:
     """A worker's model with a thread of its own, over the last `seconds`; None where it was not asked.
 
-    `mean_batch` are images a call, `batch_ms` milliseconds a call, `busy` the share of the time in which it computed, 0
-    to 1. `waiting` images wait for their turn as of the worker's last beat.
+    `batches` are its calls, `mean_batch` the images of one and `batch_ms` its milliseconds, `busy` the share of the
+    time in which it computed, 0 to 1. `waiting` images wait for their turn as of the worker's last beat.
     """
 
     worker: Worker
     name: str
     waiting: int
     seconds: float
+    batches: int
     mean_batch: float | None
     batch_ms: float | None
     busy: float | None
@@ -80,6 +81,7 @@ def _figures(worker: Worker, step: dict[str, Any]) -> ModelFigures:
         name=step["name"],
         waiting=step["waiting"],
         seconds=step["seconds"],
+        batches=batches,
         mean_batch=step["images"] / batches if batches else None,
         batch_ms=1000 * step["busy_seconds"] / batches if batches else None,
         busy=step["busy_seconds"] / computed if computed else None,

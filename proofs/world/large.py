@@ -137,7 +137,7 @@ _SMALL_AREA = """
 """
 _VISITS_OF_SMALL_AREA = """
     SELECT -n AS id, 0 AS job_id, 'L-' || 1 + mod(n, %(stores)s::int) AS store_id
-    FROM generate_series(1, 8 * %(stores)s::int) AS n
+    FROM generate_series(1, 5 * %(stores)s::int) AS n
 """
 _HOURS = """
     INSERT INTO insights_hosthour (host, hour, codes, "fetch")

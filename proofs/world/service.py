@@ -61,6 +61,10 @@ class World:
     def start_over(self) -> None:
         """Kill every process of the service, and delete every job, download and log line."""
         self._kill_processes()
+        self.forget()
+
+    def forget(self) -> None:
+        """Delete every job, download and log line; no process may be at work."""
         self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal CASCADE")
         for file in (self.images.ledger_file, self.log_file):
             if file.exists():

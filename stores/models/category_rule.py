@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Q
 
 from stores.models.category import Category
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
-LOWEST_PRIORITY, HIGHEST_PRIORITY = -9, 9
 MOST_IMAGES = 10_000
 # In pixels.
 MOST_PIXELS = 100_000

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize, expect, sync_playwright
 
 from jobs import queue
 from jobs.engine import base
@@ -26,7 +26,8 @@ FLAGS = [
 ]  # fmt: skip
 DESK = ViewportSize(width=1280, height=900)
 STREAMS = 50
-TIMEOUT_MS = 10_000
+# Of whatever a page is waited for; a machine may have ten other things to do.
+TIMEOUT_MS = 30_000
 TELL_OF_VIOLATIONS = """
     addEventListener("securitypolicyviolation", (event) =>
         console.error(`policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`));
@@ -46,6 +47,7 @@ def chromium() -> Iterator[Browser]:
     Playwright's loop runs in this thread for as long as the browser does, and Django would refuse to ask its database
     next to one; nothing is awaited here. Not for the session: what comes after could run no loop of its own.
     """
+    expect.set_options(timeout=TIMEOUT_MS)
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,7 +17,9 @@ from insights.rule_tests import RuleTest
 from jobs import actions, queue
 from jobs.errors import BelowCategorySize, HTTPStatus, NotAnImage, Truncated
 from jobs.imaging.types import Evidence, Outcome
-from jobs.models import ImageResult, Job
+from jobs.models import ImageResult, Job, PhotoEvidence
+from photos.kinds import BLURRED, OTHER_STORE
+from photos.models import Finding, VisitLook
 from stores import categorising, imports
 from stores.models import AreaWeight, Category, CategoryRule, Store, StoreGroup, StoreImport
 from tests.api.v1.test_alerts import NOW, make_alert
@@ -33,6 +37,7 @@ from tests.factories import (
     success,
 )
 from tests.insights.summaries import visits
+from tests.kept_photos import keep, keep_in_folder, photo
 from tests.stores.files import store_file
 
 LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
@@ -99,8 +104,24 @@ def make_areas(anna: User, worker: int) -> tuple[Job, ImageResult, ImageResult, 
     return job, images.filter(state="pending").latest("rank"), images.get(pk=claims[0].image_id), rule
 
 
+def find_photos(image: ImageResult, settings: Any, folder: Path) -> None:
+    """Keep a photo of the image, and find that its visit needs a look."""
+    keep_in_folder(settings, folder)
+    settings.KEEP_IMAGES = "original"
+    keep(image, photo())
+    of = {"visit_id": image.visit_id, "job_id": image.job_id, "owner_id": image.job.owner_id, "store_id": KNOWN_STORE}
+    for code, details in ((OTHER_STORE, {"distance": 3}), (BLURRED, {"sharpness": 1.25, "below": 3.0})):
+        Finding.objects.create(
+            image_id=image.pk, code=code, model="rules", version="1", found_at=NOW, details=details, **of
+        )
+    VisitLook.objects.create(image_id=image.pk, reasons=[OTHER_STORE], day=NOW.date(), **of)
+    PhotoEvidence.objects.create(
+        image=image, sha256=b"x" * 32, camera="A camera", brightness=90, contrast=40, sharpness=1.25
+    )
+
+
 @pytest.fixture
-def shown(anna, sign_in) -> Shown:
+def shown(anna, sign_in, settings, tmp_path) -> Shown:
     User.objects.filter(pk=anna.pk).update(is_staff=True, is_superuser=True)
     anna.refresh_from_db()
     worker = make_worker()
@@ -135,6 +156,7 @@ def shown(anna, sign_in) -> Shown:
     )
     categorising.go_on()
     images = ImageResult.objects.filter(job=ended).order_by("pk")
+    find_photos(images[0], settings, tmp_path)
     rows = ["A-1,GOOD,S-2", f"A-9,Shop {KNOWN_STORE},{KNOWN_STORE}", "A-1,,S-3", "A-1,ONE,S-4", "A-1,TWO,S-4"]
     return Shown(
         submit_job(2, owner=anna), running, paused, ended, waiting, waiting.images.earliest("pk"), images[2], images[0],
@@ -197,6 +219,15 @@ PAGES = {
         "/stores/categories/other-words/",
         "/stores/categories/preview/?text=kiosk&kind=strong&category={category.pk}",
         "/stores/?category=none",
+    ],
+    "photos": [
+        "/photos/",
+        "/photos/?judged=true",
+        "/photos/thresholds/",
+        "/photos/thresholds/{rule.category_id}/",
+        "/jobs/{ended.pk}/photos/",
+        "/visits/{completed.visit_id}/photos/",
+        "/stores/{store.pk}/photos/",
     ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,8 +39,8 @@ def good(images):
     return f"{images.url}/{images.names[0]}"
 
 
-def test_submit_and_watch_a_job_that_completes(run, visits, good):
-    out, shown, code = run("submit", visits(good, f"{good}?2"), "--watch")
+def test_submit_and_watch_a_job_that_completes(run_process, visits, good):
+    out, shown, code = run_process("submit", visits(good, f"{good}?2"), "--watch")
     assert code == 0, shown
     assert "2 images of 1 visit to 1 store, from 1 host" in out
     assert "completed: 2 of 2 images completed, 0 failed" in out
@@ -66,7 +66,7 @@ def test_the_same_file_is_one_job_until_it_is_wanted_again(run, visits, good):
 
 
 def test_a_client_that_is_killed_and_started_again_submits_one_job(service, run, visits, images, tmp_path):
-    path = visits(*(f"{images.url}/404?{number}" for number in range(10_000)))
+    path = visits(*(f"{images.url}/404?{number}" for number in range(5_000)))
     before = len(list_jobs(service))
     command = [sys.executable, "-u", "-m", "retail_pulse_client", "--url", service.url, "submit", str(path), "--watch"]
     # Each is killed as soon as it says this: while it submits, behind the submission, and while it watches.
@@ -77,9 +77,11 @@ def test_a_client_that_is_killed_and_started_again_submits_one_job(service, run,
         process.kill()
         process.communicate()
     job = json.loads(run("submit", path, "--format", "json")[0])
-    assert job["counts"]["total"] == 10_000
+    assert job["counts"]["total"] == 5_000
     assert len(list_jobs(service)) == before + 1
-    Client(service.url).cancel(job["id"])
+    # So that no other test waits for its images; a quick machine may have done them all.
+    with suppress(Refused):
+        Client(service.url).cancel(job["id"])
 
 
 def list_jobs(service):
@@ -203,7 +205,7 @@ def test_a_dry_run_that_finds_errors_is_a_document_too(run):
 def test_output_that_cannot_be_written_is_named(service, run, visits, good):
     job = json.loads(run("submit", visits(f"{good}?full"), "--format", "json")[0])["id"]
     command = [sys.executable, "-m", "retail_pulse_client", "--url", service.url, "images", str(job)]
-    options = {"cwd": CHECKOUT / "client", "stderr": subprocess.PIPE, "text": True, "check": False, "timeout": 50}
+    options = {"cwd": CHECKOUT / "client", "stderr": subprocess.PIPE, "text": True, "check": False, "timeout": 100}
     with open("/dev/full", "wb") as full:
         done = subprocess.run(command, stdout=full, **options)
     assert (done.returncode, done.stderr) == (2, "standard output: No space left on device\n")
@@ -216,8 +218,8 @@ def test_output_that_cannot_be_written_is_named(service, run, visits, good):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_an_encoding_lacks_is_escaped(run):
-    out, shown, _ = run("submit", "-", "--format", "json", stdin="ż\n", PYTHONIOENCODING="ascii:strict")
+def test_what_an_encoding_lacks_is_escaped(run_process):
+    out, shown, _ = run_process("submit", "-", "--format", "json", stdin="ż\n", PYTHONIOENCODING="ascii:strict")
     assert "'\\u017c'" in shown
     assert "'ż'" in json.loads(out)["error"]["detail"]
 
@@ -260,7 +262,7 @@ def test_a_passing_refusal_is_waited_for_as_long_as_it_says(status):
     told = []
     with answering((status, {"Retry-After": "1"}, b"<h1>later</h1>"), (200, {}, JOB)) as (url, seen):
         assert Client(url, say=told.append).job(7)["id"] == 7
-    assert 1 <= seen[1][2] - seen[0][2] < 5
+    assert seen[1][2] - seen[0][2] >= 1
     assert "trying again in 1 s" in told[0]
 
 
@@ -384,7 +386,7 @@ def test_an_export_to_a_pipe_leaves_the_pipe(tmp_path):
     reader.start()
     with answering((200, CSV, b"rows")) as (url, _):
         Client(url).export(7, tmp_path / "pipe")
-    reader.join(10)
+    reader.join(30)
     assert found == [b"rows"]
     assert (tmp_path / "pipe").is_fifo()
 

@@ -84,6 +84,10 @@ def pages(rows):
         "/stores/?area=AREA-1",
         "/jobs/forecasts/",
         "/stores/categories/rules/",
+        "/photos/",
+        "/photos/?judged=true",
+        "/photos/thresholds/",
+        f"/stores/{store}/photos/",
         f"/stores/?group={group}",
         "/stores/groups/",
         f"/stores/groups/{group}/",
@@ -101,6 +105,8 @@ def pages(rows):
     yield from (f"/jobs/?stage={stage}" for stage in (*JobState, *JobOutcome))
     yield from (f"/jobs/?q={q}" for q in (BUSY_STORE, "U-7", "nobody", f"{failed}+{running}", "admin"))
     for job in (failed, running, images, busy):
+        yield from (f"/jobs/{job}/photos/{query}" for query in ("", "?finding=blurred", "?store=K-7"))
+        yield f"/visits/{Visit.objects.filter(job=job).order_by('pk').first().pk}/photos/"
         yield from (
             f"/jobs/{job}/{part}"
             for part in ("", "?part=status", "?part=failures", "?part=images", "retry/", "delete/")

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 
 import pytest
 import requests
@@ -17,6 +16,8 @@ from tests.end_to_end.conftest import CHECKOUT, Deployment
 from tests.waiting import wait_for
 
 STORE = "DEMO0001"
+# A lease that ends after all that a test waits for: what is taken over sooner was not left to its end.
+LONG = "300"
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +95,14 @@ def test_a_retry_reaches_the_running_server(served, images, manage):
 
 
 def test_a_server_killed_in_the_middle_loses_nothing(deployment, images):
-    with deployment.service() as service:
+    with deployment.service(LEASE_SECONDS=LONG) as service:
         job_id = service.submit(many(images, 120))
         deployment.wait_for("SELECT count(*) > 20 FROM jobs_imageresult WHERE state = 'completed'")
         os.killpg(service.pid, signal.SIGKILL)
     done_before = deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'completed'")
     assert done_before < 120
-    with deployment.service() as service:
-        started = time.monotonic()
+    with deployment.service(LEASE_SECONDS=LONG) as service:
         deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no > 1")
-        assert time.monotonic() - started < 5
         assert finished(service, job_id)["status"] == "completed"
     assert deployment.scalar("SELECT count(*) FROM jobs_imageresult WHERE state = 'completed' AND perimeter > 0") == 120
     assert deployment.scalar("SELECT max(attempts) FROM jobs_imageresult") == 1
@@ -111,15 +110,13 @@ def test_a_server_killed_in_the_middle_loses_nothing(deployment, images):
 
 def test_a_worker_takes_over_what_a_killed_one_held(accepting, images):
     deployment, service = accepting
-    first = deployment.start("work", GPU_MIN_SECONDS="30", GPU_MAX_SECONDS="30")
+    first = deployment.start("work", GPU_MIN_SECONDS="30", GPU_MAX_SECONDS="30", LEASE_SECONDS=LONG)
     job_id = service.submit(many(images, 8))
     deployment.wait_for("SELECT count(*) = 8 FROM jobs_imageresult WHERE state = 'running'")
-    second = deployment.start("work")
+    second = deployment.start("work", LEASE_SECONDS=LONG)
     deployment.wait_for("SELECT count(*) = 2 FROM jobs_worker")
     first.kill()
-    killed = time.monotonic()
     deployment.wait_for("SELECT count(*) > 0 FROM jobs_imageresult WHERE claim_no = 2")
-    assert time.monotonic() - killed < 3
     assert finished(service, job_id)["status"] == "completed"
     second.send_signal(signal.SIGTERM)
     assert second.wait(20) == 0

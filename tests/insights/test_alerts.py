@@ -8,9 +8,13 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.management import call_command
 from django.db import IntegrityError
 
-from insights import alerts
+from insights import alerts, periods
 from insights.audience import EVERYBODY, Audience, audiences
 from insights.models import BUCKETS, Alert, HostHour, Refreshed, RuleCheck, VisitSummary
+from insights.periods import first_day
+from insights.problem_alerts import problem_stores
+from insights.problems import store_problem
+from insights.scope import Scope
 from stores.models import Store
 from tests.factories import make_staff, submit_visits
 from tests.insights.drawn_visits import regular, store_visits
@@ -380,8 +384,25 @@ def test_a_store_that_fails_at_a_healthy_host_is_one_alert():
         assert alerts.evaluate(now) == 1
     assert raised() == [("problem_store", "bad", "2026-06-01", "2026-06-01", "open")]
     assert Alert.objects.get().says == (
-        "30 of 65 images failed in 13 weeks, where others at the same hosts would have lost 1.0."
+        "27 of 60 images failed in 13 weeks, where others at the same hosts would have lost 0.0."
     )
+
+
+@pytest.mark.parametrize("later", [0, 2, 6])
+def test_the_alert_of_a_store_is_of_the_weeks_that_its_page_shows(later, monkeypatch):
+    today = TODAY + timedelta(days=later)
+    monkeypatch.setattr(periods, "today", lambda: today)
+    make_areas("A")
+    store_visits(
+        [each for number in range(20) for each in regular(f"A-{number}", "photos.test", 1)]
+        + regular("bad", "photos.test", 30),
+        until=today,
+    )
+    (found,) = problem_stores(EVERYBODY, today)
+    shown = store_problem(Scope(EVERYBODY.reader(), first_day(), today), "bad")
+    assert shown.is_problem
+    assert f" of {shown.rate.n:,.0f} images failed" in found.says
+    assert found.seen == pytest.approx(shown.rate.value * shown.rate.n)
 
 
 def test_two_stores_of_one_name_in_one_area_are_one_alert_for_those_who_may_read_all():

@@ -43,6 +43,15 @@ def test_gpu_bounds_are_in_order(settings, low, high, expected):
     assert ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("batch", "slots", "expected"),
+    [(32, 8, []), (33, 8, ["jobs.W005"]), (128, 128, []), (129, 128, ["jobs.W005"])],
+)
+def test_batches_can_be_full(settings, batch, slots, expected):
+    settings.GPU_BATCH, settings.WORKER_THREADS = batch, slots
+    assert ids() == expected
+
+
 @pytest.mark.parametrize(("base", "longest", "expected"), [(60, 60, []), (60.5, 60, ["jobs.E002"])])
 def test_backoff_bounds_are_in_order(settings, base, longest, expected):
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = base, longest

@@ -47,7 +47,7 @@ def test_a_misbehaving_server_ends_as_it_should(findings, title):
 def test_what_goes_on_for_ever_is_cut_at_the_deadline_and_not_before(findings):
     for case in CASES.values():
         if case.until == "deadline":
-            assert 0.75 < findings[case.title].seconds < 5
+            assert 0.75 < findings[case.title].seconds < 30
 
 
 def test_there_are_enough_cases_and_every_row_has_some():

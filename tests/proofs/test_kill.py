@@ -18,7 +18,7 @@ def test_nothing_is_lost_or_doubled_in_a_small_storm(world: World):
     server, worker = world.server("server"), world.worker("worker")
 
     planned = {"kill": 3, "restart": 1}
-    show_storm(report, world, [server], [server, worker], planned, images=200, seed=1, old_images=20_000)
+    show_storm(report, world, [server], [server, worker], planned, images=200, seed=1, old_images=5_000)
 
     # How soon is a question for a quiet machine: `./run proof kill`.
     assert [row.cells for row in report.missed if not row.cells[0].startswith(("N2", "N4"))] == []

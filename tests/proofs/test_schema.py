@@ -18,7 +18,7 @@ from tests.factories import submit_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES = 8
+EXAMPLES = 4
 
 
 # Each takes this part of the operations, so that none takes long on a busy machine.

@@ -1,5 +1,7 @@
 """Which category does a name tell, and by what?"""
 
+from random import Random
+
 import pytest
 
 from stores.categories import LONG_ENOUGH, NONE, Rules, Verdict, edit_distance
@@ -91,6 +93,13 @@ def test_a_word_as_near_to_keywords_of_two_categories_tells_nothing():
 )  # fmt: skip
 def test_edits_are_letters_put_in_left_out_replaced_or_swapped(one, other, edits):
     assert edit_distance(one, other) == edit_distance(other, one) == edits
+
+
+def test_words_that_differ_in_many_letters_are_many_edits_apart():
+    random = Random(6)
+    for _ in range(2_000):
+        one, other = ("".join(random.choices("ABCDE", k=random.randint(1, 9))) for _ in range(2))
+        assert len(set(one) ^ set(other)) <= 2 * edit_distance(one, other)
 
 
 def test_the_first_keywords_are_each_of_one_category_and_as_names_have_them():

@@ -26,6 +26,14 @@ def add(text, category, kind=Kind.STRONG):
         Keyword.objects.create(text=text, kind=kind, category=category)
 
 
+def go_on_elsewhere():
+    """In a thread, on a connection of its own."""
+    try:
+        return go_on()
+    finally:
+        connection.close()
+
+
 def test_an_import_tells_the_categories_of_its_names():
     import_stores(store_file("A,ROY BAKERY,X1", "A,ROY KIOSK,X2", "A,,X3"), skip_rejected=True)
     assert told() == [("X1", "Bakery", "by the word BAKERY"), ("X2", None, "")]
@@ -170,15 +178,9 @@ def test_nobody_waits_for_an_import_to_look_at_stores():
     with changing_rules():
         pass
 
-    def second():
-        try:
-            return go_on()
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         import_stores(store_file("A,OLD TEA STALL,X1"))
-        assert other.submit(second).result(30) is False
+        assert other.submit(go_on_elsewhere).result(30) is False
     assert go_on()
     assert told() == [("X1", "Tea and coffee", "by the word TEA")]
 
@@ -189,13 +191,7 @@ def test_two_that_look_at_stores_at_once_leave_it_to_the_first():
     with changing_rules():
         pass
 
-    def second():
-        try:
-            return go_on()
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         Categorising.objects.select_for_update().get()
-        assert other.submit(second).result(30) is False
+        assert other.submit(go_on_elsewhere).result(30) is False
     assert go_on()

@@ -104,7 +104,7 @@ def test_so_many_are_found_at_most():
 
 def test_those_with_an_own_word_are_compared_first(monkeypatch):
     put(*(f"Pan {number}" for number in range(10)), "Das Pan")
-    monkeypatch.setattr(similar, "MOST_COMPARED", 3)
+    monkeypatch.setattr(similar, "MOST_SCORED", 3)
     assert names(similar_to_name("Das Pan"))[0] == "Das Pan"
 
 

@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", help="only images of this host")
         parser.add_argument("--store", help="only images of the store with this id")
         parser.add_argument("--area", help="only images of stores in this area; '' for unknown stores")
+        parser.add_argument("--group", type=int, help="only images of stores in the group with this id")
 
     def handle(
         self,
@@ -43,6 +44,7 @@ class Command(BaseCommand):
         host: str | None,
         store: str | None,
         area: str | None,
+        group: int | None,
         **options: Any,
     ) -> None:
         if not Job.objects.filter(pk=job).exists():
@@ -50,7 +52,7 @@ class Command(BaseCommand):
         if file == Path("-"):
             file = None
         ending = ExportFormat.NDJSON if file and file.suffix in (".ndjson", ".jsonl") else ExportFormat.CSV
-        image_filter = ImageFilter(state=state, code=code, host=host, store=store, area=area)
+        image_filter = ImageFilter(state=state, code=code, host=host, store=store, area=area, group=group)
         try:
             written = write(job, image_filter, ExportFormat(format) if format else ending, file or sys.stdout.buffer)
             sys.stdout.flush()

@@ -17,13 +17,13 @@ from client.retail_pulse_client.types import FailureGroups, JobDetail, Rehearsal
 from jobs.management.watching import watch
 from jobs.models import Job
 from jobs.pending_limit import TooManyPending
-from jobs.queue.rank import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.reporting.failures import failures
 from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import submit
 from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
+from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 
 class Command(BaseCommand):

@@ -174,9 +174,8 @@ def test_no_shift_is_missed_whatever_the_claimer_is_doing(gate):
     claimer = threading.Thread(target=claim, daemon=True)
     claimer.start()
     try:
-        begun = time.monotonic()
-        ends = {gate.work_shift(LONG) for _ in range(500)}
-        assert time.monotonic() - begun < LONG
+        # One that was missed would end because its time is over.
+        ends = {gate.work_shift(LONG) for _ in range(150)}
     finally:
         done.set()
         claimer.join()

@@ -148,7 +148,9 @@ def test_whatever_makes_images_final_is_counted_as_the_jobs_count_it(settings, m
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_engine_reports_batches_not_images(settings, start_engine, images, increase):
+def test_an_engine_reports_batches_not_images(settings, start_engine, images, increase, monkeypatch):
+    # Long enough for more than one image, however busy the machine is.
+    monkeypatch.setattr("jobs.engine.recorder.LINGER_SECONDS", 0.5)
     settings.METRICS_PORT = 9464
     job = submit_job([f"{images.url}/{images.names[0]}?{number}" for number in range(20)])
     missing = submit_job([f"{images.url}/missing"])

@@ -42,7 +42,7 @@ def start():
     yield start
     for each in started:
         each.leave()
-        each.join(5)
+        each.join(30)
 
 
 def test_old_jobs_go_by_themselves_and_no_others(settings, start):
@@ -112,9 +112,9 @@ def test_it_leaves_in_the_midst_of_its_rest(start, monkeypatch):
 
     monkeypatch.setattr(deletion, "delete_slice", delete)
     each = start()
-    assert began.wait(10)
+    assert began.wait(30)
     each.leave()
-    each.join(5)
+    each.join(30)
     assert not each._thread.is_alive()
 
 

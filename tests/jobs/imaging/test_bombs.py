@@ -310,5 +310,5 @@ def test_only_a_few_pictures_are_decoded_at_once():
     finally:
         for _ in range(taken):
             places.release()
-    decoding.join(5)
+    decoding.join(30)
     assert not decoding.is_alive()

@@ -40,13 +40,13 @@ def test_a_connection_that_is_never_accepted_is_given_up(make_fetcher, evidence)
         for sock in waiting:
             sock.setblocking(False)
             sock.connect_ex(listener.getsockname())
-        fetcher = make_fetcher(timeouts=(0.2, 5))
+        fetcher = make_fetcher(timeouts=(0.2, 60), deadline_seconds=60)
         with pytest.raises(errors.ConnectionFailed):
             fetcher.fetch(url, evidence)
-        fetcher, started = make_fetcher(deadline_seconds=0.2), time.monotonic()
+        fetcher, started = make_fetcher(timeouts=(60, 60), deadline_seconds=0.2), time.monotonic()
         with pytest.raises(errors.DeadlineExceeded):
             fetcher.fetch(url, evidence)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
         for sock in waiting:
             sock.close()
 
@@ -117,7 +117,7 @@ def test_closing_the_fetcher_closes_idle_connections(fetcher, server):
 
     fetcher.fetch(server.at("/", answer), Evidence()).file.close()
     fetcher.close()
-    assert ended.wait(5)
+    assert ended.wait(30)
 
 
 def test_a_connection_that_the_server_has_closed_is_replaced(fetch, server):
@@ -163,7 +163,7 @@ def test_a_response_that_is_not_read_is_closed_at_once(fetch, server):
 
     with pytest.raises(errors.HTTPStatus) as caught:
         fetch(server.at("/", answer))
-    assert ended.wait(5)
+    assert ended.wait(30)
     assert caught.value.status == 404
 
 

@@ -73,6 +73,19 @@ def test_an_image_that_never_gets_as_far_as_to_ask_does_not_hold_up_the_next_one
     assert pause.most_claims == 1
 
 
+def test_a_trial_that_hangs_is_followed_by_another_one(pause, clock):
+    pause.refused("away", is_trial=False)
+    clock.now += 1
+    assert pause.ask() is True
+    clock.now += 29.99
+    with pytest.raises(ModelAway):
+        pause.ask()
+    clock.now += 0.01
+    assert pause.ask() is True
+    pause.answered()
+    assert pause.absence is None
+
+
 def test_images_that_were_asking_meanwhile_decide_nothing(pause, clock):
     pause.refused("first", is_trial=False)
     pause.refused("second", is_trial=False)
@@ -93,6 +106,11 @@ def test_after_an_answer_the_next_absence_begins_with_one_second_again(pause, cl
     pause.refused("again", is_trial=False)
     clock.now += 1
     assert pause.most_claims == 1
+
+
+def test_it_says_no_passwords(pause):
+    pause.refused("http://model:secret@models.test:8000/v2?key=secret connection refused", is_trial=False)
+    assert pause.absence.reason == "http://models.test:8000/v2?… connection refused"
 
 
 def test_it_says_since_when_and_why_in_few_printable_characters(pause, clock):

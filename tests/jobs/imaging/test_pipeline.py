@@ -95,16 +95,20 @@ def test_each_step_is_timed(make_fetcher, server, monkeypatch):
     monkeypatch.setattr("jobs.imaging.pipeline.measure", slow_measure)
     model = Model(lambda *_: time.sleep(0.05))
     pipeline = Pipeline(make_fetcher(), model, check="complete", max_pixels=10**6)
+    begun = time.monotonic()
     evidence = pipeline.process(claim(server.at("/", slow))).evidence
-    for took in (evidence.fetch_ms, evidence.measure_ms, evidence.gpu_ms):
-        assert 50 <= took < 2000
+    whole = 1000 * (time.monotonic() - begun)
+    steps = evidence.fetch_ms, evidence.measure_ms, evidence.gpu_ms
+    assert min(steps) >= 50
+    assert sum(steps) <= whole + len(steps)  # each is rounded
 
 
 def test_the_time_of_a_failed_step_is_kept(make_fetcher, server):
     pipeline = Pipeline(make_fetcher(deadline_seconds=0.2), Model(), check="complete", max_pixels=10**6)
+    begun = time.monotonic()
     outcome = pipeline.process(claim(server.at("/", silent())))
     assert outcome.error.code == "deadline"
-    assert 190 <= outcome.evidence.fetch_ms < 2000
+    assert 190 <= outcome.evidence.fetch_ms <= 1000 * (time.monotonic() - begun) + 1
     assert outcome.evidence.measure_ms == outcome.evidence.gpu_ms == 0
 
 

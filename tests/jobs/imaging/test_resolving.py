@@ -54,14 +54,14 @@ def test_a_name_server_that_does_not_answer_is_a_timeout(make_fetcher, evidence)
         make_fetcher(resolver=resolver).fetch("http://images.example/", evidence)
 
 
-@pytest.mark.parametrize(("seconds", "deadline_seconds"), [(0.2, 5), (5, 0.2)])
+@pytest.mark.parametrize(("seconds", "deadline_seconds"), [(0.2, 60), (60, 0.2)])
 def test_a_hung_look_up_is_abandoned(make_fetcher, evidence, seconds, deadline_seconds):
     hanging = threading.Event()
-    resolver = Resolver(lambda *_, **__: hanging.wait(10) and [], seconds=seconds)
+    resolver = Resolver(lambda *_, **__: hanging.wait(60) and [], seconds=seconds)
     started = time.monotonic()
     with pytest.raises(errors.DNSTimeout):
         make_fetcher(resolver=resolver, deadline_seconds=deadline_seconds).fetch("http://images.example/", evidence)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 30
     hanging.set()
 
 
@@ -75,7 +75,7 @@ class Hanging:
     def __call__(self, host, port, **_):
         self.asked.append(host)
         if host.startswith("hung"):
-            self.let_go.wait(20)
+            self.let_go.wait(60)
         return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
 
 
@@ -91,15 +91,15 @@ def test_a_hung_name_has_one_look_up_however_many_need_it(hanging):
 
     def ask(port):
         with pytest.raises(errors.DNSTimeout):
-            resolver.resolve("hung.example", port, Deadline(5))
+            resolver.resolve("hung.example", port, Deadline(60))
 
     threads = [threading.Thread(target=ask, args=[80 + n % 2]) for n in range(20)]
     started = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
-    assert time.monotonic() - started < 3
+        thread.join(60)
+    assert time.monotonic() - started < 30
     ask(80)
     assert hanging.asked == ["hung.example"]
 
@@ -116,7 +116,7 @@ def test_a_shared_look_up_gives_each_request_its_own_port(hanging):
     wait_for(lambda: hanging.asked)
     hanging.let_go.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert {port: info[-1][1] for port, infos in ports for info in infos} == {80: 80, 8080: 8080}
 
 
@@ -136,9 +136,8 @@ def test_no_name_waits_for_another_ones_hung_look_up(hanging):
     for n in range(100):
         with pytest.raises(errors.DNSTimeout):
             resolver.resolve(f"hung{n}.example", 80, Deadline(0.001))
-    started = time.monotonic()
-    assert resolver.resolve("images.example", 80, Deadline(5))
-    assert time.monotonic() - started < 1
+    assert resolver.resolve("images.example", 80, Deadline(30))
+    assert not hanging.let_go.is_set()
 
 
 def test_hung_look_ups_are_bounded_and_a_name_that_answered_before_is_found_all_the_same(hanging):
@@ -181,7 +180,7 @@ def test_the_wait_for_a_look_up_ends_at_the_deadline(hanging):
     started = time.monotonic()
     with pytest.raises(errors.DNSTimeout):
         resolver.resolve("hung.example", 80, Deadline(0.05))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
 
 
 def test_a_look_up_that_gets_no_thread_does_not_count(monkeypatch):

@@ -80,8 +80,8 @@ def test_the_authorities_of_the_environment_are_not_trusted(authority, make_fetc
 @pytest.mark.parametrize(
     ("limits", "error"),
     [
-        ({"timeouts": (5, 0.2)}, errors.ReadTimeout),
-        ({"deadline_seconds": 0.2}, errors.DeadlineExceeded),
+        ({"timeouts": (60, 0.2), "deadline_seconds": 60}, errors.ReadTimeout),
+        ({"timeouts": (60, 60), "deadline_seconds": 0.2}, errors.DeadlineExceeded),
     ],
 )
 def test_a_handshake_that_stalls_is_given_up(make_fetcher, evidence, limits, error):
@@ -90,7 +90,7 @@ def test_a_handshake_that_stalls_is_given_up(make_fetcher, evidence, limits, err
         fetcher, started = make_fetcher(**limits), time.monotonic()
         with pytest.raises(error):
             fetcher.fetch(f"https://127.0.0.1:{port}/", evidence)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 30
 
 
 def test_a_redirect_from_https_to_http_is_not_followed(authority, tls_fetcher, server, evidence):

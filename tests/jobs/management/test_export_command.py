@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from stores.models import StoreGroup
 from tests.factories import KNOWN_STORE, submit_job, submit_visits
 from tests.stores.test_import_stores_command import database_url
 
@@ -54,6 +55,14 @@ def test_a_file_is_written_in_the_format_of_its_extension(job, tmp_path):
 def test_the_filters_are_applied(job, tmp_path, options, found):
     export(job.pk, tmp_path / "a.ndjson", *options)
     assert urls(tmp_path / "a.ndjson") == found
+
+
+def test_a_group_of_stores_is_a_filter(job, tmp_path):
+    group = StoreGroup.objects.create(name="North", area="A-1")
+    export(job.pk, tmp_path / "a.ndjson", "--group", group.pk)
+    assert urls(tmp_path / "a.ndjson") == ["http://a.test/1", "http://b.test/2"]
+    export(job.pk, tmp_path / "b.ndjson", "--group", group.pk + 1)
+    assert urls(tmp_path / "b.ndjson") == []
 
 
 def test_an_unknown_job_is_an_error(tmp_path):

@@ -104,7 +104,7 @@ def test_a_rescue_cannot_pass_a_claim_in_the_making():
         rescued: list[queue.Rescued] = []
         thread = threading.Thread(target=lambda: (rescued.append(queue.rescue()), connection.close()))
         thread.start()
-        thread.join(timeout=10)
+        thread.join(timeout=30)
     assert [found.workers for found in rescued] == [[]]
     assert queue.rescue().workers == [worker]
 

@@ -10,6 +10,7 @@ from jobs.models import ImageResult
 from jobs.queue import Lanes, choice, lanes, ready_rows
 from jobs.queue import worker as queue_worker
 from jobs.queue.ready_rows import host_of_url
+from jobs.reporting import backlog
 from tests.factories import defer, make_worker, pause_host, submit_job
 from tests.jobs.queue.lane_world import HOST, OTHER, limits, paused, urls, waiting
 
@@ -344,3 +345,22 @@ def test_queries_go_by_their_indexes_whatever_the_planner_believes(worker, count
             by_job = move == ready_rows.names_of_lanes and "using image_deferred_by_job " in plan
             assert f"using {index} " in plan or by_job, plan
             assert "Seq Scan on jobs_imageresult" not in plan
+
+
+def test_a_claim_cannot_be_made_to_sort_all_that_is_ready_by_an_index_for_something_else():
+    """Where the planner believes that little is ready, it takes the smaller of two indexes, whatever has come since."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX image_ready")
+        given = {"rank": float("-inf"), "id": 0, "limit": 8}
+        cursor.execute(
+            f"EXPLAIN {ready_rows.next_in_line.statement.sql}", ready_rows.next_in_line.statement.bound(given)
+        )
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "image_oldest_ready" not in plan
+
+
+def test_the_oldest_ready_image_is_found_in_an_index():
+    submit_job(urls(2_000))
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {backlog._BACKLOG}", {"most": 8})
+        assert "using image_oldest_ready " in "\n".join(row[0] for row in cursor.fetchall())

@@ -134,9 +134,13 @@ def test_engines_and_people_at_the_same_jobs_never_deadlock(settings):
     settings.BACKOFF_BASE_SECONDS, settings.MAX_ATTEMPTS, settings.MAX_CRASHES = 0, 3, 1000
     make_stores(*"ABCDE")
     jobs = [submit_visits(*[(store, URLS) for store in "ABCDE" * 3], on_error=each).pk for each in [*OnError] * 2]
-    before, end = deadlocks(), monotonic() + 2
+    before, end = deadlocks(), monotonic() + 60
     found: list[Exception] = []
     done = dict.fromkeys([*MOVES, "claim", "rescue"], 0)
+
+    def goes_on():
+        """Until each has been done a few times among the others, however slow the machine is."""
+        return min(done.values()) < 3 and monotonic() < end
 
     def outcome(claim, chance):
         bad = [errors.NotAnImage(), errors.ReadTimeout()]
@@ -144,7 +148,7 @@ def test_engines_and_people_at_the_same_jobs_never_deadlock(settings):
 
     def engine(seed):
         chance, worker, claims = random.Random(seed), make_worker(), []
-        while monotonic() < end:
+        while goes_on():
             try:
                 claims += queue.claim(worker, limit=12)
                 chance.shuffle(claims)
@@ -166,7 +170,7 @@ def test_engines_and_people_at_the_same_jobs_never_deadlock(settings):
 
     def person(seed):
         chance = random.Random(seed)
-        while monotonic() < end:
+        while goes_on():
             move = chance.choice(["retry", "retry", "cancel", "pause", "resume", "prioritize"])
             try:
                 if move == "prioritize":
@@ -189,10 +193,10 @@ def test_engines_and_people_at_the_same_jobs_never_deadlock(settings):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(90)
     assert found == []
     assert deadlocks() == before
-    assert min(done.values()) > 0
+    assert min(done.values()) >= 3, done
     queue.rescue()
     Worker.objects.all().delete()
     assert audit().is_clean

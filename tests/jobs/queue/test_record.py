@@ -1,5 +1,7 @@
 """What becomes of an image, its job and its store when an outcome is written."""
 
+from datetime import timedelta
+
 import pytest
 from django.db.models import F
 
@@ -89,14 +91,16 @@ def test_what_was_put_off_waits_and_counts_as_no_attempt(settings):
     settings.MAX_ATTEMPTS = 1
     job = submit_job(1)
     worker = make_worker()
-    before = queue.database_now()
     for _ in range(3):
         (claim,) = queue.claim(worker, limit=1)
         assert claim.attempt == 1
+        before = queue.database_now()
         queue.record(worker, [Outcome(claim, Evidence())])
+        after = queue.database_now()
         row = ImageResult.objects.get(job=job)
         assert (row.state, row.attempts, row.crashes, row.claimed_by, row.error_code) == ("pending", 0, 0, None, "")
-        assert 0.5 <= (row.run_after - before).total_seconds() < 5
+        assert timedelta(seconds=0.5) <= row.run_after - before
+        assert row.run_after - after < timedelta(seconds=5)
         ImageResult.objects.update(run_after=queue.database_now())
         queue.promote()
     assert not FailedAttempt.objects.exists()

@@ -114,7 +114,7 @@ def test_a_wake_up_is_heard(heartbeat):
     from jobs.engine.heartbeat import wake_listeners
 
     wake_listeners()
-    assert heartbeat.wait(5)
+    assert heartbeat.wait(30)
 
 
 def test_silence_is_no_wake_up(heartbeat):

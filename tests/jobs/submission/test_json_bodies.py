@@ -99,10 +99,10 @@ def test_the_largest_body_of_small_values_is_refused_before_it_is_decoded(unit):
 
 def test_a_string_that_is_never_closed_is_read_once():
     body = b"[" * 500_000 + b'"' + rb"\"" * 1_000_000
-    begun = time.monotonic()
+    begun = time.thread_time()
 
     assert "lists and objects" in refusal(body)
-    assert time.monotonic() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 def test_the_largest_job_passes_with_long_urls_that_hold_commas_and_with_keys_of_the_clients_own():

@@ -15,7 +15,7 @@ IDLE = 6
 def test_dead_connections_are_replaced_all_at_once():
     parameters = connection.get_connection_params() | {"autocommit": True}
     parameters.pop("pool", None)
-    with ConnectionPool(kwargs=parameters, min_size=0, max_size=IDLE, timeout=5, check=check_or_drain) as pool:
+    with ConnectionPool(kwargs=parameters, min_size=0, max_size=IDLE, timeout=60, check=check_or_drain) as pool:
         idle = [pool.getconn() for _ in range(IDLE)]
         pids = [one.info.backend_pid for one in idle]
         for one in idle:
@@ -26,4 +26,4 @@ def test_dead_connections_are_replaced_all_at_once():
         with pool.connection() as alive:
             assert alive.execute("SELECT 1").fetchone() == (1,)
         # Found one by one, with the library's growing pauses, they would take until the timeout.
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 30

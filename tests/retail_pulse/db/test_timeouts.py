@@ -25,8 +25,8 @@ def test_a_statement_without_an_answer_times_out_and_closes_its_connection(conn)
     set_statement_timeout(0.2)
     began = time.monotonic()
     with pytest.raises(psycopg.OperationalError, match=r"not answered for 0\.2 s"):
-        conn.execute("SELECT pg_sleep(20)")
-    assert time.monotonic() - began < 2
+        conn.execute("SELECT pg_sleep(120)")
+    assert time.monotonic() - began < 30
     assert conn.closed
 
 
@@ -72,8 +72,8 @@ def running(onlooker, marker):
 def test_what_the_client_gives_up_is_broken_off_on_the_server(conn, onlooker):
     set_statement_timeout(0.3)
     with pytest.raises(psycopg.OperationalError, match="not answered"):
-        conn.execute("SELECT pg_sleep(40) /* given up */")
-    wait_for(lambda: not running(onlooker, "given up"), timeout=5)
+        conn.execute("SELECT pg_sleep(120) /* given up */")
+    wait_for(lambda: not running(onlooker, "given up"))
 
 
 def test_the_server_breaks_a_statement_off_itself_and_the_connection_stays(conn):

@@ -47,8 +47,10 @@ def test_a_worker_that_starts_without_its_broker_works_and_then_consumes(broker,
 def test_a_broker_that_falls_silent_holds_nobody_up(impatient, broker, engine, images):
     broker.proxy.fall_silent()
     begun = time.monotonic()
-    wake_up()
-    assert time.monotonic() - begun < 0.1
+    for _ in range(30):
+        wake_up()
+    # To wait for the broker even once in three times would take longer.
+    assert time.monotonic() - begun < 10
     wait_for(lambda: engine.broker == "away")
     assert finished(one(images)).status == "completed"
     broker.proxy.speak_again()
