@@ -233,7 +233,7 @@ def test_tokens_are_signed_by_a_key_of_their_own_and_one_pinned_algorithm(read):
 
 
 def test_the_pool_holds_a_connection_for_every_web_thread_and_two_for_the_engine(read):
-    assert read(SECRET_KEY=KEY, WEB_THREADS="256")["DATABASE_POOL_SIZE"] == 262
+    assert read(SECRET_KEY=KEY, WEB_THREADS="256")["DATABASE_POOL_SIZE"] == 263
 
 
 def test_https_switches_on_what_a_tls_proxy_requires(read):
