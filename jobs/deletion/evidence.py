@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import connection
 
 from jobs.deletion.belongings import of_evidence, with_belongings
+from jobs.models import PhotoEvidence
 from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
@@ -26,6 +27,9 @@ _FORGET = """
 
 def forget_evidence(before: datetime) -> int:
     """Delete at most MOST_ROWS of what was recorded before `before`, the oldest first; returns how many there were."""
+    # Mostly there is none, and then nobody is to wait.
+    if not PhotoEvidence.objects.filter(recorded_at__lt=before).exists():
+        return 0
     statement = with_belongings(_FORGET, "image_id", of_evidence)
     with longer("prune"), connection.cursor() as cursor:
         # Nothing is worked out of it meanwhile, and no job deleted.
