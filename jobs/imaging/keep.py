@@ -13,7 +13,7 @@ from typing import IO, Self
 from django.conf import settings
 
 from jobs.imaging import photo_store
-from jobs.imaging.thumbnail import THUMBNAIL_SIDE, NotDrawable, smaller
+from jobs.imaging.thumbnail import MOST_THUMBNAIL_BYTES, THUMBNAIL_SIDE, NotDrawable, smaller
 from jobs.imaging.types import Kept
 from jobs.states import NotKept
 
@@ -57,7 +57,7 @@ class Keeper:
         why_not = ""
         try:
             try:
-                small = smaller(file, THUMBNAIL_SIDE)
+                small = smaller(file, THUMBNAIL_SIDE, MOST_THUMBNAIL_BYTES)
             except (NotDrawable, MemoryError):
                 why_not = NotKept.NOT_DRAWABLE
             else:

@@ -9,23 +9,29 @@ from jobs.imaging.upright import NotDecodable, upright
 # In pixels, of the longer side.
 THUMBNAIL_SIDE = 320
 PREVIEW_SIDE = 1600
-_QUALITY = 70
+# A page of 60 thumbnails is to stay under 600 kB; of photos, few have more in the first of these qualities.
+MOST_THUMBNAIL_BYTES = 9_900
+_QUALITIES = 70, 45, 25, 10, 1
 
 
 class NotDrawable(Exception):
     """The picture cannot be decoded, or only with more memory or time than one picture may take."""
 
 
-def smaller(file: IO[bytes], side: int) -> bytes:
+def smaller(file: IO[bytes], side: int, most_bytes: int | None = None) -> bytes:
     """The first picture in `file` as WebP, upright, its longer side at most `side` pixels; raises NotDrawable.
 
+    With `most_bytes`, in the best quality that takes no more of them, or else in the worst.
     Without metadata and colour profile. Not more pictures are decoded at once than processors are there, see `measure`.
     """
     try:
         with decoding():
             small = upright(file, lambda width, height: side / max(width, height))
-        written = BytesIO()
-        small.save(written, "WEBP", quality=_QUALITY, method=2)
+        for quality in _QUALITIES:
+            written = BytesIO()
+            small.save(written, "WEBP", quality=quality, method=2)
+            if most_bytes is None or written.tell() <= most_bytes:
+                break
     except MemoryError:
         raise
     except NotDecodable as error:

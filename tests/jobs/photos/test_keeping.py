@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jobs.imaging import keep, photo_store
-from jobs.imaging.thumbnail import PREVIEW_SIDE, THUMBNAIL_SIDE, NotDrawable, smaller
+from jobs.imaging.thumbnail import MOST_THUMBNAIL_BYTES, PREVIEW_SIDE, THUMBNAIL_SIDE, NotDrawable, smaller
 from jobs.states import NotKept
 from tests.conftest import FIXTURES
 from tests.kept_photos import photo
@@ -180,6 +180,13 @@ def test_every_sample_photo_has_a_thumbnail_of_bounded_size(path):
     for side in THUMBNAIL_SIDE, PREVIEW_SIDE:
         with path.open("rb") as file, Image.open(BytesIO(smaller(file, side))) as shown:
             assert max(shown.size) <= side
+
+
+def test_a_thumbnail_is_small_even_of_noise(keeper, folder):
+    file = BytesIO()
+    Image.effect_noise((1280, 960), 120).save(file, "PNG")
+    assert len(smaller(file, THUMBNAIL_SIDE)) > MOST_THUMBNAIL_BYTES
+    assert 0 < keeper.keep(file).thumbnail <= MOST_THUMBNAIL_BYTES
 
 
 @pytest.mark.parametrize(
