@@ -31,7 +31,7 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
         run("VACUUM ANALYZE insights_visitsummary, insights_hosthour, stores_store", {})
         ((size,),) = run("SELECT pg_total_relation_size('insights_visitsummary')", {})
     found = _ask(bench, database, "panels", str(rounds))
-    title = f"Processor time after a refresh, {sizes.visits:,} visits"
+    title = f"Processor time once days are summed, {sizes.visits:,} visits"
     table = report.table(title, "what", "path", "ms", "of PostgreSQL", "the very first", "kB")
     for each in found["asked"]:
         total, most = median(each["ms"]), MOST_MS[each["kind"]]
@@ -42,14 +42,15 @@ def measure(bench: Bench, report: Report, rounds: int, scale: float) -> dict[str
             f"{median(each['postgres_ms']):,.0f}",
             f"{each['first_ms']:,.0f}",
             f"{each['bytes'] / 1000:,.0f}",
-            ok=each["status"] == 200 and total < most,
+            ok=each["status"] == 200 and max(total, each["first_ms"]) < most,
         )
     for kind, most in MOST_MS.items():
         # One at least, else none of them was found.
-        slowest = max((median(each["ms"]) for each in found["asked"] if each["kind"] == kind), default=inf)
+        cost = [max(each["first_ms"], median(each["ms"])) for each in found["asked"] if each["kind"] == kind]
+        slowest = max(cost, default=inf)
         report.bar(f"the dearest {kind}", f"{slowest:,.0f} ms", f"< {most:,} ms", ok=slowest < most)
-    report.table("What is wanted, read anew by the refresher", "statements", "ms").add(
-        f"{found['renewed']:,}", f"{found['renewal_ms']:,.0f}", ok=True
+    report.table("What the refresher keeps, from nothing on", "days, ms", "rates of stores, ms").add(
+        f"{found['days_ms']:,.0f}", f"{found['rates_ms']:,.0f}", ok=True
     )
     report.table("The summaries", "MB", "bytes a visit").add(
         f"{size / 1e6:,.0f}", f"{size / sizes.visits:,.0f}", ok=True

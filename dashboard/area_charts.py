@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from dashboard.treemap import squarify
 from insights import areas
-from insights.figures import Figure
 from insights.trends import Trend, Week
 
 # Where the steps of a share begin: of an area's stores in a category, and of images that failed.
@@ -29,34 +28,6 @@ MARGIN = 3
 
 def step(share: float, steps: Sequence[float]) -> int:
     return bisect_right(steps, share)
-
-
-# --- An interval in a table's row
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """In percent of the width: the range, the value, and the middle area's value."""
-
-    low: float
-    high: float
-    value: float
-    middle: float | None
-
-
-def intervals(figures: Sequence[Figure], middle: float | None) -> list[Interval | None]:
-    """All on one scale from 0 on; None for a figure that is not known."""
-    most = max([middle or 0, *(figure.high or 0 for figure in figures)])
-    scale = 97 / most if most else 0
-    return [
-        None
-        if figure.value is None or figure.low is None or figure.high is None
-        else Interval(
-            round(figure.low * scale, 2), round(figure.high * scale, 2), round(figure.value * scale, 2),
-            None if middle is None else round(middle * scale, 2),
-        )
-        for figure in figures
-    ]  # fmt: skip
 
 
 # --- Small multiples
@@ -78,7 +49,7 @@ class Multiple:
     trend: Trend
     lines: Sequence[str]
     band: tuple[float, float] | None
-    odd: Sequence[Point]
+    unusual: Sequence[Point]
     hollow: Sequence[Point]
 
 
@@ -110,7 +81,7 @@ def _multiple(trend: Trend, most: float) -> Multiple:
         trend,
         [" ".join(run) for run in lines if len(run) > 1],
         (_down(band.high, most), round(max(0.5, _down(band.low, most) - _down(band.high, most)), 2)) if band else None,
-        [point for point in seen if point.week.is_odd],
+        [point for point in seen if point.week.is_unusual],
         [point for point in seen if point.week.why],
     )
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
+from dashboard.parameters import number
 from jobs.models import ImageFilter, Job, Visit
 from jobs.models.job import JobQuerySet
 from jobs.states import ImageState, JobOutcome, JobState
@@ -68,14 +69,8 @@ def read_image_filter(parameters: Mapping[str, str]) -> ImageFilter:
         host=_text(parameters, "host"),
         store=_text(parameters, "store") or None,
         area=_text(parameters, "area"),
-        group=read_group(parameters),
+        group=number(parameters, "group"),
     )
-
-
-def read_group(parameters: Mapping[str, str]) -> int | None:
-    """The id of a group of stores; what is no number is none."""
-    text = parameters.get("group", "")
-    return (int(text) or None) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 def _text(parameters: Mapping[str, str], name: str) -> str | None:

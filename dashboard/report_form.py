@@ -7,17 +7,26 @@ from django.http import QueryDict
 
 from access import rights
 from dashboard.parameters import number, text
-from dashboard.scopes import category_of
+from dashboard.store_filters import StoreFilter
 from insights.models import Dimension, Measure, Period, Report
 from insights.models.report import DEFAULT_COLUMNS, MAX_NAME
 from insights.scope import read_day
-from stores.models import MAX_LENGTHS
-from stores.models.category import MAX_CATEGORY
+from stores.models.category import UNCATEGORISED
 
 
-def filled(report: Report, form: QueryDict) -> Report:
+def read_stores(form: QueryDict) -> StoreFilter:
+    return StoreFilter.read(_fields(form))
+
+
+def stores_of(report: Report) -> StoreFilter:
+    """The stores of a report, as its editor's fields show them."""
+    category = UNCATEGORISED if report.category == "" else report.category or ""
+    return StoreFilter(area=report.area or "", category=category, group=report.group, store=report.store or "")
+
+
+def filled(report: Report, form: QueryDict, stores: StoreFilter) -> Report:
     """The report with what the form says. What cannot be read is left as it is; what is missing narrows nothing."""
-    fields = {name: str(form[name]) for name in form}
+    fields = _fields(form)
     report.name = text(fields, "name", MAX_NAME + 1)
     dimension, period = form.get("dimension", ""), form.get("period", "")
     report.dimension = dimension if dimension in Dimension.values else report.dimension
@@ -25,11 +34,13 @@ def filled(report: Report, form: QueryDict) -> Report:
     report.weeks = number(fields, "weeks") or report.weeks
     report.since, report.until = read_day(form.get("since", "")), read_day(form.get("until", ""))
     report.columns = [column for column in Measure.values if column in form.getlist("columns")]
-    report.area = text(fields, "area", MAX_LENGTHS["area_code"]) or None
-    report.category = category_of(text(fields, "category", MAX_CATEGORY))
-    report.group = number(fields, "group")
-    report.store = text(fields, "store", MAX_LENGTHS["store_id"]) or None
+    for name, value in stores.narrowing.items():
+        setattr(report, name, value)
     return report
+
+
+def _fields(form: QueryDict) -> dict[str, str]:
+    return {name: str(form[name]) for name in form}
 
 
 def empty(user: User | AnonymousUser) -> Report:

@@ -19,7 +19,7 @@ from insights.periods import monday
 from insights.scope import as_of, day_of, start_of, today
 from stores.models import Store
 
-WEEKS = 26
+CALENDAR_WEEKS = 26
 # The latest of a store; more are not read.
 MOST_VISITS = 1_000
 # Of these days are the gaps that the usual one is taken from.
@@ -43,7 +43,7 @@ class DayRow:
 class StoreRhythm:
     """`usual` is the median gap in days, of `gaps` between `shortest` and `longest`; `since_last` is in days.
 
-    The charts are of the last WEEKS weeks, the table of their days with visits, latest first.
+    The charts are of the last CALENDAR_WEEKS weeks, the table of their days with visits, latest first.
     """
 
     as_of: datetime | None
@@ -64,7 +64,7 @@ class StoreRhythm:
 def rhythm_of(user: User | AnonymousUser, store: Store) -> StoreRhythm:
     """Of the visits that `user` may see."""
     now, until = timezone.now(), today()
-    begin = monday(until) - (WEEKS - 1) * 7 * DAY
+    begin = monday(until) - (CALENDAR_WEEKS - 1) * 7 * DAY
     summaries = VisitSummary.objects.visible_to(user).filter(store_id=store.store_id, visited_at__lte=now)
     visits = list(summaries.order_by("-visited_at")[:MOST_VISITS])
     instants = sorted({visit.visited_at for visit in visits if visit.visited_at is not None})

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
-DAYS = 91
+WEEKS = 13
+DAYS = 7 * WEEKS
 SEED = 7
 
 OUTAGE_AREA, OUTAGE_HOST = "4200110", "photos-c.example"

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from demo.brokers import Broker
-from demo.history import STORIES
+from demo.history import STORIES, WEEKS
 from demo.image_server import ImageServer
 from demo.scenes import LONG_IMAGES, PAUSED_IMAGES, Scene, long_visits, scenes
 from demo.service import Service, ServiceFailed, free_port
@@ -120,7 +120,7 @@ def _show_paused(console: Console, service: Service, visits: list[dict[str, Any]
 
 def _show_alerts(console: Console, alerts: list[dict[str, Any]]) -> list[str]:
     """What the insights have found in the history: each of its stories once, and nothing else."""
-    table = Table("alert", title="What stands out in thirteen weeks of visits", title_justify="left")
+    table = Table("alert", title=f"What stands out in {WEEKS} weeks of visits", title_justify="left")
     table.add_column("what was found", overflow="fold")
     for alert in alerts:
         table.add_row(f"{alert['rule']} {alert['subject']}", alert["says"])
@@ -175,7 +175,7 @@ def _show_what_next(console: Console, service: Service, job_id: int, login: str,
     lines = f"""
 Look at it, as {login} with the password {password} (only for this run):
   {service.url}/              the dashboard: jobs in every state, live; what failed, retry, export; stores; operations
-  {service.url}/areas/        thirteen weeks of invented visits: how areas compare, and what their weeks were like
+  {service.url}/areas/        {WEEKS} weeks of invented visits: how areas compare, and what their weeks were like
   {service.url}/alerts/       the alerts above: what was expected and seen, and how often each rule is wrong
   {service.url}/stores/       categories, groups, problem stores, routes, possible duplicates
   {service.url}/docs/         the API, to be tried out

@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from access import rights
 from insights.audience import EVERYBODY, Audience, audience_of, audiences
+from insights.default_period import WEEKS
 from insights.findings import MOST_SUBJECTS, Finding
 from insights.models import Alert, AlertQuerySet, RuleCheck
 from insights.models.alert import MOST_ACTIONS
@@ -72,7 +73,7 @@ def evaluate(now: datetime) -> int:
     if mark is None:
         return 0
     today = day_of(min(now, mark))
-    for audience in audiences(now - timedelta(days=91)):
+    for audience in audiences(now - timedelta(weeks=WEEKS)):
         found: dict[str, Sequence[Finding]] = {}
         for rule in RULES.values():
             with longer("alerts"):

@@ -1,4 +1,4 @@
-"""Findings of odd days and weeks: visits of areas, and failures of photo hosts."""
+"""Findings of unusual days and weeks: visits of areas, and failures of photo hosts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,16 @@ from django.template.defaultfilters import pluralize
 
 from insights.audience import Audience
 from insights.findings import Finding
-from insights.odd import EPISODE_DAYS, READ_DAYS, Odd, episodes, odd_days_of_failures, odd_days_of_visits
 from insights.scope import start_of, zone
 from insights.sums import UNPROCESSED
+from insights.unusual import (
+    EPISODE_DAYS,
+    READ_DAYS,
+    Anomaly,
+    episodes,
+    unusual_days_of_failures,
+    unusual_days_of_visits,
+)
 
 type Days = list[float]
 
@@ -44,12 +51,12 @@ def area_days(audience: Audience, today: date) -> dict[str, Days]:
 def area_visits(audience: Audience, today: date) -> Iterator[Finding]:
     first = today - timedelta(days=READ_DAYS)
     for area, days in area_days(audience, today).items():
-        for episode in episodes(odd_days_of_visits(days, first)):
+        for episode in episodes(unusual_days_of_visits(days, first)):
             yield _finding("area", area, episode, today, _visits)
 
 
-def _visits(odd: Odd) -> str:
-    return f"{odd.seen:,.0f} visit{pluralize(odd.seen)} {_when(odd)}, where {odd.expected:,.0f} were usual."
+def _visits(found: Anomaly) -> str:
+    return f"{found.seen:,.0f} visit{pluralize(found.seen)} {_when(found)}, where {found.expected:,.0f} were usual."
 
 
 # --- Failures of hosts
@@ -81,12 +88,14 @@ def host_days(audience: Audience, today: date) -> dict[str, tuple[Days, Days]]:
 def host_failures(audience: Audience, today: date) -> Iterator[Finding]:
     first = today - timedelta(days=READ_DAYS)
     for host, (images, failed) in host_days(audience, today).items():
-        for episode in episodes(odd_days_of_failures(images, failed, first)):
+        for episode in episodes(unusual_days_of_failures(images, failed, first)):
             yield _finding("host", host, episode, today, _failures)
 
 
-def _failures(odd: Odd) -> str:
-    return f"{odd.seen:,.0f} image{pluralize(odd.seen)} failed {_when(odd)}, where {odd.expected:,.1f} were usual."
+def _failures(found: Anomaly) -> str:
+    return (
+        f"{found.seen:,.0f} image{pluralize(found.seen)} failed {_when(found)}, where {found.expected:,.1f} were usual."
+    )
 
 
 # --- Both
@@ -96,11 +105,11 @@ def _parameters(audience: Audience, first: date, today: date) -> dict[str, Any]:
     return {"zone": zone().key, "since": start_of(first), "end": start_of(today), "owner": audience.owner_id}
 
 
-def _when(odd: Odd) -> str:
-    return f"on {odd.since}" if odd.since == odd.until else f"in the week from {odd.since}"
+def _when(found: Anomaly) -> str:
+    return f"on {found.since}" if found.since == found.until else f"in the week from {found.since}"
 
 
-def _finding(kind: str, subject: str, episode: list[Odd], today: date, says: Callable[[Odd], str]) -> Finding:
+def _finding(kind: str, subject: str, episode: list[Anomaly], today: date, says: Callable[[Anomaly], str]) -> Finding:
     """The day or week that differs most says what was expected and seen."""
     worst = max(episode, key=lambda each: abs(each.score))
     since, until = min(each.since for each in episode), max(each.until for each in episode)

@@ -8,10 +8,10 @@ class InsightsConfig(AppConfig):
     def ready(self) -> None:
         """Engines refresh the summaries and check the alerts, and an audit compares them with the images."""
         from insights.alert_checker import AlertChecker
-        from insights.audit import SUMMARIES
+        from insights.audit import DAYS, SUMMARIES
         from insights.refresher import Refresher
         from jobs.engine.companion import companions
         from jobs.reporting.audit_checks import further_checks
 
         companions += [Refresher, AlertChecker]
-        further_checks.append(SUMMARIES)
+        further_checks.extend([SUMMARIES, DAYS])

@@ -139,8 +139,7 @@ def compare(
     parts = blocks(scope, mark)
     by_part = sums(scope, parts)
     wants_turnarounds = MEDIAN in measures or P95 in measures
-    visits = sum(part.visits for each in by_part.values() for part in each)
-    quantiles = turnarounds.quantiles(scope, parts, visits) if wants_turnarounds else {}
+    quantiles = turnarounds.quantiles(scope, parts) if wants_turnarounds else {}
     weeks = [days / 7 for days in parts.days]
     found: dict[str, tuple[int, Sums, dict[str, Figure]]] = {}
     few: list[tuple[int, Sums]] = []

@@ -11,8 +11,9 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef
 
 from access import rights
+from insights.default_period import WEEKS
 from insights.models import HostHour, VisitSummary
-from insights.scope import WEEKS, Scope
+from insights.scope import Scope
 
 # Users for whom alerts of their own jobs are raised; each takes a pass over their visits.
 MOST_OWNERS = 100
@@ -66,7 +67,7 @@ def audiences(since: datetime) -> Iterator[Audience]:
 
 
 def period(audience: Audience, today: date) -> Scope:
-    """Its visits of the thirteen calendar weeks up to `today`: what pages and the API show where no days are named."""
+    """Its visits of the WEEKS calendar weeks up to `today`: what pages and the API show where no days are named."""
     return Scope(audience.reader(), today - timedelta(days=today.weekday() + 7 * (WEEKS - 1)), today)
 
 

@@ -1,5 +1,6 @@
 """What an audit checks of the summaries."""
 
+from insights.day_sums import WRONG_DAYS
 from insights.refresh import OVERLAP_SECONDS
 from insights.sums import CHANGING, SUMS, TURNAROUND
 from jobs.reporting.audit_checks import Check
@@ -36,3 +37,4 @@ SUMMARIES = Check(
                 IS DISTINCT FROM ({_THEIRS}, visit.job_id, visit.store_id, visit.visited_at)
     """,  # noqa: S608 - constants
 )
+DAYS = Check("days", "The sums of a day are those of its visits", WRONG_DAYS, is_of_jobs=False)

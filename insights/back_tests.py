@@ -1,4 +1,4 @@
-"""How well problem stores and risks would have foretold the last weeks of a period, by the weeks before them alone."""
+"""How well problem stores and risks would have predicted the last weeks of a period, by the weeks before them alone."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class ProblemTest:
 
 @dataclass(frozen=True, slots=True)
 class RiskTest:
-    """How much better stores' risks foretold later images than their hosts' rates alone.
+    """How much better stores' risks predicted later images than their hosts' rates alone.
 
     A skill is 1 - loss / loss of the hosts' rates: 1 would be to know, 0 is no better. Log skill is by the logarithm of
     what was held probable, Brier skill by the squared error; their intervals are between stores. `calibration_error` is
-    the mean distance, over images, of what was foretold from what came, in CLASSES classes.
+    the mean distance, over images, of what was predicted from what came, in CLASSES classes.
     """
 
     stores: int
@@ -75,9 +75,14 @@ def back_test(scope: Scope) -> BackTest:
     return kept("back-test", whole, as_of(), lambda: _back_test(whole), lambda _: _NUMBERS)
 
 
-def _back_test(scope: Scope) -> BackTest:
+def parts(scope: Scope) -> tuple[Scope, Scope]:
+    """The days that are learned from, and those that are foretold."""
     cut = scope.until - timedelta(days=max(1, scope.days // HELD_OUT) - 1)
-    earlier, later = replace(scope, until=cut - timedelta(days=1)), replace(scope, since=cut)
+    return replace(scope, until=cut - timedelta(days=1)), replace(scope, since=cut)
+
+
+def _back_test(scope: Scope) -> BackTest:
+    earlier, later = parts(scope)
     if scope.days < HELD_OUT:
         return BackTest(earlier, later, None, None)
     before = suspects(earlier, TIMES)
@@ -114,15 +119,15 @@ def risk_test(before: Iterable[StoreRate], after: dict[str, StoreRate], m: float
     pairs = [(store, after[store.store_id]) for store in before if store.store_id in after]
     if len(pairs) < FEWEST:
         return None
-    logs, briers, foretold = [], [], []
+    logs, briers, predicted = [], [], []
     for store, later in pairs:
         risk, usual, failed, n = shrunk(store.beside, m), store.usual, later.failed, later.images
         logs.append((_log_loss(risk, failed, n), _log_loss(usual, failed, n)))
         briers.append((_brier_loss(risk, failed, n), _brier_loss(usual, failed, n)))
-        foretold.append((risk, failed, n))
-    images = sum(n for *_, n in foretold)
+        predicted.append((risk, failed, n))
+    images = sum(n for *_, n in predicted)
     return RiskTest(
-        len(pairs), images, m, _skill(logs, images), _skill(briers, images), _calibration_error(foretold, images)
+        len(pairs), images, m, _skill(logs, images), _skill(briers, images), _calibration_error(predicted, images)
     )
 
 
@@ -143,11 +148,11 @@ def _skill(losses: Sequence[tuple[float, float]], images: int) -> Figure:
     return Figure(skill, skill - half, skill + half, images)
 
 
-def _calibration_error(foretold: Sequence[tuple[float, int, int]], images: int) -> float:
-    """By classes of about as many images each, in the order of what was foretold (Naeini and others, AAAI 2015)."""
+def _calibration_error(predicted: Sequence[tuple[float, int, int]], images: int) -> float:
+    """By classes of about as many images each, in the order of what was predicted (Naeini and others, AAAI 2015)."""
     classes = [[0.0, 0.0] for _ in range(CLASSES)]
     at = 0
-    for risk, failed, n in sorted(foretold):
+    for risk, failed, n in sorted(predicted):
         of = classes[min(CLASSES - 1, CLASSES * at // images)]
         of[0] += risk * n
         of[1] += failed

@@ -7,7 +7,7 @@ from datetime import date
 
 from insights.audience import Audience
 from insights.findings import MOST_FOUND, Finding
-from stores.duplicates import DuplicateSet, Place, find_duplicates
+from stores.duplicates import DuplicateKey, DuplicateSet, find_duplicates
 
 # Characters of an id, and stores, in the sentence.
 SHOWN, MOST_NAMED = 32, 4
@@ -27,11 +27,11 @@ def duplicate_stores(audience: Audience, today: date) -> Iterator[Finding]:
 
 def _sets() -> Iterator[DuplicateSet]:
     listed = 0
-    place: Place | None = None
+    key: DuplicateKey | None = None
     while listed < MOST_FOUND:
-        page = find_duplicates(after=place, limit=MOST_FOUND - listed)
+        page = find_duplicates(after=key, limit=MOST_FOUND - listed)
         # A store may have been deleted since its set was found.
         yield from (each for each in page.sets if len(each.stores) > 1)
         listed += len(page.sets)
-        if (place := page.following) is None:
+        if (key := page.following) is None:
             return

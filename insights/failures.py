@@ -13,8 +13,10 @@ from django.db.models import F, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Coalesce
 
 from insights import reading
+from insights.days import kept_days
 from insights.figures import Figure
 from insights.kept import kept
+from insights.models import Kind
 from insights.periods import blocks, known
 from insights.scope import Scope, as_of
 from insights.statistics import Blocks, rate
@@ -51,21 +53,33 @@ class FailureRow:
 _ROWS = """
     WITH visit (store_id, host, visited_at, code, tried, failed) AS ({visits}),
     place (store_id, label) AS MATERIALIZED ({places}),
+    kept (day, label, completed, failed, tried_visits, codes, code_failed) AS ({days}),
     cell AS MATERIALIZED (
         SELECT {label} AS label, width_bucket(visited_at, %s::timestamptz[]) AS part, code, sum(tried) AS tried,
             sum(failed) AS failed, count(*) AS visits
         FROM visit {join} WHERE tried > 0 GROUP BY 1, 2, 3
     ), part AS (
-        SELECT label, sum(tried)::float8 AS tried, sum(failed)::float8 AS failed, sum(visits)::float8 AS visits
-        FROM cell GROUP BY label, part
+        SELECT label, sum(tried)::float8 AS tried, sum(failed)::float8 AS failed, sum(visits)::float8 AS visits FROM (
+            SELECT label, part, tried, failed, visits FROM cell
+            UNION ALL
+            SELECT coalesce(label, ''), width_bucket(day, %s::date[]), completed + failed, failed, tried_visits
+            FROM kept WHERE tried_visits > 0
+        ) each GROUP BY label, part
     ), code AS (
-        SELECT DISTINCT ON (label) label, code
-        FROM cell WHERE code <> '' GROUP BY label, code ORDER BY label, sum(failed) DESC, code
+        SELECT DISTINCT ON (label) label, code FROM (
+            SELECT label, code, failed FROM cell WHERE code <> ''
+            UNION ALL
+            SELECT coalesce(label, ''), each.code, each.failed
+            FROM kept CROSS JOIN LATERAL unnest(codes, code_failed) AS each (code, failed)
+        ) every_code GROUP BY label, code ORDER BY label, sum(failed) DESC, code
     )
     SELECT part.label, coalesce(max(code.code), ''), count(*), sum(tried), sum(failed), sum(failed * failed),
         sum(failed * tried), sum(tried * tried), sum(part.visits)
     FROM part LEFT JOIN code USING (label) GROUP BY part.label ORDER BY sum(failed) DESC, part.label LIMIT %s OFFSET %s
 """
+_DAY_COLUMNS = ("completed", "failed", "tried_visits", "codes", "code_failed")
+_NO_DAYS = "SELECT NULL::date, '', 0::bigint, 0::bigint, 0::bigint, '{}'::text[], '{}'::bigint[] WHERE false"
+_KINDS = {By.AREA: Kind.AREA, By.CATEGORY: Kind.CATEGORY, By.HOST: Kind.HOST}
 
 
 def failures(scope: Scope, by: By, limit: int, start: int = 0) -> list[FailureRow]:
@@ -85,7 +99,11 @@ def _failures(scope: Scope, mark: datetime | None, by: By, limit: int, start: in
     if period is None:
         return []
     groups = dict(StoreGroup.objects.values_list("pk", "name")[:MOST_GROUPS]) if by is By.GROUP else {}
-    visits: QuerySet[Any, Any] = scope.visits_to_join().annotate(tried=F("completed") + F("failed"))
+    days = kept_days(scope, _KINDS[by]) if by in _KINDS else None
+    of_scope = scope.visits_to_join()
+    visits: QuerySet[Any, Any] = (days.narrowed(of_scope) if days else of_scope).annotate(
+        tried=F("completed") + F("failed")
+    )
     visits_sql, of_visits = visits.values_list(
         "store_id", "host", "visited_at", "code", "tried", "failed"
     ).query.sql_with_params()
@@ -94,13 +112,18 @@ def _failures(scope: Scope, mark: datetime | None, by: By, limit: int, start: in
     except EmptyResultSet:
         return []
     is_partial = by is By.GROUP or not scope.is_of_all_stores
+    days_sql, of_days = days.sums(*_DAY_COLUMNS) if days else (_NO_DAYS, ())
     statement = _ROWS.format(
         visits=visits_sql,
+        days=days_sql,
         places=places_sql,
         label="host" if by is By.HOST else "coalesce(label, '')",
         join=f"{'' if is_partial else 'LEFT'} JOIN place USING (store_id)",
     )
-    rows = reading.rows(statement, [*of_visits, *of_places, list(blocks(period, mark).starts), limit, start])
+    parts = blocks(period, mark)
+    rows = reading.rows(
+        statement, [*of_visits, *of_places, *of_days, list(parts.starts), parts.days_begin, limit, start]
+    )
     return [_row(groups, *row) for row in rows]
 
 

@@ -12,7 +12,7 @@ MOST_FOUND = MOST_SUBJECTS + 1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something odd about one subject, from its first to its last day so far; see the fields of `Alert`.
+    """Something unusual about one subject, from its first to its last day so far; see the fields of `Alert`.
 
     `is_over` says that it has not been found for so long that nobody needs to look any more.
     """

@@ -4,7 +4,7 @@ A forecast that says 100 s, of a job that then took 250 s, was wrong by the fact
 between two of the factors of past jobs at the same stage. Which two: of n past factors and a new one, each of the n + 1
 places is as likely for the new one if jobs come in no order (split conformal prediction: Vovk, Gammerman and Shafer,
 Algorithmic Learning in a Random World, 2005), so the range from place floor(.1 (n + 1)) to ceil(.9 (n + 1)) holds it in
-80 % of the cases, however few or odd the factors are.
+80 % of the cases, however few or unusual the factors are.
 """
 
 import math

@@ -85,10 +85,12 @@ _GAPS = """
 def gaps(scope: Scope, visits: int, most_visits: int = MOST_VISITS) -> Gaps:
     """`visits` is how many there are: above `most_visits`, so many times fewer stores are looked at."""
     every = max(1, math.ceil(visits / most_visits))
-    found = scope.visits()
     if every > 1:
+        # Each is looked up by its own visits: of all visits, few are theirs.
         nth = scope.stores().alias(nth=F("pk") % every).filter(nth=0)
-        found = found.filter(store_id__in=nth.values("store_id"))
+        found = scope.of_all_stores.visits().filter(store_id__any=list(nth.values_list("store_id", flat=True)))
+    else:
+        found = scope.visits()
     try:
         sql, parameters = found.values_list("store_id", "visited_at").query.sql_with_params()
     except EmptyResultSet:

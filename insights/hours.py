@@ -10,7 +10,9 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 
 from insights import reading
+from insights.days import kept_days
 from insights.kept import kept
+from insights.models import Kind
 from insights.scope import Scope
 
 DAYS, HOURS = 7, 24
@@ -42,19 +44,25 @@ def hour_of_week(scope: Scope, mark: datetime | None = None) -> HourOfWeek:
 def _hour_of_week(scope: Scope) -> HourOfWeek:
     counts = [[0] * HOURS for _ in range(DAYS)]
     try:
-        sql, parameters = scope.visits().values_list("visited_at").query.sql_with_params()
+        days = kept_days(scope, Kind.HOUR)
+        visits = days.narrowed(scope.visits())
+        sql, parameters = visits.values_list("visited_at").query.sql_with_params()
     except EmptyResultSet:
         return HourOfWeek(counts)
+    of_days, day_parameters = days.sums("visits")
     # One number to group by, and no date to be made: a third of the time of weekday and hour.
     found = reading.rows(
         f"""
         SELECT (floor(date_part('epoch', visited_at AT TIME ZONE %s) / 3600)::int + %s) %% %s, count(*)
         FROM ({sql}) AS visit (visited_at) GROUP BY 1
-        """,  # noqa: S608 - the ORM's own statement
-        [settings.INSIGHTS_TIME_ZONE, _FIRST, WEEK_HOURS, *parameters],
+        UNION ALL
+        SELECT (extract(isodow FROM day) * 24 - 24 + label::int)::int, sum(visits)::bigint
+        FROM ({of_days}) AS kept (day, label, visits) GROUP BY 1
+        """,  # noqa: S608 - the ORM's own statements
+        [settings.INSIGHTS_TIME_ZONE, _FIRST, WEEK_HOURS, *parameters, *day_parameters],
     )
     for slot, visits in found:
         # Before 1970 the remainder is negative.
         day, hour = divmod(slot % WEEK_HOURS, HOURS)
-        counts[day][hour] = visits
+        counts[day][hour] += visits
     return HourOfWeek(counts)

@@ -47,7 +47,7 @@ def kept[Found](
     """
     if mark is None:
         return make()
-    key = (what, _readers(scope), replace(scope, user=None, found={}), mark)
+    key = (what, _readers(scope), replace(scope, user=None, found={}, found_days={}), mark)
     with _lock:
         entry = _entries.get(key)
         if entry is not None and entry.until > monotonic():

@@ -10,8 +10,8 @@ from django.db import connection
 
 from insights.audience import Audience
 from insights.findings import MOST_FOUND, Finding
-from insights.odd import GAP_RATIO, GAPS
 from insights.scope import start_of, zone
+from insights.unusual import GAP_RATIO, GAPS
 
 READ_DAYS = 366
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from django.db.models import Min
 from django.utils import timezone
 
 from insights import reading
-from insights.models import VisitSummary
-from insights.scope import WEEKS, Scope, day_of, start_of, today
+from insights.days import kept_days
+from insights.default_period import WEEKS
+from insights.models import DaySum, Kind, VisitSummary
+from insights.scope import Scope, day_of, start_of, today
 
 DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
@@ -41,6 +44,11 @@ class Parts:
     mark: datetime | None = None
 
     @property
+    def days_begin(self) -> list[date]:
+        """The first day of each part."""
+        return [day_of(start) for start in self.starts]
+
+    @property
     def days(self) -> list[float]:
         """How long each part is, in days, as far as it is known."""
         ends = [*self.starts[1:], self.end]
@@ -52,11 +60,10 @@ def known(scope: Scope) -> Scope | None:
 
     None where there is none. Without this, weeks before the service began would count as weeks without visits.
     """
-    first = _first_visit(scope)
+    first = _first_day(scope)
     if first is None:
         return None
-    since = day_of(first)
-    return replace(scope, since=since, until=max(since, min(scope.until, today())))
+    return replace(scope, since=first, until=max(first, min(scope.until, today())))
 
 
 # In the first week that has any: the index of times knows at once in which weeks there is none, but no order.
@@ -67,13 +74,27 @@ _FIRST_VISIT = """
 """
 
 
-def _first_visit(scope: Scope) -> datetime | None:
+def _first_day(scope: Scope) -> date | None:
     """Of all that the user may see in the period, of whatever store."""
+    days = kept_days(scope.of_all_stores, Kind.HOUR)
+    kept = DaySum.objects.visible_to(scope.user).filter(kind=Kind.HOUR, day__in=days.kept)
+    first: date | None = kept.aggregate(first=Min("day"))["first"] if days.kept else None
     visits = VisitSummary.objects.visible_to(scope.user).values_list("visited_at")
     sql, parameters = visits.query.sql_with_params()
-    begins = [start_of(day) for day in [scope.since, *_mondays(scope)]]
-    found = reading.rows(_FIRST_VISIT.format(visits=sql), [begins, [*begins[1:], scope.end], *parameters])
-    return found[0][0] if found else None
+    weeks = [week for period in reversed(days.periods) for week in _weeks(*period) if first is None or week[0] < first]
+    if not weeks:
+        return first
+    begins, ends = [start_of(begin) for begin, _ in weeks], [start_of(end) for _, end in weeks]
+    found = reading.rows(_FIRST_VISIT.format(visits=sql), [begins, ends, *parameters])
+    return min([day_of(found[0][0]), *([first] if first else [])]) if found else first
+
+
+def _weeks(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """The days from the first to the last, by calendar week: the first day of each, and the one after its last."""
+    while first <= last:
+        end = min(monday(first) + WEEK, last + DAY)
+        yield first, end
+        first = end
 
 
 def blocks(scope: Scope, mark: datetime | None) -> Parts:

@@ -33,7 +33,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from insights.models import Refreshed
+from insights.models import KeptDay, Refreshed
 from insights.sums import COUNT_HOUR, SUM_ENDED, SUM_IMAGES
 from jobs import failpoints
 from jobs.models import Job, JobAction
@@ -105,6 +105,8 @@ def rebuild() -> Iterator[Done]:
     It may be broken off, and begun again: nothing is missing meanwhile.
     """
     mark = Refreshed.objects.values_list("mark", flat=True).first()
+    # Whatever is wrong with them.
+    KeptDay.objects.all().delete()
     if mark is not None:
         newest = Job.with_deleted.order_by("-pk").values_list("pk", flat=True).first() or 0
         yield from _sum_jobs(0, newest, only_reopened=False)

@@ -5,7 +5,7 @@ from time import monotonic
 
 from django.db import connections
 
-from insights import forecasts, reading, refresh
+from insights import day_sums, forecasts, rate_windows, refresh
 from jobs.engine.companion import Companion
 from stores import categorising
 
@@ -28,8 +28,9 @@ class Refresher(Companion):
 
     def look(self) -> None:
         begun = monotonic()
-        reading.hold()
-        for _ in chain(refresh.slices(), reading.renewed(), categorising.slices(), forecasts.slices()):
+        for _ in chain(
+            refresh.slices(), day_sums.slices(), rate_windows.slices(), categorising.slices(), forecasts.slices()
+        ):
             took = monotonic() - begun
             # Others may need it meanwhile.
             connections.close_all()

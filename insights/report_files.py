@@ -5,8 +5,6 @@ In CSV each rate and mean has four columns: value, both ends of its interval, an
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,9 @@ from django.db import connection
 from insights.figures import Figure
 from insights.models import Dimension, Measure, Report
 from insights.reports import Row, every_row, label
-from jobs.reporting.exports import Chunks, ExportFormat, chunks, guard_cell, limited
+from jobs.reporting.exports import ExportFormat
+from jobs.reporting.long_files import Chunks, chunks, limited
+from tables.csv_files import csv_lines, guard_cell
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -53,18 +53,19 @@ def _rows(report: Report, user: User | AnonymousUser | None) -> Generator[Row]:
 
 
 def _csv_lines(report: Report, rows: Iterator[Row]) -> Iterator[str]:
-    line = io.StringIO()
-    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
-    is_by_store = report.dimension == Dimension.STORE
-    writer.writerow([report.dimension, *(["store_name"] if is_by_store else []), *_titles(report)])
-    yield f"\ufeff{line.getvalue()}"
     dimension = Dimension(report.dimension)
-    for row in rows:
-        line.seek(0)
-        line.truncate()
-        names = [guard_cell(label(dimension, row.key)), *([guard_cell(row.name or "")] if is_by_store else [])]
-        writer.writerow([*names, *(cell for value in row.values.values() for cell in _cells(value))])
-        yield line.getvalue()
+    is_by_store = dimension == Dimension.STORE
+    return csv_lines(
+        [report.dimension, *(["store_name"] if is_by_store else []), *_titles(report)],
+        (
+            [
+                guard_cell(label(dimension, row.key)),
+                *([guard_cell(row.name or "")] if is_by_store else []),
+                *(cell for value in row.values.values() for cell in _cells(value)),
+            ]
+            for row in rows
+        ),
+    )
 
 
 def _titles(report: Report) -> Iterator[str]:

@@ -16,11 +16,13 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from insights import reading
+from insights.days import Days, kept_days
 from insights.figures import Figure
-from insights.models import Dimension, Measure, Period, Report
+from insights.models import Dimension, Kind, Measure, Period, Report, VisitSummaryQuerySet
 from insights.periods import blocks, known
-from insights.scope import Scope, as_of, start_of, today, zone
+from insights.scope import Scope, day_of, start_of, today, zone
 from insights.statistics import Blocks, mean, rate
+from insights.visited import visited_stores
 from stores.models import Store, StoreGroup
 
 if TYPE_CHECKING:
@@ -41,12 +43,21 @@ _SUMS = {
     Measure.FAILED: "sum(failed)",
     Measure.UNPROCESSED: "sum(unprocessed)",
 }
-# A ratio's total and its size, of each visit.
+# A ratio's total and its size, of each visit; and of a day's visits in `DaySum`, with how many visits have a size.
 _RATIOS = {
     Measure.FAILURE_RATE: ("failed", "completed + failed"),
     Measure.FETCH_MS: ("fetch_ms", "fetched"),
     Measure.TURNAROUND: ("turnaround", "CASE WHEN turnaround IS NOT NULL THEN 1 END"),
 }
+_DAY_RATIOS = {
+    Measure.FAILURE_RATE: ("failed", "completed + failed", "tried_visits"),
+    Measure.FETCH_MS: ("fetch_ms", "fetched", "fetched_visits"),
+    Measure.TURNAROUND: ("turnaround_us / 1e6", "timed_visits", "timed_visits"),
+}
+_DAY_COLUMNS = (
+    *(measure.value for measure in _SUMS), "fetched", "fetch_ms", "tried_visits", "fetched_visits", "timed_visits",
+    "turnaround_us",
+)  # fmt: skip
 # The label of a row, of a visit and its store. Null where the store master does not have the store.
 _KEYS = {
     Dimension.AREA: "store.area_code",
@@ -119,12 +130,43 @@ def label(dimension: Dimension, key: str | None) -> str:
     return _UNKNOWN if key is None else key or _EMPTY.get(dimension, "")
 
 
+# In the collation of the store master's index, which could not be used else.
+_STORE = 'LEFT JOIN stores_store store ON store.store_id = key COLLATE "default"'
+
+
 def rows(report: Report, user: User | AnonymousUser | None, start: int = 0, limit: int = 100) -> Rows:
     """In the order of their labels, at most `limit` after the first `start`. Raises TooManyRows."""
+    if report.dimension == Dimension.STORE:
+        return _rows_by_store(report, user, start, limit)
     found = list(_read(reading.rows, report, user, start, limit))
     total = next((row for row, _, is_total in found if is_total), None)
     listed = [row for row, _, is_total in found if not is_total]
     return Rows(listed, found[0][1] if found else 0, None if report.dimension == Dimension.GROUP else total)
+
+
+def _rows_by_store(report: Report, user: User | AnonymousUser | None, start: int, limit: int) -> Rows:
+    """As `rows`: of the stores of this part alone the visits are read, the total by days, as one of its areas."""
+    columns = [Measure(column) for column in report.columns]
+    scope = known(scope_of(report, user))
+    if scope is None:
+        return Rows([], 0, None)
+    number, stores = visited_stores(scope, start, limit)
+    _check(number)
+    part = scope.of_all_stores.visits().filter(store_id__any=stores)
+    found = _lines(_execute, columns, _statement(scope, Dimension.STORE, columns, part), 0, limit)
+    by = Dimension.AREA if scope.category is None else Dimension.CATEGORY
+    totals = _lines(reading.rows, columns, _statement(scope, by, columns), 0, 0) if number else iter(())
+    return Rows(
+        [row for row, _, is_total in found if not is_total],
+        number,
+        next((row for row, _, is_total in totals if is_total), None),
+    )
+
+
+def _execute(statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall())
 
 
 def every_row(report: Report, user: User | AnonymousUser | None) -> Iterator[Row]:
@@ -149,14 +191,22 @@ def _read(
     scope = known(scope_of(report, user))
     if scope is None:
         return
-    try:
-        statement, parameters = _statement(scope, Dimension(report.dimension), columns)
-    except EmptyResultSet:
-        return
-    for is_total, number, key, name, *sums in execute(statement, [*parameters, start + 2, start + limit + 1]):
-        if number > MOST_ROWS:
-            raise TooManyRows(f"The report has {number:,} rows, and may have {MOST_ROWS:,}: narrow it.")
+    with suppress(EmptyResultSet):
+        yield from _lines(execute, columns, _statement(scope, Dimension(report.dimension), columns), start, limit)
+
+
+def _lines(
+    execute: Execute, columns: Sequence[Measure], statement: tuple[str, list[Any]], start: int, limit: int
+) -> Iterator[tuple[Row, int, bool]]:
+    sql, parameters = statement
+    for is_total, number, key, name, *sums in execute(sql, [*parameters, start + 2, start + limit + 1]):
+        _check(number)
         yield Row(key, name, _values(columns, sums)), number, bool(is_total)
+
+
+def _check(number: int) -> None:
+    if number > MOST_ROWS:
+        raise TooManyRows(f"The report has {number:,} rows, and may have {MOST_ROWS:,}: narrow it.")
 
 
 def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, int | Figure]:
@@ -171,10 +221,28 @@ def _values(columns: Sequence[Measure], sums: Sequence[Any]) -> dict[Measure, in
     return values
 
 
-def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -> tuple[str, list[Any]]:
-    """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on."""
-    visits, parameters = scope.visits().query.sql_with_params()
+def _statement(
+    scope: Scope, dimension: Dimension, columns: Sequence[Measure], of_scope: VisitSummaryQuerySet | None = None
+) -> tuple[str, list[Any]]:
+    """The statement but for its last two parameters, the places of the first row and of the last one, from 2 on.
+
+    It is of the scope's visits, or of some of them.
+    """
+    days = _days(scope, dimension)
+    of_scope = scope.visits() if of_scope is None else of_scope
+    visits, of_visits = (days.narrowed(of_scope) if days else of_scope).query.sql_with_params()
     cells, totals, lines = _aggregates(columns)
+    starts = _starts(scope, dimension)
+    of_days: tuple[Any, ...] = ()
+    union = ""
+    if days:
+        sums, of_sums = days.sums(*_DAY_COLUMNS)
+        key = "date_trunc('week', day)::date::text" if dimension is Dimension.WEEK else "label"
+        union = f"""
+            UNION ALL SELECT ({key}) COLLATE "C", width_bucket(day, %s::date[]), 0{"".join(_of_days(columns))}
+            FROM ({sums}) AS kept (day, label, {", ".join(_DAY_COLUMNS)})
+        """  # noqa: S608 - as below
+        of_days = [day_of(start) for start in starts], *of_sums
     members, of_members = _members() if dimension is Dimension.GROUP else ("", ())
     is_by_store = dimension is Dimension.STORE
     statement = f"""
@@ -183,7 +251,9 @@ def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -
                 width_bucket(visited_at, %s::timestamptz[]) AS block, visit.*
             FROM ({visits}) visit {_JOINS.get(dimension, "")}
         ), cell AS MATERIALIZED (
-            SELECT key, block, 0 AS is_total{"".join(cells)} FROM keyed GROUP BY key, block
+            SELECT key, block, 0 AS is_total{_summed(columns)} FROM (
+                SELECT key, block, 0{"".join(cells)} FROM keyed GROUP BY key, block {union}
+            ) AS part (key, block, is_total{"".join(f", {name}" for name in _cell_names(columns))}) GROUP BY key, block
         ), line AS (
             SELECT key, is_total{"".join(lines)}
             FROM (
@@ -197,12 +267,41 @@ def _statement(scope: Scope, dimension: Dimension, columns: Sequence[Measure]) -
             FROM line
         )
         SELECT is_total, number, key, {"store.name" if is_by_store else "NULL"}, {", ".join(_outputs(columns))}
-        FROM placed {"LEFT JOIN stores_store store ON store.store_id = key" if is_by_store else ""}
+        FROM placed {_STORE if is_by_store else ""}
         WHERE place = 1 OR place BETWEEN %s AND %s
         ORDER BY place
     """  # noqa: S608 - made of what is written here, and of the ORM's own statements
     of_key = [zone().key] if dimension is Dimension.WEEK else []
-    return statement, [*of_members, *of_key, list(_starts(scope, dimension)), *parameters]
+    return statement, [*of_members, *of_key, list(starts), *of_visits, *of_days]
+
+
+def _days(scope: Scope, dimension: Dimension) -> Days | None:
+    """What is kept of the rows' sums, if anything is kept by this dimension."""
+    if dimension is Dimension.WEEK:
+        kind = Kind.AREA if scope.area is not None else Kind.CATEGORY if scope.category is not None else Kind.HOUR
+        return kept_days(scope, kind)
+    return kept_days(scope, Kind(dimension.value)) if dimension.value in Kind.values else None
+
+
+def _cell_names(columns: Sequence[Measure]) -> list[str]:
+    """The sums of a row's visits in one block."""
+    return [
+        name
+        for column in columns
+        for name in ([column.value] if column in _SUMS else [f"{column}_{part}" for part in ("total", "size", "seen")])
+    ]
+
+
+def _summed(columns: Sequence[Measure]) -> str:
+    return "".join(f", sum({name}) AS {name}" for name in _cell_names(columns))
+
+
+def _of_days(columns: Sequence[Measure]) -> list[str]:
+    """These sums, of a day's."""
+    return [
+        f", {column}" if column in _SUMS else "".join(f", ({each})::float8" for each in _DAY_RATIOS[column])
+        for column in columns
+    ]
 
 
 def _aggregates(columns: Sequence[Measure]) -> tuple[list[str], list[str], list[str]]:
@@ -238,7 +337,7 @@ def _starts(scope: Scope, dimension: Dimension) -> Sequence[datetime]:
     """Of the blocks: a week is made of days."""
     if dimension is Dimension.WEEK:
         return [start_of(scope.since + timedelta(days=number)) for number in range(scope.days)]
-    return blocks(scope, as_of()).starts
+    return blocks(scope, None).starts
 
 
 def _members() -> tuple[str, list[Any]]:

@@ -13,10 +13,12 @@ from datetime import datetime
 from django.core.exceptions import EmptyResultSet
 
 from insights import reading
+from insights.days import kept_days
 from insights.figures import Figure
 from insights.hours import DAYS, HOURS, HourOfWeek
+from insights.models import Kind
 from insights.periods import Parts, blocks, known
-from insights.scope import Scope, as_of, zone
+from insights.scope import Scope, as_of, start_of, zone
 from insights.statistics import Blocks, mean
 
 # Repeats are looked for among so many latest visits, and so many are listed.
@@ -29,11 +31,15 @@ _PER_PART_AND_HOUR = """
     WITH quarter AS MATERIALIZED (
         SELECT date_bin('15 minutes', visited_at, '2000-01-01T00:00Z') AS begin, count(*) AS visits
         FROM ({visits}) visit GROUP BY 1
-    )
+    ), kept (day, label, visits) AS ({days})
     SELECT true, width_bucket(begin, %s::timestamptz[]), sum(visits)::bigint FROM quarter GROUP BY 2
     UNION ALL
     SELECT false, (extract(isodow FROM local) * 24 - 24 + extract(hour FROM local))::int, sum(visits)::bigint
     FROM (SELECT begin AT TIME ZONE %s AS local, visits FROM quarter) dated GROUP BY 2
+    UNION ALL
+    SELECT true, width_bucket(day, %s::date[]), sum(visits)::bigint FROM kept GROUP BY 2
+    UNION ALL
+    SELECT false, (extract(isodow FROM day) * 24 - 24 + label::int)::int, sum(visits)::bigint FROM kept GROUP BY 2
 """
 
 
@@ -83,10 +89,14 @@ def _per_part_and_hour(scope: Scope, parts: Parts) -> tuple[list[int], HourOfWee
     """Visits in the order of the parts, and by hour of the week."""
     found: dict[bool, dict[int, int]] = {True: {}, False: {}}
     with suppress(EmptyResultSet):
-        visits, parameters = scope.visits().values_list("visited_at").query.sql_with_params()
-        statement = _PER_PART_AND_HOUR.format(visits=visits)
-        for is_part, place, number in reading.rows(statement, [*parameters, list(parts.starts), zone().key]):
-            found[is_part][place] = number
+        days = kept_days(scope, Kind.HOUR)
+        visits = days.narrowed(scope.visits())
+        visits_sql, of_visits = visits.values_list("visited_at").query.sql_with_params()
+        days_sql, of_days = days.sums("visits")
+        statement = _PER_PART_AND_HOUR.format(visits=visits_sql, days=days_sql)
+        parameters = [*of_visits, *of_days, list(parts.starts), zone().key, parts.days_begin]
+        for is_part, place, number in reading.rows(statement, parameters):
+            found[is_part][place] = found[is_part].get(place, 0) + number
     return [found[True].get(part, 0) for part in range(1, len(parts.starts) + 1)], _hours(found[False])
 
 
@@ -105,10 +115,28 @@ _LATEST = """
 """
 
 
+def _begin_of_latest(scope: Scope, number: int) -> datetime:
+    """From when on there are so many visits, or more, by the days that are kept: earlier ones need not be sorted."""
+    days = kept_days(scope, Kind.HOUR)
+    of_days, parameters = days.sums("visits")
+    found = reading.rows(
+        f"""
+        SELECT day, sum(visits)::bigint FROM ({of_days}) AS kept (day, label, visits) GROUP BY day ORDER BY day DESC
+        """,  # noqa: S608 - the ORM's own statement
+        parameters,
+    )
+    for day, visits in found:
+        number -= visits
+        if number <= 0:
+            return start_of(day)
+    return scope.begin
+
+
 def repeats(scope: Scope, looked_at: int = MOST_LOOKED_AT) -> Repeats:
     """The visits of one store at the same instant, latest first: the same visit sent twice, or two people at once."""
     try:
-        visits, parameters = scope.visits().values_list("store_id", "visited_at").query.sql_with_params()
+        latest = scope.visits().filter(visited_at__gte=_begin_of_latest(scope, looked_at))
+        visits, parameters = latest.values_list("store_id", "visited_at").query.sql_with_params()
     except EmptyResultSet:
         return Repeats([], False, 0, None)
     statement = _LATEST.format(visits=visits)

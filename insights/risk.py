@@ -1,7 +1,7 @@
 """The risk that a store's next image fails: what it lost so far, drawn to what its hosts lost of others.
 
 It is shown only where it has earned its place: where, on the last weeks and fitted to the weeks before them alone, it
-foretold the images better than the hosts' rates by themselves. See `back_tests.RiskTest`.
+predicted the images better than the hosts' rates by themselves. See `back_tests.RiskTest`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from statistics import fmean, median
 HISTORY_WEEKS = 8
 HISTORY_DAYS = 7 * HISTORY_WEEKS
 _WEEKS_CUT = HISTORY_WEEKS // 4
-# Of four fifths of the days: a fifth, eleven of 56, may be odd without widening the spread.
+# Of four fifths of the days: a fifth, eleven of 56, may be unusual without widening the spread.
 _SHARE = 0.8
 # The standard deviation of a normal distribution in terms of that quantile of its absolute deviations; and a tenth
 # more, because the days lie nearer to medians made of themselves than the next day will.
@@ -50,10 +50,10 @@ class Usual:
 def usual_day(days: Sequence[float]) -> Usual:
     """What is usual of the day that follows HISTORY_DAYS counts, oldest first.
 
-    The centre is the mean of the middle four of the same weekday in eight weeks: two odd weeks do not move it far, and
-    it is nearer to the truth than the median. The spread is that of all 56 days around their own weekday's centre, of
-    eight days alone it would be too small in one case of ten; where counts vary by a share of themselves, strong days
-    vary more than the others and the spread is theirs.
+    The centre is the mean of the middle four of the same weekday in eight weeks: two unusual weeks do not move it far,
+    and it is nearer to the truth than the median. The spread is that of all 56 days around their own weekday's centre,
+    of eight days alone it would be too small in one case of ten; where counts vary by a share of themselves, strong
+    days vary more than the others and the spread is theirs.
     """
     centres, residuals = _weekdays(days)
     return Usual(centres[0], max(spread_of(residuals), _spread_by_share(centres, residuals)))

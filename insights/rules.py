@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from insights import anomalies, impossible, odd, overdue, photo_alerts, problems, rule_tests
+from insights import anomalies, impossible, overdue, photo_alerts, problems, rule_tests, unusual
 from insights.audience import Audience
+from insights.default_period import WEEKS
 from insights.duplicate_alerts import duplicate_stores
 from insights.findings import Finding
 from insights.problem_alerts import problem_stores
@@ -73,10 +74,10 @@ RULES = {
             what="More images of one host have failed on a day than are usual among as many.",
             formula=(
                 f"Usual is the host's median share of eight weeks, of that day's images. On the scale 2·√(x + 3/8), "
-                f"the failures lie more than {odd.ODD_SPREADS:g} spreads above it, and are at least twice as "
+                f"the failures lie more than {unusual.UNUSUAL_SPREADS:g} spreads above it, and are at least twice as "
                 f"many; the spread is that of 56 days, and at least a Poisson count's. A host with fewer than "
-                f"{odd.DAILY_IMAGES} images in a usual week is judged by the week, Monday to Sunday; below "
-                f"{odd.WEEKLY_IMAGES}, and without eight weeks of history, not at all."
+                f"{unusual.DAILY_IMAGES} images in a usual week is judged by the week, Monday to Sunday; below "
+                f"{unusual.WEEKLY_IMAGES}, and without eight weeks of history, not at all."
             ),
             limits=(
                 "A day is judged once it has ended. An area whose images come from that host looks bad as well; "
@@ -84,7 +85,7 @@ RULES = {
             ),
             find=lambda audience, today, found: anomalies.host_failures(audience, today),
             test=rule_tests.of_hosts,
-            episode_days=odd.EPISODE_DAYS,
+            episode_days=unusual.EPISODE_DAYS,
         ),
         Rule(
             name="area_visits",
@@ -94,19 +95,19 @@ RULES = {
             what="The visits of one area on a day, or in a week, are at most half as many as usual, or at least twice.",
             formula=(
                 f"Usual is the mean of the middle four of the same weekday in eight weeks, of a week the median of "
-                f"eight weeks. On the scale 2·√(x + 3/8), the count of a day lies more than {odd.DAY_SPREADS:g} "
-                f"spreads from it, that of a week more than {odd.ODD_SPREADS:g}, and is at most half or at least "
-                f"double; the spread is that of 56 days, and at least a Poisson count's. Days are "
-                f"judged from {odd.DAILY_VISITS} visits in a usual week on; weeks, Monday to Sunday, from "
-                f"{odd.WEEKLY_VISITS} on; smaller areas, and those without eight weeks of history, not at all."
+                f"eight weeks. On the scale 2·√(x + 3/8), the count of a day lies more than {unusual.DAY_SPREADS:g} "
+                f"spreads from it, that of a week more than {unusual.UNUSUAL_SPREADS:g}, and is at most half or at "
+                f"least double; the spread is that of 56 days, and at least a Poisson count's. Days are judged from "
+                f"{unusual.DAILY_VISITS} visits in a usual week on; weeks, Monday to Sunday, from "
+                f"{unusual.WEEKLY_VISITS} on; smaller areas, and those without eight weeks of history, not at all."
             ),
             limits=(
                 "A day is judged once it has ended, and again for five weeks: visits that are submitted late end the "
-                "alert. A holiday is odd in every area. What lasts for more than four weeks becomes the usual."
+                "alert. A holiday is unusual in every area. What lasts for more than four weeks becomes the usual."
             ),
             find=lambda audience, today, found: anomalies.area_visits(audience, today),
             test=rule_tests.of_areas,
-            episode_days=odd.EPISODE_DAYS,
+            episode_days=unusual.EPISODE_DAYS,
         ),
         Rule(
             name="overdue_store",
@@ -115,9 +116,9 @@ RULES = {
             unit="days",
             what="A store has not been visited for longer than its own habit explains.",
             formula=(
-                f"The days since its last visit exceed {odd.GAP_RATIO} times the median of its last {odd.GAPS} "
+                f"The days since its last visit exceed {unusual.GAP_RATIO} times the median of its last {unusual.GAPS} "
                 f"gaps, and the largest of them. Days with a visit count, not visits. Stores with fewer than "
-                f"{odd.GAPS} gaps within a year are not judged."
+                f"{unusual.GAPS} gaps within a year are not judged."
             ),
             limits=(
                 "Nobody has said how often a store is to be visited. A store that is closed for good stays overdue "
@@ -155,7 +156,7 @@ RULES = {
             unit="failed images",
             what="A store loses photos beyond what the hosts that they lie on explain.",
             formula=(
-                f"Over 13 calendar weeks, the running one included, the probability that its failure rate is more "
+                f"Over {WEEKS} calendar weeks, the running one included, the probability that its failure rate is more "
                 f"than {problems.TIMES:g} times that of the other stores at the same hosts is above "
                 f"{problems.SURE:.0%}, after its rate is drawn to theirs by as much as stores in general resemble "
                 f"their hosts. Expected are as many failures as others had there."
@@ -166,7 +167,7 @@ RULES = {
             ),
             find=lambda audience, today, found: problem_stores(audience, today),
             test=rule_tests.of_problems,
-            episode_days=odd.EPISODE_DAYS,
+            episode_days=unusual.EPISODE_DAYS,
         ),
         Rule(
             name="duplicate_stores",
@@ -181,7 +182,7 @@ RULES = {
             ),
             find=lambda audience, today, found: duplicate_stores(audience, today),
             test=rule_tests.of_nothing,
-            episode_days=odd.EPISODE_DAYS,
+            episode_days=unusual.EPISODE_DAYS,
         ),
         *(_of_photos(kind) for kind in KINDS.values() if kind.is_alert),
     )

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Q
-from django.db.models.functions import Coalesce
 
+from insights.default_period import WEEKS
 from insights.models import Refreshed, VisitSummary, VisitSummaryQuerySet
 from jobs.models.expressions import IsTrue
 from stores.models import Store
@@ -20,7 +20,6 @@ from stores.models.store import StoreQuerySet
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
-WEEKS = 13
 # So many are named in a statement, each with its own place in the index.
 FEW_STORES = 1_000
 LONGEST_DAYS = 366
@@ -55,7 +54,7 @@ def read_day(text: str) -> date | None:
 
 def as_of() -> datetime | None:
     """Until when finished images are in what is shown; None before the first refresh."""
-    return Refreshed.objects.values_list(Coalesce("shown", "mark"), flat=True).first()
+    return Refreshed.objects.values_list("mark", flat=True).first()
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class Scope:
     store: str | None = None
     # What was found, also by a scope of which this is a copy with other days.
     found: dict[tuple[object, ...], list[str] | None] = field(default_factory=dict, compare=False, repr=False)
+    found_days: dict[tuple[str, str], list[date]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of_weeks(cls, user: User | AnonymousUser | None, weeks: int = WEEKS, **narrowed: object) -> Scope:
@@ -97,16 +97,7 @@ class Scope:
 
     def stores(self) -> StoreQuerySet:
         """The stores of the store master that it is about."""
-        stores = Store.objects.all()
-        if self.area is not None:
-            stores = stores.in_area(self.area)
-        if self.category is not None:
-            stores = stores.in_category(self.category)
-        if self.group is not None:
-            stores = stores.in_group(self.group)
-        if self.store is not None:
-            stores = stores.filter(store_id=self.store)
-        return stores
+        return Store.objects.narrowed(self.area, self.category, self.group, self.store)
 
     @property
     def of_all_stores(self) -> Scope:

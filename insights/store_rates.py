@@ -2,12 +2,16 @@
 
 A visit counts for its most frequent host, and its images once they were tried: those that failed without a try say
 nothing about store or host.
+
+Rates need every visit of their period, each with its host: seconds for millions of visits. Those of the usual periods
+are kept for each audience, see `rate_windows.py`, and are then as of the window's refresh.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -15,9 +19,10 @@ from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast
 
 from insights import reading
+from insights.audience import audience_of
 from insights.figures import FEWEST, Figure
-from insights.models import VisitSummary
-from insights.scope import Scope
+from insights.models import RateWindow, VisitSummary
+from insights.scope import Scope, as_of, zone
 from insights.shrinkage import Beside, strength
 from insights.statistics import share, wilson
 
@@ -28,11 +33,13 @@ MOST_JUDGED = 5_000
 # In what is known of one store.
 NUMBERS = 8
 
+# What is said of one store.
+COLUMNS = "store_id, images, failed, worth, worth_failed, others, usual, usual_variance"
 # Once through the visits. `pair` is what one store sent from one host; `host` adds them up, with the design effect of
 # its visits: their variance about the rate of their store, over that of images that fail independently, and at least
 # 1. `store` sets each against the other images at its hosts; where these are fewer than FEWEST, nothing can be said.
 # Halves of an image keep a host's rate from being 0.
-_STORES = f"""
+RATES = f"""
     WITH pair AS MATERIALIZED (
         SELECT store_id, host, count(*) AS visits, sum(tried) AS images, sum(failed) AS failed,
             sum(failed * failed) AS squares, sum(failed * tried) AS products, sum(tried * tried) AS image_squares
@@ -53,8 +60,12 @@ _STORES = f"""
             sum(failed / effect) AS worth_failed, sum(others) AS others, sum(images * usual) / sum(images) AS usual,
             sum(images ^ 2 * usual * effect / (others + 1)) / sum(images) ^ 2 AS usual_variance
         FROM beside WHERE others >= {FEWEST} GROUP BY 1
-    ), chosen AS (
-        SELECT store.*, {{inside}} AS inside, mod(
+    )
+"""  # noqa: S608 - this module's own numbers
+_KEPT = f"WITH store AS (SELECT {COLUMNS} FROM insights_keptrate WHERE window_id = %s)"  # noqa: S608 - constants
+_CHOSEN = f"""
+    , chosen AS (
+        SELECT {COLUMNS}, {{inside}} AS inside, mod(
             hashtext(store_id) & 2147483647, ceil((SELECT count(*) FROM store) / {FITTED_STORES}.0)::int
         ) = 0 AS fitted
         FROM store
@@ -132,11 +143,11 @@ def rates_of(scope: Scope, store_ids: Sequence[str]) -> StoreRates:
 
 
 def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates:
-    visits, of_visits = _tried(scope).query.sql_with_params()
+    window = _window(scope)
+    stores, of_stores = (_KEPT, [window.pk]) if window else statement(scope)
     inside, of_inside = ("TRUE", _NONE) if scope.is_of_all_stores else _inside(scope)
     rows = reading.rows(
-        _STORES.format(visits=visits, inside=inside, wanted=wanted, order=order),
-        [*of_visits, *of_inside, *parameters],
+        stores + _CHOSEN.format(inside=inside, wanted=wanted, order=order), [*of_stores, *of_inside, *parameters]
     )
     found = [(_store_rate(*numbers), is_inside, is_fitted) for *numbers, is_inside, is_fitted in rows]
     fitted = [rate for rate, _, is_fitted in found if is_fitted and rate.images >= FEWEST]
@@ -145,6 +156,24 @@ def _read(scope: Scope, wanted: str, order: str, *parameters: Any) -> StoreRates
         fitted,
         strength([rate.beside for rate in fitted]) if fitted else None,
     )
+
+
+def rates_as_of(scope: Scope) -> datetime | None:
+    """Until when finished images are in the rates of its stores."""
+    window = _window(scope)
+    return window.as_of if window else as_of()
+
+
+def statement(scope: Scope) -> tuple[str, list[Any]]:
+    """The beginning of a statement that reads `store`, and its parameters."""
+    visits, parameters = _tried(scope).query.sql_with_params()
+    return RATES.format(visits=visits), list(parameters)
+
+
+def _window(scope: Scope) -> RateWindow | None:
+    audience = audience_of(scope.user)
+    windows = RateWindow.objects.filter(of_all=audience.of_all, owner_id=audience.owner_id, zone=zone().key)
+    return windows.filter(since=scope.since, until=scope.until).first()
 
 
 def _tried(scope: Scope) -> QuerySet[VisitSummary, tuple[str, str, float, float]]:

@@ -63,8 +63,15 @@ _SUM_VISITS = f"""
     ORDER BY visit.id
     ON CONFLICT (visit_id) DO UPDATE SET ({_NAMES}) = ROW ({_EXCLUDED})
     WHERE ({_PRESENT}) IS DISTINCT FROM ({_EXCLUDED})
-    RETURNING 1
+    RETURNING visited_at
 """  # noqa: S608 - constants
+# The sums of these visits' days do not hold any more, see `day_sums.py`.
+_DROP_DAYS = """
+    DELETE FROM insights_keptday WHERE (day, zone) IN (
+        SELECT DISTINCT (visited_at AT TIME ZONE known.zone)::date, known.zone
+        FROM summed CROSS JOIN (SELECT DISTINCT zone FROM insights_keptday) known
+    )
+"""
 
 _BOUNDS = ", ".join(f"{BUCKET_RATIO**bucket:.6f}" for bucket in range(1, BUCKETS))
 _COUNTS = ", ".join(f"coalesce(sum(n) FILTER (WHERE bucket = {bucket}), 0)::int" for bucket in range(BUCKETS))
@@ -117,7 +124,7 @@ SUM_ENDED = f"""
         WHERE finished_at >= %(since)s AND finished_at < %(until)s
     ), ended AS (
         SELECT * FROM touched WHERE finished_at >= %(mark)s
-    ), summed AS ({_SUM_VISITS}), {_SUM_HOURS}, counted AS ({_ADD_TO_HOURS})
+    ), summed AS ({_SUM_VISITS}), dropped AS ({_DROP_DAYS}), {_SUM_HOURS}, counted AS ({_ADD_TO_HOURS})
     SELECT (SELECT count(*) FROM ended), (SELECT count(*) FROM summed)
 """  # noqa: S608 - constants
 # The visits of the next `most` images behind one, of the jobs up to `last_job`; with `only_reopened`, of those of them
@@ -129,7 +136,7 @@ SUM_IMAGES = f"""
         ORDER BY job_id, id LIMIT %(most)s
     ), touched AS (
         SELECT visit_id FROM slice WHERE finished_at IS NULL OR NOT %(only_reopened)s
-    ), summed AS ({_SUM_VISITS})
+    ), summed AS ({_SUM_VISITS}), dropped AS ({_DROP_DAYS})
     SELECT max(job_id), (SELECT id FROM slice ORDER BY job_id DESC, id DESC LIMIT 1), count(*),
         (SELECT count(*) FROM summed)
     FROM slice

@@ -20,7 +20,7 @@ from insights.scope import Scope, day_of
 MEASURES = (FAILURES, MEDIAN, FETCH, VISITS)
 # Of fewer whole weeks nobody can say what is usual.
 FEWEST_WEEKS = 5
-# Of fewer visits in the usual week, nearly every week is usual or odd by chance alone.
+# Of fewer visits in the usual week, nearly every week is usual or unusual by chance alone.
 FEWEST_VISITS = 10
 # A median absolute deviation, times this, is the standard deviation of what is spread normally.
 ROBUST = 1.4826
@@ -31,13 +31,13 @@ RUNNING, PART_OF_WEEK = "running", "part_of_week"
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """`value` is of `n` observations, or None and `why`. A running or cut week is never judged odd."""
+    """`value` is of `n` observations, or None and `why`. A running or cut week is never judged unusual."""
 
     monday: date
     value: float | None
     n: int
     why: str = ""
-    is_odd: bool = False
+    is_unusual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Trend:
     band: Band | None
 
     @property
-    def odd(self) -> list[Week]:
-        return [week for week in self.weeks if week.is_odd]
+    def unusual(self) -> list[Week]:
+        return [week for week in self.weeks if week.is_unusual]
 
     @property
     def last(self) -> Week | None:
@@ -131,9 +131,9 @@ def _trend(label: str, stores: int, measure: str, parts: Parts, values: Sequence
     found = []
     for at, (n, value) in enumerate(values):
         why = "" if whole[at] else RUNNING if at == len(whole) - 1 else PART_OF_WEEK
-        odd = band is not None and at in judged and not band.low <= (value or 0) <= band.high
+        unusual = band is not None and at in judged and not band.low <= (value or 0) <= band.high
         day = day_of(parts.starts[at])
-        found.append(Week(day, value if enough[at] else None, n, why or ("" if enough[at] else TOO_FEW), odd))
+        found.append(Week(day, value if enough[at] else None, n, why or ("" if enough[at] else TOO_FEW), unusual))
     return Trend(label, stores, found, band)
 
 

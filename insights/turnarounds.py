@@ -1,37 +1,38 @@
 """Medians and 95 % quantiles of turnarounds, from buckets: exact ones would sort every visit.
 
 A bucket is 15 % wide, and within it turnarounds are taken to be spread evenly on the logarithm: a quantile is at most
-15 % off, and usually 1 %. Of more than MOST_VISITS visits every k-th is taken, and `n` says how many that are.
+15 % off, and usually 1 %.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from insights.area_sums import By, read_joined
+from insights.day_sums import TURNAROUND_BUCKET
 from insights.figures import FEWEST, ONE_BLOCK, Figure
 from insights.kept import kept
+from insights.models import TURNAROUND_RATIO
 from insights.periods import Parts
 from insights.scope import Scope
 from insights.statistics import Blocks, wilson, worth
 
-# Bucket i holds the turnarounds from BUCKET^i seconds on, up to the next; those below SHORTEST seconds count as that.
-BUCKET = 1.15
-SHORTEST = 0.01
-MOST_VISITS = 150_000
 MEDIAN, P95 = 0.5, 0.95
 
-_COLUMNS = ("visit_id", "visited_at", "turnaround")
-# Not `= 0`, of which the planner would expect one visit in 200, and look up each one's store.
-_BUCKETS = """
+_COLUMNS = ("visited_at", "turnaround"), ("buckets", "bucket_visits")
+_BUCKETS = f"""
     , bucketed AS MATERIALIZED (
-        SELECT label, width_bucket(visited_at, %s::timestamptz[]) AS part,
-            floor(ln(greatest(turnaround, %s::float8)) / %s::float8)::int AS bucket, count(*)::float8 AS visits
-        FROM visit JOIN place USING (store_id) WHERE turnaround IS NOT NULL AND visit_id %% %s < 1 GROUP BY 1, 2, 3
+        SELECT label, part, bucket, sum(visits)::float8 AS visits FROM (
+            SELECT label, width_bucket(visited_at, %s::timestamptz[]) AS part, {TURNAROUND_BUCKET} AS bucket,
+                count(*) AS visits
+            FROM visit JOIN place USING (store_id) WHERE turnaround IS NOT NULL GROUP BY 1, 2, 3
+            UNION ALL
+            SELECT label, width_bucket(day, %s::date[]), each.bucket, each.visits
+            FROM kept CROSS JOIN LATERAL unnest(buckets, bucket_visits) AS each (bucket, visits)
+        ) found GROUP BY 1, 2, 3
     )
-"""
+"""  # noqa: S608 - constants
 # A row for each label and quantile: its buckets with how many visits each holds, and how many visits of each part are
 # not above the bucket of the quantile, as the sums of `statistics.Blocks`.
 _QUANTILES = """
@@ -78,17 +79,17 @@ class Quantiles:
     p95: Figure
 
 
-def quantiles(scope: Scope, parts: Parts, visits: int, by: By = By.AREA) -> dict[str, Quantiles]:
-    """By label, with intervals after Woodruff; labels without a turnaround are left out. The scope has `visits`."""
+def quantiles(scope: Scope, parts: Parts, by: By = By.AREA) -> dict[str, Quantiles]:
+    """By label, with intervals after Woodruff; labels without a turnaround are left out."""
     return kept(
-        ("quantiles", tuple(parts.starts), by, visits),
-        scope, parts.mark, lambda: _quantiles(scope, parts, visits, by), lambda found: 4 * len(found),
+        ("quantiles", tuple(parts.starts), by),
+        scope, parts.mark, lambda: _quantiles(scope, parts, by), lambda found: 4 * len(found),
     )  # fmt: skip
 
 
-def _quantiles(scope: Scope, parts: Parts, visits: int, by: By) -> dict[str, Quantiles]:
-    parameters = [list(parts.starts), SHORTEST, math.log(BUCKET), -(-visits // MOST_VISITS) or 1, [MEDIAN, P95]]
-    rows = read_joined(scope, by, None, _COLUMNS, _BUCKETS + _QUANTILES, parameters)
+def _quantiles(scope: Scope, parts: Parts, by: By) -> dict[str, Quantiles]:
+    parameters = [list(parts.starts), parts.days_begin, [MEDIAN, P95]]
+    rows = read_joined(scope, by, None, *_COLUMNS, _BUCKETS + _QUANTILES, parameters)
     found: dict[str, dict[float, Figure]] = {}
     for label, quantile, buckets, held, blocks, *numbers in rows:
         found.setdefault(label, {})[quantile] = _figure(quantile, buckets, held, Blocks(blocks, *numbers))
@@ -109,10 +110,10 @@ def by_part(
 def _by_part(
     scope: Scope, parts: Parts, by: By, labels: Sequence[str] | None, quantile: float
 ) -> dict[str, list[tuple[int, float | None]]]:
-    parameters = [list(parts.starts), SHORTEST, math.log(BUCKET), 1, quantile, quantile]
+    parameters = [list(parts.starts), parts.days_begin, quantile, quantile]
     found: dict[str, list[tuple[int, float | None]]] = {}
-    for label, part, visits, place in read_joined(scope, by, labels, _COLUMNS, _BUCKETS + _BY_PART, parameters):
-        found.setdefault(label, [(0, None)] * len(parts.starts))[part - 1] = (round(visits), BUCKET**place)
+    for label, part, visits, place in read_joined(scope, by, labels, *_COLUMNS, _BUCKETS + _BY_PART, parameters):
+        found.setdefault(label, [(0, None)] * len(parts.starts))[part - 1] = (round(visits), TURNAROUND_RATIO**place)
     return found
 
 
@@ -137,6 +138,6 @@ def _value_at(number: float, buckets: Sequence[int], visits: Sequence[float]) ->
     upto = 0.0
     for bucket, held in zip(buckets, visits, strict=True):
         if upto + held >= number:
-            return float(BUCKET ** (bucket + (number - upto) / held))
+            return float(TURNAROUND_RATIO ** (bucket + (number - upto) / held))
         upto += held
-    return float(BUCKET ** (buckets[-1] + 1))
+    return float(TURNAROUND_RATIO ** (buckets[-1] + 1))

@@ -51,6 +51,9 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
     daemon_threads = True
 
+    def handle_error(self, *_: Any) -> None:
+        """A server that is killed ends its connections."""
+
 
 def _serve(folder: Path) -> None:
     """Until standard input ends, as it does when the parent process is gone."""

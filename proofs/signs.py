@@ -45,7 +45,7 @@ def prove(options: argparse.Namespace) -> Report:
 
 
 def show_reading(report: Report, pictures: int, bare: int, seed: int) -> None:
-    """Read so many photos with a board, and so many without one."""
+    """Read so many photos with a board, and so many without one. Raises CannotProve where rapidocr is missing."""
     from jobs.imaging.steps import SignStep
     from jobs.imaging.types import Measurement
     from stores.signs import TOO_COMMON, Reading, Shown, read

@@ -22,8 +22,8 @@ MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Behind the set with these words in this area, in the order of areas and then of words."""
+class DuplicateKey:
+    """What the stores of a set share, in the order of which sets are read: by area, then by words."""
 
     area: str
     words: list[str]
@@ -44,7 +44,7 @@ class DuplicatePage:
     """It may hold few sets or none though there are more behind it: as long as `following` is not None."""
 
     sets: list[DuplicateSet]
-    following: Place | None
+    following: DuplicateKey | None
 
 
 def duplicates_of(store: Store) -> StoreQuerySet:
@@ -54,30 +54,32 @@ def duplicates_of(store: Store) -> StoreQuerySet:
     return Store.objects.in_area(store.area_code).filter(words=store.words).exclude(pk=store.pk).order_by("pk")
 
 
-def find_duplicates(stores: StoreQuerySet | None = None, after: Place | None = None, limit: int = 50) -> DuplicatePage:
+def find_duplicates(
+    stores: StoreQuerySet | None = None, after: DuplicateKey | None = None, limit: int = 50
+) -> DuplicatePage:
     """The first `limit` sets of two stores or more behind `after`, among `stores`."""
     among = (Store.objects.all() if stores is None else stores).exclude(words=[]).order_by("area_code", "words")
     ahead = among if after is None else among.filter(_beyond(">", after))
     found = _sets(ahead, limit + 1)
     if len(found) > limit:
         last = found[limit - 1]
-        return DuplicatePage(_with_stores(found[:limit]), Place(last.area, last.words))
+        return DuplicatePage(_with_stores(found[:limit]), DuplicateKey(last.area, last.words))
     stretch_end = ahead.values_list("area_code", "words")[MOST_READ - 1 : MOST_READ].first()
     if stretch_end is None:
         return DuplicatePage(_with_stores(found), None)
-    end = Place(*stretch_end)
+    end = DuplicateKey(*stretch_end)
     before = ahead.filter(_beyond("<", end)).values_list("area_code", "words").reverse().first()
     if before is None:
         # All of the stretch is one set, which goes on behind it: the next page begins behind all of it.
         return DuplicatePage(_with_stores(found), end)
     # The last set may go on behind the stretch, and is left to the next page.
-    whole = [each for each in found if Place(each.area, each.words) != end]
-    return DuplicatePage(_with_stores(whole), Place(*before))
+    whole = [each for each in found if DuplicateKey(each.area, each.words) != end]
+    return DuplicatePage(_with_stores(whole), DuplicateKey(*before))
 
 
-def _beyond(comparison: str, place: Place) -> RawSQL:
+def _beyond(comparison: str, key: DuplicateKey) -> RawSQL:
     return RawSQL(  # noqa: S611 - one of two signs
-        f"(area_code, words) {comparison} (%s, %s::text[])", [place.area, place.words], BooleanField()
+        f"(area_code, words) {comparison} (%s, %s::text[])", [key.area, key.words], BooleanField()
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator
 from tempfile import TemporaryFile
@@ -12,6 +11,7 @@ from django.db import connection
 
 from retail_pulse.db.timeouts import longer
 from stores.reader import Rejection, StoreFile, open_stores
+from tables.csv_files import csv_lines
 
 COLUMNS = ["Line", "Reason"]
 # Lines named in the reason of a doubled id.
@@ -65,20 +65,20 @@ def _note_doubled(file: BinaryIO, encoding: str | None, sheet: str | None) -> IO
 
 def _blocks(file: BinaryIO, encoding: str | None, sheet: str | None, notes: IO[str]) -> Iterator[bytes]:
     block = io.StringIO()
-    # Else a cell with `;` would be two where spreadsheets separate by it.
-    writer = csv.writer(block, quoting=csv.QUOTE_ALL)
     with notes, open_stores(file, encoding, sheet) as stores:
         own = stores.header
         # The rejects of a rejects file: its two columns give way to ours.
         surplus = len(COLUMNS) if own[-len(COLUMNS) :] == COLUMNS else 0
         width = len(own) - surplus
-        block.write("\N{ZERO WIDTH NO-BREAK SPACE}")
-        writer.writerow([*own[:width], *COLUMNS])
-        for line, cells, reason in _rejected(stores, notes):
-            if len(cells) >= len(own):
-                cells = cells[: len(cells) - surplus]
-            blanks = [""] * (width - len(cells))
-            writer.writerow([*cells, *blanks, line, _harmless(reason)])
+
+        def rows() -> Iterator[list[object]]:
+            for line, cells, reason in _rejected(stores, notes):
+                if len(cells) >= len(own):
+                    cells = cells[: len(cells) - surplus]
+                yield [*cells, *[""] * (width - len(cells)), line, _harmless(reason)]
+
+        for written in csv_lines([*own[:width], *COLUMNS], rows()):
+            block.write(written)
             if block.tell() >= BLOCK_BYTES:
                 yield _take(block)
         yield _take(block)

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from PIL import Image
 from pytest_django.plugin import DjangoDbBlocker
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -35,6 +37,11 @@ collect_ignore_glob = [] if CHROMIUM else ["browser/*"]
 # processor's time.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# On a busy machine, how long an example takes says nothing of the code.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 
 # Collecting makes some million objects that live until the end; to look through them again and again takes a quarter of
@@ -156,6 +163,14 @@ def static_files_looked_for_once() -> Iterator[None]:
 def nothing_kept() -> None:
     """Of what another test has summed."""
     kept.forget()
+
+
+@pytest.fixture(autouse=True)
+def pillows_own_limit() -> Iterator[None]:
+    """`measure` sets it for the process, and some tests measure with next to none."""
+    limit = Image.MAX_IMAGE_PIXELS
+    yield
+    Image.MAX_IMAGE_PIXELS = limit
 
 
 # Made by the migrations, and the same for every test.

@@ -16,6 +16,8 @@ from django.core.management import call_command, get_commands, load_command_clas
 from django.urls import resolve
 from django.utils.module_loading import import_string
 
+from insights.default_period import WEEKS
+from jobs.engine.companion import companions
 from jobs.errors import HTTPStatus, all_errors
 from tests import ROOT
 from tests.conftest import FIXTURES
@@ -65,6 +67,13 @@ def anchors(text: str) -> set[str]:
     prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
     headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@of_every_page
+def test_every_section_is_there_once(page):
+    """But for those of the changelog, which each version has."""
+    headings = re.findall(r"^## .*", TEXTS[page], re.MULTILINE)
+    assert len(headings) == len(set(headings))
 
 
 def test_the_readme_is_read_in_minutes():
@@ -203,6 +212,20 @@ def test_a_default_in_mebibytes_is_the_one_in_bytes():
 def test_every_number_is_in_the_table_with_its_limits(name, lowest, highest):
     low, high = (f"{float(text):,g}" if "." in text else f"{int(text):,}" for text in (lowest, highest))
     assert re.match(rf"{low} to {high}($| )", CONFIGURATION[name][1]), CONFIGURATION[name][1]
+
+
+@pytest.mark.parametrize(
+    ("images_a_second", "web_processes", "engines"), [("1", 1, 1), ("10", 1, 1), ("1,000", 2, 4), ("10,000", 4, 40)]
+)
+def test_the_sizes_have_as_many_connections_as_the_code_opens(images_a_second, web_processes, engines):
+    (row,) = [row for row in table(TEXTS["docs/scaling.md"]) if row[0] == images_a_second and len(row) == 8]
+    of_web = int(DEFAULTS["WEB_THREADS"]) + 1  # one for each thread, and for live events
+    of_engine = 4  # claims, records, the heartbeat, and whether old jobs are to be deleted
+    assert int(row[6]) == web_processes * of_web + engines * of_engine + len(companions)
+
+
+def test_the_period_of_a_figure_is_the_one_of_the_code():
+    assert f"Without days it is the last {WEEKS} calendar weeks" in TEXTS["docs/insights.md"].replace("\n", " ")
 
 
 def test_every_switch_and_choice_is_in_the_table_with_its_values():

@@ -1,4 +1,4 @@
-"""Alerts of what is odd about areas, hosts, stores and people; dismissing them; and how often each rule is wrong."""
+"""Alerts of what is unusual about areas, hosts, stores and people; dismissing them; how often each rule is wrong."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,7 +22,7 @@ from insights import alerts
 from insights.audience import audience_of
 from insights.models import Alert, RuleCheck
 from insights.models.alert import MAX_REASON
-from insights.rule_tests import per_thousand
+from insights.rule_tests import rates
 from insights.rules import RULES, Rule
 from jobs.models.image_result import MAX_HOST
 from jobs.submission.payload import MAX_STORE_ID, MAX_VISITED_BY
@@ -54,7 +54,7 @@ class AlertAction(serializers.Serializer[Any]):
 
 
 class AlertRow(serializers.Serializer[Alert]):
-    """Something odd that a rule has found, for as long as it goes on."""
+    """Something unusual that a rule has found, for as long as it goes on."""
 
     id = serializers.IntegerField(source="pk")
     rule = serializers.ChoiceField(choices=list(RULES))
@@ -134,11 +134,12 @@ class RuleRow(serializers.Serializer[Rule]):
 def backtest_of(check: RuleCheck) -> dict[str, Any]:
     """A check's back-test, with its rates."""
     found: dict[str, Any] = check.backtest or {}
+    per_thousand = rates(found)
     return {
         **found,
         "tested_at": check.tested_at,
-        "found_per_thousand": per_thousand(found["found"], found["n"]),
-        "false_per_thousand": per_thousand(found["false"], found["invented"]),
+        "found_per_thousand": per_thousand.found,
+        "false_per_thousand": per_thousand.false,
     }
 
 

@@ -37,8 +37,8 @@ _VERDICTS = {
 }
 
 
-class MatrixRow(serializers.Serializer[Any]):
-    """One area."""
+class AreaMatrixRow(serializers.Serializer[Any]):
+    """One area's stores by category."""
 
     area = serializers.CharField()
     stores = serializers.IntegerField(min_value=0)
@@ -62,7 +62,7 @@ class MatrixAnswer(serializers.Serializer[Any]):
     stores = serializers.IntegerField(min_value=0)
     categorised = serializers.IntegerField(min_value=0)
     areas = serializers.IntegerField(min_value=0)
-    results = MatrixRow(many=True)
+    results = AreaMatrixRow(many=True)
     next_cursor = serializers.CharField(allow_null=True, help_text="Null on the last page.")
 
 

@@ -47,7 +47,7 @@ TAGS = {
     "images": "The result of each image, and why it failed.",
     "visits": "Visits and the states of their images.",
     "photos": "What photos say about themselves, what was found about them, and which visits need a look.",
-    "alerts": "What is odd about areas, hosts, stores and people, by rules that say how often they are wrong.",
+    "alerts": "What is unusual about areas, hosts, stores and people, by rules that say how often they are wrong.",
     "hosts": "Photo hosts that are paused because they refused several images in a row; for staff.",
     "stores": "The store master, and imports into it.",
     "groups": "Sets of stores, by a rule or by hand; every list of stores, visits or images can be narrowed to one.",

@@ -1,6 +1,7 @@
 """Problem stores beside their hosts, failures by area, host, category and group, and the risk of stores."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
@@ -16,6 +17,7 @@ from insights.failures import By, FailureRow, failures
 from insights.problems import SURE, TIMES, StoreProblem, problems, store_problem
 from insights.risk import risks
 from insights.scope import Scope, as_of
+from insights.store_rates import rates_as_of
 from stores.models import Store
 
 STORE = "store"
@@ -70,7 +72,7 @@ class Problems(V1View):
         .95; with `store`, that one, be it a problem or not. Those that lost the most beyond their hosts come first.
 
         By anything else: all that had images, those with the most failed images first. Of visits of your own jobs; of
-        all jobs for staff with the permission to view them.
+        all jobs for staff with the permission to view them. Stores of the usual 13 weeks are as of minutes earlier.
         """
         page = parameters.page_of(self.query)
         by, store = self.query.get("by", STORE), self.query.get(STORE)
@@ -83,7 +85,8 @@ class Problems(V1View):
             rows = _stores([one] if one else [])
         else:
             rows = _stores(problems(scope).described(page.after, page.after + page.limit + 1))
-        return Response(ProblemsAnswer(_answer(scope, rows, page)).data)
+        mark = rates_as_of(scope) if by == STORE else as_of()
+        return Response(ProblemsAnswer(_answer(scope, rows, page, mark)).data)
 
 
 class StoreRiskRow(serializers.Serializer[Any]):
@@ -100,20 +103,20 @@ class StoreRiskRow(serializers.Serializer[Any]):
 
 
 class RiskTestRow(serializers.Serializer[Any]):
-    """How well risks foretold the last third of the days, fitted to the days before alone."""
+    """How well risks predicted the last third of the days, fitted to the days before alone."""
 
     class Meta:
         ref_name = "RiskTest"
 
     stores = serializers.IntegerField(min_value=0)
-    images = serializers.IntegerField(min_value=0, help_text="That were foretold.")
+    images = serializers.IntegerField(min_value=0, help_text="That were predicted.")
     strength = serializers.FloatField(
         help_text="The images of its hosts that a store's own are weighed against; 5,000 where stores are like them."
     )
     log_skill = FigureField(help_text="1 - log loss / that of the hosts' rates alone; above 0 it was better.")
     brier_skill = FigureField(help_text="The same of the squared error.")
     calibration_error = serializers.FloatField(
-        help_text="The mean distance of what was foretold from what came, in ten classes."
+        help_text="The mean distance of what was predicted from what came, in ten classes."
     )
 
 
@@ -137,7 +140,7 @@ class Risk(V1View):
 
     @describe(summary="List the stores whose next image is the likeliest to fail", responses=RiskAnswer)
     def get(self, request: Request) -> Response:
-        """Where stores' own failures foretell anything that their hosts' do not; the test is always of all stores.
+        """Where stores' own failures predict anything that their hosts' do not; the test is always of all stores.
 
         Of visits of your own jobs; of all jobs for staff with the permission to view them.
         """
@@ -156,14 +159,16 @@ class Risk(V1View):
             }
             for risk in listed
         ]
-        answer = _answer(scope, rows, page)
+        answer = _answer(scope, rows, page, rates_as_of(scope))
         return Response(RiskAnswer({**answer, "is_shown": found.is_shown, "test": found.test}).data)
 
 
-def _answer(scope: Scope, rows: Sequence[Mapping[str, Any]], page: PageRequest) -> dict[str, Any]:
+def _answer(
+    scope: Scope, rows: Sequence[Mapping[str, Any]], page: PageRequest, mark: datetime | None
+) -> dict[str, Any]:
     """Rows of a ranking have places instead of keys: a page begins behind one."""
     return {
-        **about(scope, as_of()),
+        **about(scope, mark),
         "results": rows[: page.limit],
         "next_cursor": write_cursor(page.after + page.limit) if len(rows) > page.limit else None,
     }

@@ -43,7 +43,7 @@ from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
 from jobs.submission.submit import KeyReused
-from jobs.submission.visits_file import UnreadableVisits
+from jobs.submission.visit_rows import UnreadableVisits
 from retail_pulse import request_ids
 
 logger = logging.getLogger(__name__)

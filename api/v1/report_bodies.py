@@ -5,6 +5,7 @@ from typing import Any
 
 from api.v1 import parameters, request_bodies, scopes
 from api.v1.request_bodies import Unacceptable
+from insights.default_period import WEEKS
 from insights.models import Dimension, Measure, Period
 from insights.models.report import MAX_NAME, MOST_DAYS, MOST_WEEKS
 from stores.models.category import MAX_CATEGORY
@@ -63,7 +64,7 @@ _PROPERTIES: dict[str, Any] = {
         "default": Period.WEEKS.value,
         "description": "The last weeks, today included; the last full month; or `fixed`, from `since` to `until`.",
     },
-    "weeks": {"type": "integer", "minimum": 1, "maximum": MOST_WEEKS, "default": 13},
+    "weeks": {"type": "integer", "minimum": 1, "maximum": MOST_WEEKS, "default": WEEKS},
     "since": {"type": ["string", "null"], "format": "date"},
     "until": {"type": ["string", "null"], "format": "date", "description": f"At most {MOST_DAYS} days, both included."},
     "area": _text(MAX_LENGTHS["area_code"], "Of stores in this area."),
@@ -77,5 +78,5 @@ EXAMPLE = {
     "dimension": "area",
     "columns": ["visits", "images", "failed", "failure_rate"],
     "period": "weeks",
-    "weeks": 13,
+    "weeks": WEEKS,
 }

@@ -8,8 +8,9 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from api.v1.parameters import MOST_GROUP, Parameter, Unreadable, integer, text
 from api.v1.problems import invalid_parameters
+from insights.default_period import WEEKS
 from insights.periods import first_day
-from insights.scope import DAY_PATTERN, LONGEST_DAYS, WEEKS, Scope, read_day, today
+from insights.scope import DAY_PATTERN, LONGEST_DAYS, Scope, read_day, today
 from stores.models.category import MAX_CATEGORY
 from stores.models.store import MAX_LENGTHS
 

@@ -15,7 +15,7 @@ from api.v1.parameters import Parameter, Unreadable
 from api.v1.stores import StoreRow, StoreView
 from api.v1.views import V1View
 from stores import similar
-from stores.duplicates import MOST_NAMED, DuplicateSet, Place, find_duplicates
+from stores.duplicates import MOST_NAMED, DuplicateKey, DuplicateSet, find_duplicates
 from stores.models import MAX_LENGTHS, Store
 from stores.similar import Similar, similar_stores, similar_to_name
 
@@ -87,27 +87,27 @@ class DuplicateRow(serializers.Serializer[DuplicateSet]):
     stores = StoreRow(many=True, help_text=f"The first {MOST_NAMED} of them.")
 
 
-def _write(place: Place | None) -> str | None:
-    if place is None:
+def _write(key: DuplicateKey | None) -> str | None:
+    if key is None:
         return None
-    return base64.urlsafe_b64encode(json.dumps([place.area, place.words]).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([key.area, key.words]).encode()).decode().rstrip("=")
 
 
-def _read(text: str) -> Place:
+def _read(text: str) -> DuplicateKey:
     try:
         if len(text) > _LONGEST_CURSOR:
             raise ValueError
         area, words = json.loads(base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}"))
-        place = Place(area, words)
+        key = DuplicateKey(area, words)
         if not (isinstance(area, str) and isinstance(words, list) and all(isinstance(word, str) for word in words)):
             raise TypeError
-        if any("\0" in each for each in (area, *words)) or _write(place) != text:
+        if any("\0" in each for each in (area, *words)) or _write(key) != text:
             raise ValueError
         # A half of a surrogate pair, which no text of the database is.
         "".join([area, *words]).encode()
     except (ValueError, TypeError):
         raise Unreadable("must be the next_cursor of an earlier answer") from None
-    return place
+    return key
 
 
 class DuplicateStores(V1View):

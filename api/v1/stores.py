@@ -4,7 +4,6 @@ from typing import Any
 from urllib.parse import quote
 
 from django.contrib.auth.models import User
-from django.db.models import Q
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
@@ -155,7 +154,7 @@ class Stores(StoreView):
         if "group" in self.query:
             stores = stores.in_group(self.query["group"])
         if text := self.query.get("q"):
-            stores = stores.filter(Q(store_id__icontains=text) | Q(name__icontains=text))
+            stores = stores.containing(text)
         page = parameters.page_of(self.query).of(stores)
         return Response(pages.answer(StoreRow, page))
 

@@ -13,9 +13,10 @@ from api.v1.labels import CURSOR, label_page
 from api.v1.views import V1View
 from insights import areas, trends
 from insights.area_sums import By
+from insights.default_period import WEEKS
 from insights.figures import TOO_FEW
 from insights.periods import first_day, known
-from insights.scope import LONGEST_DAYS, WEEKS, as_of
+from insights.scope import LONGEST_DAYS, as_of
 from insights.trends import Trend
 
 # Labels of one page, each with up to 53 weeks.
@@ -32,7 +33,7 @@ class WeekRow(serializers.Serializer[Any]):
     why = serializers.ChoiceField(
         choices=["", trends.RUNNING, trends.PART_OF_WEEK, TOO_FEW], help_text="Why it is not judged; empty if it is."
     )
-    is_odd = serializers.BooleanField(help_text="Outside the band. Never true of a week that is not judged.")
+    is_unusual = serializers.BooleanField(help_text="Outside the band. Never true of a week that is not judged.")
 
 
 class BandRow(serializers.Serializer[Any]):

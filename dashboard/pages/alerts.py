@@ -18,10 +18,11 @@ from access import rights
 from dashboard.parameters import row_id, text
 from insights import alerts
 from insights.audience import audience_of
+from insights.default_period import WEEKS
 from insights.figures import FEWEST
 from insights.models import Alert, RuleCheck
 from insights.models.alert import MAX_REASON
-from insights.rule_tests import per_thousand
+from insights.rule_tests import MOST_GAPS_OF, MOST_SUBJECTS, rates
 from insights.rules import RULES
 from stores.models import Store
 
@@ -110,10 +111,11 @@ def rule_page(request: HttpRequest, name: str) -> HttpResponse:
         "rule": rule,
         "check": check,
         "test": tested,
-        "found": per_thousand(tested.get("found", 0), tested.get("n", 0)),
-        "false": per_thousand(tested.get("false", 0), tested.get("invented", 0)),
-        "planted": per_thousand(tested.get("planted_found", 0), tested.get("planted", 0)),
+        "rates": rates(tested),
         "fewest": FEWEST,
+        "weeks": WEEKS,
+        "subjects": MOST_SUBJECTS,
+        "gaps_of": MOST_GAPS_OF,
         "open": alerts.visible_to(request.user).open().filter(rule=name).count(),
         **_as_of(request),
     }

@@ -14,10 +14,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import area_charts, scopes, visit_charts, words
-from dashboard.area_charts import Interval
+from dashboard import area_charts, visit_charts, words
+from dashboard.intervals import Interval, intervals
 from dashboard.parameters import page_number
-from dashboard.scopes import Asked
+from dashboard.visit_filters import WeekFilter
 from insights import areas
 from insights.area_sums import By
 from insights.areas import Area, Comparison
@@ -81,15 +81,15 @@ class Compared:
     area: Area
     figure: Figure
     verdict: str
-    interval: Interval | None
+    drawn: Sequence[Interval]
 
 
 @require_safe
 @login_required
 def areas_page(request: HttpRequest) -> HttpResponse:
     """The store master is everybody's; visits are those of the jobs that the person may see."""
-    asked = Asked.read(request.GET, list(MEASURES), TREND_MEASURES)
-    scope = asked.scope(request.user)
+    asked = WeekFilter.read(request.GET, list(MEASURES), TREND_MEASURES)
+    scope = replace(asked.scope(request.user), area=None)
     stores = scope.stores()
     counted = areas.stores_by_area(stores)
     page = page_number(request.GET, "page")
@@ -100,7 +100,7 @@ def areas_page(request: HttpRequest) -> HttpResponse:
     found = areas.compare(narrowed, mark, counted, wanted) if narrowed else None
     context = {
         **_about(narrowed or scope, asked, mark),
-        **scopes.choices(asked.group),
+        **asked.choices(),
         "measures": MEASURES.values(),
         "trend_measures": [MEASURES[key] for key in TREND_MEASURES],
         "measure": measure,
@@ -123,10 +123,10 @@ def areas_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def area_page(request: HttpRequest) -> HttpResponse:
     """One area, named by the parameter `area`, because its code may hold slashes."""
-    asked = Asked.read(request.GET)
+    asked = WeekFilter.read(request.GET)
     code = asked.area
-    whole = asked.scope(request.user)
-    scope = asked.scope(request.user, code)
+    whole = replace(asked.scope(request.user), area=None)
+    scope = replace(whole, area=code)
     stores = scope.stores().count()
     if not stores and not Store.objects.in_area(code).exists():
         raise Http404("There is no store of this area in the store master.")
@@ -143,7 +143,7 @@ def area_page(request: HttpRequest) -> HttpResponse:
             panels += [(MEASURES[key], multiple, most) for multiple in multiples]
     context = {
         **_about(narrowed or scope, asked, mark),
-        **scopes.choices(asked.group),
+        **asked.choices(),
         "code": code,
         "stores": stores,
         "area": area,
@@ -156,7 +156,7 @@ def area_page(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/areas/area.html", context)
 
 
-def _about(scope: Scope, asked: Asked, mark: datetime | None) -> dict[str, Any]:
+def _about(scope: Scope, asked: WeekFilter, mark: datetime | None) -> dict[str, Any]:
     return {"asked": asked, "scope": scope, "as_of": mark, "time_zone": settings.INSIGHTS_TIME_ZONE}
 
 
@@ -195,16 +195,16 @@ def _comparison(found: Comparison, measure: Measure, page: int) -> dict[str, Any
     ordered = sorted(found.areas, key=lambda area: (-(area.figures[key].value or -1), area.area))
     shown = ordered[(page - 1) * COMPARED : page * COMPARED]
     # One scale for all pages.
-    drawn = area_charts.intervals([area.figures[key] for area in ordered], found.middle.get(key))
-    drawn = drawn[(page - 1) * COMPARED : page * COMPARED]
+    drawn = intervals(([area.figures[key]] for area in ordered), found.middle.get(key))
     verdicts = [area.verdicts[key] for area in found.areas]
     return {
         "rows": [
-            Compared(area, area.figures[key], area.verdicts[key], interval)
-            for area, interval in zip(shown, drawn, strict=True)
+            Compared(area, area.figures[key], area.verdicts[key], row)
+            for area, row in zip(shown, drawn.rows[(page - 1) * COMPARED : page * COMPARED], strict=True)
         ],
         "too_few": found.too_few,
         "middle": found.middle.get(key),
+        "middle_at": drawn.middle,
         "above": verdicts.count(areas.ABOVE),
         "below": verdicts.count(areas.BELOW),
         "number": len(ordered),

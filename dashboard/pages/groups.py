@@ -13,13 +13,13 @@ from django.template.defaultfilters import pluralize
 from django.views.decorators.http import require_http_methods
 
 from access import rights
+from dashboard.store_filters import MOST_CHOICES
 from insights.routes import ids_of
 from stores import groups
 from stores.models import Category, Store, StoreGroup
 from tables.cells import visible
 
 ROWS = 50
-MOST_AREAS = 200
 MOST_CATEGORIES = 500
 # Stores shown of what a rule finds.
 SHOWN = 10
@@ -148,7 +148,7 @@ def _form(
         "found": found,
         "most": groups.MOST_COUNTED,
         "may_change": rights.may_change_groups(request.user),
-        "areas": Store.objects.first_areas(MOST_AREAS),
+        "areas": Store.objects.first_areas(MOST_CHOICES),
         "categories": Category.objects.all()[:MOST_CATEGORIES],
     }
 

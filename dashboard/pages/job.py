@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from access import rights
 from dashboard.filters import read_image_filter
 from dashboard.pages import paused_hosts
+from dashboard.store_filters import unread_group
 from insights.forecasts import estimates
 from jobs import actions
 from jobs.actions import ACTIONS
@@ -135,6 +136,7 @@ def _images(job: Job, request: HttpRequest) -> dict[str, Any]:
     stores = {store.store_id: store for store in Store.objects.known(image.visit.store_id for image in found)}
     return {
         "image_filter": image_filter,
+        "filter_notes": unread_group(request.GET),
         "images": [(image, stores.get(image.visit.store_id)) for image in found[:IMAGES]],
         "after": after,
         "next": found[IMAGES - 1].pk if len(found) > IMAGES else None,
@@ -223,6 +225,7 @@ def retry(request: HttpRequest, job_id: int) -> HttpResponse:
         context = {
             "job": job,
             "image_filter": image_filter,
+            "filter_notes": unread_group(asked),
             "preview": actions.preview_retry(job.pk, image_filter),
             "back": page,
         }

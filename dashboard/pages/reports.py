@@ -14,8 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard import scopes
-from dashboard.report_form import empty, filled, options
+from dashboard.report_form import empty, filled, options, read_stores, stores_of
+from dashboard.store_filters import MOST_CHOICES
 from insights import reports
 from insights.models import Dimension, Measure, Report
 from insights.models.report import MOST_REPORTS
@@ -78,9 +78,13 @@ def _edit(request: HttpRequest, report: Report) -> HttpResponse:
     form = request.POST if request.method == "POST" else request.GET
     is_saving = request.method == "POST" and form.get("act") != "preview"
     faults: dict[str, list[str]] = {}
+    asked = stores_of(report)
     if form:
-        report = filled(report, form)
+        asked = read_stores(form)
+        report = filled(report, form, asked)
         faults = _faults(report, is_named=is_saving)
+        if is_saving and asked.unread:
+            faults["group"] = list(asked.unread)
     if is_saving and not faults:
         try:
             with transaction.atomic():
@@ -94,8 +98,9 @@ def _edit(request: HttpRequest, report: Report) -> HttpResponse:
             return redirect("dashboard:report", report.pk)
     context = {"report": report} if faults else _rows(request, report, 0, PREVIEWED)
     context |= {
-        **scopes.choices(report.group),
-        "areas": Store.objects.first_areas(scopes.MOST_CHOICES),
+        "asked": asked,
+        **asked.choices(),
+        "areas": Store.objects.first_areas(MOST_CHOICES),
         **options(report),
         "faults": faults,
         "is_preview": True,

@@ -1,20 +1,28 @@
 """A route: stores in, their order out, as a table, drawn, and as CSV."""
 
-import csv
-from io import StringIO
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from dashboard.filters import read_group
+from dashboard import parameters
 from dashboard.route_drawing import draw
-from insights.routes import MOST_STOPS, CoordinatesMissing, Pace, Route, RouteRefused, UnknownStores, find_route, ids_of
-from jobs.reporting.exports import guard_cell
-from stores.models import Store, StoreGroup
+from dashboard.store_filters import MOST_SEARCHED, StoreFilter
+from insights.routes import (
+    MOST_STOPS,
+    CoordinatesMissing,
+    Pace,
+    Route,
+    RouteRefused,
+    Stop,
+    UnknownStores,
+    find_route,
+    ids_of,
+)
+from stores.models import Store
+from tables.csv_files import csv_lines, guard_cell
 
 # Ids named of those that are to blame.
 MOST_NAMED = 20
@@ -86,43 +94,31 @@ def _number(text: str, name: str, errors: dict[str, str]) -> float:
 
 def _offered(request: HttpRequest) -> dict[str, Any]:
     """The first stores that the address asks for."""
-    area, group = request.GET.get("area", "").replace("\0", "")[:64], read_group(request.GET.dict())
-    q = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    if not (area or group or q):
-        return {"stores": ""}
-    stores = Store.objects.order_by("store_id")
-    if area:
-        stores = stores.in_area(area)
-    if group:
-        stores = stores.in_group(group)
-    if q:
-        stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
+    asked, q = StoreFilter.read(request.GET), parameters.text(request.GET, "q", MOST_SEARCHED)
+    if not (asked.of_stores or q):
+        return {"stores": "", "filter_notes": asked.unread}
+    stores = Store.objects.narrowed(**asked.narrowing).containing(q).order_by("store_id")
     found = list(stores.values_list("store_id", flat=True)[: MOST_STOPS + 1])
-    asked = [
-        f"area {area}" if area else "",
-        f"group {StoreGroup.objects.filter(pk=group).values_list('name', flat=True).first() or group}" if group else "",
-        f"search for \u201c{q}\u201d" if q else "",
-    ]
+    by = [asked.described, f"search for \u201c{q}\u201d" if q else ""]
     return {
         "stores": "\n".join(found[:MOST_STOPS]),
-        "asked": ", ".join(part for part in asked if part),
+        "by": ", ".join(part for part in by if part),
+        "filter_notes": asked.unread,
         "number": min(len(found), MOST_STOPS),
         "has_more": len(found) > MOST_STOPS,
     }
 
 
+def _cells(number: int, stop: Stop) -> list[object]:
+    store = stop.store
+    texts = [guard_cell(text) for text in (store.store_id, store.name, store.area_code)]
+    numbers = [f"{stop.km:.3f}", f"{stop.minutes:.1f}", f"{stop.total_km:.3f}", f"{stop.total_minutes:.1f}"]
+    return [number, *texts, store.latitude, store.longitude, *numbers]
+
+
 def _csv(route: Route) -> HttpResponse:
-    """With a byte order mark and every cell quoted, as exports are (`jobs/reporting/exports.py`)."""
-    out = StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(_COLUMNS)
-    for number, stop in enumerate(route.stops, start=1):
-        store = stop.store
-        texts = [guard_cell(text) for text in (store.store_id, store.name, store.area_code)]
-        numbers = [f"{stop.km:.3f}", f"{stop.minutes:.1f}", f"{stop.total_km:.3f}", f"{stop.total_minutes:.1f}"]
-        writer.writerow([number, *texts, store.latitude, store.longitude, *numbers])
     return HttpResponse(
-        "\ufeff" + out.getvalue(),
+        csv_lines(_COLUMNS, (_cells(number, stop) for number, stop in enumerate(route.stops, start=1))),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="route.csv"'},
     )

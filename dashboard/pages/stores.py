@@ -6,16 +6,15 @@ from io import BytesIO
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
-from dashboard import parameters, scopes
-from dashboard.filters import read_group
+from dashboard import parameters
 from dashboard.pages import problems
+from dashboard.store_filters import MOST_CHOICES, MOST_SEARCHED, StoreFilter
 from dashboard.store_rhythm import rhythm_of
 from jobs.models import Job, Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
@@ -23,8 +22,7 @@ from stores import imports
 from stores.charsets import agreed_encoding, charset_of
 from stores.duplicates import duplicates_of
 from stores.imports import ImportRefused
-from stores.models import Category, Store, StoreImport
-from stores.models.category import MAX_CATEGORY, UNCATEGORISED
+from stores.models import MAX_LENGTHS, Category, Store, StoreImport
 from stores.models.store_import import MAX_SHEET
 from stores.similar import similar_stores
 from tables.errors import Entry, UnreadableFileError
@@ -37,7 +35,6 @@ DUPLICATES = 10
 MOST_ROWS = 100
 # Ignored columns named there.
 MOST_COLUMNS = 20
-MOST_AREAS = 200
 
 
 @require_safe
@@ -45,36 +42,19 @@ MOST_AREAS = 200
 def store_list(request: HttpRequest) -> HttpResponse:
     """In the order of their ids, by key; a search finds parts of ids and names."""
     stores = Store.objects.select_related("category").order_by("store_id")
-    q = request.GET.get("q", "").replace("\0", "").strip()[:255]
-    area = request.GET.get("area", "").replace("\0", "")[:64]
-    # A category's name, or `none`, as no category may be called.
-    category = parameters.text(request.GET, "category", MAX_CATEGORY)
-    after = request.GET.get("after", "").replace("\0", "")[:64]
-    number = read_group(request.GET.dict())
-    if q:
-        stores = stores.filter(Q(store_id__icontains=q) | Q(name__icontains=q))
-    if area:
-        stores = stores.in_area(area)
-    if category:
-        stores = stores.in_category("" if category == UNCATEGORISED else category)
-    if number:
-        stores = stores.in_group(number)
+    asked, q = StoreFilter.read(request.GET), parameters.text(request.GET, "q", MOST_SEARCHED)
+    after = parameters.verbatim(request.GET, "after", MAX_LENGTHS["store_id"])
+    stores = stores.narrowed(**asked.narrowing).containing(q)
     found = list(stores.filter(store_id__gt=after)[: ROWS + 1])
     context = {
         "q": q,
-        "area": area,
+        "asked": asked,
         "after": after,
-        "parts": {
-            name: value
-            for name, value in (("q", q), ("area", area), ("category", category), ("group", number))
-            if value
-        },
-        "group": number,
+        "parts": {**({"q": q} if q else {}), **asked.parts},
         "stores": found[:ROWS],
         "next": found[ROWS - 1].store_id if len(found) > ROWS else None,
-        "areas": Store.objects.first_areas(MOST_AREAS),
-        "category": category,
-        **scopes.choices(number),
+        "areas": Store.objects.first_areas(MOST_CHOICES),
+        **asked.choices(),
         "may_import": rights.may_import_stores(request.user),
     }
     return render(request, "dashboard/stores/list.html", context)

@@ -23,7 +23,8 @@ from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import InvalidPayload, holds_several_urls, parse_submission
 from jobs.submission.strict_json import StrictJSONParser
 from jobs.submission.submit import IdempotencyToken, KeyReused, submit
-from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import VisitsFile, read_visits
 from stores.charsets import charset_of
 from tables.errors import Entry
 

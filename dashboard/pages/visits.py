@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import scopes, visit_charts
-from dashboard.visit_filters import VisitFilter
+from dashboard import visit_charts
+from dashboard.store_filters import MOST_CHOICES
+from dashboard.visit_filters import DayFilter
 from insights import rhythm, unvisited
 from insights.gaps import gaps
 from insights.models import VisitSummary
@@ -93,10 +94,10 @@ def unvisited_stores(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     """What the three pages share: the filters, and whose visits of which days they are."""
-    asked = VisitFilter.read(request.GET.dict())
+    asked = DayFilter.read(request.GET)
     return {
-        **scopes.choices(asked.group),
-        "areas": Store.objects.first_areas(scopes.MOST_CHOICES),
+        **asked.choices(),
+        "areas": Store.objects.first_areas(MOST_CHOICES),
         "asked": asked,
         "scope": asked.scope(request.user),
         "as_of": as_of(),

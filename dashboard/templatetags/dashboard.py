@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from access import rights
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
+from insights.alerts import visible_to
 from insights.figures import FEWEST, TOO_FEW, Figure
 from insights.forecasts import Estimate
 from insights.models import Measure
@@ -54,6 +55,9 @@ def _may_only_see_imports(user: Any) -> bool:
     return rights.may_see_imports(user) and not rights.may_import_stores(user)
 
 
+# Open alerts are counted up to here in the frame.
+MOST_ALERTS = 99
+
 # Name of the path, label, for whom it is.
 _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
@@ -85,9 +89,12 @@ _PAGES_OF_STORES = (
 
 @dataclass(frozen=True, slots=True)
 class Section:
+    """A link. `number` is what waits behind it, as it is shown, or empty."""
+
     url: str
     label: str
     current: bool
+    number: str = ""
 
 
 @register.simple_tag(takes_context=True)
@@ -103,8 +110,14 @@ def sections(context: Context) -> list[Section]:
         except NoReverseMatch:
             continue  # a section that this service lacks
         under = (url, reverse("dashboard:problems")) if name == "dashboard:stores" else url
-        links.append(Section(url, label, request.path.startswith(under)))
+        number = _open_alerts(request.user) if name == "dashboard:alerts" else ""
+        links.append(Section(url, label, request.path.startswith(under), number))
     return links
+
+
+def _open_alerts(user: Any) -> str:
+    number = visible_to(user).open().count_up_to(MOST_ALERTS + 1)
+    return f"{MOST_ALERTS}+" if number > MOST_ALERTS else str(number or "")
 
 
 @register.simple_tag(takes_context=True)

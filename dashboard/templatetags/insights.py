@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from django import template
 
-from dashboard.scopes import Asked
+from dashboard.store_filters import StoreFilter
 
 register = template.Library()
 
@@ -32,6 +32,6 @@ def percent1(share: float) -> str:
 
 
 @register.simple_tag
-def asked_with(asked: Asked, **changed: Any) -> str:
+def asked_with(asked: StoreFilter, **changed: Any) -> str:
     """The page's filters as a query string, with some of them changed."""
     return asked.query(**changed)

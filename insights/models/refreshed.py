@@ -2,13 +2,9 @@ from django.db import models
 
 
 class Refreshed(models.Model):
-    """The one row that says how far the summaries are: what finished before `mark` is in them.
-
-    `shown` is an earlier mark, for as long as what people want to see is read anew, see `insights/reading.py`.
-    """
+    """The one row that says how far the summaries are: what finished before `mark` is in them."""
 
     mark = models.DateTimeField()
-    shown = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="refreshed_is_one_row")]

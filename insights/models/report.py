@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from access import rights
+from insights.default_period import WEEKS
 from stores.models.category import MAX_CATEGORY
 from stores.models.store import MAX_LENGTHS, all_visible
 
@@ -91,7 +92,7 @@ class Report(models.Model):
     group = models.BigIntegerField(null=True, blank=True)
     store = models.CharField(max_length=MAX_LENGTHS["store_id"], null=True, blank=True)  # noqa: DJ001 - as above
     period = models.CharField(max_length=8, choices=Period.choices, default=Period.WEEKS)
-    weeks = models.PositiveSmallIntegerField(default=13)
+    weeks = models.PositiveSmallIntegerField(default=WEEKS)
     # Of a fixed period, both included.
     since = models.DateField(null=True, blank=True)
     until = models.DateField(null=True, blank=True)

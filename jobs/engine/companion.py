@@ -44,7 +44,8 @@ class Companion(ABC):
     @property
     @abstractmethod
     def seconds(self) -> float:
-        """Between two looks, and before the first one."""
+        """From the end of one look to the next on average, and before the first one: each time half to one and a half
+        times as long."""
 
     @abstractmethod
     def look(self) -> None:

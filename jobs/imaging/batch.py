@@ -25,6 +25,8 @@ class BatchStep(ABC):
     """The model's name, in every answer as `model`."""
     version: str
     """In every answer as `version`."""
+    most: int | None = None
+    """Images that one call gets at most, where those are fewer than GPU_BATCH; `load` may set it."""
 
     @abstractmethod
     def load(self) -> None:

@@ -84,6 +84,8 @@ def _instances(path: str) -> list[GPUStep | BatchStep]:
         first = kind()
         is_batch_step = isinstance(first, BatchStep)
         more = [kind() for _ in range(settings.GPU_THREADS - 1)] if is_batch_step else []
+    except ImproperlyConfigured as error:
+        raise ImproperlyConfigured(f"GPU_STEP={path}: {error}") from None
     except Exception as error:
         raise ImproperlyConfigured(
             f"GPU_STEP={path}: it cannot be used as the model step ({type(error).__name__}: {error}). "

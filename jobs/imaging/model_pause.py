@@ -50,6 +50,11 @@ class ModelPause:
             return None if self._since is None else Absence(self._clock() - self._since, self._reason)
 
     @property
+    def is_on(self) -> bool:
+        """Whether the model is away, as far as is known."""
+        return self._since is not None
+
+    @property
     def is_away(self) -> bool:
         """Whether an image need not be fetched, because it could not ask."""
         return self._since is not None and self._clock() < self._until

@@ -11,11 +11,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from jobs.imaging.batch import BatchStep, ModelAway
-from jobs.imaging.batcher import Batcher, Ending
+from jobs.imaging.batcher import Batcher
 from jobs.imaging.fetch import Download
 from jobs.imaging.gpu import GPUStep, check_answer, load_steps, name_of
 from jobs.imaging.model_figures import Figures
 from jobs.imaging.model_pause import Absence, ModelPause
+from jobs.imaging.ticket import Ending
 from jobs.imaging.types import Claim, Measurement
 
 # An image that waits while the model answers others is queueing, not hanging, unless so many times as many as there are
@@ -49,6 +50,8 @@ class ModelStep:
         self._names = [name for name, _ in named]
         self._batchers = [(name, step) for name, step in named if isinstance(step, Batcher)]
         self._plain = [(name, step) for name, step in named if not isinstance(step, Batcher)]
+        # The usual case has a short way of its own: with each image, whatever is not needed costs something.
+        self._alone = self._plain[0][1] if len(named) == 1 and self._plain else None
         self._reads_image = any(getattr(step, "reads_image", True) for _, step in self._plain)
         self._most_rounds = ROUNDS_PER_IMAGE * slots
         self._pause = ModelPause()
@@ -86,6 +89,9 @@ class ModelStep:
                 batcher.start()
             except ModelAway as reason:
                 self._pause.refused(str(reason), is_trial=False)
+            except ImproperlyConfigured as error:
+                self.close()
+                raise ImproperlyConfigured(f"GPU_STEP={settings.GPU_STEP}: {error}") from None
             except BaseException as error:
                 self.close()
                 raise ImproperlyConfigured(
@@ -151,6 +157,8 @@ class ModelStep:
         self._asking[thread] = self._answers
         is_trial = False
         try:
+            if self._alone is not None and not self._pause.is_on:
+                return self._ask_plain(self._alone, download, measurement)
             items = [self._prepared(batcher, download, measurement) for _, batcher in self._batchers]
             is_trial = self._pause.ask()
             return self._ask(claim, download, measurement, items)
@@ -174,14 +182,8 @@ class ModelStep:
     def _ask(self, claim: Claim, download: Download, measurement: Measurement, items: Sequence[Any]) -> Answer:
         tickets = [batcher.submit(claim, item) for (_, batcher), item in zip(self._batchers, items, strict=True)]
         answers: dict[str, Answer] = {}
-        if not self._reads_image:
-            download.close()
         for name, step in self._plain:
-            if self._reads_image:
-                download.file.seek(0)
-            answer = step.infer(download.file, measurement)
-            check_answer(answer)
-            answers[name] = _signed(answer, step)
+            answers[name] = self._ask_plain(step, download, measurement)
         if tickets:
             # While it waits, an image holds no download.
             download.close()
@@ -190,6 +192,17 @@ class ModelStep:
         if len(self._names) == 1:
             return answers[self._names[0]]
         return {name: answers[name] for name in self._names if answers[name] is not None} or None
+
+    def _ask_plain(self, step: GPUStep, download: Download, measurement: Measurement) -> Answer:
+        if self._reads_image:
+            download.file.seek(0)
+        else:
+            download.close()
+        answer = step.infer(download.file, measurement)
+        if answer is None:
+            return None
+        check_answer(answer)
+        return _signed(answer, step)
 
 
 def _signed(answer: Answer, step: GPUStep | BatchStep) -> Answer:

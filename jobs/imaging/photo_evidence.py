@@ -16,14 +16,12 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import IO, Any
 
-from PIL import Image
-
 from jobs.imaging.difference_hash import DifferenceHash, difference_hash
 from jobs.imaging.exif import read_exif
-from jobs.imaging.formats.structure import walk
 from jobs.imaging.look import SIDE, Look, grays, look
-from jobs.imaging.measure import MAX_DECODE_BYTES, MAX_DECODE_PIXELS, decoding
+from jobs.imaging.measure import decoding
 from jobs.imaging.types import Photo
+from jobs.imaging.upright import opened
 
 
 class Level(IntEnum):
@@ -60,18 +58,10 @@ def _sha256(file: IO[bytes]) -> bytes:
     return hashlib.file_digest(digestible, "sha256").digest()
 
 
-def _seen(file: IO[bytes]) -> tuple[DifferenceHash, Look] | None:
-    """None where decoding would take more than one image may take."""
-    structure = walk(file)
-    if structure is None:
-        return None
-    picture = structure.picture
-    with Image.open(picture.open(file), formats=(structure.format,)) as image:
-        if image.width * image.height > min(MAX_DECODE_PIXELS, MAX_DECODE_BYTES // picture.bytes_per_pixel):
-            return None
-        with decoding():
-            # Of a JPEG, no more is decoded than is looked at: at the threshold of blur, sharpness stays the same.
-            scale = SIDE / max(image.size)
-            image.draft("L", (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
-            gray = grays(image, SIDE)
-            return difference_hash(gray), look(gray)
+def _seen(file: IO[bytes]) -> tuple[DifferenceHash, Look]:
+    with opened(file) as image, decoding():
+        # Of a JPEG, no more is decoded than is looked at: at the threshold of blur, sharpness stays the same.
+        scale = SIDE / max(image.size)
+        image.draft("L", (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+        gray = grays(image, SIDE)
+        return difference_hash(gray), look(gray)

@@ -9,5 +9,6 @@
     snapshots.py       how old the oldest snapshot of the database is
     notifications.py   who is notified when a job moves, without polling
     exports.py         a job's results as CSV or NDJSON, of any size
+    long_files.py      files made chunk by chunk while they are read, within EXPORT_SECONDS
     audit.py           whether rows contradict each other, checked by independent SQL
 """

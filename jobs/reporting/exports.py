@@ -3,9 +3,7 @@
 One COPY reads everything, so a file is one consistent snapshot, and neither side holds more than a few rows in memory.
 It takes EXPORT_SECONDS at most, because a snapshot slows the queue down. COLUMNS defines the content.
 
-CSV follows RFC 4180, in UTF-8 with a byte order mark: without it, spreadsheets assume an old code page and garble every
-name that is not ASCII. A text that a spreadsheet would take for a formula is prefixed with `'` (`guard_cell`). Every
-cell is quoted: where a spreadsheet separates by `;`, an unquoted `X;=1+1` would be two cells, one of them a formula.
+CSV is written as `tables/csv_files.py` says; a text that a spreadsheet would take for a formula is prefixed with `'`.
 NDJSON holds every value as it is stored, one object per line.
 
 A truncated file must not be mistaken for a complete one, and neither format marks its end. Over HTTP the chunked
@@ -13,60 +11,29 @@ encoding does: a stream that fails is closed without its last chunk, which clien
 `write` leaves no truncated file at a path.
 """
 
-import csv
-import io
 import json
-import logging
 import os
 import re
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
-from socket import SHUT_RDWR, socket
 from tempfile import NamedTemporaryFile
-from time import monotonic
-from typing import IO, Any
+from typing import IO
 
-import psycopg
-from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 from django.db.models import BooleanField, Case, F, Func, JSONField, OuterRef, Subquery, TextField, Value, When
 from django.db.models.expressions import Combinable
 
 from jobs.errors import retryable_codes
 from jobs.models import ImageFilter, ImageResult
-from retail_pulse.db.timeouts import longer
+from jobs.reporting.long_files import Chunks, chunks, limited
 from stores.models import Store
-
-logger = logging.getLogger(__name__)
-
-CHUNK_BYTES = 64 * 2**10
-
-# What spreadsheets take for the beginning of a formula (OWASP, "CSV injection"): = + - @ and their full-width forms,
-# also behind white space, which some of them skip, and tabs and line ends. A text that already has such a quote gets
-# another one, so that `unguard_cell` restores exactly what was guarded.
-_FORMULA = re.compile("'*(?:[\t\r\n]|\\s*[=+@\uff0b\uff0d\uff1d\uff20-])")
+from tables.csv_files import csv_lines, guard_cell
 
 # Line separators that PostgreSQL does not escape in JSON.
 _LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
-
-
-# PostgreSQL, appendix A: query canceled.
-STATEMENT_TIMEOUT = "57014"
-
-
-class ExportTooLong(OperationalError):
-    """An export has held its snapshot for as long as one may; `what` as in `job 17`."""
-
-    def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(
-            f"The export of {what} was broken off after EXPORT_SECONDS ({seconds:g} s), because its snapshot "
-            "slows the queue down: export parts of it by a filter, or raise EXPORT_SECONDS."
-        )
 
 
 class ExportFormat(StrEnum):
@@ -76,14 +43,6 @@ class ExportFormat(StrEnum):
     @property
     def content_type(self) -> str:
         return "text/csv; charset=utf-8" if self is ExportFormat.CSV else "application/x-ndjson"
-
-
-def guard_cell(text: str) -> str:
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unguard_cell(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _json_text(text: str) -> str:
@@ -192,30 +151,6 @@ def filename(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> str:
     return f"job-{job_id}{rest}.{form}"
 
 
-class Chunks:
-    """Iterates over the chunks of a file, of which the first is made on creation.
-
-    So an unreachable database raises here, before a response has begun. From then on the database connection is in
-    use, until the end, an error, or `close`, which WSGI servers call when the client has disconnected.
-    """
-
-    def __init__(self, chunks: Generator[bytes]) -> None:
-        self._chunks = chunks
-        self._first: bytes | None = next(self._chunks, b"")
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return first
-        return next(self._chunks)
-
-    def close(self) -> None:
-        self._chunks.close()
-
-
 class Export(Chunks):
     """The file of a job's images, in chunks of about CHUNK_BYTES; of an unknown job it is empty."""
 
@@ -257,43 +192,6 @@ def _umask() -> int:
     return mask
 
 
-def chunks(lines: Iterable[str], rows: Generator[Any]) -> Generator[bytes]:
-    """The lines together, in chunks of about CHUNK_BYTES; `rows` is what they are made of, and reads the database."""
-    is_within = connection.in_atomic_block
-    try:
-        pending = io.StringIO()
-        for line in lines:
-            pending.write(line)
-            if pending.tell() >= CHUNK_BYTES:
-                yield pending.getvalue().encode()
-                pending = io.StringIO()
-        yield pending.getvalue().encode()
-    finally:
-        # First, because an export that is given up is still in the midst of them.
-        rows.close()
-        # Within a transaction the connection belongs to the code that began it.
-        if not is_within:
-            connection.close()
-
-
-@contextmanager
-def limited(what: str) -> Iterator[Callable[[psycopg.Connection[Any]], AbstractContextManager[None]]]:
-    """A transaction of at most EXPORT_SECONDS. Within it, what is given back is entered for as long as rows are read.
-
-    Raises ExportTooLong where it takes longer.
-    """
-    seconds = settings.LONG_STATEMENT_SECONDS["export"]
-    deadline = monotonic() + seconds
-    try:
-        with longer("export"), connection.wrap_database_errors:
-            yield partial(_hung_up_after, seconds)
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) == STATEMENT_TIMEOUT or monotonic() >= deadline:
-            logger.warning("export broken off", extra={"export_of": what, "seconds": seconds})
-            raise ExportTooLong(what, seconds) from error
-        raise
-
-
 def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[Column]) -> Generator[Sequence[str | None]]:
     """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.in_order_of(job_id).matching(image_filter)
@@ -305,36 +203,12 @@ def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[Column]) -> 
             yield from copy.rows()
 
 
-@contextmanager
-def _hung_up_after(seconds: float, connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Where the block takes longer, the connection breaks.
-
-    The server does not end a statement while it waits for a reader, and a reader who waits does not look at the clock.
-    """
-
-    def hang_up() -> None:
-        with socket(fileno=os.dup(connection.fileno())) as same, suppress(OSError):
-            same.shutdown(SHUT_RDWR)
-
-    timer = threading.Timer(seconds, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
 def _csv_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
-    yield "\ufeff" + ",".join(f'"{column.name}"' for column in columns) + "\r\n"
-    line = io.StringIO()
-    writer = csv.writer(line, quoting=csv.QUOTE_ALL)
     cells = [column.kind.cell for column in columns]
-    for row in rows:
-        writer.writerow(["" if value is None else cell(value) for cell, value in zip(cells, row, strict=True)])
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
+    return csv_lines(
+        (column.name for column in columns),
+        (["" if value is None else cell(value) for cell, value in zip(cells, row, strict=True)] for row in rows),
+    )
 
 
 def _ndjson_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:

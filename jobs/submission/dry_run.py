@@ -3,9 +3,8 @@
 Nothing is stored, and only the database is queried: no name is resolved, no URL fetched.
 """
 
-import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -18,14 +17,10 @@ from jobs.imaging.guard import Guard
 from jobs.pending_limit import too_many_pending
 from jobs.reporting.throughput import seconds_for
 from jobs.submission.doubts import doubtful_stores, image_urls, several_urls, unseen
-from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission, place_of
+from jobs.submission.groups import Groups, grouped, groups_of, largest, note
+from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission
 from jobs.submission.plan import Plan, VisitPayload
 from jobs.submission.typos import Misspelling, find_misspellings
-
-# How many groups of one kind are listed; further ones are only counted.
-MAX_LISTED = 20
-# How many places are named for each group, enough to find it.
-MAX_PLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +41,6 @@ class Numbers:
     images: int
     stores: int
     hosts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Items of the body that share something: how many there are, and their first MAX_PLACES places.
-
-    `subject` is what they share: a store's id, a URL, the guard's or a rule's reason, a visit or a time.
-    """
-
-    subject: str
-    count: int
-    places: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """The largest MAX_LISTED of `total` groups, in `listed`. `count` is the number of items in all groups together."""
-
-    total: int
-    count: int
-    listed: list[Group]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +92,7 @@ def dry_run(data: Any, owner: User | None) -> DryRun:
     repeated_urls = _repeated_urls(visits)
     repeated_visits = _repeated_visits(visits)
     undated = _undated_visits(visits)
-    doubtful, invisible, several = map(_grouped, (doubtful_stores(visits), unseen(visits), several_urls(visits)))
+    doubtful, invisible, several = map(grouped, (doubtful_stores(visits), unseen(visits), several_urls(visits)))
     misspellings = find_misspellings(data)
     # An image that is refused for its URL and something else is subtracted twice, which hardly changes the estimate.
     seconds = seconds_for(max(0, plan.fetched - refused.count))
@@ -180,13 +154,13 @@ def _unknown_stores(visits: Mapping[int, VisitPayload], plan: Plan) -> Groups:
     for number, visit in visits.items():
         if visit.store_id in unknown:
             images[visit.store_id] += len(visit.image_urls)
-            _note(places, visit.store_id, ("visits", number))
-    return _groups(images, places)
+            note(places, visit.store_id, ("visits", number))
+    return groups_of(images, places)
 
 
 def _refused_by_rules(visits: Mapping[int, VisitPayload], plan: Plan) -> Groups:
     """The images that a rule of their store's category refuses, by what it says."""
-    return _grouped(
+    return grouped(
         (_rule_says(plan, visit, error), ("visits", number, "image_url", place))
         for position, (number, visit) in enumerate(visits.items())
         for place, error in plan.refused.get(position, {}).items()
@@ -224,8 +198,8 @@ def _refused_urls(visits: Mapping[int, VisitPayload]) -> tuple[Groups, int]:
                 hosts.add(host)
                 continue
         images[reason] += 1
-        _note(places, reason, path)
-    return _groups(images, places), len(hosts)
+        note(places, reason, path)
+    return groups_of(images, places), len(hosts)
 
 
 def _reason(guard: Guard, host: str) -> str:
@@ -245,12 +219,12 @@ def _repeated_urls(visits: Mapping[int, VisitPayload]) -> Groups:
     # Places are collected afterwards: lists of them for every URL would take more memory than the URLs.
     times = Counter(url for visit in visits.values() for url in visit.image_urls)
     repeated = Counter({url: count for url, count in times.items() if count > 1})
-    listed = dict(_largest(repeated))
+    listed = dict(largest(repeated))
     places: dict[str, list[Path]] = {}
     for path, url in image_urls(visits) if listed else ():
         if url in listed:
-            _note(places, url, path)
-    return _groups(repeated, places)
+            note(places, url, path)
+    return groups_of(repeated, places)
 
 
 def _repeated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
@@ -264,8 +238,8 @@ def _repeated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
         if key in repeated:
             name = names.setdefault(key, f"{visit.store_id} at {visit.visit_time}")
             count[name] += 1
-            _note(places, name, ("visits", number))
-    return _groups(count, places)
+            note(places, name, ("visits", number))
+    return groups_of(count, places)
 
 
 def _store_and_time(visit: VisitPayload) -> tuple[str, Any]:
@@ -274,35 +248,8 @@ def _store_and_time(visit: VisitPayload) -> tuple[str, Any]:
 
 
 def _undated_visits(visits: Mapping[int, VisitPayload]) -> Groups:
-    return _grouped(
+    return grouped(
         (visit.visit_time, ("visits", number, "visit_time"))
         for number, visit in visits.items()
         if visit.visited_at is None
     )
-
-
-def _note(places: dict[str, list[Path]], subject: str, path: Path) -> None:
-    noted = places.setdefault(subject, [])
-    if len(noted) < MAX_PLACES:
-        noted.append(path)
-
-
-def _grouped(found: Iterable[tuple[str, Path]]) -> Groups:
-    count: Counter[str] = Counter()
-    places: dict[str, list[Path]] = {}
-    for subject, path in found:
-        count[subject] += 1
-        _note(places, subject, path)
-    return _groups(count, places)
-
-
-def _groups(count: Counter[str], places: Mapping[str, list[Path]]) -> Groups:
-    listed = [
-        Group(subject, number, [place_of(path) for path in places[subject]]) for subject, number in _largest(count)
-    ]
-    return Groups(len(count), count.total(), listed)
-
-
-def _largest(count: Counter[str]) -> Iterable[tuple[str, int]]:
-    """The largest counts; of equal ones, those that came first."""
-    return heapq.nlargest(MAX_LISTED, count.items(), key=lambda each: each[1])

@@ -11,7 +11,7 @@ characters and white space included. In any other table these are errors, becaus
 import codecs
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -21,67 +21,34 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 
 from jobs.reporting.exports import COLUMNS as EXPORTED
-from jobs.reporting.exports import unguard_cell
-from jobs.submission.payload import (
-    MAX_PROBLEMS,
-    MAX_STORE_ID,
-    MAX_VISIT_TIME,
-    URL_RULE,
-    VISITED_BY_RULE,
-    faults_of_metadata,
-    holds_several_urls,
-    is_name,
-    is_url_text,
-    text_rule,
-)
+from jobs.submission.payload import VISITED_BY_RULE, is_name
 from jobs.submission.strict_json import load_json
+from jobs.submission.visit_rows import (
+    COLUMNS,
+    MAX_TABLE_BYTES,
+    OPTIONAL,
+    LineProblem,
+    UnreadableVisits,
+    VisitRows,
+    complaint_about,
+    complaint_about_metadata,
+    complaint_of_json,
+    strict_complaint,
+)
 from stores.charsets import agreed_encoding
-from tables.cells import doubt_about_id, invisible_complaint
+from tables.cells import doubt_about_id
+from tables.csv_files import unguard_cell
 from tables.doubts import Doubts
 from tables.errors import Entry, UnreadableFileError
 from tables.kinds import HEAD_BYTES
 from tables.table import Table, open_table
 from tables.text import MAX_LINE, checked_encoding, codec_of
 
-# Of a table and of an export, in bytes. They are read row by row; JSON is read whole, up to MAX_BODY_BYTES.
-MAX_TABLE_BYTES = 2**29
 # Of standard input, what is kept in memory.
 SPOOL_BYTES = 2**20
 
-COLUMNS = {name: name for name in ("store_id", "visit_time", "image_url")}
-OPTIONAL = {"visited_by": "visited_by", "metadata": "metadata"}
 # Exports as they are now end with these; older ones end before them, or before a later one of them.
 _LATER = ("visited_by", "metadata", "findings")
-
-
-@dataclass(frozen=True, slots=True)
-class LineProblem:
-    """One thing wrong with a file: its place, and a complaint that continues a sentence beginning with the place.
-
-    Without a `line` the whole file is meant, without a `column` the whole row. `column` is spelled as in the file.
-    """
-
-    line: int | None
-    column: str | None
-    complaint: str
-
-    @property
-    def sentence(self) -> str:
-        """For example `line 3, 'StoreID': is blank`, without a full stop."""
-        if self.line is None:
-            return f"the file {self.complaint}"
-        column = f", {self.column!r}" if self.column is not None else ""
-        return f"line {self.line:,}{column}: {self.complaint}"
-
-
-class UnreadableVisits(Exception):
-    """The file does not hold valid visits; `problems` says why, at most the first MAX_PROBLEMS."""
-
-    def __init__(self, problems: Sequence[LineProblem], name: str = "") -> None:
-        self.problems = problems
-        file = f"{name}: " if name else ""
-        rest = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(f"{file}{problems[0].sentence}{rest}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +154,7 @@ def _read_json(file: BinaryIO, beginning: bytes) -> VisitsFile:
     try:
         return VisitsFile(load_json(content.removeprefix(codecs.BOM_UTF8)))
     except ParseError as error:
-        raise UnreadableVisits([LineProblem(None, None, _complaint_of(error))]) from None
-
-
-def _complaint_of(error: ParseError) -> str:
-    """What `load_json` says of a body, said of a file or a line."""
-    text = str(error.detail).removesuffix(".")
-    if text.startswith("The body "):
-        return text.removeprefix("The body ")
-    return f"cannot be read: {text[0].lower()}{text[1:]}"
+        raise UnreadableVisits([LineProblem(None, None, complaint_of_json(error))]) from None
 
 
 def _is_exported_line(line: bytes) -> bool:
@@ -212,67 +171,8 @@ def _export_headers() -> list[list[str]]:
     return [[name for name in names if name not in _LATER[first:]] for first in range(len(_LATER) + 1)]
 
 
-class _Visits:
-    """Collects the visits of a file, row by row, and what is wrong with them.
-
-    What is kept has at most `most_characters`: a workbook holds a repeated text once, so a small one may stand for far
-    more than its own bytes.
-    """
-
-    def __init__(self, most_characters: int = MAX_TABLE_BYTES) -> None:
-        self._left = self._most_characters = most_characters
-        self.problems: list[LineProblem] = []
-        self._visits: dict[tuple[str, str, str, str], dict[str, Any]] = {}
-        self._images = 0
-
-    def add(
-        self, line: int, store_id: str, visit_time: str, image_url: str, visited_by: str = "", metadata: str = ""
-    ) -> None:
-        """Add an image; `metadata` is JSON. Raises UnreadableVisits at one too many."""
-        if self._images == settings.MAX_IMAGES_PER_JOB:
-            self.complain(line, None, f"is one image too many; a job has at most {settings.MAX_IMAGES_PER_JOB:,}")
-            raise UnreadableVisits(self.problems)
-        self._images += 1
-        key = store_id, visit_time, visited_by, metadata
-        if (visit := self._visits.get(key)) is None:
-            self._left -= sum(map(len, key))
-            visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
-            if visited_by:
-                visit["visited_by"] = visited_by
-            if metadata:
-                visit["metadata"] = metadata
-            self._visits[key] = visit
-        visit["image_url"].append(image_url)
-        self._left -= len(image_url)
-        if self._left < 0:
-            self.complain(
-                line,
-                None,
-                f"is one too many; ids, times and URLs have at most {self._most_characters:,} characters altogether",
-            )
-            raise UnreadableVisits(self.problems)
-
-    def complain(self, line: int | None, column: str | None, complaint: str) -> None:
-        """Add a problem. Raises UnreadableVisits as soon as there are MAX_PROBLEMS."""
-        self.problems.append(LineProblem(line, column, complaint))
-        if len(self.problems) >= MAX_PROBLEMS:
-            raise UnreadableVisits(self.problems)
-
-    def body(self) -> dict[str, Any]:
-        """`{"count": …, "visits": […]}`, which `parse_submission` accepts. Raises UnreadableVisits."""
-        if self.problems:
-            raise UnreadableVisits(self.problems)
-        if not self._visits:
-            raise UnreadableVisits([LineProblem(None, None, "has no rows below its header")])
-        visits = list(self._visits.values())
-        for visit in visits:
-            if "metadata" in visit:
-                visit["metadata"] = json.loads(visit["metadata"])
-        return {"count": len(visits), "visits": visits}
-
-
 def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
-    visits = _Visits()
+    visits = VisitRows()
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
@@ -285,7 +185,7 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
         try:
             row = load_json(line)
         except ParseError as error:
-            visits.complain(number, None, _complaint_of(error))
+            visits.complain(number, None, complaint_of_json(error))
             continue
         if not isinstance(row, dict):
             visits.complain(number, None, "must be an object with store_id, visit_time and image_url")
@@ -295,14 +195,14 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
             cell = row.get(name)
             if not isinstance(cell, str):
                 visits.complain(number, name, "must be a string" if name in row else "is missing")
-            elif complaint := _complaint(name, cell):
+            elif complaint := complaint_about(name, cell):
                 visits.complain(number, name, complaint)
             else:
                 cells[name] = cell
         name, metadata = row.get("visited_by") or "", row.get("metadata") or {}
         if not isinstance(name, str) or not is_name(name):
             visits.complain(number, "visited_by", VISITED_BY_RULE)
-        elif complaint := _complaint_about_metadata(metadata):
+        elif complaint := complaint_about_metadata(metadata):
             visits.complain(number, "metadata", complaint)
         elif len(cells) == len(COLUMNS):
             visits.add(number, **cells, visited_by=name, metadata=json.dumps(metadata) if metadata else "")
@@ -311,9 +211,9 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
 
 def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
     most = settings.MAX_BODY_BYTES if entry is Entry.API else MAX_TABLE_BYTES
-    visits, doubts = _Visits(most), Doubts()
+    visits, doubts = VisitRows(most), Doubts()
     with open_table(file, COLUMNS, optional=OPTIONAL, encoding=encoding, sheet=sheet) as table:
-        check = _complaint if table.header in _export_headers() else _strict_complaint
+        check = complaint_about if table.header in _export_headers() else strict_complaint
         read = [name for name in (*COLUMNS, *OPTIONAL) if name in table.places]
         places = [(name, table.places[name], table.header[table.places[name]]) for name in read]
         try:
@@ -341,42 +241,3 @@ def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str |
 def _read_as(table: Table) -> Iterator[str]:
     if table.read_as:
         yield f"The file is read as {table.read_as}."
-
-
-def _complaint(name: str, cell: str) -> str | None:
-    """What JSON would be refused for."""
-    if name == "image_url":
-        return None if is_url_text(cell) else URL_RULE
-    if name == "metadata":
-        return _complaint_about_cell(cell) if cell else None
-    if name == "visited_by":
-        return None if is_name(cell) else VISITED_BY_RULE
-    longest = MAX_STORE_ID if name == "store_id" else MAX_VISIT_TIME
-    return None if 1 <= len(cell) <= longest else text_rule(longest)
-
-
-def _complaint_about_cell(cell: str) -> str | None:
-    try:
-        return _complaint_about_metadata(load_json(cell.encode()))
-    except ParseError as error:
-        return f"is no JSON: it {_complaint_of(error)}"
-
-
-def _complaint_about_metadata(metadata: Any) -> str | None:
-    for name, complaint in faults_of_metadata(metadata):
-        return complaint if name is None else f"[{name!r}] {complaint}"
-    return None
-
-
-def _strict_complaint(name: str, cell: str) -> str | None:
-    """The same, and what nobody means who writes a table."""
-    stripped = cell.strip()
-    if not stripped and name not in OPTIONAL:
-        return "is blank"
-    if name == "image_url" and not is_url_text(cell) and holds_several_urls(cell):
-        return "holds several URLs; give each a row of its own"
-    if complaint := _complaint(name, cell):
-        return complaint
-    if name == "store_id" and (complaint := invisible_complaint(cell)):
-        return complaint
-    return "begins or ends with white space" if len(stripped) != len(cell) else None

@@ -1,4 +1,4 @@
-"""The rule for visits of areas: how many quiet days it calls odd, and how many planted ones it finds."""
+"""The rule for visits of areas: how many quiet days it calls unusual, and how many planted ones it finds."""
 
 import math
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
-from insights.odd import DAILY_VISITS, GAPS, READ_DAYS, is_overdue, is_watched, odd_days_of_visits
 from insights.root_scale import HISTORY_DAYS
+from insights.unusual import DAILY_VISITS, GAPS, READ_DAYS, is_overdue, is_watched, unusual_days_of_visits
 from proofs.report import Report
 
 FULL_AREAS = 400
@@ -26,7 +26,8 @@ WEEKS: dict[tuple[float, ...], str] = {FLAT: "alike", WORKING: "a working week",
 
 @dataclass(slots=True)
 class Trial:
-    """`days` quiet area-days of mean `visits`, of which `false` were called odd; of `planted` falls `hits` were found.
+    """`days` quiet area-days of mean `visits`, of which `false` were called unusual; of `planted` falls `hits` were
+    found.
 
     `shape`: how visits vary beyond chance, as the shape of a gamma distribution; None is not at all.
     """
@@ -59,12 +60,12 @@ def trial(seed: int, areas: int) -> Iterator[Trial]:
 def _try(found: Trial, random: Random) -> None:
     days = [_visits(found, place, random) for place in range(READ_DAYS)]
     found.days += READ_DAYS - HISTORY_DAYS
-    found.false += sum(1 for _ in odd_days_of_visits(days, FIRST))
+    found.false += sum(1 for _ in unusual_days_of_visits(days, FIRST))
     place = random.randrange(HISTORY_DAYS, READ_DAYS)
     few = [*days[:place], sum(random.random() < LEFT for _ in range(days[place])), *days[place + 1 :]]
     day = FIRST + timedelta(days=place)
     found.planted += 1
-    found.hits += any(odd.since == odd.until == day for odd in odd_days_of_visits(few, FIRST))
+    found.hits += any(anomaly.since == anomaly.until == day for anomaly in unusual_days_of_visits(few, FIRST))
 
 
 def _visits(found: Trial, place: int, random: Random) -> int:
@@ -110,7 +111,8 @@ def _gap(random: Random, *, regular: bool) -> float:
 def prove(report: Report, seed: int, scale: float) -> None:
     areas = math.ceil(FULL_AREAS * scale)
     table = report.table(
-        f"Odd area-days, {areas:,} areas of {READ_DAYS} days", "visits a day", "vary", "weekdays", "false per 1,000",
+        f"Unusual area-days, {areas:,} areas of {READ_DAYS} days", "visits a day", "vary", "weekdays",
+        "false per 1,000",
         "-80 % found",
     )  # fmt: skip
     for found in trial(seed, areas):

@@ -26,7 +26,7 @@ def tested(world: World, seed: int) -> RiskTest | None:
 def prove(report: Report, seed: int, scale: float) -> None:
     draws = math.ceil(SEEDS * scale)
     table = report.table(
-        f"Risk, {draws} draws of 2,000 stores: 61 days foretell 30", "world", "shown", "log skill over hosts",
+        f"Risk, {draws} draws of 2,000 stores: 61 days predict 30", "world", "shown", "log skill over hosts",
         "Brier skill", "calibration error", "strength",
     )  # fmt: skip
     for world in (SIGNAL, ALIKE):

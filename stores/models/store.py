@@ -40,6 +40,23 @@ class ByHand(Func):
 
 
 class StoreQuerySet(models.QuerySet["Store"]):
+    def narrowed(
+        self, area: str | None = None, category: str | None = None, group: int | None = None, store: str | None = None
+    ) -> StoreQuerySet:
+        """By area code, name of a category ("" is uncategorised), id of a group and store id; None does not narrow."""
+        stores = self
+        if area is not None:
+            stores = stores.in_area(area)
+        if category is not None:
+            stores = stores.in_category(category)
+        if group is not None:
+            stores = stores.in_group(group)
+        return stores if store is None else stores.filter(store_id=store)
+
+    def containing(self, text: str) -> StoreQuerySet:
+        """Those with the text in their id or name, in either case."""
+        return self.filter(Q(store_id__icontains=text) | Q(name__icontains=text)) if text else self
+
     def in_area(self, area_code: str) -> StoreQuerySet:
         return self.filter(area_code=area_code)
 

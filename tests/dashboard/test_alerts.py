@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def test_without_alerts_the_page_says_so(page):
     text = page.get("/alerts/").text
-    assert "No rule has found anything odd." in text
+    assert "No rule has found anything unusual." in text
     assert "The rules have not been tried on your data yet" in text
     assert all(f"/alerts/rules/{name}/" in text for name in RULES)
 

@@ -7,7 +7,6 @@ import pytest
 from dashboard import area_charts, visit_charts
 from dashboard.area_charts import FAILED_STEPS, LABEL_HEIGHT, LABEL_WIDTH, MOST_TILES, NARROW, WIDE
 from dashboard.treemap import squarify
-from insights.figures import Figure
 from insights.hours import HourOfWeek
 
 
@@ -56,15 +55,6 @@ def test_the_rest_of_the_areas_is_left_out_where_it_would_take_more_than_half_of
 @pytest.mark.parametrize(("rate", "step"), [(0, 0), (0.0099, 0), (0.01, 1), (0.159, 4), (0.16, 5), (1, 6)])
 def test_shades_begin_where_the_page_says(rate, step):
     assert area_charts.step(rate, FAILED_STEPS) == step
-
-
-def test_intervals_are_on_one_scale_from_zero_on():
-    figures = [Figure(0.1, 0.05, 0.2, 100), Figure.unknown(3), Figure(0.02, 0.0, 0.05, 100)]
-    wide, none, narrow = area_charts.intervals(figures, 0.05)
-    assert none is None
-    assert wide.high == 97
-    assert wide.low == narrow.high == wide.middle
-    assert narrow.low == 0
 
 
 def test_the_area_of_a_square_is_as_the_visits_of_its_hour():

@@ -39,7 +39,10 @@ def test_two_areas_are_compared_and_drawn(show, anna):
     assert text.count("not geographic") == 1
     assert "<b>above the others</b>" in text
     assert "<b>below the others</b>" in text
-    assert text.count('class="odd"') == 1
+    assert text.count('class="unusual"') == 1
+    labels = re.findall(r'<svg class="interval" role="img" aria-label="([^"]*)"', text)
+    assert len(labels) == 2
+    assert all(re.fullmatch(r"[0-9.]+ % to [0-9.]+ %", label) for label in labels)
     assert "Many areas" not in text
     assert "UTC" in text
 

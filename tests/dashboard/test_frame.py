@@ -5,11 +5,14 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from stores.models import Category, StoreGroup
-from tests.factories import allow
+from tests.api.v1.test_alerts import make_alert
+from tests.factories import allow, make_staff
 
 ELSEWHERE = [
     "https://evil.test/",
@@ -203,3 +206,41 @@ def test_visits_are_by_default_those_of_the_weeks_that_areas_show(client, anna):
     client.force_login(anna)
     scopes = {client.get(path).context["scope"].since for path in ("/areas/", "/problems/", "/visits/")}
     assert len(scopes) == 1
+
+
+def shown_alerts(client) -> str:
+    """What is read aloud after the link's label."""
+    (link,) = re.findall(r'<a href="/alerts/"[^>]*>(.*?)</a>', client.get("/stores/").text)
+    return re.sub(r"<[^>]*>", "", link)
+
+
+def test_the_frame_says_how_many_alerts_are_open_of_those_that_one_may_see(client, anna):
+    make_alert("MINE", owner_id=anna.pk)
+    make_alert("OVER", owner_id=anna.pk, state="over")
+    for subject in ("ALL", "TOO"):
+        make_alert(subject, of_all=True)
+    make_alert("OTHERS", owner_id=User.objects.create_user("other").pk)
+    client.force_login(anna)
+    assert shown_alerts(client) == "Alerts 1 open"
+    client.force_login(make_staff("view_job"))
+    assert shown_alerts(client) == "Alerts 2 open"
+    client.force_login(User.objects.create_user("bob"))
+    assert shown_alerts(client) == "Alerts"
+
+
+@pytest.mark.parametrize(("number", "said"), [(99, "99"), (100, "99+")])
+def test_alerts_are_counted_up_to_a_limit_in_one_statement_on_an_index(client, anna, number, said):
+    for at in range(number):
+        make_alert(f"area {at}", owner_id=anna.pk)
+    client.force_login(anna)
+    assert shown_alerts(client) == f"Alerts {said} open"
+    with CaptureQueriesContext(connection) as asked:
+        client.get("/docs/errors/")
+    (statement,) = [each["sql"] for each in asked if "insights_alert" in each["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(line for (line,) in cursor)
+    assert "LIMIT 100)" in statement
+    assert "Index" in plan
+    assert "Seq Scan" not in plan

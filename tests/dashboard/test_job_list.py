@@ -95,7 +95,7 @@ def test_a_list_takes_as_many_queries_for_many_jobs(page, django_assert_max_num_
         submit_job(1)
     worker = make_worker()
     queue.claim(worker, limit=50)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         page.get("/jobs/")
 
 

@@ -163,7 +163,7 @@ def test_a_page_takes_as_many_queries_for_a_large_job(page, anna, django_assert_
     job = submit_job(300)
     job.owner = anna
     job.save(update_fields=["owner"])
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         page.get(f"/jobs/{job.pk}/")
 
 

@@ -156,5 +156,5 @@ def test_the_page_takes_a_fixed_number_of_statements(page, anna, django_assert_m
     store_visits(draw(SIGNAL, seed=1).visits, owner_id=anna.pk)
     page.get("/problems/")
     # Each of six panels asks first whether its sums are kept, and two as of when.
-    with django_assert_max_num_queries(25 + 6 + 2):
+    with django_assert_max_num_queries(25 + 7 + 2):
         page.get("/problems/")

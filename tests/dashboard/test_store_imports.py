@@ -296,10 +296,10 @@ def test_pages_are_escaped_and_need_nothing_that_the_policy_forbids(admin_client
 def test_an_imports_page_and_their_list_cost_few_queries_whatever_the_file(admin_client, django_assert_max_num_queries):
     for _ in range(20):
         imports.dry_run(store_file(*[f"A,SHOP,X{n}" for n in range(300)], *["A,,B"] * 300), "s.csv", None)
-    with django_assert_max_num_queries(4):  # session, user, the import, its report
+    with django_assert_max_num_queries(5):  # session, user, the import, its report, open alerts
         response = admin_client.get(page(StoreImport.objects.latest("pk")))
     assert "The first 100 of 300" in words(response)
-    with django_assert_max_num_queries(3):  # session, user, page
+    with django_assert_max_num_queries(4):  # session, user, page, open alerts
         assert words(admin_client.get(UPLOAD)).count("s.csv") == 20
 
 

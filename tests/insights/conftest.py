@@ -6,7 +6,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from insights import refresh
-from insights.audit import SUMMARIES
+from insights.audit import DAYS, SUMMARIES
 from insights.models import Refreshed, VisitSummary
 from jobs import errors, queue
 from jobs.models import ImageResult, Job
@@ -51,8 +51,10 @@ def wrong():
     ahead = timedelta(seconds=refresh.OVERLAP_SECONDS + 1)
     Refreshed.objects.update(mark=F("mark") + ahead)
     with connection.cursor() as cursor:
-        cursor.execute(SUMMARIES.broken)
-        found = cursor.fetchall()
+        found = []
+        for check in (SUMMARIES, DAYS):
+            cursor.execute(check.broken)
+            found += cursor.fetchall()
     Refreshed.objects.update(mark=F("mark") - ahead)
     return found
 

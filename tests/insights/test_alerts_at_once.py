@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from insights import alerts
 from insights.models import Alert, Refreshed
-from tests.insights.test_alerts import NOW, make_areas, usual_visits
+from tests.insights.alert_visits import NOW, make_areas, usual_visits
 from tests.waiting import until_it_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)

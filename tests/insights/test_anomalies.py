@@ -1,21 +1,21 @@
-"""Which days and weeks are odd, and how often is that wrong?"""
+"""Which days and weeks are unusual, and how often is that wrong?"""
 
 from datetime import date, timedelta
 from random import Random
 
 import pytest
 
-from insights.odd import (
+from insights.root_scale import HISTORY_DAYS, Usual, root, unroot, usual_day, usual_week
+from insights.unusual import (
     DAILY_VISITS,
     READ_DAYS,
     WEEKLY_VISITS,
     episodes,
-    is_odd,
+    is_unusual,
     is_watched,
-    odd_days_of_failures,
-    odd_days_of_visits,
+    unusual_days_of_failures,
+    unusual_days_of_visits,
 )
-from insights.root_scale import HISTORY_DAYS, Usual, root, unroot, usual_day, usual_week
 from proofs.figure_scenes.anomalies import FLAT, trial
 
 MONDAY = date(2026, 3, 2)
@@ -46,7 +46,7 @@ def test_what_is_usual_of_a_day_is_what_was_usual_of_its_own_weekday():
     assert usual_day((WEEK * 9)[6:-1]).count == pytest.approx(5)
 
 
-def test_two_odd_weeks_of_eight_do_not_count():
+def test_two_unusual_weeks_of_eight_do_not_count():
     assert usual_day(WEEK * 6 + [0] * 14).count == pytest.approx(60)
     assert usual_day([1000] * 7 + WEEK * 6 + [0] * 7).count == pytest.approx(60)
     assert usual_day(WEEK * 5 + [0] * 21).count < 50
@@ -59,7 +59,7 @@ def test_strong_days_have_a_wider_spread_where_counts_vary_by_a_share_of_themsel
     assert usual_day(days).spread > 2 * usual_day([*days[1:], days[0]]).spread
 
 
-def test_a_fifth_of_the_days_may_be_odd_without_widening_the_spread():
+def test_a_fifth_of_the_days_may_be_unusual_without_widening_the_spread():
     days = [500] * HISTORY_DAYS
     days[::6] = [0] * 10
     assert usual_day(days).spread == 1
@@ -72,14 +72,14 @@ def test_the_spread_is_at_least_a_poisson_counts():
     assert usual_week([350] * 8, [50] * HISTORY_DAYS).spread == 1
 
 
-@pytest.mark.parametrize(("count", "odd"), [(50, True), (51, False), (200, True), (199, False)])
-def test_odd_is_at_most_half_and_at_least_double(count, odd):
-    assert is_odd(count, Usual(root(100), 1)) is odd
+@pytest.mark.parametrize(("count", "unusual"), [(50, True), (51, False), (200, True), (199, False)])
+def test_unusual_is_at_most_half_and_at_least_double(count, unusual):
+    assert is_unusual(count, Usual(root(100), 1)) is unusual
 
 
-@pytest.mark.parametrize(("spreads", "odd"), [(3.99, False), (4.01, True)])
-def test_odd_is_more_than_four_spreads_away(spreads, odd):
-    assert is_odd(10, Usual(root(50), (root(50) - root(10)) / spreads)) is odd
+@pytest.mark.parametrize(("spreads", "unusual"), [(3.99, False), (4.01, True)])
+def test_unusual_is_more_than_four_spreads_away(spreads, unusual):
+    assert is_unusual(10, Usual(root(50), (root(50) - root(10)) / spreads)) is unusual
 
 
 @pytest.mark.parametrize(("least", "watched"), [(305, True), (306, False)])
@@ -96,42 +96,45 @@ def test_a_history_without_visits_in_most_weeks_is_not_judged(weeks, watched):
 def test_a_day_with_a_fifth_of_its_visits_is_found_and_nothing_else():
     days = quiet()
     days[60] = 11
-    (odd,) = odd_days_of_visits(days, MONDAY)
-    assert (odd.since, odd.until, odd.seen, odd.direction) == (MONDAY + timedelta(days=60),) * 2 + (11, -1)
-    assert 60 < odd.expected < 75
+    (anomaly,) = unusual_days_of_visits(days, MONDAY)
+    assert (anomaly.since, anomaly.until, anomaly.seen, anomaly.direction) == (MONDAY + timedelta(days=60),) * 2 + (
+        11,
+        -1,
+    )
+    assert 60 < anomaly.expected < 75
 
 
 def test_two_weeks_of_half_the_visits_of_a_small_area_are_one_episode():
     days = [count // 4 for count in quiet()]
     assert WEEKLY_VISITS <= sum(days[:7]) < DAILY_VISITS
     days[70:84] = [count * 2 // 5 for count in days[70:84]]
-    ((first, second),) = episodes(odd_days_of_visits(days, MONDAY))
+    ((first, second),) = episodes(unusual_days_of_visits(days, MONDAY))
     assert (first.since, second.until) == (MONDAY + timedelta(days=70), MONDAY + timedelta(days=83))
 
 
 def test_the_running_week_of_a_small_area_is_never_judged():
     days = [count // 4 for count in quiet(12)]
-    assert not list(odd_days_of_visits([*days, 0, 0, 0, 0, 0, 0], MONDAY))
-    assert list(odd_days_of_visits([*days, 0, 0, 0, 0, 0, 0, 0], MONDAY))
+    assert not list(unusual_days_of_visits([*days, 0, 0, 0, 0, 0, 0], MONDAY))
+    assert list(unusual_days_of_visits([*days, 0, 0, 0, 0, 0, 0, 0], MONDAY))
 
 
 @pytest.mark.parametrize("apart", [7, 8])
-def test_odd_days_further_apart_than_a_week_are_two_episodes(apart):
+def test_unusual_days_further_apart_than_a_week_are_two_episodes(apart):
     days = quiet()
     days[60], days[60 + apart] = 5, 5
-    assert len(list(episodes(odd_days_of_visits(days, MONDAY)))) == (1 if apart == 7 else 2)
+    assert len(list(episodes(unusual_days_of_visits(days, MONDAY)))) == (1 if apart == 7 else 2)
 
 
 def test_more_and_fewer_are_never_the_same_episode():
     days = quiet()
     days[60], days[61] = 5, 300
-    assert {each[0].direction for each in episodes(odd_days_of_visits(days, MONDAY))} == {-1, 1}
+    assert {each[0].direction for each in episodes(unusual_days_of_visits(days, MONDAY))} == {-1, 1}
 
 
 def test_a_host_failing_for_nine_days_is_one_episode_from_its_first_day_to_its_last():
     images, failed = [20] * READ_DAYS, [1, 0, 0, 0, 0, 0, 0] * 13
     failed[70:79] = [15] * 9
-    (episode,) = episodes(odd_days_of_failures(images, failed, MONDAY))
+    (episode,) = episodes(unusual_days_of_failures(images, failed, MONDAY))
     assert (episode[0].since, episode[-1].until) == (MONDAY + timedelta(days=70), MONDAY + timedelta(days=78))
     assert episode[0].expected == pytest.approx(20 / 140)
 
@@ -140,14 +143,14 @@ def test_a_host_with_twice_the_images_may_fail_twice_as_often_and_one_that_fails
     images, failed = [100] * READ_DAYS, [20] * READ_DAYS
     images[80], failed[80] = 300, 60
     failed[85] = 0
-    assert not list(odd_days_of_failures(images, failed, MONDAY))
+    assert not list(unusual_days_of_failures(images, failed, MONDAY))
 
 
 def test_a_small_host_is_judged_by_the_week():
     images, failed = [3] * READ_DAYS, [0] * READ_DAYS
     failed[70:77] = [3] * 7
-    (odd,) = odd_days_of_failures(images, failed, MONDAY)
-    assert (odd.until - odd.since).days == 6
+    (anomaly,) = unusual_days_of_failures(images, failed, MONDAY)
+    assert (anomaly.until - anomaly.since).days == 6
 
 
 def test_at_most_five_days_in_a_thousand_are_false_alarms_and_days_with_a_fifth_are_found():

@@ -148,15 +148,6 @@ def test_quantiles_of_turnarounds_are_within_a_bucket_of_the_exact_ones():
     assert found["A"].figures[MEDIAN].high < found["B"].figures[MEDIAN].low
 
 
-def test_of_very_many_visits_every_kth_is_measured(monkeypatch):
-    make_areas("A")
-    visits = make_visits("A")
-    monkeypatch.setattr("insights.turnarounds.MOST_VISITS", visits // 2 + 1)
-    (area,) = compare().areas
-    assert area.figures[MEDIAN].n == pytest.approx(visits / 2, abs=1)
-    assert area.figures[MEDIAN].value == pytest.approx(60, rel=0.2)
-
-
 def test_a_mean_of_downloads_is_of_those_that_were_measured():
     make_areas("A")
     for day in (1, 2):

@@ -12,7 +12,7 @@ from insights.photo_alerts import of_verdicts, photo_findings
 from insights.rules import RULES
 from photos import findings, kinds
 from photos.models import Finding, VisitVerdict
-from tests.insights.test_alerts import NOW, TODAY
+from tests.insights.alert_visits import NOW, TODAY
 from tests.insights.visits import make_areas, make_visits
 from tests.photos.conftest import photo, visited
 

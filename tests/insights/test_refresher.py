@@ -1,21 +1,22 @@
 """Does one engine of the fleet refresh the summaries, beside its work and through every disturbance?"""
 
-import json
 import os
 import signal
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
-from insights import reading, refresh, refresher
-from insights.models import HostHour, KeptRows, Refreshed, VisitSummary
+from insights import refresh, refresher
+from insights.models import DaySum, HostHour, Kind, Refreshed, VisitSummary
 from insights.refresher import Refresher
-from insights.scope import as_of
+from insights.scope import day_of
 from jobs import failpoints
 from jobs.engine.companion import companions
-from jobs.models import Worker
+from jobs.models import Visit, Worker
 from stores.models import Store
 from tests.factories import make_worker, submit_job
 from tests.insights.conftest import finish_visits, spread_ends, sums, wrong
@@ -73,24 +74,18 @@ def test_an_engine_refreshes_beside_its_work(soon, start_engine, images, setting
     assert wrong() == []
 
 
-def test_a_refresher_reads_what_is_wanted_anew_before_it_shows_the_mark(monkeypatch):
-    monkeypatch.setattr(reading, "LONG_SECONDS", 0)
-    refresh.refresh()
-    shown, before = as_of(), reading.rows("SELECT random()", [])
-    seen, renewed = [], reading.renewed
-
-    def watched():
-        for _ in renewed():
-            seen.append(as_of())
-            yield
-
-    monkeypatch.setattr(reading, "renewed", watched)
-    refresher = Refresher(1)
-    refresher.look()
-    assert seen == [shown]
-    assert as_of() > shown
-    assert KeptRows.objects.get().mark == as_of()
-    assert reading.rows("SELECT random()", []) == [(json.loads(KeptRows.objects.get().rows)[0][0],)] != before
+def test_a_refresher_sums_the_days_that_are_not_kept():
+    finish_visits(("T-1", 2), ("T-1", 3))
+    yesterday = timezone.now() - timedelta(days=1)
+    Visit.objects.update(visited_at=yesterday)
+    Refresher(1).look()
+    Refresher(1).look()
+    assert DaySum.objects.filter(kind=Kind.HOUR).values_list("day", "visits", "images").get() == (
+        day_of(yesterday),
+        2,
+        5,
+    )
+    assert wrong() == []
 
 
 def test_of_two_engines_one_refreshes_and_when_it_has_gone_the_other(soon, start_engine, who):  # noqa: F811

@@ -19,8 +19,8 @@ from insights.periods import known
 from insights.report_files import ReportFile
 from insights.reports import days_of, label, rows, scope_of
 from insights.scope import as_of
-from jobs.reporting import exports
 from jobs.reporting.exports import ExportFormat
+from jobs.reporting.long_files import ExportTooLong
 from stores.models import Category, StoreGroup
 from tests.insights.summaries import store, visits
 
@@ -225,7 +225,7 @@ def test_a_file_that_takes_too_long_is_broken_off_and_frees_the_connection(setti
     visits("S1", range(3))
     settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 0.3}
     monkeypatch.setitem(reports._SUMS, Measure.VISITS, "count(pg_sleep(0.2))")
-    with pytest.raises(exports.ExportTooLong, match="raise EXPORT_SECONDS"):
+    with pytest.raises(ExportTooLong, match="raise EXPORT_SECONDS"):
         list(ReportFile(report(pk=3), None, ExportFormat.CSV))
     assert connection.connection is None
 

@@ -8,9 +8,8 @@ from insights import alerts, rule_tests
 from insights.audience import EVERYBODY
 from insights.models import Refreshed, RuleCheck
 from insights.rules import RULES
-from tests.insights.test_alerts import NOW, TODAY, host, make_areas, person, places, usual_visits, visit, weekly
+from tests.insights.alert_visits import NOW, TODAY, host, make_areas, make_places, person, usual_visits, visit, weekly
 
-__all__ = ["places"]
 pytestmark = pytest.mark.django_db
 
 
@@ -47,7 +46,8 @@ def test_a_gap_that_ended_with_a_visit_was_a_false_alarm():
     assert (tested.n, tested.found) == (2, 1)
 
 
-def test_pairs_of_visits_are_counted(places):
+def test_pairs_of_visits_are_counted():
+    make_places()
     person(("near", 0), ("far", 6), ("near", 60), ("nearby", 90), ("nearby", 95))
     tested = rule_tests.of_pairs(EVERYBODY, TODAY)
     assert (tested.n, tested.found) == (3, 1)

@@ -21,14 +21,14 @@ def trend(measure=VISITS, weeks=13, user=None, by=By.AREA, **narrowed):
     return {found.label: found for found in trends(scope, as_of(), measure, stores_by(scope, by), by)}
 
 
-def test_weeks_with_half_the_visits_are_odd_and_no_others():
+def test_weeks_with_half_the_visits_are_unusual_and_no_others():
     make_areas("A", "B", stores=60)
     make_visits("A", stores=60, fewer=(1, 2))
     make_visits("B", stores=60)
     found = trend()
     monday = today() - timedelta(days=today().weekday())
-    assert [week.monday for week in found["A"].odd] == [monday - timedelta(days=14), monday - timedelta(days=7)]
-    assert found["B"].odd == []
+    assert [week.monday for week in found["A"].unusual] == [monday - timedelta(days=14), monday - timedelta(days=7)]
+    assert found["B"].unusual == []
 
 
 def test_the_running_week_is_never_judged():
@@ -36,7 +36,7 @@ def test_the_running_week_is_never_judged():
     make_visits("A", stores=60)
     VisitSummary.objects.filter(visited_at__gte=start_of(today() - timedelta(days=today().weekday()))).delete()
     *whole, running = trend()["A"].weeks
-    assert (running.why, running.value, running.is_odd) == (RUNNING, 0, False)
+    assert (running.why, running.value, running.is_unusual) == (RUNNING, 0, False)
     assert not any(week.why for week in whole[1:])
 
 
@@ -68,7 +68,7 @@ def test_every_measure_has_weeks_around_what_is_usual(measure):
     assert found.band.low <= found.band.usual <= found.band.high
     usual = {FAILURES: 0.1, MEDIAN: 60, FETCH: 250, VISITS: 1}[measure]
     assert found.band.usual == pytest.approx(usual, rel=0.15)
-    assert len(found.odd) < 4
+    assert len(found.unusual) < 4
 
 
 def test_a_week_of_fewer_than_thirty_images_has_no_rate():

@@ -56,6 +56,15 @@ def test_where_the_database_is_away_every_command_says_so_in_a_sentence(capsys, 
     assert said.endswith(": is it running, and is DATABASE_URL right?")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_model_lacks_something_says_so_in_a_sentence(capsys, settings):
+    settings.GPU_STEP = "jobs.imaging.steps.OnnxStep"
+    settings.GPU_MODEL = ""
+    assert run("work", "--drain") == 1
+    (said,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("CommandError: ")]
+    assert said == "CommandError: GPU_STEP=jobs.imaging.steps.OnnxStep: GPU_MODEL is unset; it names the ONNX file."
+
+
 def test_each_of_our_commands_is_among_them():
     ours = {"access", "insights", "jobs", "photos", "stores"}
     assert {name for name, app in get_commands().items() if app in ours} <= {each[0] for each in COMMANDS}

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from stores import duplicates
-from stores.duplicates import Place, duplicates_of, find_duplicates
+from stores.duplicates import DuplicateKey, duplicates_of, find_duplicates
 from stores.models import Store
 from stores.words import words_of
 
@@ -80,7 +80,7 @@ def test_every_set_is_on_one_page_however_far_a_page_reads(monkeypatch, most, li
 def test_they_can_be_those_of_an_area():
     put(("A", "One"), ("A", "One"), ("B", "One"), ("B", "One"))
     assert [area for area, *_ in shown(find_duplicates(Store.objects.in_area("B")).sets)] == ["B"]
-    assert find_duplicates(after=Place("B", ["ONE"])).sets == []
+    assert find_duplicates(after=DuplicateKey("B", ["ONE"])).sets == []
 
 
 def test_the_longest_and_oddest_names_fit_into_the_index():

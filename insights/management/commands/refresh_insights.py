@@ -1,10 +1,11 @@
 import json
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.template.defaultfilters import pluralize
 
-from insights import forecasts, reading, refresh
+from insights import day_sums, forecasts, rate_windows, refresh
 from insights.scope import as_of
 
 
@@ -19,9 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *, format: str, **options: Any) -> None:  # noqa: A002 - as the option is called
         done = refresh.refresh()
-        for _ in reading.renewed():
-            """Each is committed."""
-        for _ in forecasts.slices():
+        for _ in chain(day_sums.slices(None), rate_windows.slices(), forecasts.slices()):
             """Each is committed."""
         mark = as_of()
         assert mark is not None  # after a refresh

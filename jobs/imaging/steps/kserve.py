@@ -7,11 +7,12 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from jobs.imaging.batch import ModelAway
 from jobs.imaging.measure import decoding
 from jobs.imaging.sample import sample_file
 from jobs.imaging.steps.answers import Answers
 from jobs.imaging.steps.kserve_form import Input, Output
-from jobs.imaging.steps.remote import Remote, Request, parsed
+from jobs.imaging.steps.remote import Remote, RemoteFailed, Request, parsed
 from jobs.imaging.steps.tensors import Tensors
 from jobs.imaging.types import Measurement
 
@@ -44,10 +45,22 @@ class KServeStep:
         return {**self._answers.of(output.numbers), "model": self.name, "version": output.version}
 
     def _input(self) -> Input:
-        with self._lock:
-            if self._known is None:
-                self._known = Input.of(parsed(self._remote.ask(Request(self._path)).body))
-            return self._known
+        """Raises ModelAway where the server does not say, or says what this step cannot use: no image is to blame."""
+        if self._known is None:
+            is_asking = self._lock.acquire(blocking=False)
+            if not is_asking:
+                self._lock.acquire()
+            try:
+                if self._known is None:
+                    if not is_asking:
+                        # Not one after the other, each as long as the limit allows.
+                        raise ModelAway("The model's server did not say what the model takes.")
+                    self._known = Input.of(parsed(self._remote.ask(Request(self._path)).body))
+            except RemoteFailed as error:
+                raise ModelAway(str(error)) from None
+            finally:
+                self._lock.release()
+        return self._known
 
     def _request(self, takes: Input, image: IO[bytes]) -> Request:
         if takes.layout:

@@ -41,7 +41,7 @@ class OnnxStep(BatchStep):
             import onnxruntime
         except ImportError:
             raise ImproperlyConfigured(
-                "OnnxStep needs onnxruntime; ./run with onnx installs it (pip: retail-pulse[onnx])."
+                "OnnxStep needs onnxruntime; pip install 'retail-pulse[onnx]' installs it (./run has it)."
             ) from None
         try:
             model = self._path.read_bytes()
@@ -83,6 +83,9 @@ class OnnxStep(BatchStep):
             raise ImproperlyConfigured(f"GPU_MODEL={self._path}: {error}.") from None
         first = inputs[0].shape[0]
         self._batch = first if isinstance(first, int) and first > 0 else None
+        if not self._has_device:
+            # Together, images would take as long, and each would wait for all.
+            self.most = self._batch or 1
         self._tensors = Tensors(layout, settings.GPU_NORMALISATION, settings.GPU_RESIZE)
 
     def _pieces(self, items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

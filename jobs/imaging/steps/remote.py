@@ -208,7 +208,7 @@ def _watch(connection: HTTPConnection) -> None:
     if deadline is not None and connection.sock is not None:
         deadline.watch(connection.sock)
         # While it is sent, the limit would still be that of connecting.
-        connection.sock.settimeout(max(deadline.remaining, 0.001))
+        connection.timeout = max(deadline.remaining, 0.001)
 
 
 class _Watched(HTTPConnection):

@@ -24,12 +24,13 @@ _LEAST_SIDE = 64
 class SignStep(BatchStep):
     """`lines`, each with text and score, from the top to the bottom; whose sign it is is found elsewhere.
 
-    One thread of the processor; a batch is read photo after photo, because it would be no faster together. Nothing is
-    downloaded: the weights are in the package.
+    One thread of the processor. Nothing is downloaded: the weights are in the package.
     """
 
     name = "sign"
     version = ""
+    # Several would be no faster together, and each would wait for all.
+    most = 1
 
     def load(self) -> None:
         """Raises ImproperlyConfigured where the extra is missing."""
@@ -37,8 +38,8 @@ class SignStep(BatchStep):
             from jobs.imaging.steps.reader import Reader
         except ImportError as error:
             raise ImproperlyConfigured(
-                f"SignStep needs rapidocr and onnxruntime ({error.name} is missing); ./run with ocr installs them "
-                "(pip: retail-pulse[ocr])."
+                f"SignStep needs rapidocr and onnxruntime ({error.name} is missing); ./run install ocr installs "
+                "them (elsewhere: pip install 'retail-pulse[ocr]')."
             ) from None
         self.version = f"rapidocr {version('rapidocr')}"
         self._reader = Reader(MOST_LINES)

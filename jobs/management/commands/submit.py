@@ -22,7 +22,8 @@ from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import parse_submission
 from jobs.submission.submit import submit
-from jobs.submission.visits_file import UnreadableVisits, VisitsFile, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import VisitsFile, read_visits
 from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 

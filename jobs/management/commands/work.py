@@ -4,7 +4,8 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
 from jobs.engine.base import get_engine
@@ -37,8 +38,11 @@ class Command(BaseCommand):
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, self.stop)
-        engine = get_engine()
-        engine.start()
+        try:
+            engine = get_engine()
+            engine.start()
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from None
         serve_metrics()
         try:
             # A plain flag: a handler that set an event could interrupt the wait for that very event.

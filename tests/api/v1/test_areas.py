@@ -110,7 +110,7 @@ def test_trends_have_a_band_and_the_running_week_is_not_judged(get):
     (row,) = get("trends", measure=VISITS, weeks=13)["results"]
     assert len(row["weeks"]) == 13
     assert row["band"]["low"] < row["band"]["usual"] < row["band"]["high"]
-    assert [week["monday"] for week in row["weeks"] if week["is_odd"]] == [
+    assert [week["monday"] for week in row["weeks"] if week["is_unusual"]] == [
         (first_day(1) - timedelta(days=14)).isoformat()
     ]
     assert row["weeks"][-1]["why"] == "running"

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from jobs.imaging.batch import BatchStep, ModelAway
-from jobs.imaging.batcher import Batcher, Ticket
+from jobs.imaging.batcher import Batcher
+from jobs.imaging.ticket import Ticket
 from jobs.imaging.types import Claim, Measurement
 
 SAMPLE = "sample"

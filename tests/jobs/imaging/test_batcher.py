@@ -7,8 +7,9 @@ import threading
 import pytest
 
 from jobs.imaging.batch import ModelAway
-from jobs.imaging.batcher import Batcher, Ending
+from jobs.imaging.batcher import Batcher
 from jobs.imaging.gpu import MOST_ANSWER_BYTES, AnswerRefused
+from jobs.imaging.ticket import Ending
 from tests.jobs.imaging.fake_models import (
     MEASUREMENT,
     SAMPLE,
@@ -48,6 +49,19 @@ def test_a_batch_is_no_larger_than_its_size():
         model.open.set()
         assert outcomes(tickets) == list(range(10))
     assert model.sizes == [1, 4, 4, 1]
+
+
+@pytest.mark.parametrize(("most", "sizes"), [(1, [1] * 10), (3, [1, 3, 3, 3]), (4, [1, 4, 4, 1]), (9, [1, 4, 4, 1])])
+def test_nor_than_the_most_that_the_model_takes(most, sizes):
+    model = Held()
+    model.most = most
+    with running(model, size=4) as batcher:
+        tickets = submitted(batcher, [0])
+        wait_for(lambda: model.sizes == [1])
+        tickets += submitted(batcher, range(1, 10))
+        model.open.set()
+        assert outcomes(tickets) == list(range(10))
+    assert model.sizes == sizes
 
 
 def test_a_lone_image_waits_for_nobody():
@@ -307,10 +321,12 @@ def lost():
 def test_a_call_that_takes_too_long_ends_the_process_and_puts_off_who_waits(lost, caplog):
     lose, called, suspects = lost
     model = Held()
-    with caplog.at_level(logging.CRITICAL, "jobs.imaging.batcher"), running(model, step_seconds=0.1, lose=lose) as it:
+    with caplog.at_level(logging.CRITICAL, "jobs.imaging.batcher"), running(model, lose=lose) as it:
         it.submit(claim(7), "hung")
         wait_for(lambda: model.sizes == [1])
         waiting = submitted(it, ["a", "b"])
+        # Two hours later.
+        it._threads[0].since -= 7200
         assert called.wait(30)
         assert suspects == [7]
         assert kinds(waiting) == [Ending, Ending]

@@ -62,6 +62,12 @@ def test_a_blurred_photo_is_found(photo, brightness):
     assert look(ImageEnhance.Brightness(blurred).enhance(brightness)).is_blurred
 
 
+def test_a_photo_is_blurred_below_a_sharpness_of_three():
+    assert Look(100, 40, 2.99).is_blurred
+    assert not Look(100, 40, 3).is_blurred
+    assert not Look(100, 5, None).is_blurred
+
+
 def test_sharpness_falls_with_every_blur(photo):
     sharpness = [look(photo.filter(ImageFilter.GaussianBlur(radius))).sharpness for radius in (0, 2, 4, 8)]
     assert sharpness == sorted(sharpness, reverse=True)

@@ -8,10 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from jobs.imaging import gpu, model_pause
 from jobs.imaging.batch import ModelAway
-from jobs.imaging.batcher import Ending
 from jobs.imaging.body import Body, MemoryBudget
 from jobs.imaging.fetch import Download
 from jobs.imaging.model_step import ModelStep
+from jobs.imaging.ticket import Ending
 from tests.jobs.imaging.fake_models import MEASUREMENT, FakeModel, Held, away, claim, running
 from tests.waiting import wait_for
 

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from jobs.imaging import photo_evidence as module
+from jobs.imaging import upright
 from jobs.imaging.difference_hash import MOST_DIFFERENT, DifferenceHash, difference_hash
 from jobs.imaging.measure import measure
 from jobs.imaging.photo_evidence import Level, photo_evidence
@@ -104,9 +105,9 @@ def test_the_numbers_fit_into_a_bigint(photo):
 
 def test_a_picture_that_takes_too_much_to_decode_has_no_look(monkeypatch, photo):
     data = file_of(photo)
-    monkeypatch.setattr(module, "MAX_DECODE_PIXELS", 800 * 600)
+    monkeypatch.setattr(upright, "MAX_DECODE_PIXELS", 800 * 600)
     assert seen(data).look is not None
-    monkeypatch.setattr(module, "MAX_DECODE_PIXELS", 800 * 600 - 1)
+    monkeypatch.setattr(upright, "MAX_DECODE_PIXELS", 800 * 600 - 1)
     assert seen(data).look is None
     assert seen(data).sha256
 

@@ -85,6 +85,13 @@ def test_every_mode_becomes_red_green_and_blue(mode):
     assert seen.getpixel((3, 3)) == pytest.approx((255, 255, 255), abs=2)
 
 
+@pytest.mark.parametrize("mode", ["1", "P", "L"])
+def test_what_is_shrunk_is_the_mean_of_what_was_there_whatever_the_mode(mode):
+    image = Image.frombytes("L", (64, 64), bytes(255 * ((x + y) % 2) for x in range(64) for y in range(64)))
+    seen = upright(file_of(image.convert(mode)), lambda width, height: 0.25)
+    assert seen.getpixel((8, 8)) == pytest.approx((128, 128, 128), abs=2)
+
+
 def test_what_is_transparent_is_white():
     assert upright(file_of(Image.new("RGBA", (8, 8), (0, 0, 0, 0))), whole).getpixel((0, 0)) == WHITE
 

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from jobs import errors, queue
 from jobs.error_help import Retry, explain
 from jobs.models import ImageFilter, ImageResult, Job
-from jobs.reporting import exports
-from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, guard_cell, unguard_cell, write
+from jobs.reporting import exports, long_files
+from jobs.reporting.exports import COLUMNS, Export, ExportFormat, filename, write
+from jobs.reporting.long_files import ExportTooLong
 from jobs.submission.plan import VisitPayload
 from jobs.submission.submit import submit
 from stores.models import Store
+from tables.csv_files import guard_cell, unguard_cell
 from tests.factories import KNOWN_STORE, failure, make_stores, make_worker, submit_job, submit_visits, success
 from tests.waiting import wait_for
 
@@ -193,7 +195,10 @@ TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 FORMULA = st.sampled_from(["", "=", "+", "-", "@", "\t", "\r", '"', ",", "\r\n"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+SCOPED_AND_SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(suppress_health_check=SCOPED_AND_SLOW, deadline=None, max_examples=50)
 @given(st.lists(st.tuples(FORMULA, TEXT), min_size=1, max_size=5))
 def test_any_text_comes_back_from_csv_and_no_cell_of_it_is_a_formula(db, drawn):
     texts = [first + rest for first, rest in drawn]
@@ -221,7 +226,7 @@ def test_every_cell_is_quoted_so_that_no_other_separator_makes_two_of_it(db, sep
 
 
 def test_a_file_comes_in_chunks(db, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(long_files, "CHUNK_BYTES", 1000)
     job = submit_job(50)
     chunks = list(Export(job.pk, EVERYTHING, ExportFormat.NDJSON))
     assert len(chunks) > 10
@@ -241,13 +246,13 @@ def backends():
 
 @pytest.fixture
 def large(transactional_db, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(long_files, "CHUNK_BYTES", 1000)
     return submit_job(20_000)
 
 
 def test_an_export_is_broken_off_by_the_server_when_it_takes_too_long(large, settings, tmp_path, caplog):
     settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 0.01}
-    with pytest.raises(exports.ExportTooLong, match="raise EXPORT_SECONDS"):
+    with pytest.raises(ExportTooLong, match="raise EXPORT_SECONDS"):
         write(large.pk, EVERYTHING, ExportFormat.CSV, tmp_path / "all.csv")
     assert list(tmp_path.iterdir()) == []
     assert "export broken off" in caplog.messages
@@ -259,7 +264,7 @@ def test_a_reader_who_is_too_slow_gets_no_whole_export(large, settings):
     export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
     next(export)
     time.sleep(2.2)
-    with pytest.raises(exports.ExportTooLong, match=r"after EXPORT_SECONDS \(2 s\)"):
+    with pytest.raises(ExportTooLong, match=r"after EXPORT_SECONDS \(2 s\)"):
         list(export)
     assert connection.connection is None
     assert backends() == 0
@@ -270,7 +275,7 @@ def test_the_session_of_a_reader_who_has_stopped_reading_is_ended(large, setting
     export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
     next(export)
     wait_for(lambda: others_copying() == 0)
-    with pytest.raises(exports.ExportTooLong):
+    with pytest.raises(ExportTooLong):
         list(export)
     assert connection.connection is None
 
@@ -338,7 +343,7 @@ def test_a_path_holds_the_whole_file_with_the_usual_permissions(job, tmp_path):
 
 
 def test_a_file_is_one_consistent_snapshot(transactional_db, monkeypatch):
-    monkeypatch.setattr(exports, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(long_files, "CHUNK_BYTES", 1000)
     job = submit_job(5_000)
     export = Export(job.pk, EVERYTHING, ExportFormat.NDJSON)
     first = next(export)

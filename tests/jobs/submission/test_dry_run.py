@@ -9,7 +9,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from jobs.models import ImageResult, Job
-from jobs.submission.dry_run import MAX_LISTED, MAX_PLACES, dry_run
+from jobs.submission.dry_run import dry_run
+from jobs.submission.groups import MAX_LISTED, MAX_PLACES
 from jobs.submission.payload import MAX_PROBLEMS
 from jobs.submission.plan import VisitPayload
 from jobs.submission.submit import submit

@@ -10,7 +10,8 @@ from jobs.reporting.exports import ExportFormat, write
 from jobs.submission.payload import METADATA_RULE, METADATA_VALUE_RULE, InvalidPayload, parse_submission
 from jobs.submission.submit import submit
 from jobs.submission.typos import find_misspellings
-from jobs.submission.visits_file import UnreadableVisits, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import read_visits
 from tests.api.payloads import submission, visit
 
 HEADER = "store_id,visit_time,image_url,metadata"

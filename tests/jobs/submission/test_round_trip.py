@@ -10,7 +10,8 @@ from jobs.models import ImageFilter, Job
 from jobs.reporting.exports import ExportFormat, write
 from jobs.submission.payload import MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
 from jobs.submission.submit import submit
-from jobs.submission.visits_file import UnreadableVisits, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import read_visits
 from tests.factories import make_stores
 
 FORMS = pytest.mark.parametrize("form", ["csv", "ndjson"])
@@ -63,9 +64,12 @@ def words(longest):
 URLS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30)
 
 
+SCOPED_AND_SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
 @FORMS
 @pytest.mark.django_db
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=25, suppress_health_check=SCOPED_AND_SLOW)
 @given(drawn=st.lists(st.tuples(words(64), words(20), st.lists(URLS, min_size=1, max_size=3)), min_size=1, max_size=9))
 def test_whatever_json_accepts_comes_back(form, drawn):
     # Visits to one store at one time are one visit in a table.

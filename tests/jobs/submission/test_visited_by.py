@@ -9,7 +9,8 @@ from jobs.models import ImageFilter, Job, Visit
 from jobs.reporting.exports import COLUMNS, ExportFormat, write
 from jobs.submission.payload import MAX_VISITED_BY, VISITED_BY_RULE, InvalidPayload, parse_submission
 from jobs.submission.submit import submit
-from jobs.submission.visits_file import UnreadableVisits, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import read_visits
 from tests.api.payloads import submission, visit
 from tests.tables.files import workbook
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.reporting.exports import guard_cell
 from jobs.submission import visits_file
 from jobs.submission.payload import MAX_PROBLEMS, MAX_STORE_ID, MAX_URL, MAX_VISIT_TIME, parse_submission
-from jobs.submission.visits_file import UnreadableVisits, read_visits
+from jobs.submission.visit_rows import UnreadableVisits
+from jobs.submission.visits_file import read_visits
 from tables.cells import find_invisible
+from tables.csv_files import guard_cell
 from tables.errors import Entry
 from tests.tables.files import workbook
 

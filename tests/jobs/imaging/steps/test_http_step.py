@@ -4,6 +4,7 @@ import io
 import json
 import socket
 import threading
+import time
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -11,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from jobs.imaging.batch import ModelAway
 from jobs.imaging.gpu import MOST_ANSWER_BYTES, check_answer, load_steps
 from jobs.imaging.sample import sample_file
-from jobs.imaging.steps import HttpStep
+from jobs.imaging.steps import HttpStep, remote
 from jobs.imaging.steps.remote import RemoteFailed
 from jobs.imaging.types import Measurement
 from proofs.world.authority import Authority
@@ -251,6 +252,29 @@ def test_a_body_that_is_not_read_holds_no_slot_longer_than_the_limit(make_step, 
             stuck.infer(io.BytesIO(bytes(20_000_000)), MEASUREMENT)
     assert step.infer(photo(), MEASUREMENT) == {}
     assert len(model_server.asked) == 1
+
+
+def test_a_server_that_reads_slowly_has_the_whole_time_and_not_only_that_of_connecting(make_step, monkeypatch):
+    monkeypatch.setattr(remote, "CONNECT_SECONDS", 0.2)
+    size = 20_000_000
+
+    def read_after_a_while():
+        connection, _ = listening.accept()
+        with connection:
+            # Longer than the time to connect, of which a busy machine makes no less.
+            time.sleep(1)
+            request = connection.makefile("rb")
+            while request.readline() != b"\r\n":
+                pass
+            request.read(size)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=read_after_a_while, daemon=True)
+        thread.start()
+        step = make_step(url=f"http://127.0.0.1:{listening.getsockname()[1]}/", seconds=60)
+        assert step.infer(io.BytesIO(bytes(size)), MEASUREMENT) == {}
+        thread.join(30)
 
 
 def test_a_server_with_tls_is_trusted_by_the_file_of_the_environment_and_no_other(make_step, tmp_path, monkeypatch):

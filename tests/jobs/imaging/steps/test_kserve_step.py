@@ -191,9 +191,26 @@ def test_a_number_that_is_not_finite_is_refused(make_step):
         (Reply(b"{}", status=404), "HTTP 404"),
     ],
 )
-def test_a_model_that_cannot_be_used_is_said_to_be_so(make_step, model, reason):
-    with pytest.raises(RemoteFailed, match=reason):
+def test_for_a_model_that_cannot_be_used_no_image_is_to_blame(make_step, model, reason):
+    with pytest.raises(ModelAway, match=reason):
         make_step(model).infer(photo(), MEASUREMENT)
+
+
+def test_a_slot_that_waited_while_another_asked_in_vain_does_not_ask_as_well(make_step, model_server):
+    class Busy:
+        """A lock that another thread holds, and then gives back."""
+
+        def acquire(self, blocking=True):
+            return blocking
+
+        def release(self):
+            """Nothing."""
+
+    step = make_step()
+    step._lock = Busy()
+    with pytest.raises(ModelAway, match="did not say"):
+        step.infer(photo(), MEASUREMENT)
+    assert model_server.asked == []
 
 
 def test_a_server_that_comes_later_is_away_until_then(make_step, model_server):

@@ -45,6 +45,12 @@ def test_a_model_of_a_fixed_number_gets_exactly_so_many(model, number):
     assert found == ["dark" if at % 2 else "bright" for at in range(number)]
 
 
+@pytest.mark.parametrize(("images", "most"), [("any", 1), (4, 4)])
+def test_on_a_processor_a_call_gets_one_image_or_as_many_as_the_model_takes(model, images, most):
+    model(images=images)
+    assert loaded().most == most
+
+
 def test_a_model_whose_colours_come_last(model):
     model(colours_first=False)
     assert best(answers_of(loaded(), BRIGHT)[0]) == ("bright", 5)
