@@ -6,7 +6,7 @@ from time import monotonic
 from django.db import connections
 
 from jobs.engine.companion import Companion
-from photos import findings
+from photos import findings, not_kept
 
 # Between two looks on average, and before the first one.
 LOOK_SECONDS = 60.0
@@ -26,7 +26,7 @@ class Finder(Companion):
 
     def look(self) -> None:
         begun = monotonic()
-        for _ in chain(findings.slices(), findings.again()):
+        for _ in chain(findings.slices(), findings.again(), not_kept.slices()):
             took = monotonic() - begun
             # Others may need it meanwhile.
             connections.close_all()

@@ -25,6 +25,7 @@ BLURRED = "blurred"
 DARK = "dark"
 SHOWS_NAME = "shows_name"
 NAME_NOT_SEEN = "name_not_seen"
+NOT_KEPT = "not_kept"
 
 _SAME = (
     "The same file, or one that looks the same: at most 8 of 128 bits of what it shows differ. It is the photo that "
@@ -83,6 +84,13 @@ KINDS = {
             "A model has read the photo, and not enough of the store's name was among the words.",
             "Experimental: no proof that the photo shows another place. Stores whose names are too common are not "
             "judged.",
+        ),
+        Kind(
+            NOT_KEPT,
+            "Not kept",
+            "KEEP_IMAGES asks for the photo, or a thumbnail of it, and it could not be stored: the space was used up, "
+            "the storage could not be written to, or the photo cannot be drawn.",
+            "It says nothing about the photo, and is not tried again.",
         ),
     )
 }

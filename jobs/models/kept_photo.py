@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from django.db import models, transaction
-from django.db.models import F, Sum, Value
+from django.db.models import F, Q, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
 from jobs.models.image_result import ImageResult
@@ -24,11 +24,14 @@ class KeptPhoto(models.Model):
     original = models.PositiveBigIntegerField(default=0)
     why_not = models.CharField(max_length=16, choices=NotKept, default="", blank=True)
     kept_at = models.DateTimeField(db_default=Now())
+    # Of one that is not kept: whether a finding says so, see `photos/not_kept.py`.
+    is_told = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         indexes = [
             models.Index(fields=["sha256"], name="kept_photo_by_content"),
             models.Index(fields=["kept_at"], name="kept_photo_by_age"),
+            models.Index(fields=["image"], condition=Q(is_told=False) & ~Q(why_not=""), name="kept_photo_to_tell"),
         ]
 
     def __str__(self) -> str:
