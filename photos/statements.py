@@ -4,8 +4,7 @@ Each row is looked up by its key, whatever the planner expects. Everything is wr
 statements that write would wait for one another in no circle.
 """
 
-from jobs.imaging.difference_hash import MOST_DIFFERENT
-from jobs.imaging.look import FLAT
+from jobs.imaging.likeness import FLAT, MOST_DIFFERENT
 from photos import kinds
 from stores.distances import sql_km
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from jobs.imaging.difference_hash import MOST_DIFFERENT, DifferenceHash
-from jobs.imaging.look import FLAT
+from jobs.imaging.difference_hash import DifferenceHash
+from jobs.imaging.likeness import FLAT, MOST_DIFFERENT
 from jobs.imaging.photo_evidence import Level, photo_evidence
 from proofs.report import Report
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from PIL import Image
 
 SIDE = 8
-# Bits of the 128 that may differ between two photos that are taken for one.
-MOST_DIFFERENT = 8
 
 
 @dataclass(frozen=True, slots=True)

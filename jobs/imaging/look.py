@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFilter, ImageStat
 
+from jobs.imaging.likeness import FLAT
+
 SIDE = 256
 """Pixels of the longer side at which a photo is looked at; a smaller photo is not enlarged."""
 DARK = 50
 """A photo whose mean is below this is too dark to see much."""
-FLAT = 12
-"""A picture of less contrast shows next to nothing: its sharpness cannot be told, and many such look the same."""
 BLURRED = 3
 """A photo whose sharpness is below this is blurred: at SIDE, no sharp photo of about ninety was, not even darkened.
 

@@ -1,13 +1,18 @@
 """The plain values passed between the queue and the imaging pipeline."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.errors import ImageError
-from jobs.imaging.difference_hash import DifferenceHash
-from jobs.imaging.exif import Exif
 from jobs.imaging.host import Blame
-from jobs.imaging.look import Look
+
+if TYPE_CHECKING:
+    # Not loaded by processes that decode nothing.
+    from jobs.imaging.difference_hash import DifferenceHash
+    from jobs.imaging.exif import Exif
+    from jobs.imaging.look import Look
 
 
 @dataclass(frozen=True, slots=True)

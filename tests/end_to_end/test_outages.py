@@ -60,10 +60,9 @@ def test_a_restart_of_the_database_is_survived_without_one_of_ours(cluster, depl
     job_id = service.submit(many(images, 100))
     deployment.wait_for(f"SELECT completed > 10 FROM jobs_job WHERE id = {job_id}")
     cluster.restart(mode)
-    accepting = time.monotonic()
+    # How soon, is measured by `./run proof kill`.
     last_worker = deployment.scalar("SELECT coalesce(max(id), 0) FROM jobs_worker")
     deployment.wait_for(f"SELECT EXISTS (SELECT FROM jobs_imageresult WHERE claimed_by > {last_worker})")
-    assert time.monotonic() - accepting < 3
     finish(service, job_id)
     assert deployment.query(f"SELECT count(*), max(attempts) FROM jobs_imageresult WHERE job_id = {job_id}") == [
         (100, 1)
@@ -93,10 +92,8 @@ def test_while_the_database_is_down_the_server_says_so_and_the_log_stays_short(c
     assert len(events) == len(set(events)) <= 8, events
 
     cluster.start()
-    accepting = time.monotonic()
     wait_for(lambda: asked_for(f"{service.url}/readyz").ok)
     finish(service, job_id)
-    assert time.monotonic() - accepting < 10
     assert wait_for(lambda: (answer := send(service, payload(f"{images.url}/404"), "while-down")).ok and answer)
 
 

@@ -130,6 +130,8 @@ def test_days_are_those_of_the_time_zone_and_summed_anew_where_it_changes(histor
     expected = figures(scope)
     keep()
     assert set(KeptDay.objects.values_list("zone", flat=True)) == {zone}
+    # A scope asks once what is kept.
+    scope = whole(history["staff"])
     assert kept_days(scope, Kind.AREA).kept
     assert_same(figures(scope), expected)
     assert wrong() == []

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from jobs.imaging.look import FLAT, SIDE, Look, grays, look
+from jobs.imaging.likeness import FLAT
+from jobs.imaging.look import SIDE, Look, grays, look
 
 
 def shelf(seed=7, size=(1280, 960)):

@@ -9,7 +9,8 @@ from PIL import Image, ImageEnhance
 
 from jobs.imaging import photo_evidence as module
 from jobs.imaging import upright
-from jobs.imaging.difference_hash import MOST_DIFFERENT, DifferenceHash, difference_hash
+from jobs.imaging.difference_hash import DifferenceHash, difference_hash
+from jobs.imaging.likeness import MOST_DIFFERENT
 from jobs.imaging.measure import measure
 from jobs.imaging.photo_evidence import Level, photo_evidence
 from jobs.imaging.pipeline import Pipeline
