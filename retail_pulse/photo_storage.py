@@ -11,7 +11,12 @@ from retail_pulse.environment import refuse
 
 _BUCKET = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.*'()/-]{0,200}))?")
 # A bucket that does not answer is away; a slot must not wait for it as long as the library would.
-_S3_CLIENT = {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 1}, "max_pool_connections": 64}
+_S3_CLIENT = {
+    "connect_timeout": 5,
+    "read_timeout": 15,
+    "retries": {"total_max_attempts": 1},
+    "max_pool_connections": 64,
+}
 _BACKENDS = {"s3": "storages.backends.s3.S3Storage", "gs": "storages.backends.gcloud.GoogleCloudStorage"}
 _EXTRAS = {"s3": ("boto3", "s3"), "gs": ("google.cloud.storage", "gcs")}
 

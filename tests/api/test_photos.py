@@ -1,11 +1,13 @@
 """Photos that are answered: who sees which, drawn by whom, and that no shared cache keeps one."""
 
+import threading
 from io import BytesIO
 
 import pytest
 from django.contrib.auth.models import User
 from PIL import Image
 
+from api import photos
 from jobs.imaging import photo_store
 from jobs.models import ImageResult
 from tests.factories import submit_visits
@@ -138,3 +140,63 @@ def test_a_file_of_two_kinds_is_drawn_as_a_picture_alone(get, image, tail):
         answer = get(WAYS[0], size)
         assert answer.content[:4] == b"RIFF"
         assert tail not in answer.content
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """All turns of this kind are taken, and nobody waits for one."""
+
+    def take(kind):
+        turns = threading.Semaphore(0)
+        monkeypatch.setattr(photos, "PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(photos, kind, turns)
+        return turns
+
+    return take
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("kind", "refused", "answered"), [("_previews", ["preview"], ["thumbnail", "original"]), ("_answers", SIZES, [])]
+)
+def test_more_photos_than_have_a_turn_are_answered_later(get, image, taken, way, kind, refused, answered):
+    keep(image, photo())
+    turns = taken(kind)
+    for size in refused:
+        answer = get(way, size)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "Too many photos" in content(answer).decode()
+        assert "max-age" not in answer.get("Cache-Control", "")
+    for size in answered:
+        assert get(way, size).status_code == 200
+    turns.release()
+    assert get(way, refused[0]).status_code == 200
+    assert get(way, refused[0]).status_code == 200, "it gives its turn back"
+
+
+def test_a_photo_that_is_refused_gives_its_turn_back(get, image, monkeypatch):
+    keep(image, photo(), originals=False)
+    turns = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(photos, "_answers", turns)
+    for _ in range(3):
+        assert get(WAYS[1], "original").status_code == 404
+
+
+def test_photos_leave_threads_to_everybody_else(settings):
+    assert photos._answers._initial_value == settings.WEB_THREADS // 2
+    assert photos._previews._initial_value == settings.WEB_THREADS // 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_storage_that_is_away_is_said_and_is_no_error_of_the_service(get, image, monkeypatch, way, size):
+    keep(image, photo())
+
+    def refuse(*_):
+        raise ConnectionError("no route to the bucket of somebody")
+
+    monkeypatch.setattr(photo_store.PhotoFolder, "_open", refuse)
+    answer = get(way, size)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "storage of photos does not answer" in content(answer).decode()
+    assert "bucket" not in content(answer).decode()
