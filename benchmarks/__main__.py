@@ -40,6 +40,7 @@ NAMES = (
     "partitions",
     "batches",
     "insights",
+    "evidence",
 )
 CASES = {name: name for name in NAMES}
 CASES |= {"seats": "slots", "import": "imports"}

@@ -25,11 +25,11 @@ PICTURES = {
 def draw_all(folder: Path) -> list[str]:
     """Write NAME.jpg for each picture, the same bytes every time; returns the names."""
     for name, picture in PICTURES.items():
-        _draw(picture).save(folder / f"{name}.jpg", quality=picture.quality)
+        draw(picture).save(folder / f"{name}.jpg", quality=picture.quality)
     return list(PICTURES)
 
 
-def _draw(picture: Picture) -> Image.Image:
+def draw(picture: Picture) -> Image.Image:
     """Coloured noise, blurred like the detail of a photo: neither flat nor incompressible."""
     size = picture.width, picture.height
     chance = random.Random(picture.width)  # noqa: S311 - the same picture every time

@@ -27,6 +27,7 @@ NAMES = (
     "signs",
     "telemetry",
     "figures",
+    "photos",
     "containers",
 )
 CANNOT_PROVE = 3

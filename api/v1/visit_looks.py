@@ -129,7 +129,7 @@ class Verdict(V1View):
     def _find(self, visit_id: str) -> Visit:
         """Raises the same Refusal for a missing visit and for one that the caller may not read."""
         jobs: Any = Job.objects.visible_to(self.request.user)
-        visits = Visit.objects.filter(job__in=jobs).select_related("job")
+        visits = Visit.objects.filter(job__in=jobs).with_job()
         visit = find_by_id(visits, visit_id, "visit")
         if self.request.method not in ("GET", "HEAD") and not rights.may_change_job(self.request.user, visit.job):
             raise problems.Refusal(

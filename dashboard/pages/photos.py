@@ -99,7 +99,7 @@ def store_photos(request: HttpRequest, pk: int) -> HttpResponse:
         # Of the jobs before, and of the same job the visits before.
         job_id = Visit.objects.filter(pk=before).values_list("job_id", flat=True).first() or 0
         visits = visits.filter(job_id__lte=job_id).exclude(job_id=job_id, pk__gte=before)
-    found = list(visits.order_by("-store_id", "-job_id", "-pk").select_related("job")[: VISITS + 1])
+    found = list(visits.order_by("-store_id", "-job_id", "-pk")[: VISITS + 1])
     shown = found[:VISITS]
     first = first_images(visit.pk for visit in shown)
     ids = [image.pk for images in first.values() for image in images[:OF_A_VISIT]]
@@ -120,7 +120,7 @@ def store_photos(request: HttpRequest, pk: int) -> HttpResponse:
 def find_visit(request: HttpRequest, visit_id: int) -> Visit:
     """The visit with its job; of a job that the user may not see, it is not found either."""
     visits = Visit.objects.filter(pk=visit_id, job__in=Job.objects.visible_to(request.user))
-    visit = visits.select_related("job").first()
+    visit = visits.with_job().first()
     if visit is None:
         raise Http404(f"There is no visit {visit_id} that you may see.")
     return visit

@@ -71,6 +71,8 @@ def _seen(file: IO[bytes]) -> tuple[DifferenceHash, Look] | None:
         if image.width * image.height > min(MAX_DECODE_PIXELS, MAX_DECODE_BYTES // picture.bytes_per_pixel):
             return None
         with decoding():
-            image.draft("L", (SIDE, SIDE))
+            # Of a JPEG, no more is decoded than is looked at: at the threshold of blur, sharpness stays the same.
+            scale = SIDE / max(image.size)
+            image.draft("L", (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
             gray = grays(image, SIDE)
             return difference_hash(gray), look(gray)

@@ -35,6 +35,10 @@ class VisitQuerySet(models.QuerySet["Visit"]):
         visits = self.filter(store_id__gte=store_id, store_id__lte=store_id)
         return visits.order_by("-store_id", "-job_id")
 
+    def with_job(self) -> VisitQuerySet:
+        """Visits with their jobs in the same query, without `Job.store_errors`, which may be megabytes."""
+        return self.select_related("job").defer("job__store_errors")
+
     def in_area(self, area: str) -> VisitQuerySet:
         """Visits of the stores in an area; for an empty one, of those that the store master does not have."""
         visits = self.alias(area=area_of("store_id"))

@@ -16,6 +16,10 @@ TABLES = (
     "insights_visitsummary",
     "insights_hosthour",
     "insights_forecast",
+    "jobs_photoevidence",
+    "photos_fingerprint",
+    "photos_finding",
+    "photos_visitlook",
 )
 
 # The store that everybody visits, and the area of all known ones that jobs are about.
@@ -145,6 +149,35 @@ _FORECASTS = """
     INSERT INTO insights_forecast (job_id, images, ended_at, forecast, rest)
     SELECT id, 1, now() - interval '1 minute' * id, '{10,10,10,10}', '{20,20,20,20}' FROM jobs_job
 """
+# Of every completed image: each photo is blurred, and one in fifty dark.
+_PHOTOS = (
+    """
+    INSERT INTO jobs_photoevidence (image_id, sha256, camera, row_hash, column_hash, brightness, contrast, sharpness)
+    SELECT id, sha256(id::text::bytea), '', id, id, 40, 50, 1 FROM jobs_imageresult WHERE state = 'completed'
+    """,
+    """
+    INSERT INTO photos_fingerprint (
+        image_id, visit_id, job_id, store_id, day, sha256, row_high, row_low, column_high, column_low
+    )
+    SELECT photo.image_id, visit.id, visit.job_id, visit.store_id, current_date, photo.sha256, 0, photo.image_id, 0, 0
+    FROM jobs_photoevidence photo JOIN jobs_imageresult image ON image.id = photo.image_id
+    JOIN jobs_visit visit ON visit.id = image.visit_id
+    """,
+    """
+    INSERT INTO photos_finding (
+        image_id, visit_id, job_id, store_id, day, code, model, version, details, found_at
+    )
+    SELECT image_id, visit_id, job_id, store_id, day, code, 'rules', '1', '{"below": 3}', now()
+    FROM photos_fingerprint, unnest(ARRAY['blurred', CASE WHEN mod(image_id, 50) = 0 THEN 'dark' END]) AS code
+    WHERE code IS NOT NULL
+    """,
+    """
+    INSERT INTO photos_visitlook (visit_id, job_id, store_id, day, reasons, image_id, is_judged)
+    SELECT visit_id, min(job_id), min(store_id), min(day), ARRAY[
+        'all_blurred_or_dark', CASE WHEN mod(visit_id, 50) = 0 THEN 'same_photo_other_store' END
+    ], min(image_id), mod(visit_id, 3) = 0 FROM photos_fingerprint GROUP BY visit_id
+    """,
+)
 _MARK = "INSERT INTO insights_refreshed (id, mark) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET mark = now()"
 
 
@@ -182,6 +215,8 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     for statement in (_HOURS, _FORECASTS, _MARK):
         run(statement, {})
     _images(run, first, last, "pending", 1, "%")
+    for statement in _PHOTOS:
+        run(statement, {})
     run("RESET session_replication_role", {})
     return Large(failed_job, running_job, visits_job, images_job, history_job)
 

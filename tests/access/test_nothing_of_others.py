@@ -15,12 +15,15 @@ from insights import kept
 from insights.models import HostHour, Refreshed, Report, VisitSummary
 from insights.models.host_hour import BUCKETS
 from insights.scope import as_of
+from photos import findings
+from photos.models import VisitLook
 from stores.models import StoreGroup
 from tests.access import test_every_endpoint
 from tests.access.test_every_endpoint import ENDPOINTS, World, endpoints
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, submit_visits
 from tests.insights.visits import make_areas, make_visits
+from tests.photos.conftest import photo, visited
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +71,9 @@ def own(world):
     """Visits of two areas of three, of those who read and of nobody, each the same."""
     make_areas("N", "S", "W")
     StoreGroup.objects.update(area="N")
+    # The same photo as the others will have, of which their findings must not tell.
+    for user in (world.owner, None):
+        visited(("N/1", timezone.now(), [photo(SECRET)]), owner=user)
     readers = {"user": world.owner, "staff without permissions": make_staff(), "nobody": None}
     for area in ("N", "S"):
         for user in readers.values():
@@ -91,7 +97,10 @@ def work_of_another() -> None:
     make_alert(SECRET, owner_id=other.pk)
     make_alert(SECRET, of_all=True)
     Report.objects.create(owner=other, name=SECRET)
+    visited(*((store, timezone.now(), [photo(SECRET, brightness=9.0)]) for store in ("N/1", "N/2")), owner=other)
     submit_visits(("N/1", [f"https://{SECRET}.test/1.jpg"]), owner=other)
+    findings.find()
+    assert VisitLook.objects.filter(owner_id=other.pk).count() == 2
     # With it goes how much of the running week has passed.
     Refreshed.objects.update(mark=mark)
     kept.forget()

@@ -39,6 +39,30 @@ def insights(many, few):
     yield "/areas/?weeks=4&measure=turnaround_p95&trend=turnaround_median"
 
 
+def photos(rows):
+    """What was found about photos, of jobs of many and of few."""
+    for code in ("blurred", "dark", "same_photo_other_store"):
+        yield from (
+            f"/api/v1/{path}finding={code}{more}"
+            for path, more in (
+                ("findings?", ""), ("findings?", "&limit=1000"), (f"findings?job={rows.images_job}&", ""),
+                ("findings?store=K-0&", ""), (f"jobs/{rows.images_job}/images?", ""), ("visits?", ""),
+                (f"jobs/{rows.failed_job}/images?", ""), ("visits?area=AREA-1&", ""), ("stores/K-0/visits?", ""),
+            )
+        )  # fmt: skip
+    yield from ("/api/v1/findings", "/api/v1/findings?store=K-7", "/api/v1/finding-kinds", "/api/v1/photo-thresholds")
+    yield from (
+        f"/api/v1/needs-a-look?{narrowed}"
+        for narrowed in (
+            "", "judged=true", "reason=all_blurred_or_dark", "reason=same_photo_other_store", "reason=name_not_seen",
+            "store=K-0", "area=AREA-1", "area=none",
+        )
+    )  # fmt: skip
+    for job in (rows.images_job, rows.failed_job):
+        image = ImageResult.objects.filter(job_id=job).order_by("pk").first()
+        yield from (f"/api/v1/jobs/{job}/images/{image.pk}/evidence",)
+
+
 def pages(rows):
     """Every page of the dashboard and the admin that reads rows, and every GET of the APIs, with every filter."""
     failed, running, images, busy = rows.failed_job, rows.running_job, rows.images_job, rows.visits_job
@@ -48,6 +72,7 @@ def pages(rows):
     group = StoreGroup.objects.create(name="Mine", name_part="shop").pk
     small_group = StoreGroup.objects.create(name="Small", area=SMALL_AREA).pk
     yield from insights(group, small_group)
+    yield from photos(rows)
     for store_id in (SMALL_STORE, BUSY_STORE):
         yield f"/stores/{Store.objects.get(store_id=store_id).pk}/"
     yield from [

@@ -101,8 +101,7 @@ def test_a_photo_is_not_compared_with_those_of_another_owner():
 
 def test_a_photo_recorded_late_takes_the_place_of_the_one_that_was_thought_to_be_the_first():
     first, second, third = visited(*((f"S-{n}", NOON, [photo("a")]) for n in range(3)))
-    images = [[second, third], [first], [third]]
-    for batch in images:
+    for batch in ([second, third], [first]):
         with findings._slice() as cursor:
             findings._work_out(cursor, batch)
     assert found() == [(second, kinds.OTHER_STORE, first), (third, kinds.OTHER_STORE, first)]

@@ -103,6 +103,7 @@ def test_a_switch_is_true_or_false_and_nothing_else(read, name):
         ("ENGINE_AUTOSTART", ["auto", "off"]),
         ("IMAGE_CHECK", ["header", "complete", "decode"]),
         ("KEEP_IMAGES", ["off", "thumbnail", "original"]),
+        ("PHOTO_EVIDENCE", ["off", "hash", "header", "look"]),
         ("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR"]),
     ],
 )

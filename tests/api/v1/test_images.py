@@ -103,7 +103,7 @@ def test_every_faulty_parameter_is_reported_at_once(v1):
     problem = assert_problem(v1.get(f"jobs/{job.pk}/images?limit=0&hots=a&state=x"), 400, "invalid-request")
     assert problem["errors"] == [
         {"parameter": "hots", "detail": "hots is no parameter here; this path knows state, code, host, store, area, "
-         "group, cursor, limit."},
+         "group, finding, cursor, limit."},
         {"parameter": "limit", "detail": "limit must be a whole number from 1 to 1,000."},
         {"parameter": "state", "detail": "state must be pending, running, completed or failed."},
     ]  # fmt: skip

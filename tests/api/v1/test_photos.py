@@ -138,6 +138,10 @@ def test_a_verdict_is_yes_or_no(as_user, ann, images, body):
 
 def test_nobody_reads_or_judges_another_owners_photos(as_user, v1, ann, images):
     bob = as_user(User.objects.create_user("bob"))
+    assert as_user(ann).post(f"visits/{images[0].visit_id}/verdict", {"fine": True}).status_code == 200
+    as_user(ann).post(f"visits/{images[1].visit_id}/verdict", {"fine": False})
+    as_user(ann).post(f"visits/{images[1].visit_id}/verdict", method="DELETE")
+    VisitVerdict.objects.update(codes=[kinds.DARK])
     for each in (bob, v1):
         image = images[1]
         assert_problem(each.get(f"jobs/{image.job_id}/images/{image.pk}/evidence"), 404, "not-found")
@@ -146,7 +150,7 @@ def test_nobody_reads_or_judges_another_owners_photos(as_user, v1, ann, images):
         assert rows(each.get("findings")) == rows(each.get("needs-a-look")) == []
         assert rows(each.get("visits", {"finding": kinds.DARK})) == []
         assert {row["not_fine"]["n"] for row in each.get("finding-kinds").json()} == {0}
-    assert not VisitVerdict.objects.exists()
+    assert VisitVerdict.objects.get().visit_id == images[0].visit_id
 
 
 def test_staff_who_may_view_read_and_who_may_change_judge(as_user, ann, images):

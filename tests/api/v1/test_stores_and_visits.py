@@ -112,6 +112,7 @@ def test_a_visit_counts_its_images_by_state(v1, settings):
                 "visit_time": "2026-01-31T17:00:00Z",
                 "visited_at": "2026-01-31T17:00:00Z",
                 "visited_by": "",
+                "metadata": {},
                 "counts": {"total": 2, "pending": 0, "running": 0, "completed": 1, "failed": 1},
             }
         ],
