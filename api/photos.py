@@ -25,10 +25,38 @@ FRESH_SECONDS = 300
 RETRY_AFTER_SECONDS = 5
 # How long a request waits for its turn.
 PATIENCE_SECONDS = 0.5
+
+
+class _Turns:
+    """So many requests at once, and some more that wait for PATIENCE_SECONDS; the others are refused at once."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._free = threading.Semaphore(max(1, at_once))
+        self._places = threading.Semaphore(max(1, waiting))
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Raises NotNow."""
+        if not self._free.acquire(blocking=False) and not self._waited():
+            raise NotNow("Too many photos are asked for at the moment; try again in a few seconds.")
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    def _waited(self) -> bool:
+        if not self._places.acquire(blocking=False):
+            return False
+        try:
+            return self._free.acquire(timeout=PATIENCE_SECONDS)
+        finally:
+            self._places.release()
+
+
 # A storage that hangs, or many previews, each of which takes a processor for a moment, must not take the threads that
-# answer everybody else: photos have half of them, and previews a quarter.
-_answers = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
-_previews = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
+# answer everybody else: a quarter of them is always left.
+_answers = _Turns(settings.WEB_THREADS * 3 // 8, settings.WEB_THREADS // 4)
+_previews = _Turns(settings.WEB_THREADS // 4, settings.WEB_THREADS // 8)
 
 
 class PhotoSize(TextChoices):
@@ -63,7 +91,7 @@ def answer(request: HttpRequest, image: ImageResult, size: str) -> HttpResponseB
     if request.headers.get("If-None-Match") == etag:
         return _private(HttpResponseNotModified(), etag)
     try:
-        with _turn(_answers), _turn(_previews) if size == PhotoSize.PREVIEW else nullcontext():
+        with _previews.one() if size == PhotoSize.PREVIEW else nullcontext(), _answers.one():
             return _private(make(photo_store.storage(), kept, image), etag)
     except (NotThere, NotNow):
         raise
@@ -75,16 +103,6 @@ def answer(request: HttpRequest, image: ImageResult, size: str) -> HttpResponseB
         reason = f"{type(error).__name__}: {error}"[:300]
         logger.warning("photos cannot be read", extra={"error": reason})
         raise NotNow("The storage of photos does not answer at the moment; try again in a few seconds.") from None
-
-
-@contextmanager
-def _turn(turns: threading.Semaphore) -> Iterator[None]:
-    if not turns.acquire(timeout=PATIENCE_SECONDS):
-        raise NotNow("Too many photos are asked for at the moment; try again in a few seconds.")
-    try:
-        yield
-    finally:
-        turns.release()
 
 
 def _thumbnail(storage: Storage, kept: KeptPhoto, image: ImageResult) -> HttpResponseBase:

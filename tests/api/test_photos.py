@@ -12,6 +12,7 @@ from jobs.imaging import photo_store
 from jobs.models import ImageResult
 from tests.factories import submit_visits
 from tests.kept_photos import keep, keep_in_folder, photo
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 WAYS = ["/jobs/{job}/images/{image}/{size}/", "/api/v1/jobs/{job}/images/{image}/{size}"]
@@ -147,7 +148,8 @@ def taken(monkeypatch):
     """All turns of this kind are taken, and nobody waits for one."""
 
     def take(kind):
-        turns = threading.Semaphore(0)
+        turns = photos._Turns(1, 1)
+        turns._free.acquire()
         monkeypatch.setattr(photos, "PATIENCE_SECONDS", 0.0)
         monkeypatch.setattr(photos, kind, turns)
         return turns
@@ -169,22 +171,42 @@ def test_more_photos_than_have_a_turn_are_answered_later(get, image, taken, way,
         assert "max-age" not in answer.get("Cache-Control", "")
     for size in answered:
         assert get(way, size).status_code == 200
-    turns.release()
+    turns._free.release()
     assert get(way, refused[0]).status_code == 200
     assert get(way, refused[0]).status_code == 200, "it gives its turn back"
 
 
 def test_a_photo_that_is_refused_gives_its_turn_back(get, image, monkeypatch):
     keep(image, photo(), originals=False)
-    turns = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(photos, "_answers", turns)
+    monkeypatch.setattr(photos, "_answers", photos._Turns(1, 1))
+    monkeypatch.setattr(photos, "PATIENCE_SECONDS", 0.0)
     for _ in range(3):
         assert get(WAYS[1], "original").status_code == 404
 
 
 def test_photos_leave_threads_to_everybody_else(settings):
-    assert photos._answers._initial_value == settings.WEB_THREADS // 2
-    assert photos._previews._initial_value == settings.WEB_THREADS // 4
+    turns = photos._answers._free, photos._answers._places, photos._previews._places
+    assert sum(each._value for each in turns) <= settings.WEB_THREADS * 3 / 4
+
+
+def test_who_finds_all_turns_and_all_places_taken_is_refused_without_a_wait(monkeypatch):
+    monkeypatch.setattr(photos, "PATIENCE_SECONDS", 10**6)
+    turns = photos._Turns(1, 1)
+    with turns.one():
+        turns._places.acquire()
+        with pytest.raises(photos.NotNow), turns.one():
+            pass
+
+
+def test_who_waits_has_the_next_turn(monkeypatch):
+    monkeypatch.setattr(photos, "PATIENCE_SECONDS", 30)
+    turns, had = photos._Turns(1, 1), []
+    waits = threading.Thread(target=lambda: had.append(turns.one().__enter__()))
+    with turns.one():
+        waits.start()
+        wait_for(lambda: turns._places._value == 0)
+    waits.join(30)
+    assert had == [None]
 
 
 @pytest.mark.parametrize("way", WAYS)
