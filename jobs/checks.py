@@ -103,8 +103,9 @@ def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.compatibility)
 def pool_is_large_enough(**_: Any) -> list[CheckMessage]:
-    # The claimer, the recorder, what deletes old jobs, and its other companions; the publisher of Celery's messages.
-    of_engine = 3 + len(companions) + (settings.ENGINE == CELERY)
+    # The claimer, the recorder, what deletes old jobs and what deletes photos, and its other companions; the publisher
+    # of Celery's messages.
+    of_engine = 4 + len(companions) + (settings.ENGINE == CELERY)
     needed = settings.WEB_THREADS + of_engine
     if needed <= settings.DATABASE_POOL_SIZE:
         return []

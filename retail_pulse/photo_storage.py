@@ -11,7 +11,16 @@ from retail_pulse.environment import refuse
 
 _BUCKET = re.compile(r"(s3|gs)://([a-z0-9][a-z0-9._-]{1,61}[a-z0-9])(?:/([A-Za-z0-9!_.*'()/-]{0,200}))?")
 # A bucket that does not answer is away; a slot must not wait for it as long as the library would.
-_S3_CLIENT = {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 1}, "max_pool_connections": 64}
+_S3_CLIENT = {
+    "connect_timeout": 5,
+    "read_timeout": 15,
+    "retries": {"total_max_attempts": 1},
+    "max_pool_connections": 64,
+}
+# The most that S3 takes in one part; a photo is never as large.
+_ONE_PART_BYTES = 5 * 2**30
+# Of a photo to or from Google's storage, in memory at once; a multiple of 256 KiB.
+_CHUNK_BYTES = 2**20
 _BACKENDS = {"s3": "storages.backends.s3.S3Storage", "gs": "storages.backends.gcloud.GoogleCloudStorage"}
 _EXTRAS = {"s3": ("boto3", "s3"), "gs": ("google.cloud.storage", "gcs")}
 
@@ -38,11 +47,17 @@ def photo_storage(folder: Path, bucket: str, endpoint: str) -> dict[str, Any]:
         )
     options: dict[str, Any] = {"bucket_name": name, "location": prefix, "default_acl": None, "file_overwrite": True}
     if scheme == "s3":
+        from boto3.s3.transfer import TransferConfig
         from botocore.config import Config
 
-        options |= {"client_config": Config(**_S3_CLIENT), "querystring_auth": True}
+        # Sent from the file itself, in the slot's own thread: in parts, each photo would take threads and its own size
+        # of memory, for every slot at once.
+        transfer = TransferConfig(use_threads=False, multipart_threshold=_ONE_PART_BYTES)
+        options |= {"client_config": Config(**_S3_CLIENT), "transfer_config": transfer, "querystring_auth": True}
         if endpoint:
             options["endpoint_url"] = endpoint
+    else:
+        options["blob_chunk_size"] = _CHUNK_BYTES
     return {"BACKEND": _BACKENDS[scheme], "OPTIONS": options}
 
 

@@ -141,9 +141,9 @@ WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
 LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
-# An engine's threads use up to seven: they claim, record, and for moments delete old jobs, look at photos, refresh the
-# insights, check alerts and publish Celery's messages.
-DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 7, 3, 500)
+# An engine's threads use up to eight: they claim, record, and for moments delete old jobs, delete photos, look at
+# photos, refresh the insights, check alerts and publish Celery's messages.
+DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 8, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)

@@ -29,6 +29,8 @@ class _Photo(JobView):
             return photos.answer(request, image, size)
         except photos.NotThere as reason:
             raise problems.Refusal(Problem.NOT_FOUND, str(reason)) from None
+        except photos.NotNow as reason:
+            raise problems.Refusal(Problem.UNAVAILABLE, str(reason), wait=photos.RETRY_AFTER_SECONDS) from None
 
 
 class Thumbnail(_Photo):

@@ -203,8 +203,9 @@ class Problem(Enum):
         "unavailable",
         "Not available at the moment",
         503,
-        "The database is away or its disk is full; or the web server gave up an unfinished body, because there were "
-        "too many at once, or because it is being restarted. Nothing was stored.",
+        "The database is away or its disk is full; or the storage of photos is, or too many photos are asked for at "
+        "once; or the web server gave up an unfinished body, because there were too many at once, or because it is "
+        "being restarted. Nothing was stored.",
         "Wait for the seconds of Retry-After and send the request again, with the same Idempotency-Key where it is "
         "a submission.",
     )

@@ -7,7 +7,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_safe
 
 from access import rights
-from api.photos import NotThere, PhotoSize, answer
+from api.photos import RETRY_AFTER_SECONDS, NotNow, NotThere, PhotoSize, answer
+from api.refusals import Refused
 from dashboard.pages.job import find_job
 from dashboard.photo_rows import photo_rows
 from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job, PausedHost, PhotoEvidence
@@ -60,6 +61,8 @@ def photo(request: HttpRequest, job_id: int, image_id: int, size: str) -> HttpRe
         return answer(request, _find(find_job(request, job_id), image_id), size)
     except NotThere as reason:
         raise Http404(str(reason)) from None
+    except NotNow as reason:
+        return Refused(503, str(reason), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def _find(job: Job, image_id: int) -> ImageResult:

@@ -26,7 +26,7 @@ jobs, in the queue's order; a slice locks only rows of jobs that nobody else can
 
 from jobs.deletion.evidence import forget_evidence
 from jobs.deletion.marks import mark, mark_old, old_jobs
-from jobs.deletion.photos import delete_old_rows, delete_orphans, delete_unwanted
+from jobs.deletion.photos import delete_old_rows, delete_orphans, delete_unwanted, gather_bytes
 from jobs.deletion.prune import Pruned, prune
 from jobs.deletion.slices import GRACE_SECONDS, Slice, delete_slice, is_anything_due
 
@@ -39,6 +39,7 @@ __all__ = [
     "delete_slice",
     "delete_unwanted",
     "forget_evidence",
+    "gather_bytes",
     "is_anything_due",
     "mark",
     "mark_old",

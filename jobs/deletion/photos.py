@@ -5,7 +5,8 @@ A photo's files are deleted once no image is of it, and not before they have bee
 which `delete_orphans` finds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -45,30 +46,47 @@ def delete_old_rows(before: datetime) -> int:
     return int(count)
 
 
+def gather_bytes() -> None:
+    """Add up what workers that are no more have counted, see `KeptBytes`."""
+    KeptBytes.objects.gather()
+
+
 def delete_unwanted() -> bool:
     """Delete the files of one photo that has been unwanted for long enough; False where there is none.
 
-    Raises what the storage raises.
+    Raises what the storage raises, in which case the photo is the last to be tried again. No transaction is open while
+    the storage is waited for. Two that delete the same photo do no harm: its bytes are counted by the one that deletes
+    its row.
     """
-    KeptBytes.objects.gather()
-    with transaction.atomic():
-        due = UnwantedPhoto.objects.filter(since__lt=Now() - timedelta(seconds=photo_store.ALONE_SECONDS))
-        photo = due.order_by("since").select_for_update(skip_locked=True).first()
-        if photo is None:
-            return False
-        sha256 = bytes(photo.sha256)
-        if KeptPhoto.objects.filter(sha256=sha256).exists():
-            photo.delete()
-            return True
-        left_alone = {name: photo_store.is_left_alone(name) for name in photo_store.names(sha256)}
-        if False in left_alone.values():
+    due = UnwantedPhoto.objects.filter(since__lt=Now() - timedelta(seconds=photo_store.ALONE_SECONDS))
+    photo = due.order_by("since").first()
+    if photo is None:
+        return False
+    sha256 = bytes(photo.sha256)
+    freed = 0
+    if not KeptPhoto.objects.filter(sha256=sha256).exists():
+        try:
+            for name in photo_store.names(sha256):
+                freed += photo_store.delete_if_left_alone(name)
+        except photo_store.NotLeftAlone:
             # Somebody has just stored it again, and may be about to record it.
-            UnwantedPhoto.objects.filter(pk=photo.pk).update(since=Now())
+            _put_off(photo, freed)
             return True
-        _delete(name for name, is_there in left_alone.items() if is_there)
-        failpoints.hit("prune.photo", sha256)
-        photo.delete()
+        except Exception:
+            _put_off(photo, freed)
+            raise
+    failpoints.hit("prune.photo", sha256)
+    with transaction.atomic():
+        deleted, _ = UnwantedPhoto.objects.filter(pk=photo.pk).delete()
+        if deleted:
+            _count_freed(freed)
     return True
+
+
+def _put_off(photo: UnwantedPhoto, freed: int) -> None:
+    with transaction.atomic():
+        UnwantedPhoto.objects.filter(pk=photo.pk).update(since=Now())
+        _count_freed(freed)
 
 
 def delete_orphans(*, dry_run: bool) -> int:
@@ -77,22 +95,20 @@ def delete_orphans(*, dry_run: bool) -> int:
     for names in _some_at_a_time(photo_store.all_names()):
         owners = {name: photo_store.sha256_of(name) for name in names}
         wanted = _with_row({sha256 for sha256 in owners.values() if sha256 is not None})
-        orphans = [name for name, sha256 in owners.items() if sha256 not in wanted and photo_store.is_left_alone(name)]
-        found += len(orphans)
-        if orphans and not dry_run:
-            with transaction.atomic():
-                _delete(orphans)
+        orphans = [name for name, sha256 in owners.items() if sha256 not in wanted]
+        if dry_run:
+            found += sum(photo_store.is_left_alone(name) is True for name in orphans)
+            continue
+        for name in filter(photo_store.is_left_alone, orphans):
+            with suppress(photo_store.NotLeftAlone):
+                _count_freed(photo_store.delete_if_left_alone(name))
+                found += 1
     return found
 
 
-def _delete(names: Iterable[str]) -> None:
-    storage = photo_store.storage()
-    freed = 0
-    for name in names:
-        freed += storage.size(name)
-        storage.delete(name)
-    if freed:
-        KeptBytes.objects.add(0, -freed)
+def _count_freed(number: int) -> None:
+    if number:
+        KeptBytes.objects.add(0, -number)
 
 
 def _with_row(photos: set[bytes]) -> set[bytes]:

@@ -8,7 +8,7 @@ from time import sleep
 from jobs.deletion import slices
 from jobs.deletion.evidence import forget_evidence
 from jobs.deletion.marks import mark_old
-from jobs.deletion.photos import delete_orphans, delete_unwanted
+from jobs.deletion.photos import delete_orphans, delete_unwanted, gather_bytes
 from jobs.models import DeletedJob
 from stores import imports
 
@@ -47,6 +47,7 @@ def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, ima
         watch(done, pruned.images)
     while forgotten := forget_evidence(before):
         pruned.evidence += forgotten
+    gather_bytes()
     while delete_unwanted():
         pass
     pruned.files = delete_orphans(dry_run=False)

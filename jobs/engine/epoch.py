@@ -22,6 +22,7 @@ from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
 from jobs.engine.housekeeping import Housekeeping
 from jobs.engine.meter import make_meter
 from jobs.engine.moved_jobs import MovedJobs
+from jobs.engine.photo_retention import PhotoRetention
 from jobs.engine.photo_room import PhotoRoom
 from jobs.engine.recorder import Recorder
 from jobs.engine.retention import Retention
@@ -96,7 +97,7 @@ class Epoch:
             on_lost=self.wake.lose,
             meter=self._meter,
         )
-        self._companions = [make(self.worker_id) for make in (Retention, *companions)]
+        self._companions = [make(self.worker_id) for make in (Retention, PhotoRetention, *companions)]
         # Claimed and not yet recorded.
         self.in_flight: set[Claim] = set()
         self._claimed_at = 0.0

@@ -6,7 +6,6 @@ from datetime import timedelta
 from time import monotonic
 
 from django.conf import settings
-from django.db import Error
 
 from jobs import deletion
 from jobs.engine.companion import Companion
@@ -39,10 +38,6 @@ class Retention(Companion):
         if settings.PHOTO_EVIDENCE_DAYS:
             self._until_none(self._forget_evidence)
         self._until_none(self._delete_slice)
-        if settings.KEEP_DAYS:
-            before = database_now() - timedelta(days=settings.KEEP_DAYS)
-            self._until_none(lambda: deletion.delete_old_rows(before) > 0)
-        self._until_none(self._delete_unwanted_photo)
 
     def _mark_old(self) -> bool:
         before = database_now() - timedelta(days=settings.RETENTION_DAYS)
@@ -69,15 +64,6 @@ class Retention(Companion):
 
     def _delete_slice(self) -> bool:
         return deletion.delete_slice(wait=False) is not None
-
-    def _delete_unwanted_photo(self) -> bool:
-        try:
-            return deletion.delete_unwanted()
-        except Error:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a storage raises
-            logger.warning("photos are deleted later", extra={"worker": self._worker_id, "error": str(error)[:300]})
-            return False
 
     def _until_none(self, delete: Callable[[], bool]) -> None:
         """Delete, and rest, until there is nothing left or the engine leaves."""

@@ -3,16 +3,15 @@
 A photo that cannot be kept is measured all the same: what was kept, or why not, is recorded beside the result.
 """
 
-import hashlib
 import logging
 import threading
 import time
-from contextlib import suppress
 from typing import IO, Self
 
 from django.conf import settings
 
 from jobs.imaging import photo_store
+from jobs.imaging.photo_evidence import sha256_of_file
 from jobs.imaging.thumbnail import MOST_THUMBNAIL_BYTES, THUMBNAIL_SIDE, NotDrawable, smaller
 from jobs.imaging.types import Kept
 from jobs.states import NotKept
@@ -23,6 +22,8 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 0.2, 1.0
 # How long nothing is stored after that, for any image; then one tries.
 AWAY_SECONDS = 30.0
+# A storage that takes longer to refuse hangs: it is not tried again at once, so that slots wait for it only once.
+HANGS_SECONDS = 3.0
 # Of what a storage says, in the log.
 MOST_SHOWN = 300
 
@@ -47,10 +48,9 @@ class Keeper:
             return None
         return cls(originals=settings.KEEP_IMAGES == "original")
 
-    def keep(self, file: IO[bytes]) -> Kept:
-        """Never raises: what could not be kept is said."""
-        file.seek(0)
-        sha256 = hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]  # any readable file will do
+    def keep(self, file: IO[bytes], sha256: bytes | None = None) -> Kept:
+        """`sha256` is the file's, where it is known. Never raises: what could not be kept is said."""
+        sha256 = sha256 or sha256_of_file(file)
         if self.room <= 0:
             return Kept(sha256, why_not=NotKept.FULL)
         thumbnail = original = added = 0
@@ -81,17 +81,18 @@ class Keeper:
             if self._away_until:
                 # The others go on without, until this one has stored something.
                 self._away_until = now + AWAY_SECONDS
-        for wait in RETRY_SECONDS:
-            with suppress(Exception):
+        for wait in (*RETRY_SECONDS, None):
+            begun = time.monotonic()
+            try:
                 return self._stored(name, content, size)
+            except Exception as error:
+                if wait is None or time.monotonic() - begun > HANGS_SECONDS:
+                    self._away_until = time.monotonic() + AWAY_SECONDS
+                    reason = f"{type(error).__name__}: {error}"[:MOST_SHOWN]
+                    logger.warning("photos are not kept", extra={"seconds": AWAY_SECONDS, "error": reason})
+                    raise _Unwritable from error
             time.sleep(wait)
-        try:
-            return self._stored(name, content, size)
-        except Exception as error:
-            self._away_until = time.monotonic() + AWAY_SECONDS
-            reason = f"{type(error).__name__}: {error}"[:MOST_SHOWN]
-            logger.warning("photos are not kept", extra={"seconds": AWAY_SECONDS, "error": reason})
-            raise _Unwritable from error
+        raise AssertionError("the last attempt returns or raises")
 
     def _stored(self, name: str, content: bytes | IO[bytes], size: int) -> int:
         is_new = photo_store.put(name, content)

@@ -35,7 +35,7 @@ def photo_evidence(file: IO[bytes], format_: str, level: Level) -> Photo | None:
     """Of a file that was measured as an image of this format; None where nothing is kept. Never raises."""
     if level == Level.OFF:
         return None
-    sha256 = _unless_unreadable(lambda: _sha256(file))
+    sha256 = _unless_unreadable(lambda: sha256_of_file(file))
     if sha256 is None:
         return None
     exif = _unless_unreadable(lambda: read_exif(file, format_)) if level >= Level.HEADER else None
@@ -52,7 +52,8 @@ def _unless_unreadable[T](read: Callable[[], T]) -> T | None:
         return None
 
 
-def _sha256(file: IO[bytes]) -> bytes:
+def sha256_of_file(file: IO[bytes]) -> bytes:
+    """Of the whole file; raises what reading it raises."""
     file.seek(0)
     digestible: Any = file
     return hashlib.file_digest(digestible, "sha256").digest()

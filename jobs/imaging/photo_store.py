@@ -10,6 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,10 @@ FRESH_SECONDS = 600.0
 # More than an attempt takes from keeping the photo until its outcome is recorded.
 ALONE_SECONDS = 7200.0
 _UNFINISHED = ".part"
+
+
+class NotLeftAlone(Exception):
+    """Somebody has stored the file a moment ago, and may be about to record it."""
 
 
 class PhotoFolder(FileSystemStorage):
@@ -35,8 +40,13 @@ class PhotoFolder(FileSystemStorage):
     def _save(self, name: str, content: File[Any]) -> str:
         whole = self.path(name)
         unfinished = f"{name}-{uuid.uuid4().hex}{_UNFINISHED}"
-        super()._save(unfinished, content)  # type: ignore[misc]  # Django documents it; its stubs leave it out
-        Path(self.path(unfinished)).replace(whole)
+        try:
+            super()._save(unfinished, content)  # type: ignore[misc]  # Django documents it; its stubs leave it out
+            Path(self.path(unfinished)).replace(whole)
+        except Exception:
+            # A full disk must not be filled further by what did not fit.
+            Path(self.path(unfinished)).unlink(missing_ok=True)
+            raise
         return name
 
 
@@ -76,6 +86,23 @@ def is_left_alone(name: str) -> bool | None:
     return None if age is None else age > ALONE_SECONDS
 
 
+def delete_if_left_alone(name: str) -> int:
+    """Delete the file, which nobody wants; returns its bytes, 0 where there is none. Raises NotLeftAlone."""
+    photos = storage()
+    match is_left_alone(name):
+        case None:
+            return 0
+        case False:
+            raise NotLeftAlone(name)
+    try:
+        size = photos.size(name)
+    except FileNotFoundError:
+        # Somebody else has deleted it in this moment.
+        return 0
+    photos.delete(name)
+    return int(size)
+
+
 def all_names() -> Iterator[str]:
     """Every file in the storage, also those that were never finished; as many in memory as one of 512 folders holds."""
     photos = storage()
@@ -105,12 +132,19 @@ def _age(photos: Storage, name: str) -> float | None:
         written = photos.get_modified_time(name)
     except FileNotFoundError:
         return None
-    except Exception:
-        # A bucket says in its own way that there is none.
-        if photos.exists(name):
-            raise
-        return None
+    except Exception as error:
+        if _says_there_is_none(error):
+            return None
+        raise
     return (datetime.now(UTC) - written).total_seconds()
+
+
+def _says_there_is_none(error: Exception) -> bool:
+    """As the libraries of S3 and of Google say it; a bucket that is away is not asked again for that."""
+    answer = getattr(error, "response", None)
+    if isinstance(answer, dict):
+        return bool(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") == HTTPStatus.NOT_FOUND)
+    return getattr(error, "code", None) == HTTPStatus.NOT_FOUND
 
 
 def _list(photos: Storage, folder: str) -> tuple[list[str], list[str]]:

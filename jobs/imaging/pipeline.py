@@ -81,7 +81,7 @@ class Pipeline:
                     _check_size(claim, measurement, evidence)
                     photo = photo_evidence(download.file, measurement.format, self._evidence)
                 if self.keeper is not None:
-                    evidence.kept = self.keeper.keep(download.file)
+                    evidence.kept = self.keeper.keep(download.file, photo.sha256 if photo else None)
                 with _timed(evidence, "gpu_ms"):
                     answer = self._infer(claim, download, measurement)
         except (HostBusy, ModelAway):

@@ -26,7 +26,7 @@ def smaller(file: IO[bytes], side: int, most_bytes: int | None = None) -> bytes:
     """
     try:
         with decoding():
-            small = upright(file, lambda width, height: side / max(width, height))
+            small = upright(file, lambda width, height: min(1.0, side / max(width, height)))
         for quality in _QUALITIES:
             written = BytesIO()
             small.save(written, "WEBP", quality=quality, method=2)
@@ -34,8 +34,8 @@ def smaller(file: IO[bytes], side: int, most_bytes: int | None = None) -> bytes:
                 break
     except MemoryError:
         raise
-    except NotDecodable as error:
-        raise NotDrawable(str(error)) from error
+    except NotDecodable as reason:
+        raise NotDrawable(str(reason)) from None
     except Exception as error:
         # Pillow raises nearly any exception for a bad file.
         raise NotDrawable(type(error).__name__) from error

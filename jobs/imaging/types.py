@@ -63,6 +63,10 @@ class Kept:
     why_not: str = ""
     """A value of NotKept where something is missing, else empty."""
 
+    @property
+    def is_there(self) -> bool:
+        return bool(self.thumbnail or self.original)
+
 
 @dataclass(slots=True)
 class Evidence:

@@ -1,20 +1,21 @@
 """What was kept of photos, recorded beside their results."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from jobs.imaging.types import Outcome
-from jobs.models import KeptBytes, KeptPhoto
+from jobs.models import KeptBytes, KeptPhoto, UnwantedPhoto
 
 
-def record_kept(worker_id: int, outcomes: Sequence[Outcome]) -> None:
+def record_kept(worker_id: int, outcomes: Sequence[Outcome], completed: Collection[int]) -> None:
     """In the transaction that records the outcomes; nothing where photos are not kept.
 
-    Of an attempt that failed after its photo was kept, only the bytes are counted: the next attempt finds them there.
+    `completed` are the ids of the images that are completed by it. The photo of any other attempt, or of a job that
+    was deleted meanwhile, is there and counted, but unwanted, unless some image turns out to be of it.
     """
     kept = [(outcome, outcome.evidence.kept) for outcome in outcomes if outcome.evidence.kept is not None]
     if not kept:
         return
-    # A completed image never runs again; but somebody may have deleted its job and its row meanwhile.
+    # A completed image never runs again.
     KeptPhoto.objects.bulk_create(
         [
             KeptPhoto(
@@ -25,9 +26,14 @@ def record_kept(worker_id: int, outcomes: Sequence[Outcome]) -> None:
                 why_not=photo.why_not,
             )
             for outcome, photo in kept
-            if outcome.measurement is not None
+            if outcome.claim.image_id in completed
         ],
         ignore_conflicts=True,
+    )
+    unwanted = {photo.sha256 for outcome, photo in kept if photo.is_there and outcome.claim.image_id not in completed}
+    # In one order, so that two who do so wait for one another in no circle.
+    UnwantedPhoto.objects.bulk_create(
+        [UnwantedPhoto(sha256=sha256) for sha256 in sorted(unwanted)], ignore_conflicts=True
     )
     if added := sum(photo.added for _, photo in kept):
         KeptBytes.objects.add(worker_id, added)

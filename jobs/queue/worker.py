@@ -195,7 +195,9 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
         FailedAttempt.objects.bulk_create(
             failed_attempt(outcome, outcome.error, worker_id) for outcome in ours if outcome.error is not None
         )
-        record_kept(worker_id, ours)
+        gone = [outcome for outcome in outcomes if outcome.claim.job_id not in jobs]
+        done = {each.id for each in moved if each.state == ImageState.COMPLETED}
+        record_kept(worker_id, [*ours, *gone], done)
         if photos:
             insert_photos(photos)
         failpoints.hit("record.before_commit", outcomes)

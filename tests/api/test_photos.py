@@ -1,15 +1,18 @@
 """Photos that are answered: who sees which, drawn by whom, and that no shared cache keeps one."""
 
+import threading
 from io import BytesIO
 
 import pytest
 from django.contrib.auth.models import User
 from PIL import Image
 
+from api import photos
 from jobs.imaging import photo_store
 from jobs.models import ImageResult
 from tests.factories import submit_visits
 from tests.kept_photos import keep, keep_in_folder, photo
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 WAYS = ["/jobs/{job}/images/{image}/{size}/", "/api/v1/jobs/{job}/images/{image}/{size}"]
@@ -138,3 +141,84 @@ def test_a_file_of_two_kinds_is_drawn_as_a_picture_alone(get, image, tail):
         answer = get(WAYS[0], size)
         assert answer.content[:4] == b"RIFF"
         assert tail not in answer.content
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """All turns of this kind are taken, and nobody waits for one."""
+
+    def take(kind):
+        turns = photos._Turns(1, 1)
+        turns._free.acquire()
+        monkeypatch.setattr(photos, "PATIENCE_SECONDS", 0.0)
+        monkeypatch.setattr(photos, kind, turns)
+        return turns
+
+    return take
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("kind", "refused", "answered"), [("_previews", ["preview"], ["thumbnail", "original"]), ("_answers", SIZES, [])]
+)
+def test_more_photos_than_have_a_turn_are_answered_later(get, image, taken, way, kind, refused, answered):
+    keep(image, photo())
+    turns = taken(kind)
+    for size in refused:
+        answer = get(way, size)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+        assert "Too many photos" in content(answer).decode()
+        assert "max-age" not in answer.get("Cache-Control", "")
+    for size in answered:
+        assert get(way, size).status_code == 200
+    turns._free.release()
+    assert get(way, refused[0]).status_code == 200
+    assert get(way, refused[0]).status_code == 200, "it gives its turn back"
+
+
+def test_a_photo_that_is_refused_gives_its_turn_back(get, image, monkeypatch):
+    keep(image, photo(), originals=False)
+    monkeypatch.setattr(photos, "_answers", photos._Turns(1, 1))
+    monkeypatch.setattr(photos, "PATIENCE_SECONDS", 0.0)
+    for _ in range(3):
+        assert get(WAYS[1], "original").status_code == 404
+
+
+def test_photos_leave_threads_to_everybody_else(settings):
+    turns = photos._answers._free, photos._answers._places, photos._previews._places
+    assert sum(each._value for each in turns) <= settings.WEB_THREADS * 3 / 4
+
+
+def test_who_finds_all_turns_and_all_places_taken_is_refused_without_a_wait(monkeypatch):
+    monkeypatch.setattr(photos, "PATIENCE_SECONDS", 10**6)
+    turns = photos._Turns(1, 1)
+    with turns.one():
+        turns._places.acquire()
+        with pytest.raises(photos.NotNow), turns.one():
+            pass
+
+
+def test_who_waits_has_the_next_turn(monkeypatch):
+    monkeypatch.setattr(photos, "PATIENCE_SECONDS", 30)
+    turns, had = photos._Turns(1, 1), []
+    waits = threading.Thread(target=lambda: had.append(turns.one().__enter__()))
+    with turns.one():
+        waits.start()
+        wait_for(lambda: turns._places._value == 0)
+    waits.join(30)
+    assert had == [None]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_storage_that_is_away_is_said_and_is_no_error_of_the_service(get, image, monkeypatch, way, size):
+    keep(image, photo())
+
+    def refuse(*_):
+        raise ConnectionError("no route to the bucket of somebody")
+
+    monkeypatch.setattr(photo_store.PhotoFolder, "_open", refuse)
+    answer = get(way, size)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert "storage of photos does not answer" in content(answer).decode()
+    assert "bucket" not in content(answer).decode()

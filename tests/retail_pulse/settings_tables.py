@@ -13,7 +13,7 @@ DEFAULTS = {
     "DATABASE_DIRECT_URL": "",
     "DATABASE_PATIENCE_SECONDS": 30,
     "EXPORT_SECONDS": 600,
-    "DATABASE_POOL_SIZE": 15,
+    "DATABASE_POOL_SIZE": 16,
     "DATABASE_URL": "",
     "DEBUG": False,
     "ENGINE": "jobs.engine.threads.ThreadEngine",

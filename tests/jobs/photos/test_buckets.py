@@ -55,6 +55,23 @@ def test_a_photo_is_kept_once_in_the_folder_of_the_bucket(bucket, keeper):
         assert original.read() == photo().getvalue()
 
 
+def test_a_large_photo_is_sent_from_its_file_in_one_part_and_stays_open_for_the_model(bucket, keeper, monkeypatch):
+    monkeypatch.setattr("concurrent.futures.ThreadPoolExecutor.submit", lambda *_: pytest.fail("a thread of its own"))
+    file = photo()
+    file.seek(0, 2)
+    file.write(bytes(9 * 2**20))
+    kept = keeper.keep(file)
+    assert (kept.why_not, kept.original) == ("", len(file.getvalue()))
+    assert "-" not in bucket.Object(f"some/folder/{photo_store.original_name(kept.sha256)}").e_tag, "of several parts"
+
+
+def test_an_object_that_is_not_there_is_told_by_one_question(bucket, monkeypatch):
+    asked = []
+    monkeypatch.setattr(type(photo_store.storage()), "exists", lambda *_: asked.append(1))
+    assert photo_store.is_left_alone("originals/aa/none") is None
+    assert not asked
+
+
 @pytest.mark.django_db
 def test_what_a_crash_left_behind_is_found_and_deleted(bucket, keeper, monkeypatch):
     keeper.keep(photo())

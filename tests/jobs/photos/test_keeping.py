@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import resource
+import signal
 import time
 from io import BytesIO
 
@@ -122,6 +124,41 @@ def test_what_was_never_finished_has_no_name_of_a_photo(keeper, folder, monkeypa
     assert keeper.keep(photo()).why_not == ""
 
 
+def test_what_did_not_fit_on_a_full_disk_is_not_left_there(keeper, folder, monkeypatch):
+    monkeypatch.setattr(keep, "RETRY_SECONDS", (0.0, 0.0))
+    file = BytesIO(photo(1600, 1200).getvalue() + bytes(200_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As Python does, so that a write beyond the limit is an error and not the end of the process.
+    assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        kept = keeper.keep(file)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (kept.original, kept.why_not) == (0, NotKept.AWAY)
+    assert files(folder) == [photo_store.thumbnail_name(kept.sha256)]
+
+
+def test_a_storage_that_hangs_is_not_tried_again_at_once(keeper, monkeypatch):
+    tried = []
+
+    def hang(name, content):
+        tried.append(name)
+        raise TimeoutError
+
+    monkeypatch.setattr(keep, "HANGS_SECONDS", -1.0)
+    monkeypatch.setattr(photo_store, "put", hang)
+    assert keeper.keep(photo()).why_not == NotKept.AWAY
+    assert len(tried) == 1
+
+
+def test_a_hash_that_is_known_is_not_worked_out_again(keeper, monkeypatch):
+    file = photo()
+    monkeypatch.setattr(keep, "sha256_of_file", lambda _: pytest.fail("it is known"))
+    kept = keeper.keep(file, hashlib.sha256(file.getvalue()).digest())
+    assert kept.why_not == ""
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_photo_is_shown_as_it_was_held(orientation):
     upright = Image.new("RGB", (64, 32))
@@ -173,6 +210,17 @@ def test_nothing_of_the_files_own_metadata_is_in_a_thumbnail():
 def test_every_format_and_mode_has_a_thumbnail(form, mode):
     with Image.open(BytesIO(smaller(photo(640, 480, form, mode), 320))) as shown:
         assert (shown.format, shown.mode, shown.size) == ("WEBP", "RGB", (320, 240))
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_sixteen_bits_of_gray_are_as_bright_as_they_were(form):
+    gray = Image.linear_gradient("L")
+    sixteen = Image.frombytes("I;16", gray.size, b"".join(bytes([0, level]) for level in gray.tobytes()))
+    file = BytesIO()
+    sixteen.save(file, form)
+    with Image.open(BytesIO(smaller(file, 320))) as shown:
+        levels = [shown.convert("L").getpixel((128, y)) for y in (8, 128, 248)]
+    assert levels == pytest.approx([8, 128, 248], abs=6)
 
 
 @pytest.mark.parametrize("path", sorted((FIXTURES / "images").glob("*.*")), ids=lambda path: path.name)

@@ -1,21 +1,29 @@
 """What is recorded of kept photos, and how they are deleted."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from jobs import deletion, failpoints
+from jobs import deletion, failpoints, queue
 from jobs.deletion import photos, slices
+from jobs.engine import photo_retention, retention
+from jobs.engine.photo_retention import PhotoRetention
+from jobs.engine.retention import Retention
 from jobs.imaging import photo_store
+from jobs.imaging.types import Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Job, KeptBytes, KeptPhoto, UnwantedPhoto, Worker
 from jobs.states import NotKept
 from stores.models import Store
-from tests.factories import submit_visits
+from tests.factories import make_worker, submit_visits
+from tests.jobs.deletion.conftest import ended_job
 from tests.jobs.engine.conftest import start_engine  # noqa: F401 - a fixture
 from tests.jobs.engine.test_contract import finished
 from tests.jobs.photos.test_keeping import files
 from tests.kept_photos import photo
+from tests.waiting import wait_for
 
 THREADS = "jobs.engine.threads.ThreadEngine"
 
@@ -172,3 +180,117 @@ def test_the_bytes_of_workers_that_are_no_more_are_added_up():
     KeptBytes.objects.add(10**6 + 1, 4)
     KeptBytes.objects.gather()
     assert dict(KeptBytes.objects.values_list("worker", "bytes")) == {0: 7, living.pk: 7}
+
+
+def test_the_photo_of_an_attempt_that_failed_goes_by_itself(keeping, run, images, monkeypatch):
+    monkeypatch.setattr("jobs.imaging.model_step.ModelStep.answer", lambda *_: 1 / 0)
+    job = run(images.names[0])
+    assert ImageResult.objects.get(job=job).error_code == "gpu_failed"
+    assert len(files(keeping)) == 2
+    assert KeptBytes.objects.sum() > 0
+    monkeypatch.setattr(photo_store, "ALONE_SECONDS", -1.0)
+    while deletion.delete_unwanted():
+        pass
+    assert files(keeping) == []
+    assert KeptBytes.objects.sum() == 0
+
+
+def test_the_photo_of_a_job_that_was_deleted_meanwhile_goes_by_itself(keeping, keeper, make_store, monkeypatch):
+    job = submit_visits(("S", ["http://a.test/1"]))
+    worker = make_worker()
+    (claim,) = queue.claim(worker, 1)
+    kept = keeper.keep(photo())
+    ImageResult.objects.filter(job=job).delete()
+    Job.objects.filter(pk=job.pk).delete()
+    outcome = Outcome(claim, Evidence(kept=kept), measurement=Measurement(800, 600, "JPEG"))
+    queue.record(worker, [outcome])
+    assert not KeptPhoto.objects.exists()
+    assert KeptBytes.objects.sum() == kept.added
+    monkeypatch.setattr(photo_store, "ALONE_SECONDS", -1.0)
+    while deletion.delete_unwanted():
+        pass
+    assert files(keeping) == []
+    assert KeptBytes.objects.sum() == 0
+
+
+def unwanted(keeper, number):
+    """The photos of so many rows, the first of them the longest unwanted."""
+    kept = [keeper.keep(photo(100 + each)).sha256 for each in range(number)]
+    for place, sha256 in enumerate(kept):
+        since = timezone.now() - timedelta(days=9 - place)
+        UnwantedPhoto.objects.create(sha256=sha256, since=since)
+    return kept
+
+
+def test_a_photo_whose_files_cannot_be_deleted_holds_up_no_other(keeping, keeper, monkeypatch):
+    first, _ = unwanted(keeper, 2)
+    monkeypatch.setattr(photo_store, "is_left_alone", lambda name: True if (keeping / name).exists() else None)
+    delete_file = type(photo_store.storage()).delete
+
+    def refuse(storage, name):
+        if first.hex() in name:
+            raise PermissionError(name)
+        delete_file(storage, name)
+
+    monkeypatch.setattr(type(photo_store.storage()), "delete", refuse)
+    with pytest.raises(PermissionError):
+        deletion.delete_unwanted()
+    assert deletion.delete_unwanted()
+    assert not deletion.delete_unwanted()
+    assert UnwantedPhoto.objects.get().sha256 == first
+    assert all(first.hex() in name for name in files(keeping))
+
+
+def test_no_transaction_is_open_while_the_storage_is_waited_for(keeping, keeper, monkeypatch):
+    unwanted(keeper, 1)
+    seen = []
+
+    def look(name):
+        seen.append(connection.in_atomic_block)
+        return True
+
+    monkeypatch.setattr(photo_store, "is_left_alone", look)
+    assert deletion.delete_unwanted()
+    assert seen
+    assert not any(seen)
+
+
+def test_a_file_that_is_stored_again_just_before_it_is_deleted_stays(keeping, keeper, monkeypatch):
+    (sha256,) = unwanted(keeper, 1)
+    ages = iter([True, False])
+    monkeypatch.setattr(photo_store, "is_left_alone", lambda _: next(ages))
+    assert deletion.delete_unwanted()
+    assert files(keeping) == [photo_store.original_name(sha256)]
+    assert UnwantedPhoto.objects.exists()
+    assert KeptBytes.objects.get(worker=0).bytes < 0, "the thumbnail is no longer counted"
+
+
+def test_a_storage_that_hangs_holds_up_no_deletion_of_jobs(keeping, keeper, monkeypatch):
+    unwanted(keeper, 1)
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def hang(_):
+        hangs.set()
+        go_on.wait(30)
+        return True
+
+    monkeypatch.setattr(photo_store, "is_left_alone", hang)
+    for module in retention, photo_retention:
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
+    asked = ended_job()
+    Worker.objects.all().delete()
+    worker = make_worker()
+    companions = [PhotoRetention(worker), Retention(worker)]
+    try:
+        companions[0].start()
+        assert hangs.wait(30)
+        monkeypatch.setattr(slices, "GRACE_SECONDS", 0.0)
+        deletion.mark(asked.pk, None)
+        companions[1].start()
+        wait_for(lambda: not Job.with_deleted.filter(pk=asked.pk).exists())
+    finally:
+        go_on.set()
+        for each in companions:
+            each.leave()
+        for each in companions:
+            each.join(30)
