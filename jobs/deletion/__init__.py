@@ -27,13 +27,14 @@ jobs, in the queue's order; a slice locks only rows of jobs that nobody else can
 from jobs.deletion.evidence import forget_evidence
 from jobs.deletion.marks import mark, mark_old, old_jobs
 from jobs.deletion.photos import delete_old_rows, delete_orphans, delete_unwanted, gather_bytes
-from jobs.deletion.prune import Pruned, prune
+from jobs.deletion.prune import Pruned, count_lost_files, prune
 from jobs.deletion.slices import GRACE_SECONDS, Slice, delete_slice, is_anything_due
 
 __all__ = [
     "GRACE_SECONDS",
     "Pruned",
     "Slice",
+    "count_lost_files",
     "delete_old_rows",
     "delete_orphans",
     "delete_slice",

@@ -1,9 +1,12 @@
 """Deleting all that is old, in one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import sleep
+
+from django.db import DatabaseError
 
 from jobs.deletion import slices
 from jobs.deletion.evidence import forget_evidence
@@ -23,6 +26,8 @@ class Pruned:
     images: int = 0
     imports: int = 0
     files: int = 0
+    storage_error: str = ""
+    """Why not all files of photos were looked at; else empty."""
     evidence: int = 0
 
 
@@ -48,7 +53,25 @@ def prune(before: datetime, watch: Callable[[int, int], None] = lambda done, ima
     while forgotten := forget_evidence(before):
         pruned.evidence += forgotten
     gather_bytes()
-    while delete_unwanted():
-        pass
-    pruned.files = delete_orphans(dry_run=False)
+    with _unless_away(pruned):
+        while delete_unwanted():
+            pass
+        pruned.files = delete_orphans(dry_run=False)
     return pruned
+
+
+def count_lost_files(pruned: Pruned) -> None:
+    """Of photos, those that `prune` would delete because no image is of them."""
+    with _unless_away(pruned):
+        pruned.files = delete_orphans(dry_run=True)
+
+
+@contextmanager
+def _unless_away(pruned: Pruned) -> Iterator[None]:
+    """A storage of photos that refuses undoes nothing of what was deleted."""
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a storage raises
+        pruned.storage_error = f"{type(error).__name__}: {error}"[:300]

@@ -15,13 +15,14 @@ from django.template.defaultfilters import pluralize
 from rich import progress as bars
 from rich.console import Console
 
-from jobs.deletion import Pruned, delete_orphans, old_jobs, prune
+from jobs.deletion import Pruned, count_lost_files, old_jobs, prune
 from jobs.management.age import UnclearAge, read_age
 from jobs.models import Job, PhotoEvidence
 from jobs.queue import database_now
 from stores.models import StoreImport
 
 REFUSED = 2
+STORAGE_AWAY = 3
 INTERRUPTED = 130
 
 
@@ -30,7 +31,8 @@ class Command(BaseCommand):
         "Delete the jobs that ended long ago, with their visits, images and history, the imports of stores and the "
         "evidence of photos that were stored before then, and files of photos that a crash has left behind. Totals by "
         "day stay, and so does a record of each job. Exit code 0: done; 2: --older-than is refused, nothing is "
-        "deleted; 130: Ctrl-C, what is left is deleted later."
+        "deleted; 3: all is deleted but files of photos, whose storage does not answer; 130: Ctrl-C, what is left is "
+        "deleted later."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,10 +60,16 @@ class Command(BaseCommand):
         if format == "json":
             found = {"before": before.isoformat(), "dry_run": dry_run, **asdict(pruned), "not_ended": left}
             self.stdout.write(json.dumps(found))
-            return
-        self.stdout.write(_sentence(pruned, before, dry_run=dry_run))
-        if left:
+        else:
+            self.stdout.write(_sentence(pruned, before, dry_run=dry_run))
+        if left and format != "json":
             self.stdout.write(f"{left:,} older job{pluralize(left)} kept: not ended yet.")
+        if pruned.storage_error:
+            raise CommandError(
+                f"The storage of photos cannot be read or written ({pruned.storage_error}). Files of photos that "
+                "nobody wants are deleted by an engine, or by the next prune, once it can.",
+                returncode=STORAGE_AWAY,
+            )
 
 
 def _count(before: datetime) -> Pruned:
@@ -69,7 +77,9 @@ def _count(before: datetime) -> Pruned:
     found = old_jobs(before).aggregate(jobs=Count("pk"), images=Coalesce(Sum("total"), 0))
     imports = StoreImport.objects.stored().filter(stored_at__lt=before).count()
     evidence = PhotoEvidence.objects.filter(recorded_at__lt=before).count()
-    return Pruned(**found, imports=imports, files=delete_orphans(dry_run=True), evidence=evidence)
+    pruned = Pruned(**found, imports=imports, evidence=evidence)
+    count_lost_files(pruned)
+    return pruned
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -294,3 +295,19 @@ def test_a_storage_that_hangs_holds_up_no_deletion_of_jobs(keeping, keeper, monk
             each.leave()
         for each in companions:
             each.join(30)
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_a_storage_that_is_away_undoes_nothing_that_prune_has_deleted(keeping, run, images, monkeypatch, options):
+    job = run(images.names[0])
+    monkeypatch.setattr(slices, "GRACE_SECONDS", 0.0)
+    Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(days=2))
+
+    def refuse():
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(photo_store, "storage", refuse)
+    with pytest.raises(CommandError, match="Input/output error") as refused:
+        call_command("prune", "--older-than", "1d", *options)
+    assert refused.value.returncode == 3
+    assert Job.objects.filter(pk=job.pk).exists() == bool(options)
