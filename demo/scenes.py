@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from PIL import Image
 
 from demo.image_server import ImageServer
 
-VISIT_TIME = "2026-11-22T09:30:00+05:30"
+
+def now() -> str:
+    """When the visits are made: on a day that has not ended, so that no alert of the history is judged by them."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass
@@ -26,7 +30,7 @@ class Scene:
         return {"count": len(self.visits), "visits": self.visits}
 
     def add(self, store_id: str, *images: tuple[str, int | str]) -> None:
-        self.visits.append({"store_id": store_id, "visit_time": VISIT_TIME, "image_url": [url for url, _ in images]})
+        self.visits.append({"store_id": store_id, "visit_time": now(), "image_url": [url for url, _ in images]})
         self.expected.update(images)
 
     def surprises(self, status: dict[str, Any], images: list[dict[str, Any]]) -> list[str]:
@@ -53,7 +57,7 @@ PAUSED_IMAGES = 200
 
 def long_visits(fixtures: Path, server: ImageServer, images: int) -> list[dict[str, Any]]:
     """A visit of every store of the fixtures, with `images` images, some of them missing, late, or busy at first."""
-    names = server.names
+    names, visit_time = server.names, now()
     visits = []
     for number, store_id in enumerate(_store_ids(fixtures)):
         urls = [f"{server.url}/{names[image % len(names)]}?store={number}&image={image}" for image in range(images)]
@@ -63,7 +67,7 @@ def long_visits(fixtures: Path, server: ImageServer, images: int) -> list[dict[s
             urls[-1] = f"{server.url}/busy/{names[0]}?store={number}"
         if number % 31 == 0:
             urls[images // 2] = f"{server.url}/slow?store={number}"
-        visits.append({"store_id": store_id, "visit_time": VISIT_TIME, "image_url": urls})
+        visits.append({"store_id": store_id, "visit_time": visit_time, "image_url": urls})
     return visits
 
 

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from retail_pulse.postgres.server import ensure_running
 
 JOBS_SECONDS = 60.0
 POLL_SECONDS = 0.1
+MOST_SURPRISES = 10
 
 
 def tour(checkout: Path, home: Path, broker: Broker | None = None, *, stay: bool) -> list[str]:
@@ -67,7 +69,7 @@ def tour(checkout: Path, home: Path, broker: Broker | None = None, *, stay: bool
             surprises = _show_results(console, service, jobs)
             visits = long_visits(checkout / "fixtures", images, PAUSED_IMAGES)[:1]
             surprises += _show_paused(console, service, visits)
-            surprises += _show_alerts(console, service.alerts(login, password))
+            surprises += _show_alerts(console, service.alerts(login, password), home)
             if stay:
                 visits = long_visits(checkout / "fixtures", images, LONG_IMAGES)
                 running = service.submit({"count": len(visits), "visits": visits})
@@ -106,9 +108,15 @@ def _show_results(console: Console, service: Service, jobs: dict[int, Scene]) ->
             console.print(f"  {entry['store_id']}: {entry['error']}", markup=False, highlight=False, soft_wrap=True)
         console.print()
         surprises += scene.surprises(status, images)
-    for surprise in surprises:
-        console.print(f"Unexpected: {surprise}", markup=False, style="red")
+    _show_surprises(console, surprises)
     return surprises
+
+
+def _show_surprises(console: Console, surprises: list[str]) -> None:
+    for surprise in surprises[:MOST_SURPRISES]:
+        console.print(f"Unexpected: {surprise}", markup=False, style="red", soft_wrap=True)
+    if len(surprises) > MOST_SURPRISES:
+        console.print(f"Unexpected: {len(surprises) - MOST_SURPRISES:,} more.", style="red", highlight=False)
 
 
 def _show_paused(console: Console, service: Service, visits: list[dict[str, Any]]) -> list[str]:
@@ -118,20 +126,29 @@ def _show_paused(console: Console, service: Service, visits: list[dict[str, Any]
     return [] if state == "paused" else [f"Job {job_id} is {state}, not paused."]
 
 
-def _show_alerts(console: Console, alerts: list[dict[str, Any]]) -> list[str]:
-    """What the insights have found in the history: each of its stories once, and nothing else."""
+def _show_alerts(console: Console, alerts: list[dict[str, Any]], home: Path) -> list[str]:
+    """What the insights have found: in a new state directory each story of the history once, and nothing else."""
     table = Table("alert", title=f"What stands out in {WEEKS} weeks of visits", title_justify="left")
     table.add_column("what was found", overflow="fold")
     for alert in alerts:
         table.add_row(f"{alert['rule']} {alert['subject']}", alert["says"])
     console.print(table)
-    console.print()
     found = Counter((alert["rule"], alert["subject"]) for alert in alerts)
-    return [
-        f"{rule} {subject}: {found[rule, subject]} alerts, not {STORIES[rule, subject]}."
-        for rule, subject in found.keys() | STORIES.keys()
+    surprises = [
+        f"Alerts {rule} {subject}: {found[rule, subject]}, not {STORIES[rule, subject]}."
+        for rule, subject in sorted(found.keys() | STORIES.keys())
         if found[rule, subject] != STORIES[rule, subject]
     ]
+    if surprises:
+        _show_surprises(console, surprises)
+        console.print(
+            f"The {STORIES.total()} alerts of the invented visits are those of a new demo, on its first day. To see "
+            f"them, end this one and delete {home}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print()
+    return surprises
 
 
 def _watch(console: Console, service: Service, jobs: dict[int, Scene]) -> None:
@@ -187,7 +204,7 @@ Or by curl:
   curl -s '{service.url}/api/status?jobid={job_id}&view=images&limit=2'
   curl -s '{service.url}/api/v1/jobs?outcome=failed'
   curl -s '{service.url}/api/v1/areas/matrix?by=category'
-  curl -s '{service.url}/api/visits?startdate=2026-11-22'
+  curl -s '{service.url}/api/visits?startdate={datetime.now(UTC):%Y-%m-%d}'
   curl -s -H 'Content-Type: application/json' -d @fixtures/example-request.json {service.url}/api/submit/
   curl -sN '{service.url}/api/v1/jobs/events'"""
     console.print(lines, markup=False, highlight=False, soft_wrap=True)
