@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from django.db.models import Count, Max, Min, Q
+from django.template.defaultfilters import pluralize
 
 from insights.audience import Audience
 from insights.findings import Finding
@@ -25,7 +26,8 @@ def photo_findings(audience: Audience, today: date, code: str) -> Iterator[Findi
         photos=Count("pk"), visits=Count("visit_id", distinct=True), since=Min("day"), until=Max("day")
     )
     if counts["photos"]:
-        says = f"{counts['photos']:,} photos of {counts['visits']:,} visits within {READ_DAYS} days."
+        photos, visits = counts["photos"], counts["visits"]
+        says = f"{photos:,} photo{pluralize(photos)} of {visits:,} visit{pluralize(visits)} within {READ_DAYS} days."
         yield Finding("service", "", counts["since"], counts["until"], 0, counts["photos"], says)
 
 

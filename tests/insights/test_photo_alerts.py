@@ -45,6 +45,12 @@ def test_all_photos_of_a_kind_are_one_finding(ann):
     assert list(photo_findings(EVERYBODY, TODAY, kinds.OTHER_DAY)) == []
 
 
+def test_of_one_photo_it_is_said_in_the_singular(ann):
+    copies(ann, number=1)
+    (found,) = photo_findings(EVERYBODY, TODAY, kinds.OTHER_STORE)
+    assert found.says == "1 photo of 1 visit within 28 days."
+
+
 @pytest.mark.parametrize(("days", "number"), [(27, 1), (28, 0), (-1, 0)])
 def test_visits_of_28_days_count(ann, days, number):
     copies(ann, days_ago=days)
