@@ -6,9 +6,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from dashboard.pages import needs_a_look, photos
+from dashboard.templatetags.photos import measured_finding
 from jobs.models import ImageResult, KeptPhoto, Visit
 from jobs.states import NotKept
-from photos.kinds import BLURRED, KINDS, NAME_NOT_SEEN, OTHER_STORE
+from photos.kinds import BLURRED, DARK, ELSEWHERE, KINDS, NAME_NOT_SEEN, NOT_KEPT, OTHER_STORE, OTHER_TIME
 from photos.models import Finding, PhotoThresholds, VisitLook, VisitVerdict
 from stores.models import Category, Store
 from tests.factories import make_staff, submit_visits
@@ -41,10 +42,10 @@ def images(owner):
     return found
 
 
-def find(image, code=BLURRED, other=None):
+def find(image, code=BLURRED, other=None, **details):
     return Finding.objects.create(
         image_id=image.pk, code=code, model="rules", version="1", found_at=NOW, visit_id=image.visit_id,
-        job_id=image.job_id, owner_id=image.job.owner_id, store_id="S", other_image_id=other,
+        job_id=image.job_id, owner_id=image.job.owner_id, store_id="S", other_image_id=other, details=details,
     )  # fmt: skip
 
 
@@ -236,3 +237,35 @@ def test_thresholds_are_previewed_saved_and_removed(client, owner):
     assert client.post(path, {"act": "remove"}).status_code == 302
     assert not PhotoThresholds.objects.exists()
     assert client.get("/photos/thresholds/99999/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "words"),
+    [
+        (OTHER_STORE, {"store": "T", "day": "2026-01-01", "different_bits": 3},
+            "of store T on 2026-01-01; 3 of 128 bits differ"),
+        (OTHER_STORE, {"store": "T", "day": None, "different_bits": 0}, "of store T; 0 of 128 bits differ"),
+        (OTHER_TIME, {"hours": -1349.5, "most": 24, "time_zone_known": True},
+            "1,350 hours before the visit, where 24 are allowed"),
+        (OTHER_TIME, {"hours": 39.5, "most": 24, "time_zone_known": False},
+            "39.5 hours after the visit, where 24 are allowed, and 14 more as no time zone is named"),
+        (ELSEWHERE, {"metres": 999, "most": 500}, "999 m from the store, where 500 m are allowed"),
+        (ELSEWHERE, {"metres": 349082, "most": 1000}, "349 km from the store, where 1 km are allowed"),
+        (BLURRED, {"sharpness": 1.08, "below": 3}, "sharpness 1.08, below 3"),
+        (DARK, {"brightness": 23.3, "below": 50.0}, "mean gray 23.3, below 50"),
+        (NAME_NOT_SEEN, {"share": 0.125, "words": [], "stores_sharing": 1}, "12 % of the name was read"),
+    ],
+)  # fmt: skip
+def test_what_was_measured_is_said_in_words(code, details, words):
+    assert measured_finding(Finding(code=code, details=details)) == f" ({words})"
+
+
+def test_a_finding_without_figures_has_no_more_words():
+    assert measured_finding(Finding(code=NOT_KEPT, details={})) == ""
+    assert measured_finding(Finding(code="of another version", details={"a": 1})) == ""
+
+
+def test_the_photo_that_one_equals_is_named_beside_it(client, images):
+    find(images[0], OTHER_STORE, other=images[1].pk, store="T", day="2026-01-01", different_bits=3)
+    page = read(client, f"/visits/{images[0].visit_id}/photos/")
+    assert "The photo that it equals</a> (of store T on 2026-01-01; 3 of 128 bits differ)" in page
