@@ -76,6 +76,17 @@ def test_every_section_is_there_once(page):
     assert len(headings) == len(set(headings))
 
 
+@of_every_page
+def test_no_two_items_of_a_page_are_about_the_same(page):
+    leads = re.findall(r"^- \*\*(.+?)\*\*", TEXTS[page], re.MULTILINE)
+    assert len(leads) == len(set(leads))
+
+
+def test_every_setting_has_one_row():
+    names = [cells[0] for cells in table(TEXTS["docs/configuration.md"])]
+    assert [name for name in set(names) if name.startswith("`") and names.count(name) > 1] == []
+
+
 def test_the_readme_is_read_in_minutes():
     assert len(TEXTS["README.md"].splitlines()) <= 200
 
