@@ -86,7 +86,15 @@ class Heartbeat:
         if beat.rowcount == 0:
             raise WorkerGone(f"Worker {self.worker_id} was declared dead.")
         self._next_beat = monotonic() + self._beat_every
-        self._was_away = is_away(state)
+        if is_away(state) != self._was_away:
+            self._was_away = is_away(state)
+            self._log_model(state)
+
+    def _log_model(self, state: ModelState | None) -> None:
+        if state is not None and state.absence is not None:
+            logger.warning("model away", extra={"worker": self.worker_id, "reason": state.absence.reason})
+        else:
+            logger.info("model back", extra={"worker": self.worker_id})
 
     def announce(self, job_ids: Collection[int]) -> bool:
         """Announce that these jobs have moved; whether it could be."""

@@ -85,7 +85,9 @@ def urls(images, count, name=None):
 
 
 @pytest.mark.parametrize("step", ["Model", "PlainModel"])
-def test_a_model_that_is_away_costs_no_image_an_attempt(start_engine, images, model, settings, monkeypatch, step):
+def test_a_model_that_is_away_costs_no_image_an_attempt(
+    start_engine, images, model, settings, monkeypatch, caplog, step
+):
     settings.GPU_STEP = f"{__name__}.{step}"
     monkeypatch.setattr(Model, "is_away", True)
     engine = start_engine(THREADS)
@@ -102,6 +104,12 @@ def test_a_model_that_is_away_costs_no_image_an_attempt(start_engine, images, mo
     assert not FailedAttempt.objects.exists()
     wait_for(lambda: not overview().models.away)
     assert model_away() is None
+    said = [record for record in caplog.records if record.name == "jobs.engine.heartbeat"]
+    assert [(record.message, record.levelname) for record in said] == [
+        ("model away", "WARNING"),
+        ("model back", "INFO"),
+    ]
+    assert said[0].reason == "connection refused"
 
 
 def test_after_an_absence_one_image_tries_the_model(start_engine, images, model, monkeypatch):
