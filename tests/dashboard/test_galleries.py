@@ -169,7 +169,9 @@ def test_what_is_decided_leaves_the_list_is_counted_and_can_be_taken_back(client
     assert (verdict.is_fine, verdict.codes, verdict.decided_by_name) == (False, [OTHER_STORE], "owner")
     assert thumbnail(images[0]) not in read(client, "/photos/")
     assert thumbnail(images[0]) in read(client, "/photos/?judged=true")
-    assert "Not fine" in read(client, f"/visits/{images[0].visit_id}/photos/")
+    decided = read(client, f"/visits/{images[0].visit_id}/photos/")
+    assert "Not fine" in decided
+    assert "This visit needed a look." in decided
     assert client.post(path, {"act": "nonsense"}).status_code == 302
     assert VisitVerdict.objects.exists()
     client.post(path, {"act": "withdraw"})
