@@ -44,8 +44,8 @@ KINDS = {
         Kind(
             OTHER_TIME,
             "Taken at another time",
-            "By the camera's clock, the photo was taken more than so many hours before or after the time of the visit: "
-            f"{HOURS_APART:g}, unless the store's category says otherwise.",
+            f"By the camera's clock, the photo was taken more than {HOURS_APART:g} hours before or after the time of "
+            "the visit, unless the store's category says otherwise.",
             "A camera's clock may be wrong. Where neither the photo nor the store names a time zone, 14 hours more are "
             "allowed. Most apps remove the time from photos; a photo without one is not judged.",
             is_alert=True,
@@ -53,8 +53,8 @@ KINDS = {
         Kind(
             ELSEWHERE,
             "Taken elsewhere",
-            "By the camera's GPS, the photo was taken more than so many metres from the store: "
-            f"{METRES_APART:g}, unless the store's category says otherwise.",
+            f"By the camera's GPS, the photo was taken more than {METRES_APART:g} m from the store, unless the store's "
+            "category says otherwise.",
             "Indoors, GPS may be off by hundreds of metres, and a store's coordinates may be wrong. Photos without a "
             "position, and stores without coordinates, are not judged.",
             is_alert=True,
