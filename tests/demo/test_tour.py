@@ -14,10 +14,11 @@ from tests.conftest import FIXTURES
 
 
 def shown(alerts: list[tuple[str, str]]) -> tuple[str, list[str]]:
-    console = Console(file=StringIO(), width=200)
+    printed = StringIO()
+    console = Console(file=printed, width=200)
     found = [{"rule": rule, "subject": subject, "says": "Found."} for rule, subject in alerts]
     surprises = _show_alerts(console, found, Path("/state"))
-    return console.file.getvalue(), surprises
+    return printed.getvalue(), surprises
 
 
 def test_the_alerts_of_the_history_are_shown_without_another_word():
@@ -26,6 +27,12 @@ def test_the_alerts_of_the_history_are_shown_without_another_word():
     assert all(subject in printed for _, subject in STORIES)
     assert "Unexpected" not in printed
     assert "delete" not in printed
+
+
+def test_what_is_found_about_the_demos_own_photos_is_no_surprise():
+    printed, surprises = shown([*STORIES, ("same_photo_other_store", "")])
+    assert surprises == []
+    assert "same_photo_other_store" in printed
 
 
 def test_in_an_older_state_directory_what_is_missing_is_named_and_how_to_begin_anew():
