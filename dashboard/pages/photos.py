@@ -36,13 +36,13 @@ def job_photos(request: HttpRequest, job_id: int) -> HttpResponse:
     after = row_id(request.GET, "after")
     images = ImageResult.objects.in_order_of(job.pk).select_related("visit").defer("gpu_result")
     if finding in KINDS:
-        images = _with_finding(images, job, finding, after)
+        images = _with_finding(images, job, finding, store, after)
     elif store:
         images = images.filter(visit__store_id=store)
     if after:
         images = images.filter(pk__gt=after)
     found = list(images[: PHOTOS + 1])
-    parts = {"finding": finding} if finding in KINDS else {"store": store} if store else {}
+    parts = ({"finding": finding} if finding in KINDS else {}) | ({"store": store} if store else {})
     context = {
         "job": job,
         "rows": photo_rows(found[:PHOTOS]),
@@ -57,9 +57,11 @@ def job_photos(request: HttpRequest, job_id: int) -> HttpResponse:
     return render(request, "dashboard/photos/job.html", context)
 
 
-def _with_finding(images: Any, job: Job, finding: str, after: int | None) -> Any:
+def _with_finding(images: Any, job: Job, finding: str, store: str, after: int | None) -> Any:
     """The next page's images alone, by the index of findings: the images themselves know nothing of them."""
     found = Finding.objects.filter(job_id=job.pk, code=finding, image_id__gt=after or 0).order_by("image_id")
+    if store:
+        found = found.filter(store_id=store)
     return images.filter(pk__in=list(found.values_list("image_id", flat=True)[: PHOTOS + 1]))
 
 

@@ -116,6 +116,8 @@ def test_a_gallery_shows_only_photos_with_a_finding_or_of_a_store(client, images
     assert "No photo of this job matches" in read(client, f"{path}?finding=dark")
     assert "No photo of this job matches" in read(client, f"{path}?store=T")
     assert thumbnail(images[0]) in read(client, f"{path}?store=S")
+    assert thumbnail(images[0]) in read(client, f"{path}?finding=blurred&store=S")
+    assert "No photo of this job matches" in read(client, f"{path}?finding=blurred&store=T")
     assert thumbnail(images[0]) in read(client, f"{path}?finding=nonsense&after=x")
 
 
