@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from jobs.models import ImageFilter, Job
 from jobs.reporting.exports import ExportFormat, write
 from jobs.states import ImageState
+from stores.models import StoreGroup
 
 
 class Command(BaseCommand):
@@ -49,6 +50,8 @@ class Command(BaseCommand):
     ) -> None:
         if not Job.objects.filter(pk=job).exists():
             raise CommandError(f"There is no job {job}.")
+        if group is not None and not StoreGroup.objects.filter(pk=group).exists():
+            raise CommandError(f"There is no group of stores {group}; /stores/groups/ lists them.")
         if file == Path("-"):
             file = None
         ending = ExportFormat.NDJSON if file and file.suffix in (".ndjson", ".jsonl") else ExportFormat.CSV

@@ -61,8 +61,9 @@ def test_a_group_of_stores_is_a_filter(job, tmp_path):
     group = StoreGroup.objects.create(name="North", area="A-1")
     export(job.pk, tmp_path / "a.ndjson", "--group", group.pk)
     assert urls(tmp_path / "a.ndjson") == ["http://a.test/1", "http://b.test/2"]
-    export(job.pk, tmp_path / "b.ndjson", "--group", group.pk + 1)
-    assert urls(tmp_path / "b.ndjson") == []
+    with pytest.raises(CommandError, match=f"There is no group of stores {group.pk + 1};"):
+        export(job.pk, tmp_path / "b.ndjson", "--group", group.pk + 1)
+    assert not (tmp_path / "b.ndjson").exists()
 
 
 def test_an_unknown_job_is_an_error(tmp_path):
