@@ -33,7 +33,13 @@ def reason_in_words(reason: str) -> str:
 def measured_finding(finding: Finding) -> str:
     """What was measured and what is allowed, such as " (1.2 km from the store, where 500 m are allowed)"."""
     words = _WORDS.get(finding.code)
-    return f" ({words(finding.details)})" if words and finding.details else ""
+    if words is None or not finding.details:
+        return ""
+    try:
+        return f" ({words(finding.details)})"
+    except (KeyError, TypeError, ValueError):
+        # Found by another version, which measured something else.
+        return ""
 
 
 def _equal(details: Mapping[str, Any]) -> str:

@@ -104,13 +104,16 @@ def make_areas(anna: User, worker: int) -> tuple[Job, ImageResult, ImageResult, 
     return job, images.filter(state="pending").latest("rank"), images.get(pk=claims[0].image_id), rule
 
 
+EQUAL = {"image": 1, "job": 1, "visit": 1, "store": "S-2", "day": "2026-11-20", "different_bits": 3}
+
+
 def find_photos(image: ImageResult, settings: Any, folder: Path) -> None:
     """Keep a photo of the image, and find that its visit needs a look."""
     keep_in_folder(settings, folder)
     settings.KEEP_IMAGES = "original"
     keep(image, photo())
     of = {"visit_id": image.visit_id, "job_id": image.job_id, "owner_id": image.job.owner_id, "store_id": KNOWN_STORE}
-    for code, details in ((OTHER_STORE, {"distance": 3}), (BLURRED, {"sharpness": 1.25, "below": 3.0})):
+    for code, details in ((OTHER_STORE, EQUAL), (BLURRED, {"sharpness": 1.25, "below": 3.0})):
         Finding.objects.create(
             image_id=image.pk, code=code, model="rules", version="1", found_at=NOW, details=details, **of
         )

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils.html import escape
 
 from dashboard.pages import needs_a_look, photos
 from dashboard.templatetags.photos import measured_finding
@@ -273,3 +274,11 @@ def test_the_photo_that_one_equals_is_named_beside_it(client, images):
     find(images[0], OTHER_STORE, other=images[1].pk, store="T", day="2026-01-01", different_bits=3)
     page = read(client, f"/visits/{images[0].visit_id}/photos/")
     assert "The photo that it equals</a> (of store T on 2026-01-01; 3 of 128 bits differ)" in page
+
+
+@pytest.mark.parametrize("code", KINDS)
+@pytest.mark.parametrize("details", [{}, {"of another version": 1}, {"metres": "far", "most": None, "hours": []}])
+def test_a_finding_of_another_version_is_shown_without_its_figures(client, images, code, details):
+    found = find(images[0], code)
+    Finding.objects.filter(pk=found.pk).update(details=details)
+    assert escape(KINDS[code].title) in read(client, f"/jobs/{images[0].job_id}/images/{images[0].pk}/")
