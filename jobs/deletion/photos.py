@@ -73,6 +73,7 @@ def delete_unwanted() -> bool:
             _put_off(photo, freed)
             return True
         except Exception:
+            # Whatever a storage raises: the others must not wait for this one.
             _put_off(photo, freed)
             raise
     failpoints.hit("prune.photo", sha256)

@@ -4,7 +4,8 @@ import logging
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import ClassVar
 
 from django.db import Error, connections
@@ -12,6 +13,10 @@ from django.db import Error, connections
 from jobs.models import Worker
 
 logger = logging.getLogger(__name__)
+
+# After each slice, so many times as long as it took: a companion has a fifth of one connection's time at most, so that
+# engines and requests hardly notice it, even where there are millions of rows to go through.
+REST = 4
 
 
 class Companion(ABC):
@@ -50,6 +55,17 @@ class Companion(ABC):
     @abstractmethod
     def look(self) -> None:
         """Do what there is to do, until `_leaving`. May raise django.db.Error."""
+
+    def rest_between(self, slices: Iterable[object]) -> None:
+        """Do one slice after the other, and rest in between, until there is none left or the engine leaves."""
+        begun = monotonic()
+        for _ in slices:
+            took = monotonic() - begun
+            # Others may need it meanwhile.
+            connections.close_all()
+            if self._leaving.wait(REST * took):
+                return
+            begun = monotonic()
 
     def _run(self) -> None:
         # Not all engines of a fleet at once, which were started together.

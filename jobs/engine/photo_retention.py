@@ -1,16 +1,13 @@
 """The thread of an engine that deletes kept photos: a storage that hangs holds up nothing else."""
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
-from time import monotonic
 
 from django.conf import settings
-from django.db import Error, connections
+from django.db import Error
 
 from jobs import deletion
 from jobs.engine.companion import Companion
-from jobs.engine.retention import REST
 from jobs.queue import database_now
 
 logger = logging.getLogger(__name__)
@@ -31,9 +28,9 @@ class PhotoRetention(Companion):
     def look(self) -> None:
         if settings.KEEP_DAYS:
             before = database_now() - timedelta(days=settings.KEEP_DAYS)
-            self._until_none(lambda: deletion.delete_old_rows(before) > 0)
+            self.rest_between(iter(lambda: deletion.delete_old_rows(before), 0))
         deletion.gather_bytes()
-        self._until_none(self._delete_unwanted)
+        self.rest_between(iter(self._delete_unwanted, False))
 
     def _delete_unwanted(self) -> bool:
         try:
@@ -43,13 +40,3 @@ class PhotoRetention(Companion):
         except Exception as error:  # noqa: BLE001 - whatever a storage raises
             logger.warning("photos are deleted later", extra={"worker": self._worker_id, "error": str(error)[:300]})
             return False
-
-    def _until_none(self, delete: Callable[[], bool]) -> None:
-        """Delete, and rest, until there is nothing left or the engine leaves."""
-        begun = monotonic()
-        while not self._leaving.is_set() and delete():
-            took = monotonic() - begun
-            # Others may need it meanwhile.
-            connections.close_all()
-            self._leaving.wait(REST * took)
-            begun = monotonic()

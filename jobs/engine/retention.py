@@ -1,9 +1,7 @@
 """The thread of an engine that deletes old jobs, and the rest of those that people have deleted."""
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
-from time import monotonic
 
 from django.conf import settings
 
@@ -17,9 +15,6 @@ logger = logging.getLogger(__name__)
 
 # How often one looks for something to delete.
 LOOK_SECONDS = 5.0
-# After each slice, so many times as long as it took: deletion has a fifth of one connection's time at most, so that
-# engines and requests hardly notice it.
-REST = 4
 
 
 class Retention(Companion):
@@ -34,10 +29,10 @@ class Retention(Companion):
 
     def look(self) -> None:
         if settings.RETENTION_DAYS:
-            self._until_none(self._mark_old)
+            self.rest_between(iter(self._mark_old, False))
         if settings.PHOTO_EVIDENCE_DAYS:
-            self._until_none(self._forget_evidence)
-        self._until_none(self._delete_slice)
+            self.rest_between(iter(self._forget_evidence, False))
+        self.rest_between(iter(self._delete_slice, False))
 
     def _mark_old(self) -> bool:
         before = database_now() - timedelta(days=settings.RETENTION_DAYS)
@@ -64,10 +59,3 @@ class Retention(Companion):
 
     def _delete_slice(self) -> bool:
         return deletion.delete_slice(wait=False) is not None
-
-    def _until_none(self, delete: Callable[[], bool]) -> None:
-        """Delete, and rest, until there is nothing left or the engine leaves."""
-        begun = monotonic()
-        while not self._leaving.is_set() and delete():
-            self._leaving.wait(REST * (monotonic() - begun))
-            begun = monotonic()

@@ -118,6 +118,7 @@ class ThreadEngine(Engine):
                 epoch.leave_with(suspects, LEAVING_SECONDS / 2)
                 connections.close_all()
         except Exception:
+            # The process ends either way; what it holds is rescued then.
             logger.exception("claims not released")
         finally:
             end_process(suspects)

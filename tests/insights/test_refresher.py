@@ -140,7 +140,7 @@ def test_it_rests_longer_than_it_works(soon, start, monkeypatch):
     monkeypatch.setattr(refresh, "slices", slow)
     start(make_worker())
     wait_for(lambda: len(begun) >= 3)
-    assert begun[1] - begun[0] >= 0.05 * (1 + refresher.REST)
+    assert begun[1] - begun[0] >= 0.05 * (1 + companion.REST)
 
 
 def test_an_error_of_the_database_is_logged_and_tried_again(soon, start, monkeypatch, caplog):

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError
 
 from jobs import actions, deletion
 from jobs.deletion import slices
-from jobs.engine import retention
+from jobs.engine import companion, retention
 from jobs.engine.retention import Retention
 from jobs.models import DeletedJob, Job, Worker
 from jobs.queue import database_now
@@ -98,11 +98,11 @@ def test_it_rests_longer_than_it_works(start, monkeypatch):
     monkeypatch.setattr(deletion, "delete_slice", slow)
     start()
     wait_for(lambda: len(begun) >= 3)
-    assert min(after - before for before, after in pairwise(begun)) >= 0.05 * (1 + retention.REST)
+    assert min(after - before for before, after in pairwise(begun)) >= 0.05 * (1 + companion.REST)
 
 
 def test_it_leaves_in_the_midst_of_its_rest(start, monkeypatch):
-    monkeypatch.setattr(retention, "REST", 1000)
+    monkeypatch.setattr(companion, "REST", 1000)
     began = threading.Event()
 
     def delete(*, wait):

@@ -263,6 +263,7 @@ def test_a_reader_who_is_too_slow_gets_no_whole_export(large, settings):
     settings.LONG_STATEMENT_SECONDS = {**settings.LONG_STATEMENT_SECONDS, "export": 2}
     export = Export(large.pk, EVERYTHING, ExportFormat.NDJSON)
     next(export)
+    # It is the time that passes here that is tried.
     time.sleep(2.2)
     with pytest.raises(ExportTooLong, match=r"after EXPORT_SECONDS \(2 s\)"):
         list(export)
