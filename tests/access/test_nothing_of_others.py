@@ -19,7 +19,8 @@ from photos import findings
 from photos.models import VisitLook
 from stores.models import StoreGroup
 from tests.access import test_every_endpoint
-from tests.access.test_every_endpoint import ENDPOINTS, World, endpoints
+from tests.access.endpoints import ENDPOINTS
+from tests.access.test_every_endpoint import World, endpoints
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, submit_visits
 from tests.insights.visits import make_areas, make_visits

@@ -15,6 +15,7 @@ from insights.models import DaySum, HostHour, Kind, Refreshed, VisitSummary
 from insights.refresher import Refresher
 from insights.scope import day_of
 from jobs import failpoints
+from jobs.engine import companion
 from jobs.engine.companion import companions
 from jobs.models import Visit, Worker
 from stores.models import Store
