@@ -10,15 +10,13 @@ answers what it has seen. BEHAVIOUR is an object with the fields of `Behaviour`.
 import asyncio
 import io
 import json
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import asdict, dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from proofs.world.cluster import CHECKOUT
+from proofs.world.child_process import ChildProcess
 
 # A path with this prefix is always refused, whatever the behaviour of its host.
 BROKEN = "/broken/"
@@ -55,25 +53,11 @@ class Seen:
         self.answers[status] = self.answers.get(status, 0) + 1
 
 
-class Servers:
+class Servers(ChildProcess):
     """The program as a separate process, for as long as the `with` block lasts; for one thread."""
 
-    def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofs.hosts_servers"],
-            cwd=CHECKOUT,
-            start_new_session=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.communicate()
+    def __init__(self) -> None:
+        super().__init__("proofs.hosts_servers")
 
     def open(self, behaviour: Behaviour, port: int = 0) -> int:
         """Open a host; returns its port."""
@@ -88,11 +72,9 @@ class Servers:
         return self._ask(report=port)
 
     def _ask(self, **question: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        self.input.write(json.dumps(question) + "\n")
+        self.input.flush()
+        answer: dict[str, Any] = json.loads(self.output.readline())
         return answer
 
 

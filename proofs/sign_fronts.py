@@ -3,45 +3,28 @@
 python -m proofs.sign_fronts FOLDER
 """
 
-import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from zlib import crc32
 
-CHECKOUT = Path(__file__).resolve().parents[1]
+from proofs.world.child_process import ChildProcess
 
 
-class Fronts:
+class Fronts(ChildProcess):
     """`url` of any path shows one of the photos, always the same."""
 
+    port = 0
+
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        super().__init__("proofs.sign_fronts", folder)
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofs.sign_fronts", str(self._folder)],
-            cwd=CHECKOUT,
-            start_new_session=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        super().__enter__()
+        self.port = int(self.output.readline())
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.communicate()
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}/{path}"

@@ -9,17 +9,16 @@ the path alone, so that a result in the wrong row is detected.
 import asyncio
 import io
 import os
-import subprocess
 import sys
 from binascii import crc32
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-CHECKOUT = Path(__file__).resolve().parents[2]
+from proofs.world.child_process import ChildProcess
+
 FORMATS = ("PNG", "JPEG", "GIF", "BMP")
 SIZES = 16
 
@@ -66,35 +65,21 @@ ANSWERS: dict[str, tuple[int | None, int | None]] = {
 }
 
 
-class ImageServer:
+class ImageServer(ChildProcess):
     """The server as a separate process, on a free port of `address`; `folder` holds its ledger."""
+
+    port = 0
 
     def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
         self.address = address
         self.ledger_file = folder / "ledger"
-        self._process: subprocess.Popen[str] | None = None
-        self.port = 0
+        super().__init__("proofs.world.images", self.ledger_file, address)
 
     def __enter__(self) -> Self:
         self.ledger_file.touch()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofs.world.images", self.ledger_file, self.address],
-            cwd=CHECKOUT,
-            start_new_session=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        super().__enter__()
+        self.port = int(self.output.readline())
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.communicate()
 
     def url(self, path: str) -> str:
         return f"http://{self.address}:{self.port}/{path}"
