@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "jobs",
     "photos",
     "insights",
+    "webhooks",
     "api",
     "dashboard",
     "demo",

@@ -9,6 +9,7 @@ they become SQL, and how what every image passes through is compiled only once, 
     worker.py        what engines do: claim, record, release, rescue, promote
     control.py       what people do: retry, cancel, pause, resume, prioritize
     completion.py    what both lead to: counters, the job's status, held and canceled images
+    milestones.py    who is told of it within the transaction
     announcements.py who is told of it, after the commit
     transitions.py   what an outcome makes of its image
     rank.py          the order of the queue

@@ -15,6 +15,7 @@ from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
 from jobs.models.update_from import UpdateFrom
+from jobs.queue import milestones
 from jobs.states import ImageState, JobStatus, OnError
 
 # A batch of outcomes takes some milliseconds, an action on a large job minutes.
@@ -23,7 +24,7 @@ SOON_SECONDS = 0.2
 
 def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
     jobs = Job.objects.filter(pk__any=Given("ids")).locked(skip_locked=skip_locked)
-    return jobs.values_list("pk", "on_error", "priority", "paused_at", "canceled_at", "request_id")
+    return jobs.values_list("pk", "on_error", "priority", "paused_at", "canceled_at", "request_id", "started_at")
 
 
 _lock_jobs = Select(lambda: _locked(skip_locked=False))
@@ -44,7 +45,7 @@ _count = UpdateFrom(
         default=Value(JobStatus.COMPLETED),
     ),
     finished_at=Case(When(Exact(_finished, F("total")), then=ClockTimestamp())),
-    returning=["id", "status"],
+    returning=["id", "status", "completed", "failed", "total"],
 )
 
 
@@ -57,6 +58,7 @@ class JobRow(NamedTuple):
     is_paused: bool
     is_canceled: bool
     request_id: str = ""
+    has_started: bool = True
 
 
 class Moved(NamedTuple):
@@ -86,8 +88,11 @@ def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int,
     lock = _lock_free_jobs if skip_locked else _lock_jobs
     rows = lock(ids=sorted(set(job_ids)))
     return {
-        job_id: JobRow(job_id, on_error, priority, paused_at is not None, canceled_at is not None, request_id)
-        for job_id, on_error, priority, paused_at, canceled_at, request_id in rows
+        job_id: JobRow(
+            *(job_id, on_error, priority, paused_at is not None, canceled_at is not None, request_id),
+            started_at is not None,
+        )
+        for job_id, on_error, priority, paused_at, canceled_at, request_id, started_at in rows
     }
 
 
@@ -127,10 +132,23 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
         # Those whose images wait for another attempt have started, too.
         for job_id in {each.job_id for each in moved}
     )
-    write_store_errors([job_id for job_id, status in counted if status == JobStatus.FAILED])
+    write_store_errors([job_id for job_id, status, *_ in counted if status == JobStatus.FAILED])
+    milestones.tell(
+        [
+            reached
+            for job_id, _, completed, failed, total in counted
+            for reached in milestones.passed(
+                job_id,
+                started=jobs[job_id].has_started,
+                before=completed + failed - completed_of[job_id] - failed_of[job_id],
+                now=completed + failed,
+                total=total,
+            )
+        ]
+    )
     return Completed(
-        moved=[job_id for job_id, _ in counted],
-        finished=[job_id for job_id, status in counted if status != JobStatus.ONGOING],
+        moved=[job_id for job_id, *_ in counted],
+        finished=[job_id for job_id, status, *_ in counted if status != JobStatus.ONGOING],
         succeeded=completed_of.total(),
         failed=failed_of.total(),
     )

@@ -15,7 +15,7 @@ from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
-from jobs.queue import category_rules
+from jobs.queue import category_rules, milestones
 from jobs.queue.announcements import announce_on_commit
 from jobs.queue.completion import fail_unfetched, first_of_stores
 from jobs.queue.rank import SECONDS_PER_PRIORITY
@@ -122,6 +122,7 @@ def cancel(job_id: int) -> int:
         job.save(update_fields=["failed", "canceled", "canceled_at", "paused_at", "status", "finished_at"])
         if job.status == JobStatus.FAILED:
             write_store_errors([job_id])
+            milestones.tell([milestones.Reached(job_id, milestones.Milestone.ENDED)])
         announce_on_commit(job_id)
     return canceled
 

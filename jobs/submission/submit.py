@@ -17,6 +17,7 @@ from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
 from jobs.models.store_errors import store_errors
 from jobs.pending_limit import too_many_pending
+from jobs.queue import milestones
 from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
 from jobs.submission.plan import Plan, VisitPayload
@@ -106,6 +107,7 @@ def _store(
         if not plan.fetched:
             job.store_errors = store_errors(job.pk)
             job.save(update_fields=["store_errors"])
+            milestones.tell([milestones.Reached(job.pk, milestones.Milestone.ENDED)])
         transaction.on_commit(wake_up, robust=True)
         queue.announce_on_commit(job.pk)
         failpoints.hit("submit.before_commit", job.pk)
