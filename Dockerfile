@@ -4,14 +4,15 @@ FROM python:3.13-slim AS build
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /build
 COPY pyproject.toml requirements.lock requirements-ocr.lock ./
-# What steps of docs/model.md need besides: --build-arg MODELS=onnx, or ocr, or "onnx ocr".
-ARG MODELS=""
+# What few need besides, of "onnx ocr parquet": steps of docs/model.md, files of docs/results.md. For example
+# --build-arg EXTRAS="onnx parquet".
+ARG EXTRAS=""
 # The runtime dependencies of pyproject.toml with the extras that a container may be configured to use, in the locks'
 # versions; a package without a hash in the locks is refused.
 RUN uv venv --python /usr/local/bin/python /opt/venv \
  && uv pip install --no-cache --compile-bytecode --python /opt/venv/bin/python \
     --require-hashes --requirement pyproject.toml --extra celery --extra sentry --extra s3 \
-    $(for extra in $MODELS; do echo "--extra $extra"; done) \
+    $(for extra in $EXTRAS; do echo "--extra $extra"; done) \
     --constraints requirements.lock --constraints requirements-ocr.lock
 
 FROM python:3.13-slim
@@ -31,6 +32,7 @@ COPY stores stores
 COPY jobs jobs
 COPY photos photos
 COPY insights insights
+COPY webhooks webhooks
 COPY api api
 COPY dashboard dashboard
 COPY demo demo

@@ -57,14 +57,14 @@ def test_the_service_does_not_run_as_root():
     assert "RETAIL_PULSE_HOME=/var/lib/retail-pulse" in last("ENV")
 
 
-MODELS = ("onnx", "ocr")
+ASKED_FOR = ("onnx", "ocr", "parquet")
 
 
-def test_what_models_need_is_installed_where_it_is_asked_for(compose):
-    assert ("ARG", 'MODELS=""') in instructions()
+def test_what_few_need_is_installed_where_it_is_asked_for(compose):
+    assert ("ARG", 'EXTRAS=""') in instructions()
     (install,) = [argument for name, argument in instructions() if name == "RUN" and "uv pip install" in argument]
-    assert '$(for extra in $MODELS; do echo "--extra $extra"; done)' in install
-    assert compose["x-app"]["build"]["args"] == {"MODELS": "${MODELS:-}"}
+    assert '$(for extra in $EXTRAS; do echo "--extra $extra"; done)' in install
+    assert compose["x-app"]["build"]["args"] == {"EXTRAS": "${EXTRAS:-}"}
 
 
 def test_the_two_locks_name_no_different_versions_of_a_package():
@@ -86,11 +86,16 @@ def test_only_what_runs_is_installed_and_each_package_is_checked_by_its_hash():
     }
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     # All but the database that comes along, since there is one in another container, and Google's buckets, which few
-    # need: an image of one's own adds them. Models are asked for.
-    extras = {*re.findall(r"--extra (\w+)", install), *MODELS}
+    # need: an image of one's own adds them. Others are asked for.
+    extras = {*re.findall(r"--extra (\w+)", install), *ASKED_FOR}
     assert extras == set(project["optional-dependencies"]) - {"embedded", "gcs"}
     named = sum((project["optional-dependencies"][extra] for extra in extras), project["dependencies"])
     assert {re.split(r"[\[<>=]", requirement)[0] for requirement in named} <= locked
+
+
+def test_every_app_of_this_project_is_copied():
+    copied = {argument.split()[0] for name, argument in instructions() if name == "COPY"}
+    assert {app for app in settings.INSTALLED_APPS if (ROOT / app).is_dir()} <= copied
 
 
 def test_everything_that_the_image_copies_exists_and_passes_the_ignore_file():
