@@ -4,3 +4,14 @@ from django.apps import AppConfig
 class WebhooksConfig(AppConfig):
     name = "webhooks"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """What happens is stored for those who ask, engines deliver it, and an audit checks that none is lost."""
+        from insights import alerts
+        from jobs.queue import milestones
+        from stores import importer
+        from webhooks import outbox
+
+        milestones.listeners.append(outbox.tell_of_jobs)
+        importer.listeners.append(outbox.tell_of_import)
+        alerts.listeners.append(outbox.tell_of_alerts)
