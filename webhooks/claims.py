@@ -26,7 +26,7 @@ LEASE_MARGIN_SECONDS = 30.0
 MOST_LOOKED_AT = 500
 
 # One step in the index of what is due for each endpoint that has anything pending.
-_with_pending = SelectValues(lambda: Delivery.objects.pending(), "endpoint_id")
+pending_endpoints = SelectValues(lambda: Delivery.objects.pending(), "endpoint_id")
 # Written so that only the index of what is due gives this order, and that it is read between two places of it.
 _DUE_OF = """
     SELECT {columns} FROM webhooks_delivery
@@ -76,7 +76,7 @@ def look(after: int, hosts: Mapping[str, Trust]) -> tuple[list[Due], int | None]
     Then the id to go on behind, None after the last one. Those that rest or are disabled have nothing due. `hosts` is
     what is known of hosts, for endpoints that were never tried: each job may have its own, all at one host.
     """
-    endpoint_ids = _with_pending(after, MOST_LOOKED_AT)
+    endpoint_ids = pending_endpoints(after, MOST_LOOKED_AT)
     if not endpoint_ids:
         return [], None
     with connection.cursor() as cursor:
