@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -90,7 +91,7 @@ def look(after: int, hosts: Mapping[str, Trust]) -> tuple[list[Due], int | None]
 
 def claim(sender_id: int, wanted: Mapping[int, int]) -> list[Claim]:
     """Take so many deliveries of each endpoint that are due, the longest due first; fewer where others are at them."""
-    given = {
+    given: dict[str, Any] = {
         "sender": sender_id,
         "endpoints": list(wanted),
         "numbers": list(wanted.values()),

@@ -153,7 +153,7 @@ def tell_of_alerts(alerts: Sequence[Alert]) -> None:
 
     def may_read_all(owner_id: int | None) -> bool:
         if owner_id not in readers:
-            owner = User.objects.filter(pk=owner_id, is_active=True).first()
+            owner = User.objects.filter(pk=owner_id, is_active=True).first() if owner_id else None
             readers[owner_id] = rights.may_read_all_jobs(owner)
         return readers[owner_id]
 
@@ -166,7 +166,7 @@ def tell_of_alerts(alerts: Sequence[Alert]) -> None:
 
 def _of_failed(job: Job, image_ids: Sequence[int]) -> Iterable[dict[str, Any]]:
     rows = ImageResult.objects.filter(id__any=list(image_ids)).order_by("pk")
-    for images in batched(rows.values_list("pk", "visit_id", "error_code"), bodies.MOST_IMAGES, strict=False):
+    for images in batched(rows.values_list("pk", "visit_id", "error_code"), bodies.MOST_IMAGES):
         yield bodies.of_failed_images(job, images)
 
 

@@ -147,4 +147,4 @@ def _delete(model: type[Model], column: str, ids: list[int]) -> int:
     """These rows alone; the ORM would first look for all that refers to them. Returns how many there were."""
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE {column} = ANY (%s)", [ids])  # noqa: S608 - names
-        return cursor.rowcount
+        return int(cursor.rowcount)
