@@ -2,7 +2,8 @@
 
 A job belongs to the user who submitted it, and to nobody where the API is open; its owner reads and changes it. What
 concerns other users' jobs is for staff whom Django's own model permissions allow it, the same that the admin asks for;
-superusers have all of them. The store master has no owners: the permissions alone decide.
+superusers have all of them. `roles.py` has which permissions make up which role. The store master has no owners: the
+permissions alone decide.
 
 Scopes of API keys narrow all of this, see `permissions.WithinScope`.
 """
@@ -11,8 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q, QuerySet
+
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
+    from django.contrib.auth.models import AnonymousUser
 
     type Caller = User | AnonymousUser | None
 
@@ -135,6 +139,79 @@ def may_use_admin(caller: Caller) -> bool:
 
 def may_revoke_keys(caller: Caller) -> bool:
     return _staff_may(caller, "access.change_apikey")
+
+
+def may_manage_people(caller: Caller) -> bool:
+    """See the users, and change those for whom `may_manage` holds."""
+    return _staff_may(caller, "auth.change_user")
+
+
+def manageable_by(caller: Caller) -> QuerySet[User]:
+    """The users whom the caller may change, deactivate or delete, and whose password and role they may set anew.
+
+    Not oneself, no superuser, and nobody with a permission that the caller lacks: whoever sets a password has whatever
+    it opens. Superusers may change everybody.
+    """
+    if caller is None or not may_manage_people(caller):
+        return User.objects.none()
+    if caller.is_superuser:
+        return User.objects.all()
+    lacked = Permission.objects.exclude(pk__in=_permissions_of(caller).values("pk"))
+    others = User.objects.filter(is_superuser=False).exclude(username=caller.get_username())
+    return others.exclude(user_permissions__in=lacked).exclude(groups__permissions__in=lacked)
+
+
+def may_manage(caller: Caller, user: User) -> bool:
+    """Whether the user is `manageable_by` the caller. A query of its own: for many users, ask that one."""
+    return manageable_by(caller).filter(pk=user.pk).exists()
+
+
+def may_make_superusers(caller: Caller) -> bool:
+    """And unmake them."""
+    return caller is not None and caller.is_active and caller.is_superuser
+
+
+def grantable_by(caller: Caller) -> QuerySet[Permission]:
+    """The permissions that the caller may give to others: their own."""
+    if caller is None or not may_manage_people(caller):
+        return Permission.objects.none()
+    return Permission.objects.all() if caller.is_superuser else _permissions_of(caller)
+
+
+def groups_grantable_by(caller: Caller) -> QuerySet[Group]:
+    """The groups to which the caller may add others: those with no permission that the caller lacks.
+
+    Roles are among them: `groups_grantable_by(caller).filter(role__name=…)`.
+    """
+    if caller is None or not may_manage_people(caller):
+        return Group.objects.none()
+    lacked = Permission.objects.exclude(pk__in=grantable_by(caller).values("pk"))
+    return Group.objects.exclude(permissions__in=lacked)
+
+
+def may_give_role(caller: Caller, role: str | None) -> bool:
+    """Give a user, whom the caller may manage, this role; None takes away theirs."""
+    if role is None:
+        return may_manage_people(caller)
+    return groups_grantable_by(caller).filter(role__name=role).exists()
+
+
+def may_change_permission_groups(caller: Caller) -> bool:
+    """Say which permissions a group, and so a role, holds: superusers alone, since it would make anybody anything."""
+    return may_make_superusers(caller)
+
+
+def may_see_teams(caller: Caller) -> bool:
+    return _staff_may(caller, "access.view_team", "access.change_team")
+
+
+def may_manage_teams(caller: Caller) -> bool:
+    """Make, change and delete teams. Whoever may can read the jobs of all, by joining their teams."""
+    return _staff_may(caller, "access.change_team")
+
+
+def _permissions_of(user: User | AnonymousUser) -> QuerySet[Permission]:
+    return Permission.objects.filter(Q(user__id=user.pk) | Q(group__user__id=user.pk)).distinct()
 
 
 def _staff_may(caller: Caller, *permissions: str) -> bool:
