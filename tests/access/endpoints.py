@@ -187,6 +187,7 @@ ADMIN_LISTS = {
     "stores_areaweight": None,
     "jobs_worker": None,
     "access_apikey": None,
+    "access_team": None,
     "auth_user": None,
     "auth_group": None,
 }
