@@ -196,7 +196,8 @@ def test_what_is_kept_by_day_and_by_owner_is_no_other_for_a_team(world, own):
     make_visits("W", owner=User.objects.create_user(SECRET).pk, failing=0.9, weeks=6)
     team = Team.objects.create(name="north")
     team.change_members(add=[member, world.owner, other])
-    figures = ["areas", "trends", "rhythm", "risk", "problems", "problems?by=area", "problems?by=host"]
+    figures = ["areas", "trends", "rhythm", "risk", "problems?by=area", "problems?by=host"]
+    figures += [f"problems?store={area}/{number}" for area in ("N", "S", "W") for number in (1, 2)]
     read = [f"/api/v1/{path}" for path in figures]
     before = {user: texts(read, user) for user in (member, world.owner)}
     assert before[member] == before[world.owner]
