@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccessConfig(AppConfig):
@@ -10,3 +11,8 @@ class AccessConfig(AppConfig):
         from access.framework import load_framework
 
         load_framework()
+
+        from access.roles import make_groups
+
+        # After Django has made the permissions of the same app: its receiver was connected earlier.
+        post_migrate.connect(make_groups, dispatch_uid="access.roles.make_groups")

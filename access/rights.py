@@ -1,18 +1,24 @@
 """Who may do what: the rules that every entry point asks by name. docs/access.md has them as a table.
 
-A job belongs to the user who submitted it, and to nobody where the API is open; its owner reads and changes it. What
-concerns other users' jobs is for staff whom Django's own model permissions allow it, the same that the admin asks for;
-superusers have all of them. The store master has no owners: the permissions alone decide.
+A job belongs to the user who submitted it, and to nobody where the API is open. Its owner reads and changes it, and who
+is in a team with its owner reads it. What concerns other users' jobs besides is for staff whom Django's own model
+permissions allow it, the same that the admin asks for; superusers have all of them. `roles.py` has which permissions
+make up which role. The store master has no owners: the permissions alone decide.
 
 Scopes of API keys narrow all of this, see `permissions.WithinScope`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q, QuerySet
+
+from access.models import Team
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser, User
+    from django.contrib.auth.models import AnonymousUser
 
     type Caller = User | AnonymousUser | None
 
@@ -28,6 +34,10 @@ class Told(Owned, Protocol):
 
     of_all: bool
 
+
+# The readable owners without credentials.
+NOBODY: frozenset[int | None] = frozenset([None])
+_OWNERS = "_retail_pulse_readable_owners"
 
 # Of a new job. Whatever would let a job pass those of others needs a permission.
 DEFAULT_PRIORITY = 0
@@ -45,6 +55,50 @@ def owner_of(caller: Caller) -> User | None:
 def may_read_all_jobs(caller: Caller) -> bool:
     """Other users' jobs, their visits, images, exports and history."""
     return _staff_may(caller, "jobs.view_job", "jobs.change_job", "jobs.delete_job")
+
+
+def readable_owners(caller: Caller) -> frozenset[int | None] | None:
+    """Whose jobs the caller may read, with all that belongs to them: None is everybody's.
+
+    Else they are those of users by their numbers: the caller, and who is in a team with them. Without credentials they
+    are nobody's, which is the number None. At most one query for a user object, which remembers them, as it does its
+    permissions; they are at most MOST_TEAMS times MOST_MEMBERS.
+    """
+    if may_read_all_jobs(caller):
+        return None
+    owner = owner_of(caller)
+    if owner is None:
+        return NOBODY
+    known: frozenset[int | None] | None = getattr(owner, _OWNERS, None)
+    if known is None:
+        members = Team.members.through.objects
+        mine = members.filter(user=owner.pk).values("team")
+        known = frozenset([owner.pk, *members.filter(team__in=mine).values_list("user", flat=True)])
+        setattr(owner, _OWNERS, known)
+    return known
+
+
+def remember_owners(user: User, *, has_teams: bool) -> None:
+    """For who has read with the user whether they are `is_in_team`: of a user without teams, nothing is asked."""
+    if not has_teams:
+        setattr(user, _OWNERS, frozenset([user.pk]))
+
+
+def reading_own_jobs_alone(user: User) -> User:
+    """The user as one who is in no team, for what is worked out of their own jobs; of who may read all jobs, of all."""
+    remember_owners(user, has_teams=False)
+    return user
+
+
+def readable[Rows: QuerySet[Any]](rows: Rows, caller: Caller) -> Rows:
+    """Those of `rows` that the caller may read: of jobs, or of something that has the `owner_id` of its job."""
+    owners = readable_owners(caller)
+    if owners is None:
+        return rows
+    if len(owners) > 1:
+        return rows.filter(owner_id__in=sorted(filter(None, owners)))
+    (owner,) = owners
+    return rows.filter(owner_id=owner)
 
 
 def may_change_all_jobs(caller: Caller) -> bool:
@@ -135,6 +189,79 @@ def may_use_admin(caller: Caller) -> bool:
 
 def may_revoke_keys(caller: Caller) -> bool:
     return _staff_may(caller, "access.change_apikey")
+
+
+def may_manage_people(caller: Caller) -> bool:
+    """See the users, and change those for whom `may_manage` holds."""
+    return _staff_may(caller, "auth.change_user")
+
+
+def manageable_by(caller: Caller) -> QuerySet[User]:
+    """The users whom the caller may change, deactivate or delete, and whose password and role they may set anew.
+
+    Not oneself, no superuser, and nobody with a permission that the caller lacks: whoever sets a password has whatever
+    it opens. Superusers may change everybody.
+    """
+    if caller is None or not may_manage_people(caller):
+        return User.objects.none()
+    if caller.is_superuser:
+        return User.objects.all()
+    lacked = Permission.objects.exclude(pk__in=_permissions_of(caller).values("pk"))
+    others = User.objects.filter(is_superuser=False).exclude(username=caller.get_username())
+    return others.exclude(user_permissions__in=lacked).exclude(groups__permissions__in=lacked)
+
+
+def may_manage(caller: Caller, user: User) -> bool:
+    """Whether the user is `manageable_by` the caller. A query of its own: for many users, ask that one."""
+    return manageable_by(caller).filter(pk=user.pk).exists()
+
+
+def may_make_superusers(caller: Caller) -> bool:
+    """And unmake them."""
+    return caller is not None and caller.is_active and caller.is_superuser
+
+
+def grantable_by(caller: Caller) -> QuerySet[Permission]:
+    """The permissions that the caller may give to others: their own."""
+    if caller is None or not may_manage_people(caller):
+        return Permission.objects.none()
+    return Permission.objects.all() if caller.is_superuser else _permissions_of(caller)
+
+
+def groups_grantable_by(caller: Caller) -> QuerySet[Group]:
+    """The groups to which the caller may add others: those with no permission that the caller lacks.
+
+    Roles are among them: `groups_grantable_by(caller).filter(role__name=…)`.
+    """
+    if caller is None or not may_manage_people(caller):
+        return Group.objects.none()
+    lacked = Permission.objects.exclude(pk__in=grantable_by(caller).values("pk"))
+    return Group.objects.exclude(permissions__in=lacked)
+
+
+def may_give_role(caller: Caller, role: str | None) -> bool:
+    """Give a user, whom the caller may manage, this role; None takes away theirs."""
+    if role is None:
+        return may_manage_people(caller)
+    return groups_grantable_by(caller).filter(role__name=role).exists()
+
+
+def may_change_permission_groups(caller: Caller) -> bool:
+    """Say which permissions a group, and so a role, holds: superusers alone, since it would make anybody anything."""
+    return may_make_superusers(caller)
+
+
+def may_see_teams(caller: Caller) -> bool:
+    return _staff_may(caller, "access.view_team", "access.change_team")
+
+
+def may_manage_teams(caller: Caller) -> bool:
+    """Make, change and delete teams. Whoever may can read the jobs of all, by joining their teams."""
+    return _staff_may(caller, "access.change_team")
+
+
+def _permissions_of(user: User | AnonymousUser) -> QuerySet[Permission]:
+    return Permission.objects.filter(Q(user__id=user.pk) | Q(group__user__id=user.pk)).distinct()
 
 
 def _staff_may(caller: Caller, *permissions: str) -> bool:

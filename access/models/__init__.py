@@ -1,0 +1,17 @@
+"""Who may call, and which people belong together."""
+
+from access.models.api_key import LONGEST_NAME, ApiKey, ApiKeyQuerySet, Scope
+from access.models.role import Role
+from access.models.team import MOST_MEMBERS, MOST_TEAMS, Team, TooManyMembers
+
+__all__ = [
+    "LONGEST_NAME",
+    "MOST_MEMBERS",
+    "MOST_TEAMS",
+    "ApiKey",
+    "ApiKeyQuerySet",
+    "Role",
+    "Scope",
+    "Team",
+    "TooManyMembers",
+]
