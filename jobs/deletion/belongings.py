@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 # Each with a column `image_id`.
-of_images = ["jobs_failedattempt", "jobs_photoevidence"]
+of_images = ["jobs_failedattempt", "jobs_photoevidence", "jobs_imagedetails"]
 of_evidence: list[str] = []
 # Each with a column `visit_id`.
-of_visits: list[str] = []
+of_visits = ["jobs_visitreference"]
 
 
 def with_belongings(statement: str, column: str, tables: Iterable[str]) -> str:

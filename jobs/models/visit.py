@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import OuterRef, Subquery
 
@@ -79,6 +80,13 @@ class Visit(models.Model):
             models.Index(fields=["store_id", "job"], name="visit_of_store"),
             models.Index(fields=["visited_at"], name="visit_time"),
             models.Index(fields=["visited_at"], condition=~models.Q(visited_by=""), name="visit_of_person"),
+            models.Index(fields=["visited_by", "id"], condition=~models.Q(visited_by=""), name="visit_by_person"),
+            GinIndex(
+                fields=["metadata"],
+                opclasses=["jsonb_path_ops"],
+                condition=~models.Q(metadata=models.Value({}, models.JSONField())),
+                name="visit_metadata",
+            ),
             # The condition holds for every row, but only a query about stores implies it. Without one, a planner that
             # expects few rows looks for a visit's id all along this index, although the id comes last in it.
             models.Index(
