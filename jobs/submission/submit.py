@@ -20,12 +20,14 @@ from jobs.pending_limit import too_many_pending
 from jobs.queue import milestones
 from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
-from jobs.submission.plan import Plan, VisitPayload
+from jobs.submission import references
+from jobs.submission.plan import Details, Plan, VisitPayload
+from jobs.submission.references import ReferenceTaken
 from retail_pulse import request_ids
 
 logger = logging.getLogger(__name__)
 
-# How often a submission is stored whose key names a job that is deleted at this very moment.
+# How often a submission is stored whose key or reference is that of a job which is deleted at this very moment.
 TRIES = 3
 
 
@@ -47,18 +49,22 @@ class Submitted:
     replayed: bool
 
 
+NO_DETAILS = Details()
+
+
 def submit(
     visits: Sequence[VisitPayload],
     *,
     owner: User | None = None,
     on_error: OnError = OnError.CONTINUE,
     priority: int = 0,
+    details: Details = NO_DETAILS,
     idempotency: IdempotencyToken | None = None,
 ) -> Submitted:
     """Store a job with at least one image; when this returns, all of it is durable and the engine has been woken.
 
     Images of unknown stores, and those that a rule of their store's category refuses, are stored as failed and never
-    fetched. Raises KeyReused and TooManyPending.
+    fetched. Raises KeyReused, ReferenceTaken and TooManyPending.
     """
     plan = Plan.of(visits)
     if refusal := too_many_pending(owner, plan.fetched):
@@ -68,14 +74,18 @@ def submit(
         raise refusal
     for left in reversed(range(TRIES)):
         try:
-            return _store(plan, owner, on_error, priority, idempotency)
+            return _store(plan, owner, on_error, priority, details, idempotency)
         except IntegrityError:
-            # The unique constraint waited for another request with the same key to commit; what that stored is visible
-            # now, unless it was deleted since, and the key with it.
+            # A unique constraint waited for another request with the same key or reference to commit; what that stored
+            # is visible now, unless it was deleted since, and the key with it.
             if idempotency is not None and (first := _find(idempotency, owner)) is not None:
                 return first
-            if idempotency is None or not left:
+            given = dict(enumerate(visits))
+            if taken := references.taken(details.client_reference, given, owner):
+                raise ReferenceTaken(taken) from None
+            if not left:
                 raise
+            references.free(given, owner)
     raise AssertionError("unreachable")
 
 
@@ -84,9 +94,10 @@ def _store(
     owner: User | None,
     on_error: OnError,
     priority: int,
+    details: Details,
     idempotency: IdempotencyToken | None,
 ) -> Submitted:
-    """A new job, in one transaction. Raises IntegrityError where the key is bound to another one."""
+    """A new job, in one transaction. Raises IntegrityError where the key or a reference is that of another one."""
     with transaction.atomic():
         now = queue.database_now()
         job = Job(
@@ -96,6 +107,8 @@ def _store(
             priority=priority,
             total=plan.total,
             failed=plan.total - plan.fetched,
+            client_reference=details.client_reference,
+            metadata=details.metadata or {},
             request_id=request_ids.current(),
         )
         if not plan.fetched:
@@ -144,6 +157,10 @@ def _insert_images(job: Job, plan: Plan, now: datetime) -> None:
             f" claim_no, attempts, crashes, generation, format{of_rule}) FROM STDIN",
             _image_rows(job, plan, visit_ids, now),
         )
+        if rows := references.visit_rows(job.owner_id, visits, visit_ids):
+            _copy(cursor, references.COPY_VISITS, rows)
+        if rows := references.image_rows(job, visits):
+            _copy(cursor, references.COPY_IMAGES, rows)
 
 
 def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -> Iterator[tuple[Any, ...]]:
