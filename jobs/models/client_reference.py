@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from jobs.models.image_result import ImageResult
-from jobs.models.job import MAX_REFERENCE
+from jobs.models.job import MAX_REFERENCE, Job
 from jobs.models.visit import Visit
 
 
@@ -67,3 +67,23 @@ class ImageDetails(_OfOwner):
                 name="image_reference_once_per_owner",
             ),
         ]
+
+
+def jobs_with(reference: str) -> list[int]:
+    """The ids of the jobs with this reference, of all owners: each has one at most.
+
+    Here and below as values, and without an order: for a page in the order of ids, the planner likes to read all rows
+    until it has found enough.
+    """
+    return list(Job.objects.filter(client_reference=reference).order_by().values_list("pk", flat=True))
+
+
+def visits_with(reference: str) -> list[int]:
+    """The ids of the visits with this reference, of all owners, those of deleted jobs included."""
+    return list(VisitReference.objects.filter(client_reference=reference).values_list("pk", flat=True))
+
+
+def images_with(reference: str) -> list[int]:
+    """The ids of the images with this reference, as above."""
+    found = ImageDetails.objects.filter(client_reference=reference).exclude(client_reference="")
+    return list(found.values_list("pk", flat=True))

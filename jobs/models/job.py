@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from access import rights
+from jobs.models.metadata import MetadataMixin
 from jobs.models.update_from import UpdateFromMixin
 from jobs.states import ImageState, JobOutcome, JobState, JobStatus, OnError
 from retail_pulse.request_ids import MOST_CHARACTERS
@@ -38,7 +39,7 @@ class Counts:
     failed: int
 
 
-class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
+class JobQuerySet(UpdateFromMixin, MetadataMixin, models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
         """The jobs that `user` may read, see `access/rights.py`."""
         return self if rights.may_read_all_jobs(user) else self.filter(owner=rights.owner_of(user))

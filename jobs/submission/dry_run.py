@@ -75,8 +75,8 @@ class DryRun:
 
 
 def dry_run(data: Any, owner: User | None) -> DryRun:
-    """What submitting this decoded body as this user would do. At most five queries, whatever its size, and one for each
-    kind of reference in it; 100,000 images take a second."""
+    """What submitting this decoded body as this user would do. At most five queries, whatever its size, and one more
+    for each kind of reference in it; 100,000 images take a second."""
     reference = ""
     try:
         submission = parse_submission(data)

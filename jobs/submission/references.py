@@ -75,7 +75,7 @@ def image_rows(job: Job, visits: Sequence[VisitPayload]) -> list[tuple[Any, ...]
     """For COPY_IMAGES, once the job's images are stored; in the same order."""
     if not any(visit.images for visit in visits):
         return []
-    ids = iter(ImageResult.objects.in_order_of(job.pk).values_list("pk", flat=True).iterator())
+    ids = iter(ImageResult.objects.in_order_of(job.pk).values_list("pk", flat=True))
     rows = []
     for visit in visits:
         for place, image_id in zip(range(len(visit.image_urls)), ids, strict=False):
