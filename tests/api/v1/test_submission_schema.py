@@ -15,7 +15,8 @@ VALUES: list = [
     "é" * MAX_STORE_ID, "é" * (MAX_STORE_ID + 1), "x" * MAX_VISIT_TIME, "x" * (MAX_VISIT_TIME + 1),
     {"a": "x" * 500}, {"a": "x" * 501}, {"a": 7}, {"a": "\n"}, {"": ""}, {"k" * 64: ""}, {"k" * 65: ""}, {"\x7f": ""},
     dict.fromkeys("abcdefghij", ""), dict.fromkeys("abcdefghijk", ""),
-    ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\n"], ["\u2028"], ["😀" * MAX_URL], [["x"]], [None], [""],
+    ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\n"], ["\u2028"],
+    ["😀" * MAX_URL], [["x"]], [None], [""],
 ]  # fmt: skip
 
 
