@@ -45,7 +45,8 @@ class PageRequest:
     def of[Row: Model](self, rows: QuerySet[Row], *, newest_first: bool = False) -> Page[Row]:
         """The page of `rows`, in one query; rows already ordered, with the id as the last key, keep their order."""
         if newest_first:
-            ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
+            following = rows.filter(pk__lt=self.after) if self.after else rows
+            ordered = following if rows.ordered else following.order_by("-pk")
         else:
             following = rows.filter(pk__gt=self.after)
             ordered = following if rows.ordered else following.order_by("pk")

@@ -9,7 +9,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
 from dashboard.parameters import number
-from jobs.models import ImageFilter, Job, Visit
+from jobs.models import ImageFilter, ImageResult, Job, Visit
+from jobs.models.client_reference import images_with, jobs_with, visits_with
 from jobs.models.job import JobQuerySet
 from jobs.states import ImageState, JobOutcome, JobState
 
@@ -21,7 +22,8 @@ LONGEST_SEARCH = 2000
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """`stage` is a job's state or its outcome, `q` a store's id or an owner's name, each as written, or ids of jobs."""
+    """`stage` is a job's state or its outcome, `q` a store's id, an owner's name or a client's reference, each as
+    written, or ids of jobs."""
 
     stage: str = ""
     q: str = ""
@@ -53,6 +55,12 @@ class JobFilter:
             Visit.objects.filter(store_id=self.q).values("job"),
             Job.objects.filter(owner__in=list(User.objects.filter(username=self.q))).values("pk"),
         ]
+        if jobs := jobs_with(self.q):
+            found.append(Job.objects.filter(pk__in=jobs).values("pk"))
+        if visits := visits_with(self.q):
+            found.append(Visit.objects.filter(pk__in=visits).values("job"))
+        if images := images_with(self.q):
+            found.append(ImageResult.objects.filter(pk__in=images).values("job"))
         words = self.q.replace(",", " ").split()
         if all(word.isascii() and word.isdecimal() for word in words):
             ids = [int(word) for word in words if len(word) < 20 and int(word) <= _MOST]

@@ -19,7 +19,7 @@ class PhotosConfig(AppConfig):
         changes.listen()
         companions.append(Finder)
         further_checks.append(FINDINGS)
-        COLUMNS.insert(-1, FINDINGS_OF_IMAGE)
+        COLUMNS.insert([column.name for column in COLUMNS].index("metadata") + 1, FINDINGS_OF_IMAGE)
         of_images += ["photos_fingerprint", "photos_finding"]
         of_visits.append("photos_visitlook")
         of_evidence.append("photos_fingerprint")

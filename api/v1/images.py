@@ -13,6 +13,7 @@ from api.v1.findings import FINDING
 from api.v1.views import JOB_ID, JobView, find_by_id, path_id
 from jobs.error_help import explain
 from jobs.models import FailedAttempt, ImageResult
+from jobs.models.client_reference import images_with
 from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
 from photos.models import Finding
@@ -64,6 +65,8 @@ class Image(serializers.Serializer[ImageResult]):
     timings = serializers.SerializerMethodField()
     gpu_result = serializers.JSONField(help_text="What the model step returned.")
     error = serializers.SerializerMethodField()
+    client_reference = serializers.SerializerMethodField(help_text="Your own id of it; null without one.")
+    metadata = serializers.SerializerMethodField(help_text="What else you say of it, as sent; null without any.")
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_format(self, image: ImageResult) -> str | None:
@@ -84,6 +87,19 @@ class Image(serializers.Serializer[ImageResult]):
         if image.state != ImageState.FAILED:
             return None
         return {"code": image.error_code, "message": image.error_message, "retryable": image.retryable}
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_client_reference(self, image: ImageResult) -> str | None:
+        # By prefetch, which knows those without details too.
+        return (image.details.client_reference or None) if hasattr(image, "details") else None
+
+    @extend_schema_field({"type": ["object", "null"], "additionalProperties": {"type": "string"}})
+    def get_metadata(self, image: ImageResult) -> dict[str, str] | None:
+        return _metadata(image)
+
+
+def _metadata(image: ImageResult) -> dict[str, str] | None:
+    return image.details.metadata if hasattr(image, "details") else None
 
 
 class Attempt(serializers.Serializer[FailedAttempt]):
@@ -174,18 +190,23 @@ class ImageDetail(Image):
 
 class Images(JobView):
     tag = "images"
-    parameters = {"GET": (*parameters.IMAGES, FINDING, *parameters.PAGE)}
+    parameters = {"GET": (*parameters.IMAGES, FINDING, parameters.client_reference("The image"), *parameters.PAGE)}
 
     @describe(summary="List a job's images", responses=pages.page_of(Image))
     def get(self, request: Request, job_id: str) -> Response:
-        """In submission order; the filters combine."""
+        """In submission order; the filters combine.
+
+        A page ends early where its images have much metadata: there is another one as long as `next_cursor` says so.
+        """
         job = self.find_job(job_id)
         images = ImageResult.objects.in_order_of(job.pk).matching(parameters.filter_of(self.query))
         if "finding" in self.query:
             found = Finding.objects.filter(job_id=job.pk, code=self.query["finding"])
             images = images.filter(pk__in=found.values("image_id"))
-        page = parameters.page_of(self.query).of(images.select_related("visit"))
-        return Response(pages.answer(Image, page))
+        if "client_reference" in self.query:
+            images = images.filter(pk__in=images_with(self.query["client_reference"]))
+        page = parameters.page_of(self.query).of(images.select_related("visit").prefetch_related("details"))
+        return Response(pages.answer(Image, pages.cut(page, _metadata)))
 
 
 class OneImage(JobView):

@@ -97,6 +97,8 @@ class JobSummary(serializers.Serializer[Job]):
     request_id = serializers.CharField(
         help_text="X-Request-Id of the request that submitted it; empty where a command did."
     )
+    client_reference = serializers.SerializerMethodField(help_text="Your own id of it; null without one.")
+    metadata = serializers.DictField(child=serializers.CharField(), help_text="What else you say of it, as sent.")
     links = serializers.SerializerMethodField()
 
     @extend_schema_field(Estimate(allow_null=True))
@@ -115,6 +117,10 @@ class JobSummary(serializers.Serializer[Job]):
     @extend_schema_field({"type": ["string", "null"]})
     def get_owner(self, job: Job) -> str | None:
         return job.owner.get_username() if job.owner else None
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_client_reference(self, job: Job) -> str | None:
+        return job.client_reference or None
 
     @extend_schema_field(
         {

@@ -20,7 +20,9 @@ from api.v1.problem_types import Problem
 from api.v1.views import JobView, V1View
 from jobs import actions
 from jobs.models import Job, Visit
+from jobs.models.client_reference import jobs_with
 from jobs.models.job import JobQuerySet
+from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.store_errors import stored
 from jobs.reporting.hosts import NONE, waits
 from jobs.states import JobOutcome, JobState
@@ -31,6 +33,8 @@ _FILTERS = (
     parameters.choice("outcome", "Ended jobs with this outcome.", JobOutcome.values),
     parameters.text("store", "Jobs with a visit of this store.", 64),
     parameters.text("owner", "Jobs of the user with this name; for staff, who see all.", 150),
+    parameters.client_reference("The job"),
+    parameters.metadata("Jobs"),
     parameters.since("created_from", "Jobs from this time on: RFC 3339, or a date, which is that day in UTC."),
     parameters.until("created_to", "Jobs up to this time, inclusive."),
 )
@@ -71,15 +75,19 @@ class Jobs(V1View):
     parser_classes = submissions.PARSERS
     scopes = {"POST": Scope.SUBMIT}
     parameters = {"GET": (*_FILTERS, *parameters.PAGE), "POST": submissions.OPTIONS}
-    refusals = {"POST": (422,)}
+    refusals = {"POST": (409, 422)}
 
     @describe(summary="List jobs", responses=pages.page_of(JobSummary))
     def get(self, request: Request) -> Response:
-        """Newest first, of the jobs that you may see."""
+        """Newest first, of the jobs that you may see.
+
+        A page ends early where its jobs have much metadata: there is another one as long as `next_cursor` says so.
+        """
         request_of_page = parameters.page_of(self.query)
         # Not by a join: for that, the planner may sort all of the jobs.
         visible = Job.objects.with_running().visible_to(request.user).prefetch_related("owner")
         page = request_of_page.of(_narrow(visible, self.query), newest_first=True)
+        page = pages.cut(page, lambda job: job.metadata)
         return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
     @describe(
@@ -92,10 +100,12 @@ class Jobs(V1View):
     def post(self, request: Request) -> Response:
         """The job and all its rows are stored durably before the answer.
 
-        The body is the assignment's, with an optional `priority`; or a file of visits: CSV or an Excel workbook with
+        The body is the assignment's, with an optional `priority`, and ids and metadata of yours for the job, its visits
+        and images; or a file of visits: CSV or an Excel workbook with
         the columns `store_id`, `visit_time` and `image_url`, a row per image, or what an export wrote. A store that is
         not in the store master is accepted: its images fail as `unknown_store`. A priority above 0 needs the
-        permission to prioritize jobs.
+        permission to prioritize jobs. 409 where a `client_reference` is that of another job of yours, or of a visit
+        or an image in one: the answer names it.
         """
         # Before the body is parsed: a file is read from the stream, once.
         token = read_idempotency_token(request, self.query)
@@ -106,6 +116,7 @@ class Jobs(V1View):
             owner=request.user if request.user.is_authenticated else None,
             on_error=payload.on_error,
             priority=priority,
+            details=payload.details,
             idempotency=token,
         )
         # A job that is replayed may be deleted at this very moment.
@@ -194,6 +205,10 @@ def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:
         jobs = jobs.filter(pk__in=Visit.objects.filter(store_id=query["store"]).values("job"))
     if "owner" in query:
         jobs = jobs.filter(owner__in=list(User.objects.filter(username=query["owner"])))
+    if "client_reference" in query:
+        jobs = jobs.filter(pk__in=jobs_with(query["client_reference"]))
+    if "metadata" in query:
+        jobs = jobs.with_metadata(*query["metadata"]).order_by(SORTED_BY_ID.desc())
     if "created_from" in query:
         jobs = jobs.filter(created_at__gte=query["created_from"])
     if "created_to" in query:

@@ -78,6 +78,7 @@ _PROBLEM = {
                 "properties": {
                     "pointer": {**_TEXT, "description": "A JSON Pointer into the body, such as `#/visits/3/store_id`."},
                     "store_id": {**_TEXT, "description": "The store that is to blame."},
+                    "job_id": {"type": "integer", "description": "The job that has the reference."},
                     "parameter": {**_TEXT, "description": "The name of a query parameter."},
                     "line": {"type": ["integer", "null"], "description": "Of a file; null where all of it is meant."},
                     "column": {"type": ["string", "null"], "description": "A column's title in the file."},
@@ -87,6 +88,8 @@ _PROBLEM = {
                 "additionalProperties": False,
             },
         },
+        "job_id": {"type": "integer", "description": "The job that has a reference which was given again."},
+        "job": {**_TEXT, "format": "uri-reference", "description": "That job's path."},
         "request_id": {**_TEXT, "description": "The header X-Request-Id of the answer: the operator's log has it."},
     },
     "required": ["type", "title", "status", "detail"],

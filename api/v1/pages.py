@@ -1,11 +1,16 @@
 """Pages of v1: `{"results": […], "next_cursor": …}`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 from typing import Any
 
+from django.db.models import Model
 from rest_framework import serializers
 
-from api.pagination import Page
+from api.pagination import Page, write_cursor
+
+# Characters of metadata in one page, but for what its first row has; each row may have some 5,600 of them.
+MOST_METADATA = 2**19
 
 
 def page_of(row: type[serializers.BaseSerializer[Any]]) -> type[serializers.Serializer[Any]]:
@@ -16,6 +21,13 @@ def page_of(row: type[serializers.BaseSerializer[Any]]) -> type[serializers.Seri
         "next_cursor": serializers.CharField(allow_null=True, help_text="Null on the last page."),
     }
     return type(f"{row.__name__}Page", (serializers.Serializer,), fields)
+
+
+def cut[Row: Model](page: Page[Row], metadata: Callable[[Row], Mapping[str, str] | None]) -> Page[Row]:
+    """The page without the rows behind MOST_METADATA characters of metadata; the cursor leads to those."""
+    sizes = accumulate(sum(map(len, (*said, *said.values()))) if (said := metadata(row)) else 0 for row in page.rows)
+    few = max(1, sum(size <= MOST_METADATA for size in sizes))
+    return page if few >= len(page.rows) else Page(page.rows[:few], write_cursor(page.rows[few - 1].pk))
 
 
 def answer(row: type[serializers.BaseSerializer[Any]], page: Page[Any], **context: Any) -> dict[str, Any]:

@@ -17,9 +17,10 @@ from api.pagination import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor, r
 from api.v1.problems import invalid_parameters
 from jobs.models import ImageFilter
 from jobs.models.image_result import MAX_HOST
+from jobs.models.job import MAX_REFERENCE
 from jobs.states import ImageState
 from jobs.submission.dates import read_period
-from jobs.submission.payload import MAX_STORE_ID
+from jobs.submission.payload import MAX_METADATA_NAME, MAX_METADATA_VALUE, MAX_STORE_ID
 from stores.models.store_import import MAX_SHEET
 
 # The most unknown names that one answer lists, and the most characters of each that it repeats.
@@ -165,6 +166,28 @@ TABLE = (
     ),
     text("sheet", "A workbook's sheet; by default the first that is not hidden.", MAX_SHEET, shortest=1),
 )
+
+
+def client_reference(whose: str) -> Parameter:
+    return text("client_reference", f"{whose} to which its client gave this id.", MAX_REFERENCE, shortest=1)
+
+
+def metadata(whose: str) -> Parameter:
+    """Its value is a pair."""
+
+    def read(value: str) -> tuple[str, str]:
+        name, colon, wanted = value.partition(":")
+        if not colon or not 1 <= len(name) <= MAX_METADATA_NAME or len(wanted) > MAX_METADATA_VALUE:
+            raise Unreadable(
+                f"must be name:value, a name of 1 to {MAX_METADATA_NAME} characters and a value of at most "
+                f"{MAX_METADATA_VALUE}"
+            )
+        return name, wanted
+
+    description = f"{whose} whose metadata has this value under this name: `name:value`, all of it as sent."
+    pattern = rf"^[^:\u0000]{{1,{MAX_METADATA_NAME}}}:[^\u0000]{{0,{MAX_METADATA_VALUE}}}$"
+    return Parameter("metadata", description, read, {"type": "string", "pattern": pattern})
+
 
 STATE = choice("state", "Images in this state.", ImageState.values)
 CODE = text("code", "Failed images with this error code, such as `http_404`.", 32)

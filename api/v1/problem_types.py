@@ -105,6 +105,16 @@ class Problem(Enum):
         "be paused, nor can an import be carried out twice. Or another action on the job is still under way.",
         "Read it again, and decide by its state; where the job is busy, try again in a minute.",
     )
+    REFERENCE_TAKEN = ProblemType(
+        "reference-taken",
+        "A client_reference is that of another job",
+        409,
+        "A job of the same owner, or a visit or an image in one, already has a client_reference of this submission. "
+        "Nothing was stored. job_id and job say which job; errors lists each such reference with its place, and whose "
+        "it is.",
+        "Where it is the same submission sent again, read that job: there is nothing else to do. To try its failed "
+        "images again, retry the job. To submit anew, delete that job, which frees its references, or give others.",
+    )
     LENGTH_REQUIRED = ProblemType(
         "length-required",
         "The body's length is unknown",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.http import Http404, UnreadablePostError
+from django.urls import reverse
 from django.utils.text import capfirst
 from rest_framework.exceptions import (
     APIException,
@@ -42,6 +43,7 @@ from api.v1.problem_types import Problem
 from jobs.pending_limit import TooManyPending
 from jobs.queue import NotPossible
 from jobs.submission.payload import InvalidPayload, Path
+from jobs.submission.references import ReferenceTaken
 from jobs.submission.submit import KeyReused
 from jobs.submission.visit_rows import UnreadableVisits
 from retail_pulse import request_ids
@@ -68,7 +70,10 @@ _BY_STATUS = {
 
 
 class Refusal(APIException):
-    """A request that is answered with this problem; it may succeed after `wait` seconds."""
+    """A request that is answered with this problem; it may succeed after `wait` seconds.
+
+    `extra` are members that only this problem has (RFC 9457, section 3.2).
+    """
 
     def __init__(
         self,
@@ -76,12 +81,14 @@ class Refusal(APIException):
         detail: str,
         *,
         errors: Sequence[Mapping[str, str | int | None]] = (),
+        extra: Mapping[str, str | int] | None = None,
         wait: int | None = None,
     ) -> None:
         super().__init__(detail)
         self.problem = problem
         self.status_code = problem.value.status
         self.errors = errors
+        self.extra = extra or {}
         if wait is not None:
             # The framework's name for what becomes Retry-After.
             self.wait = wait
@@ -144,7 +151,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     detail = str(refusal.detail)
     if isinstance(error, UnsupportedMediaType):
         detail = add_media_types(response, context)
-    response.data = body(refusal.problem, detail, refusal.errors)
+    response.data = {**body(refusal.problem, detail, refusal.errors), **refusal.extra}
     response.content_type = MEDIA_TYPE
     return response
 
@@ -170,6 +177,8 @@ def _refusal(error: Exception) -> Refusal | None:
             return Refusal(Problem.CONFLICT, str(error))
         case KeyReused():
             return Refusal(Problem.IDEMPOTENCY_KEY_REUSED, Problem.IDEMPOTENCY_KEY_REUSED.value.explanation)
+        case ReferenceTaken():
+            return _reference_taken(error)
         case TooManyPending():
             return Refusal(Problem.TOO_MANY_PENDING, str(error), wait=PENDING_RETRY_AFTER_SECONDS)
         case Http404() | ObjectDoesNotExist():  # the second where it was deleted since it was looked for
@@ -187,6 +196,15 @@ def _refusal(error: Exception) -> Refusal | None:
     if sqlstate_of(error) == QUERY_CANCELED:
         return Refusal(Problem.QUERY_TOO_SLOW, TOO_SLOW, wait=TOO_SLOW_RETRY_AFTER_SECONDS)
     return Refusal(Problem.UNAVAILABLE, SENTENCES[503], wait=RETRY_AFTER_SECONDS)
+
+
+def _reference_taken(error: ReferenceTaken) -> Refusal:
+    errors: list[dict[str, str | int | None]] = [
+        {"pointer": pointer(each.path), "detail": f"{each.sentence}.", "job_id": each.job_id} for each in error.taken
+    ]
+    job_id = error.taken[0].job_id
+    extra: dict[str, str | int] = {"job_id": job_id, "job": reverse("v1:job", args=[job_id])}
+    return Refusal(Problem.REFERENCE_TAKEN, str(error), errors=errors, extra=extra)
 
 
 def _from_framework(error: APIException) -> Refusal:

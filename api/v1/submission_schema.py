@@ -8,6 +8,7 @@ together.
 from typing import Any
 
 from api.v1 import request_bodies
+from jobs.models.job import MAX_REFERENCE
 from jobs.states import OnError
 from jobs.submission.payload import (
     MAX_METADATA,
@@ -48,7 +49,14 @@ METADATA = {
     "propertyNames": {"minLength": 1, "maxLength": MAX_METADATA_NAME, **_WITHOUT_CONTROL_CHARACTERS},
     "additionalProperties": {"type": "string", "maxLength": MAX_METADATA_VALUE, **_WITHOUT_CONTROL_CHARACTERS},
     "default": {},
-    "description": "What else you say of the visit, kept and shown as sent.",
+    "description": "What else you say of it, kept and shown as sent.",
+}
+REFERENCE = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_REFERENCE,
+    **_WITHOUT_CONTROL_CHARACTERS,
+    "description": "Your own id of it: no other of the same owner's may have it, until its job is deleted.",
 }
 EXAMPLE = {
     "count": 2,
@@ -87,8 +95,13 @@ def submission() -> dict[str, Any]:
 def with_priority() -> dict[str, Any]:
     """The schema of a body to `/api/v1/jobs`."""
     schema = submission()
-    visits = {**schema["properties"]["visits"], "items": _visit(visited_by=VISITED_BY, metadata=METADATA)}
-    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}}
+    said = {"client_reference": REFERENCE, "metadata": METADATA}
+    visit = _visit(visited_by=VISITED_BY, **said)
+    of_image = visit["properties"]["image_url"]
+    image = {"type": "object", "properties": {"url": of_image["items"], **said}, "required": ["url"]}
+    of_image["items"] = {"anyOf": [of_image["items"], image]}
+    visits = {**schema["properties"]["visits"], "items": visit}
+    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}, **said}
     return {**schema, "properties": properties}
 
 
@@ -109,7 +122,7 @@ def _visit(**details: dict[str, Any]) -> dict[str, Any]:
                     "type": "string",
                     "minLength": 1,
                     "maxLength": MAX_URL,
-                    "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
+                    **_WITHOUT_CONTROL_CHARACTERS,
                     "description": "Without control characters; any other fault of a URL fails only that image.",
                 },
             },

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,9 +14,11 @@ from api.v1.findings import FINDING
 from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
 from jobs.models import Job, Visit
+from jobs.models.client_reference import visits_with
+from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.visit import VisitQuerySet
 from jobs.reporting.visits import counts
-from jobs.submission.payload import MAX_STORE_ID
+from jobs.submission.payload import MAX_STORE_ID, MAX_VISITED_BY
 from photos.models import Finding
 
 # Images that the counts of one page are made of; the last visit of a page may have more.
@@ -24,6 +27,11 @@ MOST_IMAGES = 50_000
 _PERIOD = (
     parameters.since("from", "Visits from this time on, by their `visited_at`: RFC 3339, or a date, a day in UTC."),
     parameters.until("to", "Visits up to this time, inclusive."),
+)
+_SAID = (
+    parameters.client_reference("The visit"),
+    parameters.text("visited_by", "Visits by this person, as sent.", MAX_VISITED_BY, shortest=1),
+    parameters.metadata("Visits"),
 )
 _STORE = parameters.text("store", "Visits of this store, by its id as sent.", MAX_STORE_ID)
 
@@ -47,10 +55,16 @@ class VisitRow(serializers.Serializer[Any]):
     visit_time = serializers.CharField(help_text="As sent.")
     visited_at = serializers.DateTimeField(allow_null=True, help_text="Null where the time could not be read.")
     visited_by = serializers.CharField(help_text="Who made it, as sent; empty where nobody is named.")
+    client_reference = serializers.SerializerMethodField(help_text="Your own id of it; null without one.")
     metadata = serializers.DictField(
         child=serializers.CharField(), help_text="What else the client says of it, as sent."
     )
     counts = serializers.SerializerMethodField()
+
+    @extend_schema_field({"type": ["string", "null"]})
+    def get_client_reference(self, visit: Visit) -> str | None:
+        # By prefetch, which knows those without one too.
+        return visit.reference.client_reference if hasattr(visit, "reference") else None
 
     def get_counts(self, visit: Visit) -> VisitCounts:
         counts: Any = self.context["counts"][visit.pk]
@@ -62,13 +76,14 @@ VisitPage = pages.page_of(VisitRow)
 
 class Visits(V1View):
     tag = "visits"
-    parameters = {"GET": (_STORE, parameters.AREA, parameters.GROUP, FINDING, *_PERIOD, *parameters.PAGE)}
+    parameters = {"GET": (_STORE, parameters.AREA, parameters.GROUP, FINDING, *_SAID, *_PERIOD, *parameters.PAGE)}
 
     @describe(summary="List visits", responses=VisitPage)
     def get(self, request: Request) -> Response:
         """In submission order; the filters combine. A visit whose time could not be read has no date.
 
-        A page ends early where its visits have very many images: there is another one as long as `next_cursor` says so.
+        A page ends early where its visits have very many images, or much metadata: there is another one as long as
+        `next_cursor` says so.
         """
         return Response(_page(self, Visit.objects.all()))
 
@@ -76,7 +91,7 @@ class Visits(V1View):
 class VisitsOfStore(StoreView):
     tag = "visits"
     path_parameters = (STORE_ID,)
-    parameters = {"GET": (FINDING, *_PERIOD, *parameters.PAGE)}
+    parameters = {"GET": (FINDING, *_SAID, *_PERIOD, *parameters.PAGE)}
 
     @describe(summary="List a store's visits", responses=VisitPage)
     def get(self, request: Request, store_id: str) -> Response:
@@ -101,7 +116,14 @@ def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
         visits = visits.since(query["from"])
     if "to" in query:
         visits = visits.before(query["to"])
-    page = parameters.page_of(query).of(visits)
+    if "client_reference" in query:
+        visits = visits.filter(pk__in=visits_with(query["client_reference"]))
+    if "visited_by" in query:
+        visits = visits.by(query["visited_by"])
+    if "metadata" in query:
+        visits = visits.with_metadata(*query["metadata"]).order_by(SORTED_BY_ID)
+    page = parameters.page_of(query).of(visits.prefetch_related("reference"))
+    page = pages.cut(page, lambda visit: visit.metadata)
     found = counts([visit.pk for visit in page.rows], MOST_IMAGES)
     rows = page.rows[: len(found)]
     # Visits of very many images make a page shorter.

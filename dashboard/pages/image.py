@@ -11,7 +11,7 @@ from api.photos import RETRY_AFTER_SECONDS, NotNow, NotThere, PhotoSize, answer
 from api.refusals import Refused
 from dashboard.pages.job import find_job
 from dashboard.photo_rows import photo_rows
-from jobs.models import FailedAttempt, ImageFilter, ImageResult, Job, PausedHost, PhotoEvidence
+from jobs.models import FailedAttempt, ImageDetails, ImageFilter, ImageResult, Job, PausedHost, PhotoEvidence
 from jobs.reporting.areas import turn_of
 from stores.models import Store
 
@@ -31,6 +31,7 @@ def image_page(request: HttpRequest, job_id: int, image_id: int) -> HttpResponse
         "store": Store.objects.filter(store_id=image.visit.store_id).select_related("category").first(),
         "turn": turn_of(image, job),
         "attempts": attempts,
+        "details": ImageDetails.objects.filter(image=image).first(),
         "row": photo_rows([image])[0],
         "evidence": PhotoEvidence.objects.filter(image=image).first(),
         "earlier": image.failed_attempts.count() - len(attempts) if len(attempts) == MOST_ATTEMPTS else 0,

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from access import rights
 from dashboard.filters import LONGEST_SEARCH, JobFilter
+from dashboard.references import places_of
 from insights.forecasts import estimates
 from jobs import actions
 from jobs.actions import ACTIONS, RETRY
@@ -60,7 +61,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     if not fragment:
         may_act = any(rights.may_change_job(request.user, job) for job in rows)
         may_act = may_act or asked.of(request.user).changeable_by(request.user).exists()
-        context |= {"actions": ACTIONS.values() if may_act else ()}
+        context |= {"actions": ACTIONS.values() if may_act else (), "places": places_of(asked.q, request.user)}
     return render(request, "dashboard/jobs/rows.html" if fragment else "dashboard/jobs/list.html", context)
 
 

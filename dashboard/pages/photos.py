@@ -14,7 +14,7 @@ from access import rights
 from dashboard.pages.job import find_job
 from dashboard.parameters import row_id, text
 from dashboard.photo_rows import PhotoRow, photo_rows
-from jobs.models import ImageResult, Job, Visit
+from jobs.models import ImageResult, Job, Visit, VisitReference
 from jobs.reporting.visits import first_images
 from jobs.submission.payload import MAX_STORE_ID
 from photos.kinds import KINDS
@@ -77,6 +77,7 @@ def visit_photos(request: HttpRequest, visit_id: int) -> HttpResponse:
         "visit": visit,
         "job": visit.job,
         "store": Store.objects.filter(store_id=visit.store_id).first(),
+        "reference": VisitReference.objects.filter(visit=visit).first(),
         "rows": photo_rows(found[:PHOTOS]),
         "next": found[PHOTOS - 1].pk if len(found) > PHOTOS else None,
         "after": after,

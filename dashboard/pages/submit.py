@@ -21,6 +21,7 @@ from jobs.pending_limit import TooManyPending
 from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import InvalidPayload, holds_several_urls, parse_submission
+from jobs.submission.references import ReferenceTaken
 from jobs.submission.strict_json import StrictJSONParser
 from jobs.submission.submit import IdempotencyToken, KeyReused, submit
 from jobs.submission.visit_rows import UnreadableVisits
@@ -92,9 +93,10 @@ def _submit(request: HttpRequest, way: str, visits: list[dict[str, str]], data: 
             payload.visits,
             owner=_owner(request),
             on_error=payload.on_error,
+            details=payload.details,
             idempotency=IdempotencyToken(_key(request), sha256(canonical.encode()).hexdigest()),
         )
-    except (InvalidPayload, TooManyPending, KeyReused):
+    except (InvalidPayload, TooManyPending, KeyReused, ReferenceTaken):
         # The dry run says why; every page has a new key.
         return _show(request, way, visits, text=text, result=dry_run(data, _owner(request)))
     messages.success(request, f"Job {submitted.job_id} is submitted; nothing of it can be lost from now on.")

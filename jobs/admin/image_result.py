@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from typing import cast
 
 from django.contrib import admin
@@ -11,8 +12,10 @@ from django.utils.text import Truncator
 from jobs.admin.filters import AreaOfImageFilter, ErrorCodeFilter
 from jobs.admin.latest import MOST_ROWS, LatestRows
 from jobs.admin.links import to_page, to_store_list, to_store_page
+from jobs.admin.referred import with_referred
 from jobs.admin.rules import PartOfJobs
 from jobs.models import FailedAttempt, ImageResult, Job, Visit, Worker
+from jobs.models.client_reference import images_with
 from jobs.models.image_result import ImageResultQuerySet
 from jobs.states import ImageState
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
@@ -55,11 +58,12 @@ class ImageResultAdmin(PartOfJobs, ReadOnlyAdmin):
     # No other order has an index, and without one every image would be read for each page.
     sortable_by = ["id"]
     search_fields = ["visit__store_id__exact"]
-    search_help_text = "A store's id, as sent"
+    search_help_text = "A store's id, as sent, or the client's reference"
     paginator = CappedPaginator
     inlines = [FailedAttempts]
     fieldsets = [
         (None, {"fields": ["state", "error", "job_page", "visit_page", "store_page", "whole_url"]}),
+        ("Of the client", {"fields": ["client_reference", "metadata"]}),
         ("Measured", {"fields": [("perimeter", "width", "height", "format", "bytes"), "gpu_result"]}),
         (
             "Work",
@@ -78,6 +82,21 @@ class ImageResultAdmin(PartOfJobs, ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ImageResult]:
         images = cast(ImageResultQuerySet, super().get_queryset(request))
         return images.of_jobs_there().select_related("visit")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ImageResult], search_term: str
+    ) -> tuple[QuerySet[ImageResult], bool]:
+        found, repeats = super().get_search_results(request, queryset, search_term)
+        return with_referred(found, queryset, images_with, search_term), repeats
+
+    @admin.display(description="client reference")
+    def client_reference(self, image: ImageResult) -> str:
+        return visible(image.details.client_reference) or "-" if hasattr(image, "details") else "-"
+
+    @admin.display(description="metadata")
+    def metadata(self, image: ImageResult) -> str:
+        metadata = image.details.metadata if hasattr(image, "details") else None
+        return json.dumps(metadata, ensure_ascii=False) if metadata else "-"
 
     @admin.display(description="job")
     def job_page(self, image: ImageResult) -> SafeString:

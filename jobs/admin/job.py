@@ -17,9 +17,11 @@ from access import rights
 from jobs import actions
 from jobs.admin.latest import MOST_ROWS, LatestRows
 from jobs.admin.links import to_dashboard, to_list
+from jobs.admin.referred import with_referred
 from jobs.admin.rules import PartOfJobs
 from jobs.errors import retryable_codes
 from jobs.models import ImageResult, Job, JobAction, Visit
+from jobs.models.client_reference import jobs_with
 from jobs.models.job import JobQuerySet
 from jobs.models.store_errors import stored
 from jobs.queue import NotPossible
@@ -58,7 +60,7 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
     date_hierarchy = "created_at"
     ordering = ["-id"]
     search_fields = ["id__exact"]
-    search_help_text = "A job's id"
+    search_help_text = "A job's id, or its client's reference"
     inlines = [History]
     actions = ["open_on_dashboard", "delete_selected"]
     fieldsets = [
@@ -71,6 +73,7 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
                     ("owner", "on_error", "priority"),
                     ("created_at", "started_at", "paused_at", "canceled_at", "finished_at"),
                     "request_id",
+                    ("client_reference", "metadata"),
                 ]
             },
         ),
@@ -78,6 +81,12 @@ class JobAdmin(PartOfJobs, ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return cast(JobQuerySet, super().get_queryset(request)).with_running().prefetch_related("owner")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        found, repeats = super().get_search_results(request, queryset, search_term)
+        return with_referred(found, queryset, jobs_with, search_term), repeats
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return rights.may_delete_all_jobs(request.user)

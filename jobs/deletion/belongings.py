@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 
 # Each with a column `image_id`.
-of_images = ["jobs_failedattempt", "jobs_photoevidence"]
+of_images = ["jobs_failedattempt", "jobs_photoevidence", "jobs_imagedetails"]
 of_evidence: list[str] = []
 # Each with a column `visit_id`.
-of_visits: list[str] = []
+of_visits = ["jobs_visitreference"]
 # Each deletes at most so many rows that belong to these jobs, within the transaction, and returns how many there were.
 of_jobs: list[Callable[[list[int], int], int]] = []
 

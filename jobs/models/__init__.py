@@ -1,5 +1,6 @@
 """Fields, constraints and readable sets; every move of an image row is in `jobs/queue/`."""
 
+from jobs.models.client_reference import ImageDetails, VisitReference
 from jobs.models.day_total import DayTotal
 from jobs.models.deleted_job import DeletedJob
 from jobs.models.failed_attempt import FailedAttempt
@@ -19,6 +20,7 @@ __all__ = [
     "DeletedJob",
     "FailedAttempt",
     "IdempotencyKey",
+    "ImageDetails",
     "ImageFilter",
     "ImageResult",
     "Job",
@@ -29,5 +31,6 @@ __all__ = [
     "PhotoEvidence",
     "UnwantedPhoto",
     "Visit",
+    "VisitReference",
     "Worker",
 ]

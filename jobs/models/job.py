@@ -6,12 +6,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Case, Count, F, Func, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThanOrEqual
 
 from access import rights
+from jobs.models.metadata import MetadataMixin
 from jobs.models.update_from import UpdateFromMixin
 from jobs.states import ImageState, JobOutcome, JobState, JobStatus, OnError
 from retail_pulse.request_ids import MOST_CHARACTERS
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 # What fails of a few hundred stores; compressed, so that it may be several times as much in an answer.
 FEW_BYTES = 32 * 2**10
+# Characters of a client's own id of a job, a visit or an image.
+MAX_REFERENCE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Counts:
     failed: int
 
 
-class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
+class JobQuerySet(UpdateFromMixin, MetadataMixin, models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
         """The jobs that `user` may read, see `access/rights.py`."""
         return rights.readable(self, user)
@@ -157,6 +161,11 @@ class Job(models.Model):
     store_errors = models.JSONField(default=list, blank=True)
     # Of the request that submitted it; empty where a command did.
     request_id = models.CharField(max_length=MOST_CHARACTERS, default="", db_default="", blank=True, editable=False)
+    # The client's own id of it, empty without one; and what else it says of it, texts by name.
+    client_reference = models.CharField(max_length=MAX_REFERENCE, default="", db_default="", blank=True, editable=False)
+    metadata = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField()), blank=True, editable=False
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     # When the first outcome came in, that of a failed attempt included.
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -196,6 +205,14 @@ class Job(models.Model):
                 ),
                 name="job_status_follows_counts",
             ),
+            # A job that is deleted leaves its reference to another one. By the reference first, so that it is found for
+            # those too who see the jobs of all.
+            models.UniqueConstraint(
+                fields=["client_reference", "owner"],
+                condition=~Q(client_reference="") & Q(is_deleted=False),
+                nulls_distinct=False,
+                name="job_reference_once_per_owner",
+            ),
         ]
         indexes = [
             models.Index(fields=["created_at"], name="job_created_at"),
@@ -216,6 +233,12 @@ class Job(models.Model):
                 fields=["finished_at"], condition=Q(finished_at__isnull=False, is_deleted=False), name="job_finished"
             ),
             models.Index(fields=["id"], condition=Q(is_deleted=True), name="job_deleted"),
+            GinIndex(
+                fields=["metadata"],
+                opclasses=["jsonb_path_ops"],
+                condition=~Q(metadata=models.Value({}, models.JSONField())),
+                name="job_metadata",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -93,6 +93,11 @@ def _if_any(field: str) -> Combinable:
     return Func(F(field), Value(""), function="nullif", output_field=TextField())
 
 
+def _if_any_json(field: str) -> Combinable:
+    """Null instead of an empty object."""
+    return Func(F(field), Value({}, JSONField()), function="nullif")
+
+
 def _retryable() -> Combinable:
     failed = When(state="failed", then=Case(When(error_code__in=retryable_codes(), then=True), default=False))
     return Case(failed, default=None, output_field=BooleanField())
@@ -107,7 +112,7 @@ class Column:
 
 
 # In submission order, one row per image. An empty cell, or null, is a value that is not known (yet). Apps above this
-# one insert theirs before the last.
+# one insert theirs behind `metadata`.
 COLUMNS = [
     Column("store_id", F("visit__store_id"), TEXT),
     Column("store_name", _of_store("name"), TEXT),
@@ -138,7 +143,13 @@ COLUMNS = [
     # Behind the others, so that who reads cells by their place reads the same as before.
     Column("visited_by", _if_any("visit__visited_by"), TEXT),
     # As sent; null without any.
-    Column("metadata", Func(F("visit__metadata"), Value({}, JSONField()), function="nullif"), _JSON),
+    Column("metadata", _if_any_json("visit__metadata"), _JSON),
+    # What the client calls the image, its visit and the job, and what else it says of the image and the job.
+    Column("visit_reference", F("visit__reference__client_reference"), TEXT),
+    Column("image_reference", _if_any("details__client_reference"), TEXT),
+    Column("image_metadata", F("details__metadata"), _JSON),
+    Column("job_reference", _if_any("job__client_reference"), TEXT),
+    Column("job_metadata", _if_any_json("job__metadata"), _JSON),
     # What the model returned.
     Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
 ]

@@ -16,6 +16,7 @@ from jobs.errors import Blocked, FetchError, ImageError, TooManyForCategory
 from jobs.imaging.guard import Guard
 from jobs.pending_limit import too_many_pending
 from jobs.reporting.throughput import seconds_for
+from jobs.submission import references
 from jobs.submission.doubts import doubtful_stores, image_urls, several_urls, unseen
 from jobs.submission.groups import Groups, grouped, groups_of, largest, note
 from jobs.submission.payload import InvalidPayload, Path, Problem, parse_submission
@@ -74,14 +75,21 @@ class DryRun:
 
 
 def dry_run(data: Any, owner: User | None) -> DryRun:
-    """What submitting this decoded body as this user would do. At most five queries, whatever its size; 100,000
-    images take a second."""
+    """What submitting this decoded body as this user would do. At most five queries, whatever its size, and one more
+    for each kind of reference in it; 100,000 images take a second."""
+    reference = ""
     try:
-        visits: Mapping[int, VisitPayload] = dict(enumerate(parse_submission(data).visits))
+        submission = parse_submission(data)
+        reference = submission.details.client_reference
+        visits: Mapping[int, VisitPayload] = dict(enumerate(submission.visits))
         errors: list[Finding] = []
     except InvalidPayload as invalid:
         visits = invalid.valid_visits
         errors = [_error(problem) for problem in invalid.problems]
+    errors += [
+        Finding("reference_taken", f"{taken.sentence}.", taken.path)
+        for taken in references.taken(reference, visits, owner)
+    ]
     plan = Plan.of(list(visits.values()))
     unknown = _unknown_stores(visits, plan)
     by_rules = _refused_by_rules(visits, plan)

@@ -12,9 +12,10 @@ from typing import Any
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 
+from jobs.models.job import MAX_REFERENCE
 from jobs.states import OnError
 from jobs.submission.dates import read_instant
-from jobs.submission.plan import VisitPayload
+from jobs.submission.plan import Details, VisitPayload
 
 MAX_STORE_ID = 64
 MAX_VISIT_TIME = 200
@@ -22,6 +23,8 @@ MAX_VISITED_BY = 64
 MAX_METADATA, MAX_METADATA_NAME, MAX_METADATA_VALUE = 10, 64, 500
 MAX_URL = 2048
 URL_RULE = f"must be a string of 1 to {MAX_URL:,} characters without control characters"
+IMAGE_RULE = f"{URL_RULE}, or an object with url"
+REFERENCE_RULE = f"must be a string of 1 to {MAX_REFERENCE} characters without control characters"
 # Empty is the same as left out.
 VISITED_BY_RULE = f"must be a string of at most {MAX_VISITED_BY} characters without control characters"
 METADATA_RULE = (
@@ -80,13 +83,14 @@ class Submission:
 
     visits: list[VisitPayload]
     on_error: OnError
+    details: Details
 
 
 def parse_submission(data: Any, *, with_details: bool = True) -> Submission:
     """Check decoded JSON against the HTTP contract's rules for a submission; unknown keys are ignored.
 
-    Without `with_details`, `visited_by` and `metadata` are among them, as to the assignment's endpoints, which are
-    frozen.
+    Without `with_details`, `visited_by`, `client_reference` and `metadata` are among them, and an image is nothing but
+    its URL, as to the assignment's endpoints, which are frozen.
     Raises InvalidPayload.
     """
     if not isinstance(data, dict):
@@ -101,13 +105,17 @@ def parse_submission(data: Any, *, with_details: bool = True) -> Submission:
     on_error = data.get("on_error", OnError.CONTINUE)
     if on_error not in OnError.values:
         problems.add((), "on_error", f"must be {' or '.join(OnError.values)}", data)
+    reference, metadata = "", None
+    if with_details:
+        reference = _parse_reference(data, (), problems) if "client_reference" in data else ""
+        metadata = _parse_metadata(data, (), problems) if "metadata" in data else None
     if isinstance(raw_visits, list) and raw_visits:
         _parse_visits(raw_visits, problems, with_details=with_details)
     else:
         problems.add((), "visits", "must be a list of at least one visit", data)
     if problems.found:
         raise InvalidPayload(problems.found, problems.valid_visits)
-    return Submission(list(problems.valid_visits.values()), OnError(on_error))
+    return Submission(list(problems.valid_visits.values()), OnError(on_error), Details(reference, metadata))
 
 
 class _Problems:
@@ -116,6 +124,9 @@ class _Problems:
     def __init__(self) -> None:
         self.found: list[Problem] = []
         self.valid_visits: dict[int, VisitPayload] = {}
+        # Where each reference stands: those of visits, and those of images.
+        self.visits_by_reference: dict[str, Path] = {}
+        self.images_by_reference: dict[str, Path] = {}
 
     def add(self, path: Path, key: str | int, complaint: str, holder: Mapping[str, Any] | None = None) -> None:
         """`holder` is the object that should have `key`: if the key is missing, that is the complaint."""
@@ -126,7 +137,7 @@ class _Problems:
 
 
 def _parse_visits(raw_visits: list[Any], problems: _Problems, *, with_details: bool) -> None:
-    images = 0
+    total = 0
     for number, raw in enumerate(raw_visits):
         before = len(problems.found)
         if not isinstance(raw, dict):
@@ -134,18 +145,22 @@ def _parse_visits(raw_visits: list[Any], problems: _Problems, *, with_details: b
             continue
         path = ("visits", number)
         store_id = _parse_text(raw, path, "store_id", MAX_STORE_ID, problems)
-        image_urls = _parse_urls(raw, path, problems)
+        images: dict[int, Details] | None = {} if with_details else None
+        image_urls = _parse_urls(raw, path, problems, images)
         visit_time = _parse_text(raw, path, "visit_time", MAX_VISIT_TIME, problems)
         visited_by = _parse_visited_by(raw, path, problems) if with_details and "visited_by" in raw else ""
         metadata = _parse_metadata(raw, path, problems) if with_details and "metadata" in raw else None
-        images += len(image_urls)
-        if images > settings.MAX_IMAGES_PER_JOB:
+        reference = ""
+        if with_details and "client_reference" in raw:
+            reference = _parse_reference(raw, path, problems, problems.visits_by_reference)
+        total += len(image_urls)
+        if total > settings.MAX_IMAGES_PER_JOB:
             problems.add((), "visits", f"must hold at most {settings.MAX_IMAGES_PER_JOB:,} images in all")
             break
         if len(problems.found) == before:
             visited_at = read_instant(visit_time)
             problems.valid_visits[number] = VisitPayload(
-                store_id, visit_time, visited_at, image_urls, visited_by, metadata
+                store_id, visit_time, visited_at, image_urls, visited_by, metadata, reference, images or None
             )
 
 
@@ -175,15 +190,48 @@ def _parse_metadata(raw: dict[str, Any], path: Path, problems: _Problems) -> dic
     return metadata or None
 
 
-def _parse_urls(raw: dict[str, Any], path: Path, problems: _Problems) -> list[str]:
+def _parse_reference(raw: dict[str, Any], path: Path, problems: _Problems, taken: dict[str, Path] | None = None) -> str:
+    """`taken` says where the references of this kind stand."""
+    reference = raw["client_reference"]
+    if not isinstance(reference, str) or not is_reference(reference):
+        problems.add(path, "client_reference", REFERENCE_RULE)
+        return ""
+    if taken is not None and (first := taken.setdefault(reference, path)) is not path:
+        problems.add(path, "client_reference", f"is that of {place_of(first)}, too")
+    return reference
+
+
+def _parse_urls(raw: dict[str, Any], path: Path, problems: _Problems, images: dict[int, Details] | None) -> list[str]:
+    """The URLs; what is said of some images besides is added to `images`, by their places, unless that is None."""
     urls = raw.get("image_url")
     if not isinstance(urls, list) or not urls:
         problems.add(path, "image_url", "must be a list of at least one URL", raw)
         return []
+    objects = False
     for number, url in enumerate(urls):
-        if not isinstance(url, str) or not is_url_text(url):
-            problems.add((*path, "image_url"), number, URL_RULE)
-    return urls
+        if isinstance(url, str) and is_url_text(url):
+            continue
+        if images is not None and isinstance(url, dict):
+            objects = True
+            _parse_image(url, (*path, "image_url", number), problems, images)
+        else:
+            rule = URL_RULE if images is None or isinstance(url, str) else IMAGE_RULE
+            problems.add((*path, "image_url"), number, rule)
+    return [url.get("url", "") if isinstance(url, dict) else url for url in urls] if objects else urls
+
+
+def _parse_image(
+    raw: dict[str, Any], path: tuple[str | int, ...], problems: _Problems, images: dict[int, Details]
+) -> None:
+    url = raw.get("url")
+    if not isinstance(url, str) or not is_url_text(url):
+        problems.add(path, "url", URL_RULE, raw)
+    reference = ""
+    if "client_reference" in raw:
+        reference = _parse_reference(raw, path, problems, problems.images_by_reference)
+    metadata = _parse_metadata(raw, path, problems) if "metadata" in raw else None
+    if reference or metadata:
+        images[int(path[-1])] = Details(reference, metadata)
 
 
 def text_rule(longest: int) -> str:
@@ -195,8 +243,13 @@ def is_name(name: str) -> bool:
     return len(name) <= MAX_VISITED_BY and _CONTROL_CHARACTER.search(name) is None
 
 
+def is_reference(text: str) -> bool:
+    """Whether `client_reference` may hold this, by REFERENCE_RULE."""
+    return 1 <= len(text) <= MAX_REFERENCE and _CONTROL_CHARACTER.search(text) is None
+
+
 def faults_of_metadata(metadata: Any) -> Iterator[tuple[str | None, str]]:
-    """What is wrong with a visit's `metadata`: the name of the value, None for all of it, and the complaint."""
+    """What is wrong with `metadata`: the name of the value, None for all of it, and the complaint."""
     if not isinstance(metadata, dict) or len(metadata) > MAX_METADATA or not all(map(_is_metadata_name, metadata)):
         yield None, METADATA_RULE
         return

@@ -13,11 +13,20 @@ from stores.models import CategoryRule
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What a client says of a job or an image besides: its own id of it, empty without one, and texts by name."""
+
+    client_reference: str = ""
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VisitPayload:
     """One visit as the client sent it; `visited_at` is `visit_time` as an aware instant, None if it is not a date.
 
     `visited_by` names who made it, and is empty where the client does not say. `metadata` is what else it says, texts
-    by name, or None.
+    by name, or None. `client_reference` is its own id of the visit, or empty. `images` says more of some of the images,
+    by their places.
     """
 
     store_id: str
@@ -26,6 +35,8 @@ class VisitPayload:
     image_urls: Sequence[str]
     visited_by: str = ""
     metadata: Mapping[str, str] | None = None
+    client_reference: str = ""
+    images: Mapping[int, Details] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,14 @@ from jobs.pending_limit import too_many_pending
 from jobs.queue import milestones
 from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
 from jobs.states import ImageState, JobStatus, OnError
-from jobs.submission.plan import Plan, VisitPayload
+from jobs.submission import references
+from jobs.submission.plan import Details, Plan, VisitPayload
+from jobs.submission.references import ReferenceTaken
 from retail_pulse import request_ids
 
 logger = logging.getLogger(__name__)
 
-# How often a submission is stored whose key names a job that is deleted at this very moment.
+# How often a submission is stored whose key or reference is that of a job which is deleted at this very moment.
 TRIES = 3
 
 
@@ -47,12 +49,16 @@ class Submitted:
     replayed: bool
 
 
+NO_DETAILS = Details()
+
+
 def submit(
     visits: Sequence[VisitPayload],
     *,
     owner: User | None = None,
     on_error: OnError = OnError.CONTINUE,
     priority: int = 0,
+    details: Details = NO_DETAILS,
     idempotency: IdempotencyToken | None = None,
     stored: Callable[[int], object] | None = None,
 ) -> Submitted:
@@ -60,7 +66,7 @@ def submit(
 
     Images of unknown stores, and those that a rule of their store's category refuses, are stored as failed and never
     fetched. `stored` is called with the new job's number within its transaction, before anybody is told of it.
-    Raises KeyReused and TooManyPending.
+    Raises KeyReused, ReferenceTaken and TooManyPending.
     """
     plan = Plan.of(visits)
     if refusal := too_many_pending(owner, plan.fetched):
@@ -70,14 +76,18 @@ def submit(
         raise refusal
     for left in reversed(range(TRIES)):
         try:
-            return _store(plan, owner, on_error, priority, idempotency, stored)
+            return _store(plan, owner, on_error, priority, details, idempotency, stored)
         except IntegrityError:
-            # The unique constraint waited for another request with the same key to commit; what that stored is visible
-            # now, unless it was deleted since, and the key with it.
+            # A unique constraint waited for another request with the same key or reference to commit; what that stored
+            # is visible now, unless it was deleted since, and the key with it.
             if idempotency is not None and (first := _find(idempotency, owner)) is not None:
                 return first
-            if idempotency is None or not left:
+            given = dict(enumerate(visits))
+            if taken := references.taken(details.client_reference, given, owner):
+                raise ReferenceTaken(taken) from None
+            if not left:
                 raise
+            references.free(given, owner)
     raise AssertionError("unreachable")
 
 
@@ -86,10 +96,11 @@ def _store(
     owner: User | None,
     on_error: OnError,
     priority: int,
+    details: Details,
     idempotency: IdempotencyToken | None,
     stored: Callable[[int], object] | None,
 ) -> Submitted:
-    """A new job, in one transaction. Raises IntegrityError where the key is bound to another one."""
+    """A new job, in one transaction. Raises IntegrityError where the key or a reference is that of another one."""
     with transaction.atomic():
         now = queue.database_now()
         job = Job(
@@ -99,6 +110,8 @@ def _store(
             priority=priority,
             total=plan.total,
             failed=plan.total - plan.fetched,
+            client_reference=details.client_reference,
+            metadata=details.metadata or {},
             request_id=request_ids.current(),
         )
         if not plan.fetched:
@@ -149,6 +162,10 @@ def _insert_images(job: Job, plan: Plan, now: datetime) -> None:
             f" claim_no, attempts, crashes, generation, format{of_rule}) FROM STDIN",
             _image_rows(job, plan, visit_ids, now),
         )
+        if rows := references.visit_rows(job.owner_id, visits, visit_ids):
+            _copy(cursor, references.COPY_VISITS, rows)
+        if rows := references.image_rows(job, visits):
+            _copy(cursor, references.COPY_IMAGES, rows)
 
 
 def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -> Iterator[tuple[Any, ...]]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from jobs.submission.payload import Path, place_of
 
-BODY_KEYS = ("count", "visits", "on_error")
-VISIT_KEYS = ("store_id", "image_url", "visit_time", "visited_by", "metadata")
+BODY_KEYS = ("count", "visits", "on_error", "client_reference", "metadata")
+VISIT_KEYS = ("store_id", "image_url", "visit_time", "visited_by", "client_reference", "metadata")
+IMAGE_KEYS = ("url", "client_reference", "metadata")
 # How many different unknown keys are looked at: a body with many more of them is not a matter of typos.
 MAX_KEYS = 100
 MAX_LENGTH = 64
@@ -35,27 +36,47 @@ def find_misspellings(data: Any) -> list[Misspelling]:
     """The misspelled keys of a decoded body, which may be any JSON value."""
     if not isinstance(data, dict):
         return []
-    found: list[tuple[str, str, int, Path]] = []
-    found += [(key, meant, 1, (key,)) for key in islice(data, MAX_KEYS) if (meant := _meant(key, BODY_KEYS))]
-    firsts: dict[str, Path] = {}
-    count: dict[str, int] = {}
+    found = [Misspelling(key, meant, 1, (key,)) for key in islice(data, MAX_KEYS) if (meant := _meant(key, BODY_KEYS))]
+    of_visits, of_images = _Unknown(VISIT_KEYS), _Unknown(IMAGE_KEYS)
     visits = data.get("visits")
     for number, visit in enumerate(visits if isinstance(visits, list) else ()):
-        if not isinstance(visit, dict) or visit.keys() <= _VISIT_KEYS:
+        if not isinstance(visit, dict):
             continue
-        for key in visit:
-            if key in _VISIT_KEYS:
+        of_visits.note(visit, ("visits", number))
+        images = visit.get("image_url")
+        for place, image in enumerate(images if isinstance(images, list) else ()):
+            if isinstance(image, dict):
+                of_images.note(image, ("visits", number, "image_url", place))
+    return [*found, *of_visits.misspellings(), *of_images.misspellings()][:MAX_KEYS]
+
+
+class _Unknown:
+    """Counts the keys of objects that are not among those known: MAX_KEYS different ones, each with its first place."""
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        self._keys = known
+        self._known = frozenset(known)
+        self._count: dict[str, int] = {}
+        self._firsts: dict[str, Path] = {}
+
+    def note(self, given: dict[str, Any], path: Path) -> None:
+        if given.keys() <= self._known:
+            return
+        for key in given:
+            if key in self._known:
                 continue
-            if key in count:
-                count[key] += 1
-            elif len(count) < MAX_KEYS:
-                count[key] = 1
-                firsts[key] = ("visits", number, key)
-    found += [(key, meant, count[key], firsts[key]) for key in firsts if (meant := _meant(key, VISIT_KEYS))]
-    return [Misspelling(*each) for each in found[:MAX_KEYS]]
+            if key in self._count:
+                self._count[key] += 1
+            elif len(self._count) < MAX_KEYS:
+                self._count[key] = 1
+                self._firsts[key] = (*path, key)
 
-
-_VISIT_KEYS = frozenset(VISIT_KEYS)
+    def misspellings(self) -> list[Misspelling]:
+        return [
+            Misspelling(key, meant, self._count[key], first)
+            for key, first in self._firsts.items()
+            if (meant := _meant(key, self._keys))
+        ]
 
 
 def _meant(key: str, keys: tuple[str, ...]) -> str | None:

@@ -12,11 +12,13 @@ from jobs.submission.payload import (
     MAX_PROBLEMS,
     MAX_STORE_ID,
     MAX_VISIT_TIME,
+    REFERENCE_RULE,
     URL_RULE,
     VISITED_BY_RULE,
     faults_of_metadata,
     holds_several_urls,
     is_name,
+    is_reference,
     is_url_text,
     text_rule,
 )
@@ -26,7 +28,9 @@ from tables.cells import invisible_complaint
 # Of a table and of an export, in bytes. They are read row by row; JSON is read whole, up to MAX_BODY_BYTES.
 MAX_TABLE_BYTES = 2**29
 COLUMNS = {name: name for name in ("store_id", "visit_time", "image_url")}
-OPTIONAL = {"visited_by": "visited_by", "metadata": "metadata"}
+# The clients' own ids, of which each belongs to one visit or image.
+REFERENCES = ("visit_reference", "image_reference")
+OPTIONAL = {name: name for name in ("visited_by", "metadata", "image_metadata", *REFERENCES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +73,29 @@ class VisitRows:
     def __init__(self, most_characters: int = MAX_TABLE_BYTES) -> None:
         self._left = self._most_characters = most_characters
         self.problems: list[LineProblem] = []
-        self._visits: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        self._visits: dict[tuple[str, ...], dict[str, Any]] = {}
+        # Decoded in the end: what is wrong with it has been said by then.
+        self._with_metadata: list[dict[str, Any]] = []
         self._images = 0
 
     def add(
-        self, line: int, store_id: str, visit_time: str, image_url: str, visited_by: str = "", metadata: str = ""
+        self,
+        line: int,
+        store_id: str,
+        visit_time: str,
+        image_url: str,
+        visited_by: str = "",
+        metadata: str = "",
+        visit_reference: str = "",
+        image_reference: str = "",
+        image_metadata: str = "",
     ) -> None:
-        """Add an image; `metadata` is JSON. Raises UnreadableVisits at one too many."""
+        """Add an image; both kinds of metadata are JSON. Raises UnreadableVisits at one too many."""
         if self._images == settings.MAX_IMAGES_PER_JOB:
             self.complain(line, None, f"is one image too many; a job has at most {settings.MAX_IMAGES_PER_JOB:,}")
             raise UnreadableVisits(self.problems)
         self._images += 1
-        key = store_id, visit_time, visited_by, metadata
+        key = store_id, visit_time, visited_by, metadata, visit_reference
         if (visit := self._visits.get(key)) is None:
             self._left -= sum(map(len, key))
             visit = {"store_id": store_id, "visit_time": visit_time, "image_url": []}
@@ -88,9 +103,12 @@ class VisitRows:
                 visit["visited_by"] = visited_by
             if metadata:
                 visit["metadata"] = metadata
+                self._with_metadata.append(visit)
+            if visit_reference:
+                visit["client_reference"] = visit_reference
             self._visits[key] = visit
-        visit["image_url"].append(image_url)
-        self._left -= len(image_url)
+        visit["image_url"].append(self._image(image_url, image_reference, image_metadata))
+        self._left -= len(image_url) + len(image_reference) + len(image_metadata)
         if self._left < 0:
             self.complain(
                 line,
@@ -105,6 +123,17 @@ class VisitRows:
         if len(self.problems) >= MAX_PROBLEMS:
             raise UnreadableVisits(self.problems)
 
+    def _image(self, url: str, reference: str, metadata: str) -> str | dict[str, Any]:
+        if not reference and not metadata:
+            return url
+        image = {"url": url}
+        if reference:
+            image["client_reference"] = reference
+        if metadata:
+            image["metadata"] = metadata
+            self._with_metadata.append(image)
+        return image
+
     def body(self) -> dict[str, Any]:
         """`{"count": …, "visits": […]}`, which `parse_submission` accepts. Raises UnreadableVisits."""
         if self.problems:
@@ -112,9 +141,8 @@ class VisitRows:
         if not self._visits:
             raise UnreadableVisits([LineProblem(None, None, "has no rows below its header")])
         visits = list(self._visits.values())
-        for visit in visits:
-            if "metadata" in visit:
-                visit["metadata"] = json.loads(visit["metadata"])
+        for holder in self._with_metadata:
+            holder["metadata"] = json.loads(holder["metadata"])
         return {"count": len(visits), "visits": visits}
 
 
@@ -122,7 +150,9 @@ def complaint_about(name: str, cell: str) -> str | None:
     """What JSON would be refused for."""
     if name == "image_url":
         return None if is_url_text(cell) else URL_RULE
-    if name == "metadata":
+    if name in REFERENCES:
+        return None if not cell or is_reference(cell) else REFERENCE_RULE
+    if name in ("metadata", "image_metadata"):
         return _complaint_about_json(cell) if cell else None
     if name == "visited_by":
         return None if is_name(cell) else VISITED_BY_RULE

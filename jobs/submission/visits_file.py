@@ -1,11 +1,13 @@
 """Visits from a file, by its content: the body of a JSON submission, a table, or what this service exported.
 
-A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`), perhaps `visited_by` and
-`metadata` (JSON), and one row per image; others are ignored. Rows with the same store, time, person and metadata form
-one visit, in order of first appearance. What else is read and what is skipped is said in `tables`.
+A table, CSV or a workbook, has the columns `store_id,visit_time,image_url` (also `StoreID`), perhaps `visited_by`,
+`metadata` and `image_metadata` (JSON), `visit_reference` and `image_reference`, and one row per image; others are
+ignored. Rows with the same store, time, person, metadata and reference of the visit form one visit, in order of first
+appearance. What else is read and what is skipped is said in `tables`.
 
 An exported file can be submitted again, as it is or corrected: what JSON accepted once is taken back, invisible
-characters and white space included. In any other table these are errors, because nobody means them.
+characters and white space included. Its references are left out, because they belong to the job that it is of. In any
+other table odd characters are errors, because nobody means them.
 """
 
 import codecs
@@ -27,6 +29,7 @@ from jobs.submission.visit_rows import (
     COLUMNS,
     MAX_TABLE_BYTES,
     OPTIONAL,
+    REFERENCES,
     LineProblem,
     UnreadableVisits,
     VisitRows,
@@ -48,7 +51,11 @@ from tables.text import MAX_LINE, checked_encoding, codec_of
 SPOOL_BYTES = 2**20
 
 # Exports as they are now end with these; older ones end before them, or before a later one of them.
-_LATER = ("visited_by", "metadata", "findings")
+_LATER = (
+    *("visited_by", "metadata", "findings"),
+    *("visit_reference", "image_reference", "image_metadata", "job_reference", "job_metadata"),
+)
+_LEFT_OUT = "The references in the export are left out: they belong to the job that it is of."
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ def _write_as_utf_8(file: BinaryIO, encoding: str, copy: BinaryIO) -> None:
 
 def _read_json(file: BinaryIO, beginning: bytes) -> VisitsFile:
     if _is_exported_line(beginning.partition(b"\n")[0]):
-        return VisitsFile(_read_ndjson(file))
+        return _read_ndjson(file)
     content = file.read(settings.MAX_BODY_BYTES + 1)
     if len(content) > settings.MAX_BODY_BYTES:
         raise _too_large(settings.MAX_BODY_BYTES)
@@ -171,8 +178,9 @@ def _export_headers() -> list[list[str]]:
     return [[name for name in names if name not in _LATER[first:]] for first in range(len(_LATER) + 1)]
 
 
-def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
+def _read_ndjson(file: BinaryIO) -> VisitsFile:
     visits = VisitRows()
+    left_out = False
     number = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
@@ -199,28 +207,43 @@ def _read_ndjson(file: BinaryIO) -> dict[str, Any]:
                 visits.complain(number, name, complaint)
             else:
                 cells[name] = cell
-        name, metadata = row.get("visited_by") or "", row.get("metadata") or {}
+        left_out = left_out or any(map(row.get, REFERENCES))
+        name, metadata, of_image = (row.get(key) or empty for key, empty in _OPTIONAL_OF_EXPORTS.items())
         if not isinstance(name, str) or not is_name(name):
             visits.complain(number, "visited_by", VISITED_BY_RULE)
         elif complaint := complaint_about_metadata(metadata):
             visits.complain(number, "metadata", complaint)
+        elif complaint := complaint_about_metadata(of_image):
+            visits.complain(number, "image_metadata", complaint)
         elif len(cells) == len(COLUMNS):
-            visits.add(number, **cells, visited_by=name, metadata=json.dumps(metadata) if metadata else "")
-    return visits.body()
+            texts = [json.dumps(each) if each else "" for each in (metadata, of_image)]
+            visits.add(number, **cells, visited_by=name, metadata=texts[0], image_metadata=texts[1])
+    return VisitsFile(visits.body(), [_LEFT_OUT] if left_out else [])
+
+
+# What a line may lack, and what that means.
+_OPTIONAL_OF_EXPORTS: dict[str, Any] = {"visited_by": "", "metadata": {}, "image_metadata": {}}
 
 
 def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str | None) -> VisitsFile:
     most = settings.MAX_BODY_BYTES if entry is Entry.API else MAX_TABLE_BYTES
     visits, doubts = VisitRows(most), Doubts()
     with open_table(file, COLUMNS, optional=OPTIONAL, encoding=encoding, sheet=sheet) as table:
-        check = complaint_about if table.header in _export_headers() else strict_complaint
+        is_export = table.header in _export_headers()
+        check = complaint_about if is_export else strict_complaint
         read = [name for name in (*COLUMNS, *OPTIONAL) if name in table.places]
+        skipped: list[int] = []
+        if is_export:
+            skipped = [table.places[name] for name in REFERENCES if name in table.places]
+            read = [name for name in read if name not in REFERENCES]
+        left_out = False
         places = [(name, table.places[name], table.header[table.places[name]]) for name in read]
         try:
             for line, cells, marks, misfit in table:
                 if misfit is not None:
                     visits.complain(line, *misfit)
                     continue
+                left_out = left_out or any(cells[place] for place in skipped)
                 values = {}
                 for name, place, title in places:
                     cell = values[name] = unguard_cell(cells[place])
@@ -235,7 +258,8 @@ def _read_table(file: BinaryIO, entry: Entry, encoding: str | None, sheet: str |
                 raise
             visits.complain(error.line, None, error.predicate(entry))
     body = visits.body()
-    return VisitsFile(body, [*_read_as(table), *(f"{doubt.sentence}." for doubt in doubts.listed())])
+    notes = [*_read_as(table), *([_LEFT_OUT] if left_out else [])]
+    return VisitsFile(body, [*notes, *(f"{doubt.sentence}." for doubt in doubts.listed())])
 
 
 def _read_as(table: Table) -> Iterator[str]:

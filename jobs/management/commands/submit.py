@@ -21,6 +21,7 @@ from jobs.reporting.failures import failures
 from jobs.states import OnError
 from jobs.submission.dry_run import dry_run
 from jobs.submission.payload import parse_submission
+from jobs.submission.references import ReferenceTaken
 from jobs.submission.submit import submit
 from jobs.submission.visit_rows import UnreadableVisits
 from jobs.submission.visits_file import VisitsFile, read_visits
@@ -86,8 +87,9 @@ class Command(BaseCommand):
                 owner=owner,
                 on_error=OnError(on_error) if on_error else payload.on_error,
                 priority=priority,
+                details=payload.details,
             )
-        except TooManyPending as error:
+        except (TooManyPending, ReferenceTaken) as error:
             # The owner has submitted something else since the check.
             self.refuse(str(error))
         job_id = self.document["job_id"] = submitted.job_id

@@ -47,6 +47,8 @@ def test_an_image_shows_all_that_is_known_of_it(v1):
         "timings": {"fetch_ms": good.fetch_ms, "measure_ms": good.measure_ms, "gpu_ms": good.gpu_ms},
         "gpu_result": None,
         "error": None,
+        "client_reference": None,
+        "metadata": None,
     }
     assert results[1]["id"] == bad.pk
     assert (results[1]["state"], results[1]["perimeter"], results[1]["format"]) == ("failed", None, None)
@@ -103,7 +105,7 @@ def test_every_faulty_parameter_is_reported_at_once(v1):
     problem = assert_problem(v1.get(f"jobs/{job.pk}/images?limit=0&hots=a&state=x"), 400, "invalid-request")
     assert problem["errors"] == [
         {"parameter": "hots", "detail": "hots is no parameter here; this path knows state, code, host, store, area, "
-         "group, finding, cursor, limit."},
+         "group, finding, client_reference, cursor, limit."},
         {"parameter": "limit", "detail": "limit must be a whole number from 1 to 1,000."},
         {"parameter": "state", "detail": "state must be pending, running, completed or failed."},
     ]  # fmt: skip
@@ -149,7 +151,7 @@ def test_an_image_of_another_job_is_not_there(v1):
 @pytest.mark.parametrize("count", [3, 300])
 def test_a_page_costs_the_same_for_few_images_and_many(v1, django_assert_num_queries, count):
     job = submit_job(count)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len(urls(v1.get(f"jobs/{job.pk}/images", {"limit": 1000}))) == count
 
 

@@ -47,6 +47,8 @@ def test_a_submission_is_answered_with_the_job_and_its_location(v1):
         "paused_at": None,
         "finished_at": None,
         "request_id": response["X-Request-Id"],
+        "client_reference": None,
+        "metadata": {},
         "links": {
             "self": f"/api/v1/jobs/{job.pk}",
             **{name: f"/api/v1/jobs/{job.pk}/{name}" for name in LINKS},

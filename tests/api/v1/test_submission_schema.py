@@ -15,7 +15,8 @@ VALUES: list = [
     "é" * MAX_STORE_ID, "é" * (MAX_STORE_ID + 1), "x" * MAX_VISIT_TIME, "x" * (MAX_VISIT_TIME + 1),
     {"a": "x" * 500}, {"a": "x" * 501}, {"a": 7}, {"a": "\n"}, {"": ""}, {"k" * 64: ""}, {"k" * 65: ""}, {"\x7f": ""},
     dict.fromkeys("abcdefghij", ""), dict.fromkeys("abcdefghijk", ""),
-    ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\u2028"], ["😀" * MAX_URL], [["x"]], [None], [""],
+    ["x" * MAX_URL], ["x" * (MAX_URL + 1)], ["\x7f"], ["\x1f"], ["\n"], ["\u2028"],
+    ["😀" * MAX_URL], [["x"]], [None], [""],
 ]  # fmt: skip
 
 
@@ -38,7 +39,7 @@ def agree(validator, body):
     assert validator.is_valid(body) == is_read(body), body
 
 
-@pytest.mark.parametrize("key", ["count", "visits", "on_error", "priority", "more"])
+@pytest.mark.parametrize("key", ["count", "visits", "on_error", "priority", "client_reference", "metadata", "more"])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_they_agree_on_every_value_of_every_key(validator, key, value):
     body = {**submission(), key: value}
@@ -47,10 +48,18 @@ def test_they_agree_on_every_value_of_every_key(validator, key, value):
         agree(validator, body)
 
 
-@pytest.mark.parametrize("key", ["store_id", "image_url", "visit_time", "visited_by", "metadata", "more"])
+@pytest.mark.parametrize(
+    "key", ["store_id", "image_url", "visit_time", "visited_by", "metadata", "client_reference", "more"]
+)
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_they_agree_on_every_value_of_a_visit(validator, key, value):
     agree(validator, submission({**visit(), key: value}))
+
+
+@pytest.mark.parametrize("key", ["url", "metadata", "client_reference", "more"])
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
+def test_they_agree_on_every_value_of_an_image(validator, key, value):
+    agree(validator, submission({**visit(), "image_url": [{"url": "http://images.test/1.jpg", key: value}]}))
 
 
 @pytest.mark.parametrize("key", ["count", "visits", "store_id", "image_url", "visit_time"])

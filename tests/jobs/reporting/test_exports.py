@@ -58,7 +58,7 @@ def test_every_column_is_where_it_is_documented():
     assert ",".join(names) == (
         "store_id,store_name,area_code,visit_time,visited_at,image_url,host,state,width,height,perimeter,format,bytes,"
         "attempts,finished_at,fetch_ms,measure_ms,gpu_ms,error_code,error_message,retryable,visited_by,"
-        "metadata,findings,gpu_result"
+        "metadata,findings,visit_reference,image_reference,image_metadata,job_reference,job_metadata,gpu_result"
     )
 
 
@@ -91,6 +91,11 @@ def test_ndjson_holds_every_value_as_it_is_stored(job):
         "visited_by": None,
         "metadata": None,
         "findings": None,
+        "visit_reference": None,
+        "image_reference": None,
+        "image_metadata": None,
+        "job_reference": None,
+        "job_metadata": None,
         "gpu_result": None,
     }
     assert (rows[1]["state"], rows[1]["error_code"], rows[1]["retryable"]) == ("failed", "not_an_image", False)

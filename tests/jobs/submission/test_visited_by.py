@@ -104,7 +104,9 @@ def test_an_export_ends_with_it_and_brings_it_back(form):
 @pytest.mark.parametrize("later", [[], ["findings"], ["metadata", "findings"], ["visited_by", "metadata", "findings"]])
 @pytest.mark.django_db
 def test_an_export_of_before_is_still_taken_back_as_it_is(later):
-    names = [column.name for column in COLUMNS if not column.only_ndjson and column.name not in later]
+    before = [column.name for column in COLUMNS if not column.only_ndjson]
+    # Behind those that tell nothing of references, which came last.
+    names = [name for name in before[: before.index("visit_reference")] if name not in later]
     cells = {"store_id": " s ", "visit_time": "noon", "image_url": "http://a/1"}
     lines = [",".join(f'"{text}"' for text in row) for row in (names, [cells.get(name, "") for name in names])]
     # White space, which no other table may have around an id.
