@@ -47,6 +47,14 @@ def may_read_all_jobs(caller: Caller) -> bool:
     return _staff_may(caller, "jobs.view_job", "jobs.change_job", "jobs.delete_job")
 
 
+def owners_read_by(caller: Caller) -> list[int | None] | None:
+    """The owners whose jobs this caller may read, None among them where nobody's are; None alone for all owners."""
+    if may_read_all_jobs(caller):
+        return None
+    owner = owner_of(caller)
+    return [owner.pk if owner else None]
+
+
 def may_change_all_jobs(caller: Caller) -> bool:
     """Cancel, pause, resume, retry and prioritize other users' jobs."""
     return _staff_may(caller, "jobs.change_job")

@@ -3,6 +3,7 @@
 from jobs.models.day_total import DayTotal
 from jobs.models.deleted_job import DeletedJob
 from jobs.models.failed_attempt import FailedAttempt
+from jobs.models.finished_batch import FinishedBatch, ResultsFeed
 from jobs.models.idempotency_key import IdempotencyKey
 from jobs.models.image_filter import ImageFilter
 from jobs.models.image_result import ImageResult
@@ -18,6 +19,7 @@ __all__ = [
     "DayTotal",
     "DeletedJob",
     "FailedAttempt",
+    "FinishedBatch",
     "IdempotencyKey",
     "ImageFilter",
     "ImageResult",
@@ -27,6 +29,7 @@ __all__ = [
     "KeptPhoto",
     "PausedHost",
     "PhotoEvidence",
+    "ResultsFeed",
     "UnwantedPhoto",
     "Visit",
     "Worker",
