@@ -115,6 +115,15 @@ class Problem(Enum):
         "Where it is the same submission sent again, read that job: there is nothing else to do. To try its failed "
         "images again, retry the job. To submit anew, delete that job, which frees its references, or give others.",
     )
+    FEED_SET_BACK = ProblemType(
+        "feed-set-back",
+        "The cursor is of another history",
+        409,
+        "The results feed does not hold what the cursor was given for: the database was restored from an older backup, "
+        "or a failover has lost its latest commits. From this cursor on, results might be missed.",
+        "Read the feed again from its beginning, without after, and replace what is stored under the same image_id and "
+        "generation. Where that is too much, export a period that begins well before, and go on with after=latest.",
+    )
     LENGTH_REQUIRED = ProblemType(
         "length-required",
         "The body's length is unknown",

@@ -8,8 +8,9 @@ A job is deleted in two steps, since it may have a million images:
 
 1. `marks.py`, one short transaction: the job becomes `is_deleted`, so that all readers leave it out, and gets its row
    of `DeletedJob`. Only jobs that have ended are marked. Nothing unmarks one.
-2. `slices.py`, many bounded transactions: its images are counted and deleted, then its visits, then the job itself. The
-   first one comes GRACE_SECONDS after the mark, when every request that found the job has read what belongs to it.
+2. `slices.py`, many bounded transactions: its images are counted and deleted, then its visits and its batches
+   of the results feed, then the job itself. The first one comes GRACE_SECONDS after the mark, when every request that
+   found the job has read what belongs to it.
 
 Locks: one process at a time deletes slices, by an advisory lock that lasts as long as its transaction. A mark locks its
 jobs, in the queue's order; a slice locks only rows of jobs that nobody else can find.

@@ -79,6 +79,16 @@ _DELETE_VISITS = """
     )
     SELECT count(*) FROM deleted
 """
+_DELETE_BATCHES = """
+    WITH slice AS MATERIALIZED (
+        SELECT batch.id FROM unnest(%(jobs)s::bigint[]) AS job (id) CROSS JOIN LATERAL (
+            SELECT id FROM jobs_finishedbatch WHERE job_id = job.id LIMIT %(most)s
+        ) batch
+    ), deleted AS (
+        DELETE FROM jobs_finishedbatch WHERE id = ANY (ARRAY(SELECT id FROM slice)) RETURNING 1
+    )
+    SELECT count(*) FROM deleted
+"""
 _GO_ON_BEHIND = "UPDATE jobs_deletedjob SET last_image = %(image)s WHERE job_id = %(job)s"
 _DELETE_JOBS = (
     "DELETE FROM jobs_jobaction WHERE job_id = ANY (%(jobs)s)",
@@ -103,7 +113,7 @@ def is_anything_due() -> bool:
 
 
 def delete_slice(*, wait: bool) -> Slice | None:
-    """Count and delete at most MOST_ROWS images, and as many visits, of marked jobs, the oldest job first.
+    """Count and delete at most MOST_ROWS images of marked jobs, the oldest job first, and as many visits and batches.
 
     None where there is nothing due, or, unless told to `wait`, where another process is deleting at this moment.
     """
@@ -121,7 +131,12 @@ def delete_slice(*, wait: bool) -> Slice | None:
         )
         images, last_image = cursor.fetchone()
         failpoints.hit("prune.images", jobs)
-        is_last = images < MOST_ROWS and _delete_visits(cursor, jobs) < MOST_ROWS and _delete_belongings(jobs)
+        is_last = (
+            images < MOST_ROWS
+            and _delete_visits(cursor, jobs) < MOST_ROWS
+            and _delete_batches(cursor, jobs) < MOST_ROWS
+            and _delete_belongings(jobs)
+        )
         if is_last:
             for statement in _DELETE_JOBS:
                 cursor.execute(statement, {"jobs": jobs})
@@ -153,6 +168,12 @@ def _fit_together(due: Iterable[_Due]) -> Iterable[_Due]:
         if number and images >= MOST_ROWS:
             return
         yield job
+
+
+def _delete_batches(cursor: CursorWrapper, jobs: list[int]) -> int:
+    cursor.execute(_DELETE_BATCHES, {"jobs": jobs, "most": MOST_ROWS})
+    (number,) = cursor.fetchone()
+    return int(number)
 
 
 def _delete_visits(cursor: CursorWrapper, jobs: list[int]) -> int:

@@ -4,6 +4,7 @@ from jobs.models.client_reference import ImageDetails, VisitReference
 from jobs.models.day_total import DayTotal
 from jobs.models.deleted_job import DeletedJob
 from jobs.models.failed_attempt import FailedAttempt
+from jobs.models.finished_batch import FinishedBatch, ResultsFeed
 from jobs.models.idempotency_key import IdempotencyKey
 from jobs.models.image_filter import ImageFilter
 from jobs.models.image_result import ImageResult
@@ -19,6 +20,7 @@ __all__ = [
     "DayTotal",
     "DeletedJob",
     "FailedAttempt",
+    "FinishedBatch",
     "IdempotencyKey",
     "ImageDetails",
     "ImageFilter",
@@ -29,6 +31,7 @@ __all__ = [
     "KeptPhoto",
     "PausedHost",
     "PhotoEvidence",
+    "ResultsFeed",
     "UnwantedPhoto",
     "Visit",
     "VisitReference",

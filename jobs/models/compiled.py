@@ -136,33 +136,36 @@ class SelectForEach:
 
 
 class UpdateForEach:
-    """Updates alike what a `SelectForEach` of primary keys finds, and returns a field of each row updated.
+    """Updates alike what a `SelectForEach` of primary keys finds, and returns fields of each row updated.
 
     It is looked for once, and before anything is updated: within an UPDATE, the planner may look for "the next one"
     again and again, and so update all.
     """
 
-    def __init__(self, select: SelectForEach, model: type[models.Model], returning: str, **values: Any) -> None:
+    def __init__(
+        self, select: SelectForEach, model: type[models.Model], returning: Sequence[str], **values: Any
+    ) -> None:
         self._select = select
         self._model = model
         self._returning = returning
         self._values = values
 
-    def __call__(self, rows: Iterable[AnyRow], **given: Any) -> list[Any]:
+    def __call__(self, rows: Iterable[AnyRow], **given: Any) -> list[tuple[Any, ...]]:
         holding = self._select.holding(rows)
         if holding is None:
             return []
         _, found = self.statement.execute({**given, ROW: holding})
-        return [value for (value,) in found]
+        return found
 
     @cached_property
     def statement(self) -> Statement:
         select = self._select.statement
         update = Update(lambda: self._model._default_manager.filter(pk__any=Found()), **self._values).statement
-        column: Any = self._model._meta.get_field(self._returning)
+        columns: list[Any] = [self._model._meta.get_field(name) for name in self._returning]
         quote = connections[select.using].ops.quote_name
+        returned = ", ".join(quote(each.column) for each in columns)
         return Statement(
-            f"WITH {quote(FOUND)} AS MATERIALIZED ({select.sql}) {update.sql} RETURNING {quote(column.column)}",
+            f"WITH {quote(FOUND)} AS MATERIALIZED ({select.sql}) {update.sql} RETURNING {returned}",
             [*select.params, *update.params],
             select.using,
             {},

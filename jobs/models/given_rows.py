@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import FieldError
 from django.db import models
 from psycopg import Binary
@@ -36,6 +37,8 @@ _STORED_AS_THEY_ARE: dict[type[AnyField], set[type]] = {
     models.PositiveIntegerField: _WHOLE,
     models.PositiveSmallIntegerField: _WHOLE,
     models.PositiveBigIntegerField: _WHOLE,
+    # Of numbers, as all of ours are.
+    ArrayField: {list},
 }
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FieldDoesNotExist, FieldError, FullResultSet
 from django.db import connections, models
-from django.db.models import Func, sql
+from django.db.models import Expression, sql
 from django.db.models.options import Options
 from django.db.models.sql.compiler import SQLUpdateCompiler
 from django.db.models.sql.where import WhereNode
@@ -95,7 +95,7 @@ class UpdateFrom:
         fields: Sequence[str],
         match: Sequence[str] = ("id",),
         also: Mapping[str, AnyField] | None = None,
-        returning: Sequence[str | Func] = (),
+        returning: Sequence[str | Expression] = (),
         **expressions: Any,
     ) -> None:
         self._build = build

@@ -1,6 +1,6 @@
 """What a move leads to: the counters and the status of its job, and the images that depend on it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from jobs.errors import Canceled, ImageError, Skipped
 from jobs.models import ImageResult, Job, Visit
 from jobs.models.compiled import Select, SelectForEach, UpdateForEach
 from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given
+from jobs.models.finished import CountAndFile, Finished, file_updated
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
-from jobs.models.update_from import UpdateFrom
 from jobs.queue import milestones
 from jobs.states import ImageState, JobStatus, OnError
 
@@ -31,8 +31,8 @@ _lock_jobs = Select(lambda: _locked(skip_locked=False))
 _lock_free_jobs = Select(lambda: _locked(skip_locked=True))
 _failed = F("failed") + FromRow("failed")
 _finished = F("completed") + FromRow("completed") + _failed
-# Counts on; a job whose images are all final gets its final status.
-_count = UpdateFrom(
+# Counts on, and files what has become final; a job whose images are all final gets its final status.
+_count = CountAndFile(
     Job.objects.all,
     fields=["completed", "failed", "canceled"],
     completed=F("completed") + FromRow("completed"),
@@ -67,6 +67,7 @@ class Moved(NamedTuple):
     id: int
     job_id: int
     visit_id: int
+    generation: int
     state: ImageState
     is_canceled: bool = False
 
@@ -120,18 +121,26 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
         return Completed([], [])
     completed_of = Counter(each.job_id for each in moved if each.state == ImageState.COMPLETED)
     failed_of = Counter(each.job_id for each in moved if each.state == ImageState.FAILED)
-    failed_of.update(_advance_stores(jobs, moved))
+    skipped = _advance_stores(jobs, moved)
+    failed_of.update(each.job_id for each in skipped)
+    images_of: dict[int, list[int]] = defaultdict(list)
+    generations_of: dict[int, list[int]] = defaultdict(list)
+    for job_id, image_id, generation in _final(moved, skipped):
+        images_of[job_id].append(image_id)
+        generations_of[job_id].append(generation)
     canceled_of = Counter(each.job_id for each in moved if each.is_canceled)
-    failed: dict[int, list[int]] = {}
+    failed_images: dict[int, list[int]] = defaultdict(list)
     for each in moved:
         if each.state == ImageState.FAILED and not each.is_canceled:
-            failed.setdefault(each.job_id, []).append(each.id)
-    counted = _count.returned(
+            failed_images[each.job_id].append(each.id)
+    counted = _count(
         {
             "id": job_id,
             "completed": completed_of[job_id],
             "failed": failed_of[job_id],
             "canceled": canceled_of[job_id],
+            "images": images_of[job_id],
+            "generations": generations_of[job_id],
         }
         # Those whose images wait for another attempt have started, too.
         for job_id in {each.job_id for each in moved}
@@ -149,7 +158,7 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
                 total=total,
             )
         ],
-        failed,
+        failed_images,
     )
     return Completed(
         moved=[job_id for job_id, *_ in counted],
@@ -157,6 +166,13 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
         succeeded=completed_of.total(),
         failed=failed_of.total(),
     )
+
+
+def _final(moved: Iterable[Moved], skipped: Iterable[Finished]) -> Iterator[Finished]:
+    for each in moved:
+        if each.state in (ImageState.COMPLETED, ImageState.FAILED):
+            yield Finished(each.job_id, each.id, each.generation)
+    yield from skipped
 
 
 def apply_pending(jobs: Mapping[int, JobRow], again: Sequence[Moved]) -> list[Moved]:
@@ -171,7 +187,7 @@ def apply_pending(jobs: Mapping[int, JobRow], again: Sequence[Moved]) -> list[Mo
     if held:
         ImageResult.objects.filter(id__any=held).update(held=True)
     if canceled:
-        fail_unfetched(ImageResult.objects.filter(id__any=[each.id for each in canceled]), Canceled)
+        ImageResult.objects.filter(id__any=[each.id for each in canceled]).update(**unfetched(Canceled))
     return canceled
 
 
@@ -189,8 +205,11 @@ def unfetched(error: type[ImageError]) -> dict[str, Any]:
 
 
 def fail_unfetched(pending: QuerySet[ImageResult], error: type[ImageError]) -> int:
-    """Make pending images final that will not be fetched; returns how many. The caller holds their jobs, and counts."""
-    return pending.update(**unfetched(error))
+    """Make pending images final that will not be fetched, and file them; returns how many.
+
+    The caller holds their jobs, and counts.
+    """
+    return file_updated(pending, **unfetched(error))
 
 
 def first_of_stores(rows: Iterable[tuple[int, Any]], begun: Collection[Any] = ()) -> list[int]:
@@ -236,15 +255,15 @@ def _rest_of_store(row: Mapping[str, FromRow]) -> QuerySet[Any, Any]:
 
 _OF_STORE = {"visit_id": Visit._meta.pk, "job_id": Job._meta.pk}
 _release_next = UpdateForEach(
-    SelectForEach(_next_of_store, **_OF_STORE), ImageResult, returning="job", held=False, ready_since=Now()
+    SelectForEach(_next_of_store, **_OF_STORE), ImageResult, returning=["id"], held=False, ready_since=Now()
 )
 _skip_rest = UpdateForEach(
-    SelectForEach(_rest_of_store, **_OF_STORE), ImageResult, returning="job", **unfetched(Skipped)
+    SelectForEach(_rest_of_store, **_OF_STORE), ImageResult, returning=["job", "id", "generation"], **unfetched(Skipped)
 )
 
 
-def _advance_stores(jobs: Mapping[int, JobRow], moved: Iterable[Moved]) -> Counter[int]:
-    """Under `stop_store`: release a store's next image, or skip the rest of them. Returns skips by job."""
+def _advance_stores(jobs: Mapping[int, JobRow], moved: Iterable[Moved]) -> list[Finished]:
+    """Under `stop_store`: release a store's next image, or skip the rest of them. Returns what is skipped."""
     one_by_one = [each for each in moved if jobs[each.job_id].on_error == OnError.STOP_STORE]
 
     def rows(state: ImageState) -> Iterator[dict[str, int]]:
@@ -255,4 +274,4 @@ def _advance_stores(jobs: Mapping[int, JobRow], moved: Iterable[Moved]) -> Count
         )
 
     _release_next(row for row in rows(ImageState.COMPLETED) if not jobs[row["job_id"]].is_paused)
-    return Counter(_skip_rest(rows(ImageState.FAILED)))
+    return [Finished(*row) for row in _skip_rest(rows(ImageState.FAILED))]

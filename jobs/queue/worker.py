@@ -46,7 +46,7 @@ _lock_held = Select(
         ImageResult.objects.held_by(Given("worker_id"))
         .filter(id__any=Given("ids"))
         .locked()
-        .values_list("id", "job_id", "visit_id", "claim_no")
+        .values_list("id", "job_id", "visit_id", "claim_no", "generation")
     )
 )
 _is_pending_again = Exact(FromRow("state"), Value(ImageState.PENDING))
@@ -79,7 +79,7 @@ _record = UpdateFrom(
         ),
         default=F("rank"),
     ),
-    returning=["id", "claim_no", "visit_id"],
+    returning=["id", "claim_no", "visit_id", "generation"],
 )
 
 
@@ -184,11 +184,11 @@ def record(worker_id: int, outcomes: Collection[Outcome]) -> Recorded:
         }
         written = _record.returned(become.values(), worker_id=worker_id)
         ours, moved, photos = [], [], []
-        for image_id, claim_no, visit_id in written:
+        for image_id, claim_no, visit_id, generation in written:
             outcome, columns = by_fence.pop((image_id, claim_no)), become[image_id, claim_no]
             is_canceled = columns["error_code"] == Canceled.code
             ours.append(outcome)
-            moved.append(Moved(image_id, outcome.claim.job_id, visit_id, columns["state"], is_canceled))
+            moved.append(Moved(image_id, outcome.claim.job_id, visit_id, generation, columns["state"], is_canceled))
             if outcome.photo is not None and columns["state"] == ImageState.COMPLETED:
                 photos.append((image_id, outcome.photo))
         completed = complete(jobs, moved)
@@ -219,8 +219,8 @@ def release(worker_id: int, claims: Sequence[Claim]) -> Released:
         fences = {claim.image_id: claim.claim_no for claim in claims}
         held = _lock_held(worker_id=worker_id, ids=list(fences))
         again = [
-            Moved(image_id, job_id, visit_id, ImageState.PENDING)
-            for image_id, job_id, visit_id, claim_no in held
+            Moved(image_id, job_id, visit_id, generation, ImageState.PENDING)
+            for image_id, job_id, visit_id, claim_no, generation in held
             if claim_no == fences[image_id]
         ]
         ImageResult.objects.filter(id__any=[each.id for each in again]).update(
@@ -245,11 +245,13 @@ def rescue() -> Rescued:
         again, crash_loops = [], []
         if jobs:
             rows = orphans.filter(job_id__in=jobs).locked()
-            for image_id, job_id, visit_id, crashes in rows.values_list("id", "job_id", "visit_id", "crashes"):
+            for pk, job_id, visit_id, generation, crashes in rows.values_list(
+                "id", "job_id", "visit_id", "generation", "crashes"
+            ):
                 if crashes + 1 < settings.MAX_CRASHES:
-                    again.append(Moved(image_id, job_id, visit_id, ImageState.PENDING))
+                    again.append(Moved(pk, job_id, visit_id, generation, ImageState.PENDING))
                 else:
-                    crash_loops.append(Moved(image_id, job_id, visit_id, ImageState.FAILED))
+                    crash_loops.append(Moved(pk, job_id, visit_id, generation, ImageState.FAILED))
         if again:
             ImageResult.objects.filter(id__any=[each.id for each in again]).update(
                 state=ImageState.PENDING, claimed_by=None, crashes=F("crashes") + 1, ready_since=Now()

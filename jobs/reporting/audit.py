@@ -62,6 +62,7 @@ _LAST_OF_SLICE = """
 _SLICE = """
     WITH jobs_job AS NOT MATERIALIZED (SELECT * FROM jobs_job WHERE id BETWEEN {first} AND {last}),
     jobs_imageresult AS NOT MATERIALIZED (SELECT * FROM jobs_imageresult WHERE job_id BETWEEN {first} AND {last}),
+    jobs_finishedbatch AS NOT MATERIALIZED (SELECT * FROM jobs_finishedbatch WHERE job_id BETWEEN {first} AND {last}),
     jobs_failedattempt AS NOT MATERIALIZED (
         SELECT * FROM jobs_failedattempt WHERE image_id IN (SELECT id FROM jobs_imageresult)
     )

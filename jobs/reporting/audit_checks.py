@@ -85,6 +85,26 @@ CHECKS = (
         """,
     ),
     Check(
+        "feed",
+        "The results feed has each outcome exactly once (what ended before there was one: `fill_results_feed`)",
+        # Brought together by sorting: nothing is joined that the planner could compare row by row.
+        """
+        SELECT image_id, format('image %s ended in generation %s, and the results feed has that %s times',
+            image_id, generation, sum(filed))
+        FROM (
+            SELECT image.id AS image_id, image.generation, 1 AS ended, 0 AS filed
+            FROM jobs_imageresult image JOIN jobs_job job ON job.id = image.job_id
+            CROSS JOIN (SELECT coalesce(began_at, '-infinity') AS began_at FROM jobs_resultsfeed) feed
+            WHERE image.state IN ('completed', 'failed') AND image.finished_at >= feed.began_at AND NOT job.is_deleted
+            UNION ALL
+            SELECT filed.image_id, filed.generation, 0, 1
+            FROM jobs_finishedbatch batch
+            CROSS JOIN unnest(batch.images, batch.generations) AS filed (image_id, generation)
+        ) outcomes
+        GROUP BY image_id, generation HAVING sum(filed) > 1 OR sum(filed) < sum(ended)
+        """,
+    ),
+    Check(
         "running",
         "A running image names its worker and waits for nothing, and a pending one names none",
         """

@@ -62,19 +62,30 @@ def _flag(text: str) -> str:
     return "true" if text == "t" else "false"
 
 
+class Type(StrEnum):
+    """What a column holds, as a manifest names it."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    TIME = "time"
+    FLAG = "flag"
+    JSON = "json"
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How PostgreSQL's text of a value becomes a cell and a JSON value."""
 
     cell: Callable[[str], str]
     json: Callable[[str], str]
+    type: Type
 
 
-TEXT = Kind(guard_cell, _json_text)
-_NUMBER = Kind(_unchanged, _unchanged)
-_INSTANT = Kind(_unchanged, _json_text)
-_FLAG = Kind(_flag, _flag)
-_JSON = Kind(guard_cell, _json_value)
+TEXT = Kind(guard_cell, _json_text, Type.TEXT)
+_NUMBER = Kind(_unchanged, _unchanged, Type.INTEGER)
+_INSTANT = Kind(_unchanged, _json_text, Type.TIME)
+_FLAG = Kind(_flag, _flag, Type.FLAG)
+_JSON = Kind(guard_cell, _json_value, Type.JSON)
 
 
 def _instant(field: str) -> Combinable:
@@ -153,6 +164,21 @@ COLUMNS = [
     # What the model returned.
     Column("gpu_result", F("gpu_result"), _JSON, only_ndjson=True),
 ]
+# What an outcome is known by where those of several jobs are together.
+KEY_COLUMNS = [
+    Column("job_id", F("job_id"), _NUMBER),
+    Column("image_id", F("pk"), _NUMBER),
+    # How often the image was retried: with each retry begins the next outcome.
+    Column("generation", F("generation"), _NUMBER),
+    # Null where nobody was signed in.
+    Column("owner", F("job__owner__username"), TEXT),
+    Column("visit_id", F("visit_id"), _NUMBER),
+]
+
+
+def result_columns() -> list[Column]:
+    """Of the results of several jobs."""
+    return [*KEY_COLUMNS, *COLUMNS]
 
 
 def filename(job_id: int, image_filter: ImageFilter, form: ExportFormat) -> str:

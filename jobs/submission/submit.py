@@ -15,6 +15,7 @@ from jobs import failpoints, queue
 from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
+from jobs.models.finished import file_failed
 from jobs.models.store_errors import store_errors
 from jobs.pending_limit import too_many_pending
 from jobs.queue import milestones
@@ -120,6 +121,8 @@ def _store(
         if idempotency is not None:
             _remember(idempotency, job)
         _insert_images(job, plan, now)
+        if job.failed:
+            file_failed(job.pk)
         if stored is not None:
             stored(job.pk)
         if not plan.fetched:

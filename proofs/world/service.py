@@ -65,7 +65,7 @@ class World:
 
     def forget(self) -> None:
         """Delete every job, download and log line; no process may be at work."""
-        self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal CASCADE")
+        self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal, jobs_finishedbatch CASCADE")
         for file in (self.images.ledger_file, self.log_file):
             if file.exists():
                 os.truncate(file, 0)

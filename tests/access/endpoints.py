@@ -54,6 +54,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:preview": {"GET": READ},
     "v1:original": {"GET": READ},
     "v1:image-evidence": {"GET": READ},
+    "v1:results": {"GET": USE},
     "v1:findings": {"GET": USE},
     "v1:finding-kinds": {"GET": USE},
     "v1:needs-a-look": {"GET": USE},

@@ -10,7 +10,17 @@ from django.db.models import Sum
 from jobs import deletion, failpoints, queue
 from jobs.deletion import Slice, slices
 from jobs.deletion.belongings import of_images, with_belongings
-from jobs.models import DayTotal, DeletedJob, FailedAttempt, IdempotencyKey, ImageResult, Job, JobAction, Visit
+from jobs.models import (
+    DayTotal,
+    DeletedJob,
+    FailedAttempt,
+    FinishedBatch,
+    IdempotencyKey,
+    ImageResult,
+    Job,
+    JobAction,
+    Visit,
+)
 from jobs.reporting.audit import audit
 from retail_pulse.db import advisory_locks
 from stores.models import Store
@@ -51,7 +61,11 @@ def test_all_that_belonged_to_a_job_goes_and_nothing_else():
 
 @pytest.mark.parametrize(
     ("model", "referring"),
-    [(Job, {ImageResult, Visit, IdempotencyKey, JobAction}), (Visit, {ImageResult}), (ImageResult, {FailedAttempt})],
+    [
+        (Job, {ImageResult, Visit, IdempotencyKey, JobAction, FinishedBatch}),
+        (Visit, {ImageResult}),
+        (ImageResult, {FailedAttempt}),
+    ],
 )
 def test_whatever_refers_to_a_job_or_its_rows_is_deleted_before_it(model, referring):
     """A new table that refers to one of them is added to the statements in `slices.py`, and then here."""

@@ -124,10 +124,11 @@ def test_an_update_for_each_row_updates_what_was_found_for_it_once():
             job=Visit._meta.get_field("job"),
         ),
         ImageResult,
-        returning="job",
+        returning=["job", "held"],
         held=True,
     )
-    assert sorted(hold_first([{"job": jobs[0].pk}, {"job": jobs[1].pk}, {"job": 0}])) == [jobs[0].pk, jobs[1].pk]
+    held = hold_first([{"job": jobs[0].pk}, {"job": jobs[1].pk}, {"job": 0}])
+    assert sorted(held) == [(jobs[0].pk, True), (jobs[1].pk, True)]
     assert [list(job.images.order_by("id").values_list("held", flat=True)) for job in jobs] == [
         [True, False, False],
         [True, False, False],

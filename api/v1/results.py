@@ -1,0 +1,126 @@
+"""The results feed: every image's result once, in an order that only grows at its end."""
+
+import base64
+import struct
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access import rights
+from api.v1 import parameters
+from api.v1.describe import describe
+from api.v1.parameters import Parameter, Unreadable
+from api.v1.problem_types import Problem
+from api.v1.problems import Refusal
+from api.v1.views import V1View
+from jobs.models.finished_batch import MOST_IMAGES
+from jobs.reporting import results_feed
+from jobs.reporting.exports import Type, result_columns
+from jobs.reporting.results_feed import BEGINNING, FeedSetBack, Place
+
+# Instead of a cursor.
+LATEST = "latest"
+_LAYOUT = ">QHI"
+_MOST_POSITION = 2**63 - 1
+_ABOUT = {
+    "job_id": "The job that the image belongs to.",
+    "image_id": "With `generation`, the key of a result.",
+    "generation": "How often the image was retried: each retry leads to another result.",
+    "owner": "The user who submitted the job; null where nobody was signed in.",
+    "visit_time": "As sent.",
+    "state": "completed or failed.",
+    "perimeter": "2 * (height + width), in pixels.",
+    "attempts": "Finished attempts since the last retry.",
+    "retryable": "Whether a retry may help; null unless the image failed.",
+}
+_FIELDS: dict[Type, type[serializers.Field[Any, Any, Any, Any]]] = {
+    Type.TEXT: serializers.CharField,
+    Type.INTEGER: serializers.IntegerField,
+    Type.TIME: serializers.DateTimeField,
+    Type.FLAG: serializers.BooleanField,
+    Type.JSON: serializers.JSONField,
+}
+_NEVER_NULL = ("job_id", "image_id", "generation", "visit_id", "store_id", "image_url", "state", "finished_at")
+
+# As in the exports of jobs, for the documentation.
+Result = type(
+    "Result",
+    (serializers.Serializer,),
+    {
+        "__doc__": "One image's result, as a line of an NDJSON export has it.",
+        **{
+            column.name: _FIELDS[column.kind.type](
+                allow_null=column.name not in _NEVER_NULL, help_text=_ABOUT.get(column.name, "")
+            )
+            for column in result_columns()
+        },
+    },
+)
+
+
+class ResultPage(serializers.Serializer[Any]):
+    """Results in the order of the feed."""
+
+    results = Result(many=True)
+    next_cursor = serializers.CharField(help_text="`after` of the next request, on an empty page too: store it.")
+    has_more = serializers.BooleanField(help_text="Whether to ask again at once; the next page may be empty.")
+
+
+def write_cursor(place: Place) -> str:
+    return base64.urlsafe_b64encode(struct.pack(_LAYOUT, *place)).decode().rstrip("=")
+
+
+def _read_after(text: str) -> Place | None:
+    if text == LATEST:
+        return None
+    if not text:
+        return BEGINNING
+    try:
+        packed = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}")
+        place = Place(*struct.unpack(_LAYOUT, packed))
+    except (ValueError, struct.error):
+        place = Place(_MOST_POSITION + 1)
+    # Encoded again to compare, because the decoder skips characters that it does not know.
+    if place.position > _MOST_POSITION or place.within > MOST_IMAGES or write_cursor(place) != text:
+        raise Unreadable(f"must be the next_cursor of an earlier answer, {LATEST}, or empty")
+    return place
+
+
+AFTER = Parameter(
+    "after",
+    "The `next_cursor` of the page before. Without it, or empty, from the beginning; `latest`: only what ends from now "
+    "on.",
+    _read_after,
+)
+
+
+class Results(V1View):
+    tag = "results"
+    parameters = {"GET": (AFTER, parameters.LIMIT)}
+    refusals = {"GET": (409,)}
+
+    @describe(summary="Read the results feed", responses=ResultPage)
+    def get(self, request: Request) -> Response:
+        """Results of completed and failed images of the jobs that one may read, each once: of what ends while the feed
+        is read, too. Store `next_cursor` together with the results of its page, and go on there.
+
+        A result whose image was retried since is left out, and the new one comes later. `limit` is of those looked at:
+        pages may be shorter, and empty where `has_more` is true.
+        """
+        owners = rights.readable_owners(request.user)
+        place = self.query.get("after", BEGINNING)
+        limit = self.query.get("limit", parameters.LIMIT.schema["default"])
+        try:
+            page = results_feed.end(owners) if place is None else results_feed.read(owners, place, limit)
+        except FeedSetBack:
+            raise Refusal(Problem.FEED_SET_BACK, Problem.FEED_SET_BACK.value.explanation) from None
+        names = [column.name for column in result_columns()]
+        return Response(
+            {
+                "results": [dict(zip(names, row, strict=True)) for row in page.rows],
+                "next_cursor": LATEST if page.place is None else write_cursor(page.place),
+                "has_more": page.has_more,
+            }
+        )

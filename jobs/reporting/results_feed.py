@@ -1,0 +1,190 @@
+"""The results feed: every outcome, in an order to which is only added behind what a reader has read.
+
+**Guarantee.** A reader that goes on from the place that it has kept gets each outcome of the jobs that it may read once
+and misses none: whichever transaction commits first, whatever is killed, and however clocks are set. An outcome whose
+image was retried since is left out; the new one comes later. What is deleted with its job is left out, too.
+
+Ids and times of rows cannot give this order: both are drawn before the commit, so that a reader may have passed them
+when they become visible. So a batch of outcomes gets its position afterwards, when it is first read: in a transaction
+that holds the row of `ResultsFeed`, and counts on from the last position given. Whoever sees a position therefore sees
+all the lower ones. Batches that nobody reads get none; and what one reader may read is given its positions without
+looking at what is others'.
+
+A place is a position, how many images of that batch were read, and a checksum of the batch. By the last, a database
+that has lost commits, because it was restored from an older backup or left behind by a failover, is told from the one
+that the place is of: it gives the same positions to other batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from django.db import connection
+
+from jobs.models import ImageResult
+from jobs.models.finished_batch import NOBODY
+from jobs.reporting.exports import result_columns
+from jobs.reporting.feed_positions import give_positions
+from jobs.states import ImageState
+
+_HEAD = """
+    SELECT feed.last_position, batch.job_id, batch.images, batch.generations
+    FROM jobs_resultsfeed feed LEFT JOIN jobs_finishedbatch batch ON batch.position = %s
+"""
+# In an order that only the indexes made for it have.
+_BATCHES = """
+    SELECT batch.* FROM unnest(%(owners)s::bigint[]) AS visible (owner) CROSS JOIN LATERAL (
+        SELECT position, id, size FROM jobs_finishedbatch WHERE owner = visible.owner AND position >= %(position)s
+        ORDER BY owner, position, id LIMIT %(most)s
+    ) batch
+    ORDER BY position LIMIT %(most)s
+"""
+_BATCHES_OF_ALL = """
+    SELECT position, id, size FROM jobs_finishedbatch WHERE position >= %(position)s
+    ORDER BY position, id LIMIT %(most)s
+"""
+_CONTENT = "SELECT id, job_id, images, generations FROM jobs_finishedbatch WHERE id = ANY (%s)"
+
+
+class FeedSetBack(Exception):
+    """The place is of a feed that this database has no more: it was restored, or has lost its latest commits."""
+
+
+class Place(NamedTuple):
+    """Behind `within` images of the batch at `position`, whose checksum is `check`; 0 where there was none."""
+
+    position: int = 0
+    within: int = 0
+    check: int = 0
+
+
+BEGINNING = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """Each of `rows` holds the values of `result_columns()`."""
+
+    rows: list[tuple[Any, ...]]
+    place: Place | None
+    """To go on from; None where it is the end, which was not reached yet."""
+    has_more: bool
+    """Whether there may be more already. The next page may be empty all the same."""
+
+
+class _Part(NamedTuple):
+    """Images of a batch, from the one at `begin` up to `end`."""
+
+    position: int
+    batch_id: int
+    begin: int
+    end: int
+
+
+class _Content(NamedTuple):
+    job_id: int
+    images: list[int]
+    generations: list[int]
+
+    def outcomes(self) -> list[tuple[int, int]]:
+        return list(zip(self.images, self.generations, strict=True))
+
+    def checksum(self) -> int:
+        """Never 0."""
+        return crc32(repr((self.job_id, self.images, self.generations)).encode()) or 1
+
+
+def read(owners: Collection[int | None] | None, place: Place, limit: int) -> FeedPage:
+    """The outcomes behind the place of the jobs of these owners, of all jobs where it is None.
+
+    At most `limit` are looked at; those that are left out make the page shorter. Raises FeedSetBack.
+    """
+    if place != BEGINNING:
+        _verify(place)
+    visible = _numbers(owners)
+    parts, is_full = _parts(visible, place, limit)
+    are_left = False
+    if not is_full:
+        are_left = give_positions(visible)
+        parts, is_full = _parts(visible, place, limit)
+    if not parts:
+        return FeedPage([], place, are_left)
+    content = _content([part.batch_id for part in parts])
+    # What is not there any more was deleted with its job since.
+    outcomes = [
+        outcome
+        for part in parts
+        if part.batch_id in content
+        for outcome in content[part.batch_id].outcomes()[part.begin : part.end]
+    ]
+    last = parts[-1]
+    checksum = content[last.batch_id].checksum() if last.batch_id in content else 0
+    return FeedPage(_rows(outcomes), Place(last.position, last.end, checksum), is_full or are_left)
+
+
+def end(owners: Collection[int | None] | None) -> FeedPage:
+    """The place behind all that has ended by now, on an empty page."""
+    if give_positions(_numbers(owners)):
+        return FeedPage([], None, has_more=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(last_position), 0) FROM jobs_resultsfeed")
+        (position,) = cursor.fetchone()
+        cursor.execute(_HEAD, [position])
+        row = cursor.fetchone()
+    if row is None or row[1] is None:
+        return FeedPage([], Place(position), has_more=False)
+    batch = _Content(*row[1:])
+    return FeedPage([], Place(position, len(batch.images), batch.checksum()), has_more=False)
+
+
+def _verify(place: Place) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAD, [place.position])
+        last, *batch = cursor.fetchone() or (0, None)
+    # A batch that is not there was deleted with its job.
+    is_other = batch[0] is not None and place.check not in (0, _Content(*batch).checksum())
+    if place.position > last or is_other:
+        raise FeedSetBack
+
+
+def _numbers(owners: Collection[int | None] | None) -> list[int] | None:
+    return None if owners is None else [NOBODY if owner is None else owner for owner in owners]
+
+
+def _parts(owners: list[int] | None, place: Place, limit: int) -> tuple[list[_Part], bool]:
+    """What the page is made of, and whether that is `limit` images."""
+    with connection.cursor() as cursor:
+        # One more than there may be images, since of the first batch all may have been read.
+        cursor.execute(
+            _BATCHES_OF_ALL if owners is None else _BATCHES,
+            {"owners": owners, "position": place.position, "most": limit + 1},
+        )
+        batches = cursor.fetchall()
+    parts, left = [], limit
+    for position, batch_id, size in batches:
+        begin = min(place.within, size) if position == place.position else 0
+        if taken := min(size - begin, left):
+            parts.append(_Part(position, batch_id, begin, begin + taken))
+            left -= taken
+    return parts, not left
+
+
+def _content(batch_ids: list[int]) -> dict[int, _Content]:
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTENT, [batch_ids])
+        return {batch_id: _Content(*content) for batch_id, *content in cursor.fetchall()}
+
+
+def _rows(outcomes: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
+    """Of those images that still have this outcome."""
+    images = ImageResult.objects.filter(
+        pk__any=[image_id for image_id, _ in outcomes],
+        state__in=[ImageState.COMPLETED, ImageState.FAILED],
+        job__is_deleted=False,
+    )
+    values = images.values_list("pk", "generation", *(column.value for column in result_columns()))
+    found = {(image_id, generation): tuple(row) for image_id, generation, *row in values}
+    return [found[outcome] for outcome in outcomes if outcome in found]
