@@ -248,7 +248,7 @@ def test_the_job_is_locked_before_its_counters_are_read(django_assert_max_num_qu
         queue.record(worker, [success(claims[0])])
     kinds = [each["sql"] for each in captured if '"jobs_job"' in each["sql"]]
     locks = [place for place, sql in enumerate(kinds) if sql.startswith("SELECT") and sql.endswith("FOR NO KEY UPDATE")]
-    updates = [place for place, sql in enumerate(kinds) if sql.startswith("UPDATE")]
+    updates = [place for place, sql in enumerate(kinds) if 'UPDATE "jobs_job"' in sql]
     assert locks
     assert updates
     assert locks[0] < updates[0]
