@@ -27,10 +27,10 @@ from jobs.errors import Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.post import Poster
 from webhooks import claims, results
+from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
 from webhooks.choice import Due, Trust, choose, trust
 from webhooks.claims import Claim
-from webhooks.endpoints import guard
 from webhooks.kinds import EventType
 
 logger = logging.getLogger(__name__)
