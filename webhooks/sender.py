@@ -23,6 +23,7 @@ from django.contrib.auth.models import User
 from django.db import Error, connections
 
 from access import rights
+from jobs import failpoints
 from jobs.errors import Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.post import Poster
@@ -124,6 +125,7 @@ class Sender:
                 break
         if not self._unrecorded:
             return
+        failpoints.hit("webhooks.before_record")
         held = results.record(self._worker_id, self._unrecorded)
         if held < len(self._unrecorded):
             lost = len(self._unrecorded) - held
@@ -143,6 +145,7 @@ class Sender:
             return 0
         trusted = {each.endpoint_id: each.trust for each in found}
         taken = claims.claim(self._worker_id, wanted)
+        failpoints.hit("webhooks.after_claim")
         for each in taken:
             self._under_way[each.id] = each.endpoint.pk, trusted[each.endpoint.pk]
         for each in taken:
