@@ -4,7 +4,7 @@ import hashlib
 import json as json_module
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,7 +16,16 @@ import requests
 
 from .errors import Refused, Unreachable
 from .transport import Transport, document_of
-from .types import FailureGroups, Image, JobDetail, RehearsalRow, Retried, RetryPreview, StoreError, VisitRow
+from .types import (
+    FailureGroups,
+    Image,
+    JobDetail,
+    RehearsalRow,
+    Retried,
+    RetryPreview,
+    StoreError,
+    VisitRow,
+)
 
 WATCH_SECONDS = 1.0
 BLOCK_BYTES = 2**16
@@ -53,6 +62,8 @@ class Client:
         *,
         on_error: str | None = None,
         priority: int | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
         encoding: str | None = None,
         sheet: str | None = None,
         idempotency_key: str | None = None,
@@ -61,9 +72,19 @@ class Client:
 
         The idempotency key is made from the content and the options: a client that is killed and started again
         submits one job. Pass one of your own to submit the same visits once more.
+
+        `reference` is your own id of the job, which no other job of yours may have, and `metadata` what else you say of
+        it; both override those in the body.
         """
         body = _body(visits)
-        query = _query(on_error=on_error, priority=priority, encoding=encoding, sheet=sheet)
+        query = _query(
+            on_error=on_error,
+            priority=priority,
+            client_reference=reference,
+            metadata=json_module.dumps(metadata, sort_keys=True) if metadata else None,
+            encoding=encoding,
+            sheet=sheet,
+        )
         headers = {"Content-Type": _type_of(body), "Idempotency-Key": idempotency_key or _key_of(body, query)}
         answer = self._transport.request("POST", "/jobs", query=query, body=body, headers=headers)
         return Submitted(cast(JobDetail, document_of(answer)), answer.headers.get("Idempotent-Replayed") == "true")
@@ -74,12 +95,21 @@ class Client:
         *,
         on_error: str | None = None,
         priority: int | None = None,
+        reference: str | None = None,
+        metadata: Mapping[str, str] | None = None,
         encoding: str | None = None,
         sheet: str | None = None,
     ) -> RehearsalRow:
         """What `submit` would do; nothing is stored."""
         body = _body(visits)
-        query = _query(on_error=on_error, priority=priority, encoding=encoding, sheet=sheet)
+        query = _query(
+            on_error=on_error,
+            priority=priority,
+            client_reference=reference,
+            metadata=json_module.dumps(metadata, sort_keys=True) if metadata else None,
+            encoding=encoding,
+            sheet=sheet,
+        )
         headers = {"Content-Type": _type_of(body)}
         answer = self._transport.request("POST", "/jobs:validate", query=query, body=body, headers=headers)
         return cast(RehearsalRow, document_of(answer))
@@ -101,11 +131,23 @@ class Client:
                     return
             time.sleep(seconds)
 
+    def job_with(self, reference: str) -> JobDetail | None:
+        """The job to which you gave this id; None without one. Of those of several owners, the latest."""
+        found = self._get("/jobs", _query(client_reference=reference, limit=1))["results"]
+        return self.job(found[0]["id"]) if found else None
+
     def images(
-        self, job_id: int, *, state: Filter = None, code: Filter = None, host: Filter = None, store: Filter = None
+        self,
+        job_id: int,
+        *,
+        state: Filter = None,
+        code: Filter = None,
+        host: Filter = None,
+        store: Filter = None,
+        reference: Filter = None,
     ) -> Iterator[Image]:
         """In the order of the submission, page by page."""
-        query = _query(state=state, code=code, host=host, store=store)
+        query = _query(state=state, code=code, host=host, store=store, client_reference=reference)
         yield from self._pages(f"/jobs/{job_id}/images", query)
 
     def store_errors(self, job_id: int) -> Iterator[StoreError]:
@@ -113,10 +155,22 @@ class Client:
         yield from self._pages(f"/jobs/{job_id}/store-errors", {})
 
     def visits(
-        self, *, store: Filter = None, area: Filter = None, since: Filter = None, until: Filter = None
+        self,
+        *,
+        store: Filter = None,
+        area: Filter = None,
+        since: Filter = None,
+        until: Filter = None,
+        reference: Filter = None,
+        visited_by: Filter = None,
+        metadata: Filter = None,
     ) -> Iterator[VisitRow]:
-        """Visits of all jobs, with the states of their images; dates as 2026-01-31, both inclusive."""
-        yield from self._pages("/visits", _query(store=store, area=area, **{"from": since, "to": until}))
+        """Visits of all jobs, with the states of their images; dates as 2026-01-31, both inclusive.
+
+        `reference` is your own id of one, `metadata` a pair, `name:value`.
+        """
+        said = {"client_reference": reference, "visited_by": visited_by, "metadata": metadata}
+        yield from self._pages("/visits", _query(store=store, area=area, **{"from": since, "to": until}, **said))
 
     def failures(self, job_id: int) -> FailureGroups:
         return cast(FailureGroups, self._get(f"/jobs/{job_id}/failures"))

@@ -103,7 +103,8 @@ class _Silent:
 
 
 def _submit(client: Client, options: Any, progress: Any) -> int:
-    how = {name: getattr(options, name) for name in ("on_error", "priority", "encoding", "sheet")}
+    names = ("on_error", "priority", "reference", "encoding", "sheet")
+    how = {**{name: getattr(options, name) for name in names}, "metadata": dict(options.metadata)}
     with _opened(options.file) as file:
         found = client.dry_run(file, **how)
         _print(dry_run_lines(found), options)
@@ -152,13 +153,14 @@ def _watch(client: Client, job: JobDetail, options: Any, progress: Any) -> int:
 
 
 def _images(client: Client, options: Any, progress: Any) -> int:
-    for image in client.images(options.job, **_filters(options), state=options.state):
+    for image in client.images(options.job, **_filters(options), state=options.state, reference=options.reference):
         print(_json(image) if options.format == "json" else image_line(image))
     return 0
 
 
 def _visits(client: Client, options: Any, progress: Any) -> int:
-    for visit in client.visits(store=options.store, area=options.area, since=options.since, until=options.until):
+    names = ("store", "area", "since", "until", "reference", "visited_by", "metadata")
+    for visit in client.visits(**{name: getattr(options, name) for name in names}):
         print(_json(visit) if options.format == "json" else visit_line(visit))
     return 0
 
@@ -259,6 +261,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError("must be NAME=VALUE")
+    return name, value
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "retail-pulse", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -277,6 +286,15 @@ def _parser() -> argparse.ArgumentParser:
     submit.add_argument("--again", action="store_true", help="also where the same file was submitted within a day")
     submit.add_argument("--on-error", choices=("continue", "stop_store"), help="overrides the value in FILE")
     submit.add_argument("--priority", type=int, metavar="N", help="-9 to 9; each step is worth an hour of waiting")
+    submit.add_argument("--reference", help="your own id of the job, which no other job of yours may have")
+    submit.add_argument(
+        "--metadata",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="kept with the job; repeatable",
+    )
     submit.add_argument("--encoding", help="of a CSV file; without it the service finds out")
     submit.add_argument("--sheet", metavar="NAME", help="of a workbook; without it the first that is not hidden")
 
@@ -287,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     images = _command(commands, "images", _images, "list a job's images, a line each; as JSON a document a line")
     images.add_argument("job", type=int)
     images.add_argument("--state", choices=STATES, help="only images in this state")
+    images.add_argument("--reference", help="only the image to which you gave this id")
     _add_filters(images)
 
     visits = _command(commands, "visits", _visits, "list visits of all jobs, a line each; as JSON a document a line")
@@ -294,6 +313,10 @@ def _parser() -> argparse.ArgumentParser:
     visits.add_argument("--area", help="only visits of stores in this area; '' for unknown stores")
     visits.add_argument("--since", metavar="DATE", help="only visits from this day on, such as 2026-01-31")
     visits.add_argument("--until", metavar="DATE", help="only visits up to this day")
+
+    visits.add_argument("--reference", help="only the visit to which you gave this id")
+    visits.add_argument("--visited-by", metavar="NAME", help="only visits by this person")
+    visits.add_argument("--metadata", metavar="NAME:VALUE", help="only visits of which you said this")
 
     retry = _command(commands, "retry", _retry, "try a job's failed images again")
     retry.add_argument("job", type=int)

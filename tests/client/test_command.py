@@ -88,6 +88,27 @@ def list_jobs(service):
     return Client(service.url)._get("/jobs", {"limit": 500})["results"]
 
 
+def test_a_job_that_is_named_is_found_again_and_so_are_its_visits(service, run, visits, good):
+    path = visits(f"{good}?named")
+    metadata = ("--metadata", "route=7", "--metadata", "b=c")
+    job = json.loads(run("submit", path, "--format", "json", "--reference", "A-7", *metadata)[0])
+    client = Client(service.url)
+    assert client.job_with("A-7")["id"] == job["id"]
+    assert client.job(job["id"])["metadata"] == {"route": "7", "b": "c"}
+    assert client.job_with("A-8") is None
+    again, shown, code = run("submit", path, "--reference", "A-7", "--again")
+    assert code == 2
+    assert f"is that of job {job['id']}." in again + shown
+    visit = {"store_id": STORE, "visit_time": "2026-01-31", "client_reference": "V-7", "visited_by": "rep 7"}
+    image = {"url": good, "client_reference": "I-7"}
+    submitted = client.submit({"count": 1, "visits": [{**visit, "metadata": {"x": "y"}, "image_url": [image]}]}).job
+    for options in (("--reference", "V-7"), ("--visited-by", "rep 7"), ("--metadata", "x:y")):
+        (line,) = run("visits", *options, "--format", "json")[0].splitlines()
+        assert json.loads(line)["client_reference"] == "V-7"
+    (line,) = run("images", submitted["id"], "--reference", "I-7", "--format", "json")[0].splitlines()
+    assert json.loads(line)["client_reference"] == "I-7"
+
+
 def test_images_retry_and_export(run, visits, images, tmp_path):
     path = visits(f"{images.url}/404?a", f"{images.url}/404?b", f"{images.url}/{images.names[0]}?c")
     job = json.loads(run("submit", path, "--watch", "--format", "json")[0])["id"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, NoReturn, cast
@@ -28,6 +29,18 @@ from jobs.submission.visits_file import VisitsFile, read_visits
 from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise ArgumentTypeError("must be NAME=VALUE")
+    return name, value
+
+
+def _with_said(visits: VisitsFile, said: dict[str, Any]) -> VisitsFile:
+    """The same with what the options say of the job, where the file holds an object."""
+    return VisitsFile({**visits.body, **said}, visits.notes) if isinstance(visits.body, dict) else visits
+
+
 class Command(BaseCommand):
     help = (
         "Submit the visits of FILE as a job: JSON as the API takes it, CSV or an Excel workbook with the columns "
@@ -51,6 +64,15 @@ class Command(BaseCommand):
             metavar="N",
             help=f"{LOWEST_PRIORITY} to {HIGHEST_PRIORITY}; each step moves the job ahead by an hour in the queue",
         )
+        parser.add_argument("--reference", help="the client's own id of the job; overrides the value in FILE")
+        parser.add_argument(
+            "--metadata",
+            type=_pair,
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="what else is said of the job; repeatable; overrides the value in FILE",
+        )
         parser.add_argument("--user", help="the owner of the job; default: none")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="the format of the output")
 
@@ -64,6 +86,8 @@ class Command(BaseCommand):
         sheet: str | None,
         on_error: str | None,
         priority: int,
+        reference: str | None,
+        metadata: list[tuple[str, str]],
         user: str | None,
         format: str,  # noqa: A002 - named like the option
         **options: Any,
@@ -72,6 +96,8 @@ class Command(BaseCommand):
         self.document: dict[str, Any] = {"job_id": None}
         owner = self.find_user(user)
         visits = self.read(file, encoding, sheet)
+        said = {"client_reference": reference, "metadata": dict(metadata) or None}
+        visits = _with_said(visits, {name: value for name, value in said.items() if value is not None})
         data = visits.body
         self.document["notes"] = visits.notes
         if not self.preview(visits, owner):

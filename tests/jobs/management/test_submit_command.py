@@ -315,3 +315,33 @@ def test_a_workbook_and_an_encoding_are_named_by_options(write, tmp_path):
     document = json.loads(out)
     assert document["notes"] == ["The file is read as iso8859-2."]
     assert document["rehearsal"]["unknown_stores"]["listed"][0]["subject"] == "ł"
+
+
+@pytest.mark.django_db
+def test_options_name_the_job_and_say_more_of_it(write):
+    file = write(body(client_reference="of the file", metadata={"a": "b"}))
+    assert run(file, "--reference", "A-7", "--metadata", "route=7", "--metadata", "shift=a=b")[1] == 0
+    job = Job.objects.get()
+    assert (job.client_reference, job.metadata) == ("A-7", {"route": "7", "shift": "a=b"})
+    assert run(file)[1] == 0
+    job = Job.objects.latest("pk")
+    assert (job.client_reference, job.metadata) == ("of the file", {"a": "b"})
+
+
+@pytest.mark.django_db
+def test_a_reference_that_is_taken_is_refused_and_names_the_job(write):
+    file = write(body())
+    run(file, "--reference", "A-7")
+    out, code, sentence = run(file, "--reference", "A-7")
+    assert code == 2
+    assert f"client_reference 'A-7' is that of job {Job.objects.get().pk}." in out
+    assert "nothing is submitted" in sentence
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("option", [("--metadata", "route"), ("--metadata", "=7"), ("--reference", "x" * 129)])
+def test_options_that_cannot_be_meant_are_refused(write, option):
+    _, code, sentence = run(write(body()), *option)
+    assert code != 0
+    assert sentence
+    assert not Job.objects.exists()
