@@ -66,6 +66,9 @@ def append(pages: Callable[[str], Iterator[Any]], path: Path, cursor_path: Path)
     kept = Kept(cursor_path, path)
     number = 0
     is_new = not path.exists()
+    if not cursor_path.exists():
+        # So that what is written from now on is known to be behind it.
+        kept.keep("", 0)
     with path.open("ab") as file:
         file.truncate(kept.length)
         if is_new:
