@@ -28,6 +28,7 @@ NAMES = (
     "telemetry",
     "figures",
     "photos",
+    "feed",
     "containers",
 )
 CANNOT_PROVE = 3

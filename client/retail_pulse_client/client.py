@@ -172,6 +172,17 @@ class Client:
         said = {"client_reference": reference, "visited_by": visited_by, "metadata": metadata}
         yield from self._pages("/visits", _query(store=store, area=area, **{"from": since, "to": until}, **said))
 
+    def results(self, after: str = "") -> Iterator[dict[str, Any]]:
+        """Pages of the results feed behind a cursor, as far as there are any: `results`, `next_cursor`, `has_more`.
+
+        Store each `next_cursor` together with the results of its page, and go on there the next time.
+        """
+        has_more = True
+        while has_more:
+            page = self._get("/results", {"after": after, "limit": 1000})
+            yield page
+            after, has_more = page["next_cursor"], page["has_more"]
+
     def failures(self, job_id: int) -> FailureGroups:
         return cast(FailureGroups, self._get(f"/jobs/{job_id}/failures"))
 

@@ -25,6 +25,7 @@ from .lines import (
     status_line,
 )
 from .progress import Progress
+from .results import append
 from .types import Image, JobDetail, VisitRow
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -210,6 +211,12 @@ def _export(client: Client, options: Any, progress: Any) -> int:
     return 0
 
 
+def _results(client: Client, options: Any, progress: Any) -> int:
+    number = append(client.results, options.file, options.cursor_file)
+    print(f"{options.file}: {count(number, 'new result')}")
+    return 0
+
+
 def _filters(options: Any) -> dict[str, str | None]:
     return {name: getattr(options, name) for name in ("code", "host", "store")}
 
@@ -331,6 +338,15 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--format", choices=("csv", "ndjson"), help="default: by the extension of FILE, else csv")
     export.add_argument("--state", choices=STATES, help="only images in this state")
     _add_filters(export)
+
+    results = commands.add_parser(
+        "results", help="append to a file what has ended since the last time, each image once"
+    )
+    results.set_defaults(run=_results)
+    results.add_argument("file", type=Path, help="of NDJSON, one result a line")
+    results.add_argument(
+        "--cursor-file", type=Path, required=True, help="keeps how far the feed was read; made by the first call"
+    )
     return parser
 
 

@@ -1,8 +1,10 @@
 """Gives batches of outcomes their positions in the results feed, see `results_feed.py`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 # How many batches one request gives their positions.
 MOST_GIVEN = 1_000
@@ -34,14 +36,24 @@ _WITHOUT_OF_ALL = """
     SELECT id FROM jobs_finishedbatch WHERE position IS NULL
     ORDER BY position, id LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
 """
-# Each is looked up by its key, however many the planner expects.
+# Each is looked up by its key: to join them, the planner would rather read all.
 _GIVE = """
-    UPDATE jobs_finishedbatch batch SET position = feed.last_position + numbered.number
-    FROM unnest(%s::bigint[]) WITH ORDINALITY AS numbered (id, number),
-        (SELECT last_position FROM jobs_resultsfeed) feed
-    WHERE batch.id = numbered.id
+    UPDATE jobs_finishedbatch SET position =
+        (SELECT last_position FROM jobs_resultsfeed) + array_position(%(ids)s::bigint[], id)
+    WHERE id = ANY (%(ids)s)
 """
 _COUNT_ON = "UPDATE jobs_resultsfeed SET last_position = last_position + %s"
+
+
+@contextmanager
+def in_order() -> Iterator[CursorWrapper]:
+    """A transaction in which an index is followed for as many rows as a statement wants.
+
+    Where the planner has no statistics yet, it would rather collect all and sort them.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        yield cursor
 
 
 def give_positions(owners: Sequence[int] | None) -> bool:
@@ -51,7 +63,7 @@ def give_positions(owners: Sequence[int] | None) -> bool:
     """
     share = MOST_GIVEN if owners is None else max(1, MOST_GIVEN // max(1, len(owners)))
     given = {"owners": None if owners is None else list(owners), "most": share}
-    with transaction.atomic(), connection.cursor() as cursor:
+    with in_order() as cursor:
         cursor.execute(_IS_ANY_LEFT_OF_ALL if owners is None else _IS_ANY_LEFT, given)
         if cursor.fetchone() == (False,):
             return False
@@ -59,7 +71,7 @@ def give_positions(owners: Sequence[int] | None) -> bool:
         # A statement of its own: it sees what was committed while the lock was waited for.
         cursor.execute(_WITHOUT_OF_ALL if owners is None else _WITHOUT, given)
         ids = sorted(batch_id for (batch_id,) in cursor.fetchall())
-        cursor.execute(_GIVE, [ids])
+        cursor.execute(_GIVE, {"ids": ids})
         cursor.execute(_COUNT_ON, [len(ids)])
     # Of an owner who has more, the whole share was taken.
     return len(ids) >= share

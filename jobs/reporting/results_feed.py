@@ -27,7 +27,7 @@ from django.db import connection
 from jobs.models import ImageResult
 from jobs.models.finished_batch import NOBODY
 from jobs.reporting.exports import result_columns
-from jobs.reporting.feed_positions import give_positions
+from jobs.reporting.feed_positions import give_positions, in_order
 from jobs.states import ImageState
 
 _HEAD = """
@@ -156,7 +156,7 @@ def _numbers(owners: Collection[int | None] | None) -> list[int] | None:
 
 def _parts(owners: list[int] | None, place: Place, limit: int) -> tuple[list[_Part], bool]:
     """What the page is made of, and whether that is `limit` images."""
-    with connection.cursor() as cursor:
+    with in_order() as cursor:
         # One more than there may be images, since of the first batch all may have been read.
         cursor.execute(
             _BATCHES_OF_ALL if owners is None else _BATCHES,

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +72,17 @@ def add_stores(cluster: Cluster) -> None:
 
 
 class Process:
-    """`manage.py` with `arguments`, started as often as needed."""
+    """`manage.py`, or another `program` of Python, with `arguments`, started as often as needed."""
 
-    def __init__(self, name: str, arguments: list[str], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        arguments: list[str],
+        variables: Mapping[str, str],
+        program: Sequence[str] = (str(CHECKOUT / "manage.py"),),
+    ) -> None:
         self.name = name
-        self._arguments = arguments
+        self._arguments = [*program, *arguments]
         self._variables = variables
         self._output = Path(variables["RETAIL_PULSE_HOME"]) / f"{name}.out"
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +91,7 @@ class Process:
         """Start it, without waiting until it is ready."""
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, CHECKOUT / "manage.py", *self._arguments],
+                [sys.executable, *self._arguments],
                 env=dict(self._variables),
                 cwd=self._variables["RETAIL_PULSE_HOME"],
                 start_new_session=True,

@@ -100,14 +100,16 @@ def test_two_who_give_positions_take_turns(other: psycopg.Connection):
     # Somebody is giving positions at this moment, and has not committed.
     other.execute("SELECT FROM jobs_resultsfeed FOR UPDATE")
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
-    second = Concurrent(lambda: Reader().rest())
+    found: list[tuple[int, int]] = []
+    second = Concurrent(lambda: found.extend(Reader().rest()))
     wait_for(blocked)
     # What is committed while one waits for its turn is positioned with the rest, behind the positions of the other.
     queue.record(worker, [success(claim) for claim in queue.claim(worker, limit=1)])
     other.execute("UPDATE jobs_finishedbatch SET position = 2 WHERE id = (SELECT max(id) - 1 FROM jobs_finishedbatch)")
     other.execute("UPDATE jobs_resultsfeed SET last_position = 2")
     other.commit()
-    assert len(second.ended()) == 4
+    second.ended()
+    assert len(found) == 4
     positions = FinishedBatch.objects.order_by("pk").values_list("position", flat=True)
     assert list(positions) == [1, 2, 3]
     assert len(first.rest()) == 2
@@ -118,8 +120,7 @@ def test_a_batch_that_is_being_deleted_holds_nobody_up(other: psycopg.Connection
     worker = make_worker()
     for claim in queue.claim(worker, limit=2):
         queue.record(worker, [success(claim)])
-    doomed = FinishedBatch.objects.order_by("pk").first()
-    other.execute("DELETE FROM jobs_finishedbatch WHERE id = %s", [doomed.pk])
+    other.execute("DELETE FROM jobs_finishedbatch WHERE id = (SELECT min(id) FROM jobs_finishedbatch)")
     reader = Reader()
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '5s'")
