@@ -18,8 +18,13 @@ from django.db import models
 from django.db.models import BooleanField, Case, Q, Value, When
 from django.db.models.functions import Now
 
+from access.limits import WITH_LIMITS
+from access.user_limits import UserLimits
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+__all__ = ["ApiKey", "Scope", "UserLimits"]
 
 PREFIX_BYTES = 6
 SECRET_BYTES = 32
@@ -68,7 +73,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             "has_expired": _is(Q(expires_at__lte=Now())),
             "last_use_is_old": _is(Q(last_used_at=None) | Q(last_used_at__lt=old)),
         }
-        key = self.select_related("user").annotate(**flags).filter(prefix=match[1]).first()
+        key = self.select_related("user", f"user__{WITH_LIMITS}").annotate(**flags).filter(prefix=match[1]).first()
         return key if key is not None and compare_digest(key.secret_sha256, _hash(match[2])) else None
 
     def revoke(self) -> int:

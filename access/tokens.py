@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.exceptions import TokenError
 
+from access.limits import WITH_LIMITS
+
 if TYPE_CHECKING:
     from rest_framework_simplejwt.tokens import Token
 
@@ -69,7 +71,7 @@ def _read[Kind: Token](kind: type[Kind], text: str) -> Kind:
 
 
 def _user(token: Token) -> User:
-    user = User.objects.filter(pk=token[USER_CLAIM], is_active=True).first()
+    user = User.objects.select_related(WITH_LIMITS).filter(pk=token[USER_CLAIM], is_active=True).first()
     # A database that was restored, or a key shared with another one, may bring another user's number.
     if user is None or not compare_digest(token[PASSWORD_CLAIM], user.get_session_auth_hash()):
         raise InvalidToken

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from access import rate_headers
 from access.cross_site import is_cross_site
 from access.throttles import TooOften
 from api.problems import (
@@ -46,6 +47,7 @@ class Answers:
             if response.status_code >= 400 and response["Content-Type"] != kind:
                 _turn_into_json(response, kind, request.path_info)
             response["Cache-Control"] = "no-store"
+            rate_headers.tell(request, response)
         elif isinstance(response, Refused) and _opens_page(request):
             response.content = as_page(response.status_code, response.sentence)
             response["Content-Type"] = PAGE_TYPE

@@ -1,4 +1,4 @@
-"""MAX_PENDING_IMAGES: how many unfinished images one user may have, however they came to be unfinished.
+"""How many unfinished images one user may have, however they came to be unfinished: MAX_PENDING_IMAGES, or their own.
 
 A submission adds images, and so does a retry. Pausing and resuming change nothing: held images are unfinished too.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import Count, F, Sum
 
+from access.limits import limits_of
 from jobs.models import Job
 
 
@@ -41,11 +41,11 @@ def too_many_pending(
     `adding` says, before their number, what brings them; `pending` is what has been read of the owner. Checked before
     storing, without a lock: concurrent requests may together exceed the limit by their images.
     """
-    images = (pending or pending_of(owner)).images
-    if not more or images + more <= settings.MAX_PENDING_IMAGES:
+    images, most = (pending or pending_of(owner)).images, limits_of(owner).pending_images
+    if not more or images + more <= most:
         return None
     whose = "your images" if adding == "this job has" else "the owner's images"
     return TooManyPending(
         f"{images:,} of {whose} are still pending and {adding} {more:,}, but at most "
-        f"{settings.MAX_PENDING_IMAGES:,} may be pending at once; try again when there is room."
+        f"{most:,} may be pending at once; try again when there is room."
     )

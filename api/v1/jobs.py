@@ -94,13 +94,14 @@ class Jobs(V1View):
 
         The body is the assignment's, with an optional `priority`; or a file of visits: CSV or an Excel workbook with
         the columns `store_id`, `visit_time` and `image_url`, a row per image, or what an export wrote. A store that is
-        not in the store master is accepted: its images fail as `unknown_store`. A priority above 0 needs the
-        permission to prioritize jobs.
+        not in the store master is accepted: its images fail as `unknown_store`. A priority above your own
+        (`GET /api/v1/limits`, mostly 0) needs the permission to prioritize jobs.
         """
         # Before the body is parsed: a file is read from the stream, once.
         token = read_idempotency_token(request, self.query)
         payload, priority = submission_schema.read(submissions.read_submission(request, self.query).body)
-        _require_priority(request, priority)
+        if priority is not None:
+            _require_priority(request, priority)
         submitted = submit(
             payload.visits,
             owner=request.user if request.user.is_authenticated else None,
@@ -143,7 +144,7 @@ class OneJob(JobView):
     def patch(self, request: Request, job_id: str) -> Response:
         """Moves its unfinished images in the queue, by an hour for each step; a higher priority is sooner.
 
-        One above 0 needs the permission to prioritize jobs.
+        One above your own (`GET /api/v1/limits`, mostly 0) needs the permission to prioritize jobs.
         """
         values = request_bodies.read_object(request.data, {"priority": request_bodies.priority}, ("priority",))
         job = self.find_job(job_id)
@@ -182,7 +183,7 @@ class StoreErrors(JobView):
 def _require_priority(request: Request, priority: int) -> None:
     """Raises a Refusal."""
     if not rights.may_prioritize(request.user, priority):
-        raise problems.Refusal(Problem.NOT_ALLOWED, rights.NEEDS_PRIORITIZE)
+        raise problems.Refusal(Problem.NOT_ALLOWED, rights.needs_prioritize(request.user))
 
 
 def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:

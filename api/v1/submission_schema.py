@@ -30,9 +30,10 @@ PRIORITY = {
     "type": "integer",
     "minimum": LOWEST_PRIORITY,
     "maximum": HIGHEST_PRIORITY,
-    "description": "Each step is worth an hour of waiting, a higher priority is sooner; above 0 it needs the "
-    "permission to prioritize jobs.",
+    "description": "Each step is worth an hour of waiting, a higher priority is sooner; above your own it needs "
+    "the permission to prioritize jobs.",
 }
+_PRIORITY_OF_JOB = {**PRIORITY, "description": f"{PRIORITY['description']} Without it: your own, mostly 0."}
 # Not as a pattern of all that is allowed: to some programs, its end is also before a line's last end.
 _WITHOUT_CONTROL_CHARACTERS = {"not": {"pattern": r"[\u0000-\u001f\u007f-\u009f]"}}
 VISITED_BY = {
@@ -88,7 +89,7 @@ def with_priority() -> dict[str, Any]:
     """The schema of a body to `/api/v1/jobs`."""
     schema = submission()
     visits = {**schema["properties"]["visits"], "items": _visit(visited_by=VISITED_BY, metadata=METADATA)}
-    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}}
+    properties = {**schema["properties"], "visits": visits, "priority": _PRIORITY_OF_JOB}
     return {**schema, "properties": properties}
 
 
@@ -125,10 +126,10 @@ def _visit(**details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read(data: Any) -> tuple[Submission, int]:
-    """The submission and its priority. Raises InvalidPayload with the faults of both."""
+def read(data: Any) -> tuple[Submission, int | None]:
+    """The submission and its priority, None where it names none. Raises InvalidPayload with the faults of both."""
     faults: list[Problem] = []
-    priority = 0
+    priority = None
     try:
         if isinstance(data, dict) and "priority" in data:
             priority = request_bodies.priority(data["priority"])

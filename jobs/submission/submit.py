@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from access.limits import limits_of
 from jobs import failpoints, queue
 from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
@@ -53,16 +54,18 @@ def submit(
     *,
     owner: User | None = None,
     on_error: OnError = OnError.CONTINUE,
-    priority: int = 0,
+    priority: int | None = None,
     idempotency: IdempotencyToken | None = None,
 ) -> Submitted:
     """Store a job with at least one image; when this returns, all of it is durable and the engine has been woken.
 
     Images of unknown stores, and those that a rule of their store's category refuses, are stored as failed and never
-    fetched. Raises KeyReused and TooManyPending.
+    fetched. Without a `priority` the job has its owner's. Raises KeyReused and TooManyPending.
     """
     plan = Plan.of(visits)
     pending = pending_of(owner)
+    if priority is None:
+        priority = limits_of(owner).priority
     if refusal := too_many_pending(owner, plan.fetched, pending=pending):
         # A replay adds no images.
         if idempotency is not None and (first := _find(idempotency, owner)) is not None:

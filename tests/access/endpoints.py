@@ -70,6 +70,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:category-rules": {"GET": USE},
     "v1:category-rule": {"GET": USE, "PATCH": (RULES, JSON, {"priority": 1}), "DELETE": RULES},
     "v1:area-weights": {"GET": USE, "POST": (RULES, JSON, {"area": "A-1", "weight": 2})},
+    "v1:limits": {"GET": USE},
     "v1:hosts": {"GET": SEE_HOSTS},
     "v1:resume-host": {"POST": (RESUME_HOSTS, JSON, {})},
     "v1:stores": {"GET": USE, "PATCH": (CATEGORIES, JSON, {"category": None})},
@@ -187,6 +188,7 @@ ADMIN_LISTS = {
     "stores_areaweight": None,
     "jobs_worker": None,
     "access_apikey": None,
+    "access_userlimits": None,
     "auth_user": None,
     "auth_group": None,
 }
