@@ -3,7 +3,11 @@
 A page of any website may have its visitor's browser send a POST to this service: without a body it needs no media type,
 and without credentials no CSRF token, so on an open API it would be obeyed. But browsers say where a request comes from
 (`Sec-Fetch-Site`, `Origin`), and no page can change that. Programs send neither header and are not concerned; nor are
-requests with an Authorization header, which no page can add without asking first, and nobody answers it.
+requests with an Authorization header: no page can add it without asking first, and only pages of CORS_ORIGINS are told
+that they may.
+
+Those pages may read the API's answers, so what they ask without a key or a token is refused, too: neither an open API
+nor their visitor's session is for them.
 """
 
 from urllib.parse import SplitResult, urlsplit
@@ -32,6 +36,14 @@ def is_cross_site(request: HttpRequest) -> bool:
     if site and site not in _OWN_SITES:
         return True
     return origin is not None and not _is_own(origin, request)
+
+
+def is_read_without_key(request: HttpRequest) -> bool:
+    """Whether a page that could read the answer, one of CORS_ORIGINS, asks without a key or a token."""
+    origin = request.headers.get("Origin")
+    if origin is None or "Authorization" in request.headers:
+        return False
+    return origin in settings.CORS_ORIGINS and not _is_own(origin, request) and not _is_trusted(origin)
 
 
 def _is_own(origin: str, request: HttpRequest) -> bool:

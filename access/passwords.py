@@ -6,6 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from access.limits import WITH_LIMITS
 from access.throttles import SignInAttempts
 
 # Real ones are no longer; hashing longer ones would only help an attacker.
@@ -32,6 +33,11 @@ class ThrottledPasswords(ModelBackend):
         if user is not None:
             attempts.succeed()
         return user
+
+    def get_user(self, user_id: int) -> User | None:
+        """The user of a session, with their limits."""
+        user = User.objects.select_related(WITH_LIMITS).filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None
 
     def _check(self, request: HttpRequest | None, username: str, password: str) -> User | None:
         user = super().authenticate(request, username=username, password=password)

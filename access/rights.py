@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
+from access.limits import limits_of
 from access.models import Team
+from access.models.user_limits import HIGHEST_PRIORITY
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -38,13 +40,6 @@ class Told(Owned, Protocol):
 # The readable owners without credentials.
 NOBODY: frozenset[int | None] = frozenset([None])
 _OWNERS = "_retail_pulse_readable_owners"
-
-# Of a new job. Whatever would let a job pass those of others needs a permission.
-DEFAULT_PRIORITY = 0
-NEEDS_PRIORITIZE = (
-    f"A priority above {DEFAULT_PRIORITY} takes the permission to prioritize jobs, which an administrator gives; "
-    f"from {DEFAULT_PRIORITY} down it takes none."
-)
 
 
 def owner_of(caller: Caller) -> User | None:
@@ -138,8 +133,24 @@ def may_prioritize(caller: Caller, priority: int) -> bool:
 
     Without credentials there is nobody to permit it to: an open API leaves it to all who reach it.
     """
+    return priority <= highest_priority(caller)
+
+
+def highest_priority(caller: Caller) -> int:
+    """The highest that the caller may give a job: with the permission any, else that of their limits."""
     owner = owner_of(caller)
-    return priority <= DEFAULT_PRIORITY or owner is None or owner.has_perm("jobs.prioritize_job")
+    if owner is None or owner.has_perm("jobs.prioritize_job"):
+        return HIGHEST_PRIORITY
+    return limits_of(owner).priority
+
+
+def needs_prioritize(caller: Caller) -> str:
+    """The sentence for who may not give a job a priority."""
+    most = limits_of(caller).priority
+    return (
+        f"A priority above {most} takes the permission to prioritize jobs, which an administrator gives; "
+        f"from {most} down it takes none."
+    )
 
 
 def may_see_hosts(caller: Caller) -> bool:

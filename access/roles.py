@@ -73,6 +73,10 @@ _ADMINISTRATOR = _OPERATOR | {
     "access.view_apikey",
     "access.add_apikey",
     "access.change_apikey",
+    "access.view_userlimits",
+    "access.add_userlimits",
+    "access.change_userlimits",
+    "access.delete_userlimits",
 }
 HOLDS: Mapping[RoleName, frozenset[str]] = {
     RoleName.VIEWER: frozenset(_VIEWER),

@@ -19,11 +19,15 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from access.limits import limits_of
+from access.rate_headers import Rate, note
+
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # imports this module, which the settings name
 
 logger = logging.getLogger(__name__)
 
+WINDOW_SECONDS = 60
 # An address may be that of an office full of people, each with their own limit.
 FAILURES_OF_ONE_ADDRESS = 5
 # How long an address from which a name signed in stays known.
@@ -42,13 +46,21 @@ class TooOften(APIException):
 
 
 class RequestRate(BaseThrottle):
-    """API_RATE_PER_MINUTE requests for each user, and for each address of requests without a user; 0 is no limit."""
+    """API_RATE_PER_MINUTE requests for each user, and for each address of requests without a user; 0 is no limit.
+
+    Users may have limits of their own. What is left is told in the answer, see `rate_headers.py`.
+    """
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         """True, or raises TooOften."""
-        limit = settings.API_RATE_PER_MINUTE
-        if limit and _count(f"requests:{principal(request)}", 60) > limit:
-            wait = _left(60)
+        limit = limits_of(request.user).requests_per_minute
+        if not limit:
+            return True
+        count = _count(f"requests:{principal(request)}", WINDOW_SECONDS)
+        wait = _left(WINDOW_SECONDS)
+        if count:
+            note(request._request, Rate(limit, max(limit - count, 0), wait, WINDOW_SECONDS))
+        if count > limit:
             raise TooOften(f"At most {limit:,} requests a minute are answered; send the next in {wait} s.", wait)
         return True
 

@@ -17,6 +17,7 @@ from django.contrib.auth.models import User
 from rest_framework_simplejwt.exceptions import TokenError
 
 from access import rights
+from access.limits import WITH_LIMITS
 from access.models.team import is_in_team
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _read[Kind: Token](kind: type[Kind], text: str) -> Kind:
 
 
 def _user(token: Token) -> User:
-    users = User.objects.annotate(is_in_team=is_in_team("auth_user.id"))
+    users = User.objects.select_related(WITH_LIMITS).annotate(is_in_team=is_in_team("auth_user.id"))
     user = users.filter(pk=token[USER_CLAIM], is_active=True).first()
     # A database that was restored, or a key shared with another one, may bring another user's number.
     if user is None or not compare_digest(token[PASSWORD_CLAIM], user.get_session_auth_hash()):

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from access.cross_site import is_cross_site
+from access import rate_headers
+from access.cross_site import is_cross_site, is_read_without_key
 from access.throttles import TooOften
 from api.problems import (
     QUERY_CANCELED,
@@ -46,6 +47,7 @@ class Answers:
             if response.status_code >= 400 and response["Content-Type"] != kind:
                 _turn_into_json(response, kind, request.path_info)
             response["Cache-Control"] = "no-store"
+            rate_headers.tell(request, response)
         elif isinstance(response, Refused) and _opens_page(request):
             response.content = as_page(response.status_code, response.sentence)
             response["Content-Type"] = PAGE_TYPE
@@ -116,7 +118,13 @@ class OwnPages:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Callable[..., Any], *_: Any) -> HttpResponse | None:
-        if not getattr(view, "csrf_exempt", False) or not is_cross_site(request):
+        if not getattr(view, "csrf_exempt", False):
+            return None
+        if is_read_without_key(request):
+            return Refused(
+                403, f"Pages of {_sender(request)} may use this API with an API key or a token.", Problem.CROSS_SITE
+            )
+        if not is_cross_site(request):
             return None
         sentence = (
             f"A page of {_sender(request)} sent this request, and other websites may not act here: send it from a "

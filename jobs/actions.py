@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError, connection, transaction
 from django.db.models import QuerySet
 
+from access.limits import WITH_LIMITS
 from jobs import deletion, queue
 from jobs.engine.base import wake_up
 from jobs.engine.faults import is_conflict
@@ -109,7 +110,7 @@ def delete(job_id: int, by: Person) -> DeletedJob:
 
 def _refuse_too_many(job_id: int, image_filter: ImageFilter, *, only_retryable: bool) -> None:
     """Raises TooManyPending where the images that a retry would reopen pass their owner's limit."""
-    job = Job.objects.select_related("owner").filter(pk=job_id).first()
+    job = Job.objects.select_related("owner", f"owner__{WITH_LIMITS}").filter(pk=job_id).first()
     # No more than have failed are reopened; they are only counted where that would be too many.
     if job is None or too_many_pending(job.owner, job.failed) is None:
         return

@@ -90,6 +90,24 @@ def address(name: str, default: str) -> str:
         raise refuse(name, text, "an IP address to listen on, such as 127.0.0.1, 0.0.0.0 or ::") from None
 
 
+def origins(name: str) -> list[str]:
+    """Web origins (RFC 6454) as browsers send them: scheme, host, and the port where it is not the scheme's own."""
+    found = listed(name)
+    for text in found:
+        match = re.fullmatch(r"(https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", text)
+        if match is None or not (match[2] is None or 1 <= int(match[2]) <= 65535) or _is_usual(match[1], match[2]):
+            allowed = "origins as browsers send them, such as https://shop.example or http://localhost:3000, "
+            raise refuse(
+                name, text, allowed + "separated by commas: lower case, no path, no *, and not the scheme's own port"
+            )
+    return found
+
+
+def _is_usual(scheme: str, port: str | None) -> bool:
+    """Whether a browser leaves this port out."""
+    return port is not None and int(port) == {"http": 80, "https": 443}[scheme]
+
+
 def cidrs(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     networks = []
     for text in listed(name):

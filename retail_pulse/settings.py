@@ -23,6 +23,7 @@ from retail_pulse.environment import (
     env,
     integer,
     listed,
+    origins,
     ports,
     seconds,
     secret_key,
@@ -47,6 +48,8 @@ SECRET_KEY_IS_KEPT = not env.ENVIRON.get("SECRET_KEY")
 IN_KUBERNETES = "KUBERNETES_SERVICE_HOST" in env.ENVIRON
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+# Whose pages may read the API's answers with a key or a token (CORS).
+CORS_ORIGINS = origins("CORS_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -58,6 +61,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -92,6 +96,9 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "api.middleware.TooOftenAnswers",
 ]
+if CORS_ORIGINS:
+    # Before all that may refuse a request: its page shall be able to read why.
+    MIDDLEWARE.insert(MIDDLEWARE.index("retail_pulse.health.Probes") + 1, "corsheaders.middleware.CorsMiddleware")
 ROOT_URLCONF = "retail_pulse.urls"
 WSGI_APPLICATION = "retail_pulse.wsgi.application"
 TEMPLATES: list[dict[str, Any]] = [
@@ -128,6 +135,34 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+
+# Never with credentials of a browser: a page of another origin brings a key or a token.
+CORS_ALLOWED_ORIGINS = CORS_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_METHODS = ["GET", "POST", "PATCH", "DELETE"]
+CORS_ALLOW_HEADERS = [
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+    "last-event-id",
+    "prefer",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-Id",
+]
+# For how long a browser need not ask again; none keeps it for longer than two hours.
+CORS_PREFLIGHT_MAX_AGE = 7_200
 
 # Threads of the web server; each may hold one database connection.
 WEB_THREADS = integer("WEB_THREADS", 8, 1, 256)

@@ -1,4 +1,4 @@
-"""API keys in the admin: viewed and revoked. Only `create_api_key` makes them, and shows the key once."""
+"""API keys in the admin, viewed and revoked: only `create_api_key` makes them, and shows each once. Limits of users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
 from access import rights
-from access.models import ApiKey
+from access.models import ApiKey, UserLimits
 
 
 @admin.register(ApiKey)
@@ -51,3 +51,18 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for th
                 self.log_change(request, key, "Revoked.")
         sentence = f"{revoked} API key{pluralize(revoked)} revoked."
         self.message_user(request, sentence, messages.SUCCESS if revoked else messages.WARNING)
+
+
+@admin.register(UserLimits)
+class UserLimitsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
+    """For who has Django's permissions for it; what changed is in the admin's history."""
+
+    list_display = ["user", "requests_per_minute", "pending_images", "priority"]
+    list_select_related = ["user"]
+    search_fields = ["user__username"]
+    autocomplete_fields = ["user"]
+    ordering = ["user_id"]
+    list_per_page = 50
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [] if obj is None else ["user"]

@@ -3,6 +3,7 @@
 from access.models.api_key import LONGEST_NAME, ApiKey, ApiKeyQuerySet, Scope
 from access.models.role import Role
 from access.models.team import MOST_MEMBERS, MOST_TEAMS, Team, TooManyMembers
+from access.models.user_limits import UserLimits
 
 __all__ = [
     "LONGEST_NAME",
@@ -14,4 +15,5 @@ __all__ = [
     "Scope",
     "Team",
     "TooManyMembers",
+    "UserLimits",
 ]

@@ -18,6 +18,7 @@ from django.db import models
 from django.db.models import BooleanField, Case, Q, Value, When
 from django.db.models.functions import Now
 
+from access.limits import WITH_LIMITS
 from access.models.team import is_in_team
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             "last_use_is_old": _is(Q(last_used_at=None) | Q(last_used_at__lt=old)),
             "is_in_team": is_in_team("access_apikey.user_id"),
         }
-        key = self.select_related("user").annotate(**flags).filter(prefix=match[1]).first()
+        key = self.select_related("user", f"user__{WITH_LIMITS}").annotate(**flags).filter(prefix=match[1]).first()
         return key if key is not None and compare_digest(key.secret_sha256, _hash(match[2])) else None
 
     def revoke(self) -> int:

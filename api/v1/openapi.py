@@ -38,6 +38,10 @@ the query parameter's name. A parameter that a path does not know is an error: a
 
 **X-Request-Id** is in every answer and every problem: the one that you sent, or a new one. The operator's log has it.
 
+**Limits.** Every answer to a request that was counted tells in `RateLimit` how many are left of this minute
+(draft-ietf-httpapi-ratelimit-headers-10); `429` says in `Retry-After` when to go on. `GET /api/v1/limits` tells the
+others.
+
 **Paths** answer with and without a trailing slash.
 
 The operations under *assignment* and *tokens* are legacy; they answer errors as `{"error": "<one sentence>"}`.
@@ -103,6 +107,12 @@ _ERROR = {
 }
 # Untyped in the library.
 _component: Any = ResolvedComponent
+# On what was counted: every answer but those that were refused before.
+_RATE = {
+    "RateLimit": "What is left of the requests of this minute: `r` of them, for `t` more seconds.",
+    "RateLimit-Policy": "How many requests are answered: `q` of them in `w` seconds.",
+}
+_RATE_REFS = {name: {"$ref": f"#/components/headers/{name}"} for name in _RATE}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait before trying again."}}
 
 
@@ -132,6 +142,10 @@ class Operation(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._refusals():
             bodies.setdefault(str(status), self._refusal(status))
+        if self.view.get_throttles():
+            for answered, body in bodies.items():
+                if answered < "400" or answered == "429":
+                    body["headers"] = {**body.get("headers", {}), **_RATE_REFS}
         return dict(sorted(bodies.items()))
 
     def _refusals(self) -> set[int]:
@@ -200,6 +214,9 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """After the document is made: its introduction, and access without credentials."""
     result["info"]["description"] = DESCRIPTION.strip()
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    result["components"]["headers"] = {
+        name: {"schema": _TEXT, "description": f"{text} Structured Fields (RFC 9651)."} for name, text in _RATE.items()
+    }
     # An open API answers requests without credentials as well.
     for operations in result["paths"].values():
         for operation in operations.values():

@@ -70,7 +70,7 @@ class _Places:
             self._taken += Counter()  # keeps only those that have any
 
 
-_places = _Places()
+places = _Places()
 
 
 class _Stream:
@@ -78,7 +78,7 @@ class _Stream:
 
     def __init__(self, job_id: int | None, seen: str, client: str) -> None:
         with ExitStack() as resources:
-            resources.callback(_places.take(client))
+            resources.callback(places.take(client))
             self._watcher: Watcher = resources.enter_context(listener.watch(job_id))
             self._resources = resources.pop_all()
         self._job_id = job_id

@@ -31,9 +31,10 @@ PRIORITY = {
     "type": "integer",
     "minimum": LOWEST_PRIORITY,
     "maximum": HIGHEST_PRIORITY,
-    "description": "Each step is worth an hour of waiting, a higher priority is sooner; above 0 it needs the "
-    "permission to prioritize jobs.",
+    "description": "Each step is worth an hour of waiting, a higher priority is sooner; above your own it needs "
+    "the permission to prioritize jobs.",
 }
+_PRIORITY_OF_JOB = {**PRIORITY, "description": f"{PRIORITY['description']} Without it: your own, mostly 0."}
 # Not as a pattern of all that is allowed: to some programs, its end is also before a line's last end.
 _WITHOUT_CONTROL_CHARACTERS = {"not": {"pattern": r"[\u0000-\u001f\u007f-\u009f]"}}
 VISITED_BY = {
@@ -101,7 +102,7 @@ def with_priority() -> dict[str, Any]:
     image = {"type": "object", "properties": {"url": of_image["items"], **said}, "required": ["url"]}
     of_image["items"] = {"anyOf": [of_image["items"], image]}
     visits = {**schema["properties"]["visits"], "items": visit}
-    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}, **said}
+    properties = {**schema["properties"], "visits": visits, "priority": _PRIORITY_OF_JOB, **said}
     return {**schema, "properties": properties}
 
 
@@ -138,10 +139,10 @@ def _visit(**details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read(data: Any) -> tuple[Submission, int]:
-    """The submission and its priority. Raises InvalidPayload with the faults of both."""
+def read(data: Any) -> tuple[Submission, int | None]:
+    """The submission and its priority, None where it names none. Raises InvalidPayload with the faults of both."""
     faults: list[Problem] = []
-    priority = 0
+    priority = None
     try:
         if isinstance(data, dict) and "priority" in data:
             priority = request_bodies.priority(data["priority"])

@@ -22,6 +22,7 @@ from api.v1 import (
     job_actions,
     job_areas,
     jobs,
+    limits,
     photo_evidence,
     photo_thresholds,
     photos,
@@ -91,6 +92,7 @@ urlpatterns = [
         r"^category-rules/(?P<category_id>[^/]+)/?\Z", category_rules.OneCategoryRule.as_view(), name="category-rule"
     ),
     re_path(r"^forecasts/?\Z", forecasts.Forecasts.as_view(), name="forecasts"),
+    re_path(r"^limits/?\Z", limits.Limits.as_view(), name="limits"),
     re_path(r"^hosts/?\Z", hosts.Hosts.as_view(), name="hosts"),
     re_path(r"^hosts/(?P<host>[^/]+)/resume/?\Z", hosts.ResumeHost.as_view(), name="resume-host"),
     re_path(r"^stores/?\Z", stores.Stores.as_view(), name="stores"),

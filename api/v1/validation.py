@@ -128,7 +128,7 @@ def _with_priority(found: Any, priority: Any, user: User | AnonymousUser) -> dic
     try:
         if rights.may_prioritize(user, request_bodies.priority(priority)):
             return {}
-        finding = Finding("not_allowed", rights.NEEDS_PRIORITIZE, ("priority",))
+        finding = Finding("not_allowed", rights.needs_prioritize(user), ("priority",))
     except request_bodies.Unacceptable as fault:
         finding = Finding("invalid", f"priority {fault}.", ("priority",))
     return {"accepted": False, "errors": [*found["errors"], FindingRow(finding).data]}

@@ -28,6 +28,8 @@ from .types import (
 )
 
 WATCH_SECONDS = 1.0
+# How long the service may wait for news before it answers that there are none (RFC 7240).
+WAIT_SECONDS = 20
 BLOCK_BYTES = 2**16
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -118,10 +120,13 @@ class Client:
         return cast(JobDetail, self._get(f"/jobs/{job_id}"))
 
     def watch(self, job_id: int, seconds: float = WATCH_SECONDS) -> Iterator[JobDetail]:
-        """The job now and after every change, until it has ended; it is looked at every `seconds`."""
+        """The job now and after every change, until it has ended.
+
+        The service waits for the change; where it has no place free for that, it is asked every `seconds`.
+        """
         etag = ""
         while True:
-            headers = {"If-None-Match": etag} if etag else {}
+            headers = {"If-None-Match": etag, "Prefer": f"wait={WAIT_SECONDS}"} if etag else {}
             answer = self._transport.request("GET", f"/jobs/{job_id}", headers=headers)
             if answer.status_code != 304:
                 etag = answer.headers.get("ETag", "")
@@ -129,7 +134,8 @@ class Client:
                 yield job
                 if job["state"] == "ended":
                     return
-            time.sleep(seconds)
+            if "Preference-Applied" not in answer.headers:
+                time.sleep(seconds)
 
     def job_with(self, reference: str) -> JobDetail | None:
         """The job to which you gave this id; None without one. Of those of several owners, the latest."""

@@ -208,7 +208,7 @@ def _prioritize(job: Job, request: HttpRequest) -> str:
     if text not in allowed:
         raise NotPossible(f"A priority is a whole number from {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}.")
     if not rights.may_prioritize(request.user, int(text)):
-        raise PermissionDenied(rights.NEEDS_PRIORITIZE)
+        raise PermissionDenied(rights.needs_prioritize(request.user))
     images = actions.prioritize(job.pk, int(text), request.user)
     return f"Priority {text}: {images:,} image{pluralize(images)} moved in the queue."
 

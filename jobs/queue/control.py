@@ -8,17 +8,18 @@ this moment counts as in flight.
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F, Min, QuerySet, Value
-from django.db.models.functions import Extract, Now
+from django.db.models import F, FloatField, Min, QuerySet, Value
+from django.db.models.functions import Cast, Extract, Greatest, Now
 
 from jobs.errors import Canceled
 from jobs.models import ImageFilter, ImageResult, Job
+from jobs.models.front import front_of_line
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
 from jobs.queue import category_rules, milestones
 from jobs.queue.announcements import announce_on_commit
 from jobs.queue.completion import fail_unfetched, first_of_stores
-from jobs.queue.rank import SECONDS_PER_PRIORITY
+from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY, beginning
 from jobs.states import ImageState, JobStatus, OnError
 
 # How long an action waits for a job that another one has locked: that may take minutes, and a request must be answered
@@ -44,8 +45,8 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
 
     With `only_retryable`, only those that another attempt can help, see `ImageResultQuerySet.retryable`. Images of
     stores that are still unknown stay failed, and so do those that a category's rule would refuse unfetched again. The
-    others follow the rules as they are now; they queue up behind what was submitted before now, in their old order; in
-    a paused job they are held. Raises Job.DoesNotExist, and NotPossible where the job is busy.
+    others follow the rules as they are now; they queue up like a job that is submitted now, in their old order; in a
+    paused job they are held. Raises Job.DoesNotExist, and NotPossible where the job is busy.
     """
     with transaction.atomic():
         job = _lock_job(job_id)
@@ -54,24 +55,26 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
         rows = list(
             wanted.exclude(pk__in=wanted.of_unknown_stores().values("pk"))
             .locked()
-            .values_list("id", "visit__store_id", "error_code")
+            # The rank that it would have without its category's priority.
+            .values_list("id", "visit__store_id", "error_code", F("rank") + category_rules.HEAD_START)
         )
-        refused = category_rules.still_refused({pk for pk, _, code in rows if code in category_rules.UNFETCHED})
+        refused = category_rules.still_refused({pk for pk, _, code, _ in rows if code in category_rules.UNFETCHED})
         rows = [row for row in rows if row[0] not in refused]
-        reopened = ImageResult.objects.filter(id__any=[pk for pk, _, _ in rows])
-        # The rank that the first one would have without its category's priority.
-        first_rank = reopened.aggregate(first=Min(F("rank") + category_rules.HEAD_START))["first"]
+        reopened = ImageResult.objects.filter(id__any=[pk for pk, *_ in rows])
+        first_rank = min((rank for *_, rank in rows), default=0.0)
+        # Behind the first in line, which may have a higher id.
+        begin = beginning(front_of_line(), job.priority) + SECONDS_BETWEEN_IMAGES
         one_by_one = job.on_error == OnError.STOP_STORE
         first: list[int] = []
         if one_by_one:
             # A store's image that is on its way ends before another one begins.
             on_their_way = ImageResult.objects.filter(job_id=job_id).unfinished().filter(held=False)
             begun = set(on_their_way.values_list("visit__store_id", flat=True))
-            first = first_of_stores(((pk, store_id) for pk, store_id, _ in rows), begun)
+            first = first_of_stores(((pk, store_id) for pk, store_id, *_ in rows), begun)
         reopened.update(
             state=ImageState.PENDING,
             generation=F("generation") + 1,
-            rank=Extract(Now(), "epoch") + F("rank") - Value((first_rank or 0) + job.priority * SECONDS_PER_PRIORITY),
+            rank=F("rank") + Value(begin - first_rank - job.priority * SECONDS_PER_PRIORITY),
             attempts=0,
             crashes=0,
             run_after=None,
@@ -92,9 +95,9 @@ def retry(job_id: int, image_filter: ImageFilter | None = None, *, only_retryabl
         if one_by_one and job.paused_at is None:
             ImageResult.objects.filter(id__any=first).update(held=False)
         if rows:
-            category_rules.follow_todays_rules([(pk, store_id) for pk, store_id, _ in rows])
+            category_rules.follow_todays_rules([(pk, store_id) for pk, store_id, *_ in rows])
             job.failed -= len(rows)
-            job.canceled -= sum(code == Canceled.code for _, _, code in rows)
+            job.canceled -= sum(code == Canceled.code for _, _, code, _ in rows)
             job.status = JobStatus.ONGOING
             job.canceled_at = None
             job.finished_at = None
@@ -145,6 +148,8 @@ def pause(job_id: int) -> int:
 def resume(job_id: int) -> int:
     """Continue a paused job at its place in the queue when it was paused. Returns how many images were released.
 
+    The line may have moved on by more than the time that has passed: then the job begins where the line is.
+
     Raises Job.DoesNotExist, and NotPossible where the job is not paused.
     """
     with transaction.atomic():
@@ -153,11 +158,14 @@ def resume(job_id: int) -> int:
             raise NotPossible(f"Job {job_id} is not paused.")
         # Without its pause the job would pass everything that was submitted meanwhile.
         paused_for = Now() - Value(job.paused_at)
+        first_rank = pending.aggregate(first=Min(F("rank") + category_rules.HEAD_START))["first"] or 0
+        begin = beginning(front_of_line(), job.priority) - job.priority * SECONDS_PER_PRIORITY
         one_by_one = job.on_error == OnError.STOP_STORE
         pending.update(
             held=one_by_one,
             ready_since=Now(),
-            rank=F("rank") + Extract(paused_for, "epoch"),
+            rank=F("rank")
+            + Greatest(Cast(Extract(paused_for, "epoch"), FloatField()), Value(begin - first_rank, FloatField())),
             # HOST_PATIENCE_SECONDS do not run while nothing is asked of its host.
             waits_since=F("waits_since") + paused_for,
         )

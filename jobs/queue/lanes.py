@@ -7,6 +7,7 @@ host, or that of its job where the host has not answered yet. A lane keeps the o
 from collections.abc import Iterable, Sequence
 
 from jobs.imaging.host_limits import HostLimits
+from jobs.models.index_order import index_order
 from jobs.queue.ready_rows import BEGINNING, Look, ReadyRow, names_of_lanes
 
 # How many lanes a claim looks into, and how many it asks for room.
@@ -57,7 +58,8 @@ class Lanes:
 
     def look_around(self) -> None:
         """Learn which lanes hold images, LANES_AT_A_TIME of them, in turn: another process may have filled them."""
-        names = names_of_lanes(self._found_up_to, LANES_AT_A_TIME)
+        with index_order():
+            names = names_of_lanes(self._found_up_to, LANES_AT_A_TIME)
         self._found_up_to = names[-1] if len(names) == LANES_AT_A_TIME else ""
         self.add(names)
 

@@ -18,6 +18,7 @@ from jobs.imaging.types import Claim, Outcome
 from jobs.models import FailedAttempt, ImageResult, Worker
 from jobs.models.compiled import Select, Update
 from jobs.models.expressions import ClockTimestamp, FromRow, Given, Seconds
+from jobs.models.index_order import INDEX_ORDER
 from jobs.models.update_from import UpdateFrom
 from jobs.queue.choice import Choice
 from jobs.queue.completion import Moved, apply_pending, complete, lock_jobs, lock_jobs_soon
@@ -32,7 +33,9 @@ from jobs.queue.transitions import failed_attempt, transition
 from jobs.states import ImageState
 
 # The row that a rescue deletes; the heartbeat updates it meanwhile.
-_hold_worker = Select(lambda: Worker.objects.filter(pk=Given("worker_id")).for_key_share().values_list("pk"))
+_hold_worker = Select(
+    lambda: Worker.objects.filter(pk=Given("worker_id")).for_key_share().values_list("pk", *INDEX_ORDER)
+)
 _take = Update(
     lambda: ImageResult.objects.filter(id__any=Given("ids")),
     state=ImageState.RUNNING,

@@ -11,15 +11,17 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from access.limits import limits_of
 from jobs import failpoints, queue
 from jobs.engine.base import wake_up
 from jobs.errors import UnknownStore
 from jobs.models import IdempotencyKey, Job
 from jobs.models.finished import file_failed
+from jobs.models.front import front_of_line
 from jobs.models.store_errors import store_errors
-from jobs.pending_limit import too_many_pending
+from jobs.pending_limit import Pending, pending_of, too_many_pending
 from jobs.queue import milestones
-from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY
+from jobs.queue.rank import SECONDS_BETWEEN_IMAGES, SECONDS_PER_PRIORITY, beginning
 from jobs.states import ImageState, JobStatus, OnError
 from jobs.submission import references
 from jobs.submission.plan import Details, Plan, VisitPayload
@@ -58,7 +60,7 @@ def submit(
     *,
     owner: User | None = None,
     on_error: OnError = OnError.CONTINUE,
-    priority: int = 0,
+    priority: int | None = None,
     details: Details = NO_DETAILS,
     idempotency: IdempotencyToken | None = None,
     stored: Callable[[int], object] | None = None,
@@ -66,18 +68,22 @@ def submit(
     """Store a job with at least one image; when this returns, all of it is durable and the engine has been woken.
 
     Images of unknown stores, and those that a rule of their store's category refuses, are stored as failed and never
-    fetched. `stored` is called with the new job's number within its transaction, before anybody is told of it.
+    fetched. Without a `priority` the job has its owner's. `stored` is called with the new job's number within its
+    transaction, before anybody is told of it.
     Raises KeyReused, ReferenceTaken and TooManyPending.
     """
     plan = Plan.of(visits)
-    if refusal := too_many_pending(owner, plan.fetched):
+    pending = pending_of(owner)
+    if priority is None:
+        priority = limits_of(owner).priority
+    if refusal := too_many_pending(owner, plan.fetched, pending=pending):
         # A replay adds no images.
         if idempotency is not None and (first := _find(idempotency, owner)) is not None:
             return first
         raise refusal
     for left in reversed(range(TRIES)):
         try:
-            return _store(plan, owner, on_error, priority, details, idempotency, stored)
+            return _store(plan, owner, on_error, priority, details, idempotency, stored, _spacing(owner, pending))
         except IntegrityError:
             # A unique constraint waited for another request with the same key or reference to commit; what that stored
             # is visible now, unless it was deleted since, and the key with it.
@@ -92,6 +98,14 @@ def submit(
     raise AssertionError("unreachable")
 
 
+def _spacing(owner: User | None, pending: Pending) -> float:
+    """The seconds between two images of a new job, so that the owner's jobs share what one alone would get.
+
+    Who is behind the jobs without an owner is not known: each of them counts as somebody's only one.
+    """
+    return SECONDS_BETWEEN_IMAGES * (1 if owner is None else pending.jobs + 1)
+
+
 def _store(
     plan: Plan,
     owner: User | None,
@@ -100,10 +114,12 @@ def _store(
     details: Details,
     idempotency: IdempotencyToken | None,
     stored: Callable[[int], object] | None,
+    spacing: float,
 ) -> Submitted:
     """A new job, in one transaction. Raises IntegrityError where the key or a reference is that of another one."""
     with transaction.atomic():
-        now = queue.database_now()
+        front = front_of_line()
+        now = front.now
         job = Job(
             created_at=now,
             owner=owner,
@@ -120,7 +136,9 @@ def _store(
         job.save()
         if idempotency is not None:
             _remember(idempotency, job)
-        _insert_images(job, plan, now)
+        # The first waits for a turn of each of the owner's other jobs.
+        first = beginning(front, priority) - priority * SECONDS_PER_PRIORITY + spacing - SECONDS_BETWEEN_IMAGES
+        _insert_images(job, plan, now, first, spacing)
         if job.failed:
             file_failed(job.pk)
         if stored is not None:
@@ -137,7 +155,7 @@ def _store(
     return Submitted(job.pk, replayed=False)
 
 
-def _insert_images(job: Job, plan: Plan, now: datetime) -> None:
+def _insert_images(job: Job, plan: Plan, now: datetime, first_rank: float, spacing: float) -> None:
     """Insert visits and images by COPY, in submission order, in a tenth of the processor time of `bulk_create`."""
     visits = plan.visits
     with connection.cursor() as cursor:
@@ -163,7 +181,7 @@ def _insert_images(job: Job, plan: Plan, now: datetime) -> None:
             cursor,
             "COPY jobs_imageresult (job_id, visit_id, url, rank, state, held, error_code, error_message, finished_at,"
             f" claim_no, attempts, crashes, generation, format{of_rule}) FROM STDIN",
-            _image_rows(job, plan, visit_ids, now),
+            _image_rows(job, plan, visit_ids, now, first_rank, spacing),
         )
         if rows := references.visit_rows(job.owner_id, visits, visit_ids):
             _copy(cursor, references.COPY_VISITS, rows)
@@ -171,8 +189,9 @@ def _insert_images(job: Job, plan: Plan, now: datetime) -> None:
             _copy(cursor, references.COPY_IMAGES, rows)
 
 
-def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -> Iterator[tuple[Any, ...]]:
-    begin = now.timestamp() - job.priority * SECONDS_PER_PRIORITY
+def _image_rows(
+    job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime, first_rank: float, spacing: float
+) -> Iterator[tuple[Any, ...]]:
     one_by_one = job.on_error == OnError.STOP_STORE
     begun: set[str] = set()
     unknown = UnknownStore()
@@ -184,7 +203,7 @@ def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -
         rule = plan.rules.get(store.rule_id) if store is not None and store.rule_id is not None else None
         # Counters and the format, and what a rule asks for.
         rest: tuple[Any, ...] = (0, 0, 0, 0, "")
-        first = begin
+        first = first_rank
         if plan.rules:
             rest += (rule.min_width, rule.min_height, rule.priority) if rule is not None else (None, None, None)
         if rule is not None:
@@ -199,7 +218,7 @@ def _image_rows(job: Job, plan: Plan, visit_ids: Sequence[int], now: datetime) -
                 begun.add(visit.store_id)
             else:
                 row = ready
-            yield (job_id, visit_id, url, first + next(turns) * SECONDS_BETWEEN_IMAGES, *row)
+            yield (job_id, visit_id, url, first + next(turns) * spacing, *row)
 
 
 def _copy(cursor: CursorWrapper, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -65,6 +65,7 @@ def texts(found_paths: list[str], user: User | None) -> dict[str, tuple[int, str
         text = (response.getvalue() if response.streaming else response.content).decode(errors="replace")
         text = re.sub(r'<time.*?</time>|"csrfmiddlewaretoken" value="[^"]*"|"request_id":"[^"]*"', "", text, flags=re.S)
         text = re.sub(r'"as_of":"[^"]*"|[\d.]+%|name="key" value="[^"]*"|\d+\.\d+ days', "", text)
+        text = re.sub(r'"remaining":\d+,"seconds":\d+', "", text)
         found[path] = response.status_code, text
     return found
 

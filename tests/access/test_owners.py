@@ -54,9 +54,10 @@ def test_a_foreign_job_answers_exactly_like_a_missing_one(request, settings, for
 
 
 def without_id(response):
-    """The headers but for the request's id, which every answer has, and of its own."""
+    """The headers but for the request's id, which every answer has, and of its own, and the count of requests."""
     headers = dict(response.headers)
     assert headers.pop("X-Request-Id")
+    assert headers.pop("RateLimit")
     return headers
 
 

@@ -158,6 +158,7 @@ def pages(rows):
         "/api/v1/jobs",
         "/api/v1/hosts",
         "/api/v1/forecasts",
+        "/api/v1/limits",
         "/api/v1/category-rules",
         "/api/v1/area-weights",
         "/api/v1/stores",

@@ -9,6 +9,7 @@ DEFAULTS = {
     "BROKER_EVENTS": False,
     "BROKER_URL": "",
     "CACHE_URL": "locmemcache://",
+    "CORS_ORIGINS": [],
     "CSRF_TRUSTED_ORIGINS": [],
     "DATABASE_DIRECT_URL": "",
     "DATABASE_PATIENCE_SECONDS": 30,

@@ -314,3 +314,41 @@ def test_a_key_from_the_environment_is_told_from_one_that_is_kept(read):
     pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
     assert [read(**pod)[name] for name in ("IN_KUBERNETES", "SECRET_KEY_IS_KEPT")] == [True, True]
     assert read(SECRET_KEY="k" * 50)["SECRET_KEY_IS_KEPT"] is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*",
+        "shop.example",
+        "https://*.shop.example",
+        "https://shop.example/",
+        "https://Shop.example",
+        "ftp://shop.example",
+        "https://shop.example:443",
+        "http://shop.example:80",
+        "https://shop.example:0",
+        "https://shop.example:65536",
+        "https://anna@shop.example",
+        "https://shop.example https://other.example",
+        "null",
+    ],
+)
+def test_what_is_no_origin_is_refused(read, text):
+    with pytest.raises(ImproperlyConfigured, match=r"^CORS_ORIGINS=.*such as https://shop\.example"):
+        read(SECRET_KEY=KEY, CORS_ORIGINS=f"https://good.example, {text}")
+
+
+def test_named_origins_are_answered_before_anything_can_refuse_a_request(read):
+    text = "https://shop.example, http://localhost:3000,https://[::1]:65535"
+    settings = read(SECRET_KEY=KEY, CORS_ORIGINS=text, METRICS_PORT="9000")
+    assert settings["CORS_ALLOWED_ORIGINS"] == [part.strip() for part in text.split(",")]
+    assert not settings["CORS_ALLOW_CREDENTIALS"]
+    assert settings["MIDDLEWARE"][:5] == [
+        "retail_pulse.request_ids.RequestIds",
+        "retail_pulse.health.Probes",
+        "retail_pulse.telemetry.answers.CountAnswers",
+        "corsheaders.middleware.CorsMiddleware",
+        "api.middleware.Answers",
+    ]
+    assert "corsheaders.middleware.CorsMiddleware" not in read(SECRET_KEY=KEY)["MIDDLEWARE"]
