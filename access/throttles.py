@@ -119,11 +119,11 @@ class LinkRequests:
         if of_network > FAILURES_OF_ONE_ADDRESS * LINKS_OF_ONE_ADDRESS:
             raise self._refusal("from your network")
         if _count(f"links:{self._address}", seconds) > LINKS_OF_ONE_ADDRESS:
-            raise self._refusal("for this address")
+            raise self._refusal("by mail to this address")
 
     def _refusal(self, whose: str) -> TooOften:
         wait = _left(settings.LOGIN_WINDOW_SECONDS)
-        return TooOften(f"Too many links have been asked for {whose}; try again in {wait} s.", wait)
+        return TooOften(f"Too many links were asked for {whose}; try again in {wait} s.", wait)
 
 
 def client_network(request: HttpRequest) -> str:
