@@ -7,7 +7,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from access import tokens
+from access import rights, tokens
 from access.models import ApiKey
 
 # RFC 6750, section 3: the answer to a request without valid credentials.
@@ -56,5 +56,6 @@ def _by_key(text: str) -> tuple[User, ApiKey]:
         raise AuthenticationFailed("This API key has expired.")
     if not key.user.is_active:
         raise AuthenticationFailed("The user of this API key has been deactivated.")
+    rights.remember_owners(key.user, has_teams=key.is_in_team)
     key.note_use()
     return key.user, key

@@ -1,19 +1,21 @@
 """Who may do what: the rules that every entry point asks by name. docs/access.md has them as a table.
 
-A job belongs to the user who submitted it, and to nobody where the API is open; its owner reads and changes it. What
-concerns other users' jobs is for staff whom Django's own model permissions allow it, the same that the admin asks for;
-superusers have all of them. `roles.py` has which permissions make up which role. The store master has no owners: the
-permissions alone decide.
+A job belongs to the user who submitted it, and to nobody where the API is open. Its owner reads and changes it, and who
+is in a team with its owner reads it. What concerns other users' jobs besides is for staff whom Django's own model
+permissions allow it, the same that the admin asks for; superusers have all of them. `roles.py` has which permissions
+make up which role. The store master has no owners: the permissions alone decide.
 
 Scopes of API keys narrow all of this, see `permissions.WithinScope`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
+
+from access.models import Team
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -33,6 +35,10 @@ class Told(Owned, Protocol):
     of_all: bool
 
 
+# The readable owners without credentials.
+NOBODY: frozenset[int | None] = frozenset([None])
+_OWNERS = "_retail_pulse_readable_owners"
+
 # Of a new job. Whatever would let a job pass those of others needs a permission.
 DEFAULT_PRIORITY = 0
 NEEDS_PRIORITIZE = (
@@ -49,6 +55,50 @@ def owner_of(caller: Caller) -> User | None:
 def may_read_all_jobs(caller: Caller) -> bool:
     """Other users' jobs, their visits, images, exports and history."""
     return _staff_may(caller, "jobs.view_job", "jobs.change_job", "jobs.delete_job")
+
+
+def readable_owners(caller: Caller) -> frozenset[int | None] | None:
+    """Whose jobs the caller may read, with all that belongs to them: None is everybody's.
+
+    Else they are those of users by their numbers: the caller, and who is in a team with them. Without credentials they
+    are nobody's, which is the number None. At most one query for a user object, which remembers them, as it does its
+    permissions; they are at most MOST_TEAMS times MOST_MEMBERS.
+    """
+    if may_read_all_jobs(caller):
+        return None
+    owner = owner_of(caller)
+    if owner is None:
+        return NOBODY
+    known: frozenset[int | None] | None = getattr(owner, _OWNERS, None)
+    if known is None:
+        members = Team.members.through.objects
+        mine = members.filter(user=owner.pk).values("team")
+        known = frozenset([owner.pk, *members.filter(team__in=mine).values_list("user", flat=True)])
+        setattr(owner, _OWNERS, known)
+    return known
+
+
+def remember_owners(user: User, *, has_teams: bool) -> None:
+    """For who has read with the user whether they are `is_in_team`: of a user without teams, nothing is asked."""
+    if not has_teams:
+        setattr(user, _OWNERS, frozenset([user.pk]))
+
+
+def reading_own_jobs_alone(user: User) -> User:
+    """The user as one who is in no team, for what is worked out of their own jobs; of who may read all jobs, of all."""
+    remember_owners(user, has_teams=False)
+    return user
+
+
+def readable[Rows: QuerySet[Any]](rows: Rows, caller: Caller) -> Rows:
+    """Those of `rows` that the caller may read: of jobs, or of something that has the `owner_id` of its job."""
+    owners = readable_owners(caller)
+    if owners is None:
+        return rows
+    if len(owners) > 1:
+        return rows.filter(owner_id__in=sorted(filter(None, owners)))
+    (owner,) = owners
+    return rows.filter(owner_id=owner)
 
 
 def may_change_all_jobs(caller: Caller) -> bool:

@@ -39,8 +39,6 @@ _VIEWER = {
     "jobs.view_worker",
     "stores.view_store",
     "stores.view_storeimport",
-    "stores.view_category",
-    "stores.view_keyword",
     "stores.view_categoryrule",
     "stores.view_areaweight",
     "stores.view_storegroup",
@@ -55,7 +53,7 @@ _OPERATOR = _VIEWER | {
     *(
         f"stores.{action}_{model}"
         for action in ("add", "change", "delete")
-        for model in ("category", "keyword", "categoryrule", "areaweight", "storegroup")
+        for model in ("categoryrule", "areaweight", "storegroup")
     ),
 }
 # Deletes jobs and stores; people, their roles, teams and keys. What a superuser has besides: other superusers, and

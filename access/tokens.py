@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.exceptions import TokenError
 
+from access import rights
+from access.models.team import is_in_team
+
 if TYPE_CHECKING:
     from rest_framework_simplejwt.tokens import Token
 
@@ -69,8 +72,10 @@ def _read[Kind: Token](kind: type[Kind], text: str) -> Kind:
 
 
 def _user(token: Token) -> User:
-    user = User.objects.filter(pk=token[USER_CLAIM], is_active=True).first()
+    users = User.objects.annotate(is_in_team=is_in_team("auth_user.id"))
+    user = users.filter(pk=token[USER_CLAIM], is_active=True).first()
     # A database that was restored, or a key shared with another one, may bring another user's number.
     if user is None or not compare_digest(token[PASSWORD_CLAIM], user.get_session_auth_hash()):
         raise InvalidToken
+    rights.remember_owners(user, has_teams=user.is_in_team)
     return user

@@ -45,8 +45,8 @@ def visible_to(user: User | AnonymousUser | None) -> AlertQuerySet:
 
 
 def readable_by(user: User | AnonymousUser | None) -> AlertQuerySet:
-    """Those that the user may read by their ids: who may read all jobs, of each owner's jobs too."""
-    return Alert.objects.all() if rights.may_read_all_jobs(user) else visible_to(user)
+    """Those that the user may read by their ids: of the jobs of each owner whose jobs they may read."""
+    return Alert.objects.all() if rights.may_read_all_jobs(user) else rights.readable(Alert.objects.of_owners(), user)
 
 
 def is_due(now: datetime) -> bool:

@@ -36,14 +36,17 @@ class Audience:
         """Somebody who belongs to it, for what is asked on behalf of users; None is nobody."""
         if self.of_all:
             return User(is_active=True, is_superuser=True)
-        return User.objects.get(pk=self.owner_id) if self.owner_id is not None else None
+        if self.owner_id is None:
+            return None
+        # Of the teams that somebody is in, nothing is kept or told: they may be others' tomorrow.
+        return rights.reading_own_jobs_alone(User.objects.get(pk=self.owner_id))
 
 
 EVERYBODY = Audience(of_all=True)
 
 
 def audience_of(user: rights.Caller) -> Audience:
-    """The one that a caller belongs to."""
+    """The one that a caller belongs to, whatever teams they are in."""
     if rights.may_read_all_jobs(user):
         return EVERYBODY
     owner = rights.owner_of(user)

@@ -47,7 +47,7 @@ def kept[Found](
     """
     if mark is None:
         return make()
-    key = (what, _readers(scope), replace(scope, user=None, found={}, found_days={}), mark)
+    key = (what, rights.readable_owners(scope.user), replace(scope, user=None, found={}, found_days={}), mark)
     with _lock:
         entry = _entries.get(key)
         if entry is not None and entry.until > monotonic():
@@ -66,11 +66,3 @@ def kept[Found](
 def forget() -> None:
     with _lock:
         _entries.clear()
-
-
-def _readers(scope: Scope) -> Hashable:
-    """Whose visits the scope is of: everybody's, or one owner's."""
-    if rights.may_read_all_jobs(scope.user):
-        return "all"
-    owner = rights.owner_of(scope.user)
-    return ("owner", owner.pk if owner else None)

@@ -4,7 +4,8 @@ A visit counts for its most frequent host, and its images once they were tried: 
 nothing about store or host.
 
 Rates need every visit of their period, each with its host: seconds for millions of visits. Those of the usual periods
-are kept for each audience, see `rate_windows.py`, and are then as of the window's refresh.
+are kept for each audience, see `rate_windows.py`, and are then as of the window's refresh. For who is in a team, and
+reads the jobs of several users, they are counted when they are asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import F, FloatField, QuerySet
 from django.db.models.functions import Cast
 
+from access import rights
 from insights import reading
 from insights.audience import audience_of
 from insights.figures import FEWEST, Figure
@@ -171,6 +173,10 @@ def statement(scope: Scope) -> tuple[str, list[Any]]:
 
 
 def _window(scope: Scope) -> RateWindow | None:
+    owners = rights.readable_owners(scope.user)
+    if owners is not None and len(owners) > 1:
+        # Kept of one owner's jobs, and of all.
+        return None
     audience = audience_of(scope.user)
     windows = RateWindow.objects.filter(of_all=audience.of_all, owner_id=audience.owner_id, zone=zone().key)
     return windows.filter(since=scope.since, until=scope.until).first()

@@ -7,6 +7,8 @@ from datetime import timedelta
 from django.contrib.auth.models import Permission, User
 from django.db.models.functions import Now
 
+from access.models import Team
+from access.roles import RoleName, give_role
 from jobs.errors import ImageError
 from jobs.imaging.types import Claim, Evidence, Measurement, Outcome
 from jobs.models import ImageResult, Job, PausedHost, Worker
@@ -34,6 +36,21 @@ def allow(user: User, *codenames: str) -> User:
 def make_staff(*codenames: str, name: str = "chief") -> User:
     """A member of the staff with these permissions and no others."""
     return allow(User.objects.create_user(name, is_staff=True), *codenames)
+
+
+def make_role(role: RoleName) -> User:
+    """Somebody with this role, named after it."""
+    user = User.objects.create_user(str(role))
+    give_role(user, role)
+    return User.objects.get(pk=user.pk)
+
+
+def make_teammate(*of: str, name: str = "mate") -> User:
+    """Somebody in a team with the users of these names."""
+    user = User.objects.create_user(name)
+    team = Team.objects.create(name=f"team of {name}")
+    team.change_members(add=[user, *User.objects.filter(username__in=of)])
+    return user
 
 
 def submit_job(

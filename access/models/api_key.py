@@ -18,6 +18,8 @@ from django.db import models
 from django.db.models import BooleanField, Case, Q, Value, When
 from django.db.models.functions import Now
 
+from access.models.team import is_in_team
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
@@ -68,6 +70,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         flags = {
             "has_expired": _is(Q(expires_at__lte=Now())),
             "last_use_is_old": _is(Q(last_used_at=None) | Q(last_used_at__lt=old)),
+            "is_in_team": is_in_team("access_apikey.user_id"),
         }
         key = self.select_related("user").annotate(**flags).filter(prefix=match[1]).first()
         return key if key is not None and compare_digest(key.secret_sha256, _hash(match[2])) else None
@@ -100,6 +103,7 @@ class ApiKey(models.Model):
     # Set on keys from `find`.
     has_expired: bool
     last_use_is_old: bool
+    is_in_team: bool
 
     class Meta:
         verbose_name = "API key"

@@ -20,6 +20,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def of(self, audience: Audience) -> AlertQuerySet:
         return self.filter(of_all=audience.of_all, owner_id=audience.owner_id)
 
+    def of_owners(self) -> AlertQuerySet:
+        """Those of the jobs of one owner each, or of nobody's."""
+        return self.filter(of_all=False)
+
     def open(self) -> AlertQuerySet:
         return self.filter(state=Alert.State.OPEN)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from insights.models.visit_summary import of_readable_jobs
+from access import rights
 from jobs.models.image_result import MAX_HOST
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Kind(models.TextChoices):
 class DaySumQuerySet(models.QuerySet["DaySum"]):
     def visible_to(self, user: User | AnonymousUser | None) -> DaySumQuerySet:
         """Sums of the jobs that `user` may read, see `access/rights.py`."""
-        return of_readable_jobs(self, user)
+        return rights.readable(self, user)
 
 
 class DaySum(models.Model):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -13,18 +13,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 
-def of_readable_jobs[Q: models.QuerySet[Any]](rows: Q, user: User | AnonymousUser | None) -> Q:
-    """Those of `rows` with the `owner_id` of jobs that `user` may read, see `access/rights.py`."""
-    if rights.may_read_all_jobs(user):
-        return rows
-    owner = rights.owner_of(user)
-    return rows.filter(owner_id=owner.pk) if owner else rows.filter(owner_id=None)
-
-
 class VisitSummaryQuerySet(models.QuerySet["VisitSummary"]):
     def visible_to(self, user: User | AnonymousUser | None) -> VisitSummaryQuerySet:
         """The visits of jobs that `user` may read."""
-        return of_readable_jobs(self, user)
+        return rights.readable(self, user)
 
 
 class VisitSummary(models.Model):

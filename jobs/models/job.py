@@ -38,7 +38,7 @@ class Counts:
 class JobQuerySet(UpdateFromMixin, models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser | None) -> JobQuerySet:
         """The jobs that `user` may read, see `access/rights.py`."""
-        return self if rights.may_read_all_jobs(user) else self.filter(owner=rights.owner_of(user))
+        return rights.readable(self, user)
 
     def changeable_by(self, user: User | AnonymousUser | None) -> JobQuerySet:
         """The jobs for which `rights.may_change_job` holds."""

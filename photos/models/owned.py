@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 class OwnedQuerySet[Row: models.Model](models.QuerySet[Row]):
     def visible_to(self, user: User | AnonymousUser | None) -> Self:
         """Of jobs that `user` may read, see `access/rights.py`."""
-        if rights.may_read_all_jobs(user):
-            return self
-        owner = rights.owner_of(user)
-        return self.filter(owner_id=owner.pk) if owner else self.filter(owner_id=None)
+        return rights.readable(self, user)
 
 
 class Owned(models.Model):

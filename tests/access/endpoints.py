@@ -186,24 +186,26 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
 }  # fmt: skip
 # Of the API, but closed to API keys, and never open.
 FOR_PEOPLE = ("v1:api-keys", "v1:api-key")
-# The admin's lists; what may be done there besides is Django's own permission, or nothing (tests/admin/).
-ADMIN_LISTS = {
+ROLES = {"viewer", "operator", "administrator"}
+# The admin's lists: the rule by which staff see each, or the roles that do; superusers see all. What may be done there
+# besides is in `actions.py`, or is Django's own permission, or nothing (tests/admin/).
+ADMIN_LISTS: dict[str, str | set[str]] = {
     "jobs_job": READ,
     "jobs_visit": READ,
     "jobs_imageresult": READ,
     "jobs_deletedjob": READ,
     "jobs_daytotal": READ,
     "jobs_pausedhost": SEE_HOSTS,
+    "jobs_worker": ROLES,
     "stores_storeimport": SEE_IMPORTS,
-    # By Django's permission to view them, which of the people here only those who import and superusers have.
-    "stores_store": IMPORT,
+    "stores_store": ROLES,
     "stores_category": CATEGORIES,
     "stores_keyword": CATEGORIES,
-    "stores_storegroup": None,
-    "stores_categoryrule": None,
-    "stores_areaweight": None,
-    "jobs_worker": None,
-    "access_apikey": None,
-    "auth_user": None,
-    "auth_group": None,
+    "stores_storegroup": ROLES,
+    "stores_categoryrule": ROLES,
+    "stores_areaweight": ROLES,
+    "access_apikey": {"administrator"},
+    "access_team": {"administrator"},
+    "auth_user": {"administrator"},
+    "auth_group": {"administrator"},
 }
