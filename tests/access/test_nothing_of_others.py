@@ -5,14 +5,16 @@ The walk takes the paths and the world of `test_every_endpoint`, so that a new p
 
 import re
 from datetime import timedelta
+from itertools import chain
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from insights import kept
-from insights.models import HostHour, Refreshed, Report, VisitSummary
+from access.models import Team
+from insights import day_sums, kept, rate_windows
+from insights.models import DaySum, HostHour, KeptDay, RateWindow, Refreshed, Report, VisitSummary
 from insights.models.host_hour import BUCKETS
 from insights.scope import as_of
 from photos import findings
@@ -83,9 +85,20 @@ def own(world):
     return readers
 
 
+@pytest.fixture
+def member(world):
+    """In a team with the world's owner and a third user, and in another one that nobody else is in."""
+    user = User.objects.create_user("member")
+    make_visits("N", owner=user.pk, failing=0.1, weeks=6)
+    Team.objects.create(name="north").change_members(add=[world.owner, user, User.objects.create_user("bridge")])
+    Team.objects.create(name="alone").change_members(add=[user])
+    return user
+
+
 def work_of_another() -> None:
-    """At the same stores, and worse in every way."""
+    """At the same stores, and worse in every way. Their only team is one with "bridge", if there is such a user."""
     other, mark = User.objects.create_user(SECRET), as_of()
+    Team.objects.create(name="theirs").change_members(add=[other, *User.objects.filter(username="bridge")])
     make_visits("N", owner=other.pk, failing=0.9, a_week=5, seconds=5_000, weeks=10)
     make_visits("S", owner=other.pk, failing=0.9, a_week=5, seconds=5_000, weeks=10)
     make_visits("W", owner=other.pk)
@@ -107,9 +120,11 @@ def work_of_another() -> None:
     kept.forget()
 
 
-@pytest.mark.parametrize("reader", ["user", "staff without permissions", "nobody"])
-def test_nothing_that_one_reads_tells_of_others_work(world, own, settings, reader):
+@pytest.mark.parametrize("reader", ["user", "member", "staff without permissions", "nobody"])
+def test_nothing_that_one_reads_tells_of_others_work(request, world, own, settings, reader):
     settings.API_OPEN = reader == "nobody"
+    if reader == "member":
+        own[reader] = request.getfixturevalue("member")
     # Without signing in, no page is shown.
     read = [path for path in paths(world) if path.startswith("/api/") or reader != "nobody"]
     before = texts(read, own[reader])
@@ -128,3 +143,74 @@ def test_who_may_read_all_jobs_is_told(world, own):
     work_of_another()
     after = texts(read, user)
     assert [path for path in read if before[path] == after[path]] == []
+
+
+# Each user's own, in a team as well.
+PERSONAL = re.compile("/api/v1/(alerts$|alert-rules|reports)|/reports/|/alerts/(rules/.*)?$")
+
+
+def test_a_member_without_jobs_reads_whatever_a_teammate_does(world, own):
+    """Every list, figure, photo, export and page; their own lists of alerts and reports aside."""
+    member = User.objects.create_user("member")
+    found_paths = [path for path in paths(world) if not PERSONAL.match(path)]
+    alone = texts(found_paths, member)
+    team = Team.objects.create(name="north")
+    team.change_members(add=[member, world.owner, User.objects.create_user("third")])
+    theirs, owners = texts(found_paths, member), texts(found_paths, world.owner)
+    in_api = [path for path in found_paths if path.startswith("/api/")]
+    assert [path for path in in_api if theirs[path] != owners[path]] == []
+    # Pages have what may be done as well.
+    changed = {path for path in found_paths if theirs[path][0] != owners[path][0]}
+    assert changed == {world.path("dashboard:job_retry", {"job_id": None})}
+    told = {path for path in found_paths if theirs[path] != alone[path]}
+    team.change_members(remove=[member])
+    assert texts(found_paths, member) == alone
+    # Most of what is read depends on whose it is: so the same is not read by chance.
+    assert len(told) > 60
+
+
+def test_a_member_is_told_of_a_teammate_in_figures_that_are_kept(world, own):
+    member = User.objects.create_user("member")
+    assert visits_of(member) == 0
+    Team.objects.create(name="north").change_members(add=[member, world.owner])
+    kept_for_the_owner = visits_of(world.owner)
+    assert visits_of(member) == kept_for_the_owner > 0
+    # Whoever joins brings theirs, though the sums of those who were there are kept.
+    other = User.objects.create_user("other")
+    make_visits("N", owner=other.pk, weeks=6)
+    Team.objects.get().change_members(add=[other])
+    assert visits_of(member) == visits_of(other) > kept_for_the_owner
+
+
+def visits_of(user: User) -> int:
+    client = Client()
+    client.force_login(user)
+    rows = client.get("/api/v1/areas").json()["results"]
+    return sum(row["visits"] for row in rows)
+
+
+def test_what_is_kept_by_day_and_by_owner_is_no_other_for_a_team(world, own):
+    """Sums of days are summed over the members; rates of stores are kept of one owner each, and never of a team."""
+    member, other = User.objects.create_user("member"), User.objects.create_user("other")
+    make_visits("S", owner=other.pk, failing=0.4, weeks=6)
+    make_visits("W", owner=User.objects.create_user(SECRET).pk, failing=0.9, weeks=6)
+    team = Team.objects.create(name="north")
+    team.change_members(add=[member, world.owner, other])
+    figures = ["areas", "trends", "rhythm", "risk", "problems?by=area", "problems?by=host"]
+    figures += [f"problems?store={area}/{number}" for area in ("N", "S", "W") for number in (1, 2)]
+    read = [f"/api/v1/{path}" for path in figures]
+    before = {user: texts(read, user) for user in (member, world.owner)}
+    assert before[member] == before[world.owner]
+    for _ in chain(day_sums.slices(None), rate_windows.slices()):
+        """As a refresher does."""
+    assert DaySum.objects.exists()
+    assert RateWindow.objects.filter(owner_id=world.owner.pk).exists()
+    kept.forget()
+    assert {user: texts(read, user) for user in before} == before
+    # What was kept while they were in the team is their own, and shown once they have left.
+    team.change_members(remove=[world.owner])
+    with_kept = texts(read, world.owner)
+    RateWindow.objects.all().delete()
+    KeptDay.objects.all().delete()
+    kept.forget()
+    assert with_kept == texts(read, world.owner) != before[world.owner]

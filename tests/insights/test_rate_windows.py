@@ -7,6 +7,8 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from access.models import Team
+from access.rights import reading_own_jobs_alone
 from insights import kept, rate_windows
 from insights.audience import EVERYBODY
 from insights.back_tests import back_test
@@ -107,3 +109,18 @@ def test_what_nobody_asks_for_any_more_is_forgotten(visits, users):
 def test_before_the_first_refresh_nothing_is_counted(users):
     assert count() == 0
     assert not RateWindow.objects.exists()
+
+
+def test_of_a_team_nothing_is_kept_and_a_members_own_does_not_stand_for_it(visits, users):
+    Team.objects.create(name="north").change_members(add=[users["alice"], users["bob"]])
+    scope = usual(users["alice"])
+    expected = everything(scope)
+    assert expected != everything(usual(reading_own_jobs_alone(User.objects.get(username="alice"))))
+    assert count()
+    assert everything(scope) == expected
+    # What is kept was counted for one member alone: it may be shown when they have left.
+    Team.objects.all().delete()
+    left = usual(User.objects.get(username="alice"))
+    shown = everything(left)
+    RateWindow.objects.all().delete()
+    assert everything(left) == shown != expected
