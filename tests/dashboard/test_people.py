@@ -103,6 +103,30 @@ def test_it_comes_in_pages_of_the_same_statements_however_many_there_are(page, m
     assert seen == [f"u{number:03}" for number in range(7)]
 
 
+MANY_USERS = """
+    INSERT INTO auth_user
+        (username, email, password, first_name, last_name, is_superuser, is_staff, is_active, date_joined)
+    SELECT 'user-' || n, 'user-' || n || '@shop.example', '!', '', '', false, false, true, now()
+    FROM generate_series(1, 100000) AS n
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "first"),
+    [("", "bela"), ("q=user-99999", "user-99999"), ("after=user-5", "user-50"), ("q=@shop&after=user-9", "user-90")],
+)
+def test_of_a_hundred_thousand_a_page_is_read(page, bela, asked, first):
+    with connection.cursor() as cursor:
+        cursor.execute(MANY_USERS)
+    with CaptureQueriesContext(connection) as statements:
+        answer = page.get(f"/people/?{asked}")
+    assert answer.context["people"][0][0].username == first
+    assert len(answer.context["people"]) <= pages.ROWS
+    assert len(statements) <= 10
+    assert all("LIMIT" in each["sql"] or "WHERE" in each["sql"] for each in statements)
+    assert len(answer.content) < 2**17
+
+
 def test_markup_in_names_is_text(page, chief):
     User.objects.create(username=HOSTILE, email=HOSTILE, first_name=HOSTILE)
     Team.objects.create(name=HOSTILE)
