@@ -28,11 +28,11 @@ def make(user: User, origin: str) -> str:
 
 
 def invitation(user: User, link: str) -> EmailMessage:
-    return _message(user, link, "Your account at Retail Pulse", "an account at Retail Pulse was made for you.")
+    return _message(user, link, "Your account at Retail Pulse", "An account at Retail Pulse was made for you.")
 
 
 def reset(user: User, link: str) -> EmailMessage:
-    return _message(user, link, "A new password at Retail Pulse", "you can set a new password at Retail Pulse.")
+    return _message(user, link, "A new password at Retail Pulse", "You can set a new password at Retail Pulse.")
 
 
 def mail_to(user: User, message: EmailMessage) -> bool | None:
@@ -44,7 +44,7 @@ def _message(user: User, link: str, subject: str, sentence: str) -> EmailMessage
     days = settings.PASSWORD_LINK_DAYS
     lines = [
         f"Hello {user.get_username()},",
-        sentence[0].upper() + sentence[1:],
+        sentence,
         f"Set your password here within {days} day{'s' if days > 1 else ''}; the link works once:",
         link,
         "If you did not expect this, ignore it: without the link, nothing changes.",

@@ -70,7 +70,7 @@ def _make(request: HttpRequest, user: User) -> tuple[dict[str, Any], int]:
         key, text = own_keys.make(user, name, scopes, _days(written))
     except own_keys.KeyRefused as refusal:
         return {"form": form, "refusal": refusal}, 400
-    return {"made": key, "text": text, "origin": origin_of(request), "keys": _live(user)}, 200
+    return {"made": key, "text": text, "origin": origin_of(request), "keys": _live(user)[:ROWS]}, 200
 
 
 def _days(written: str) -> int | None:

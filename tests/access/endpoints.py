@@ -171,6 +171,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
     "dashboard:problems_docs": {"GET": PUBLIC},
+    "admin-password": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
     "v1:api-keys": {"GET": ACCOUNT, "POST": (ACCOUNT, JSON, {"name": "New", "scopes": ["read"]})},
     "v1:api-key": {"DELETE": KEY},
     "dashboard:account": {"GET": ACCOUNT, "POST": (ACCOUNT, FORM, "name=New&scopes=read")},

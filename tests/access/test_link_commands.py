@@ -4,6 +4,7 @@ import io
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.management import CommandError, call_command
@@ -32,6 +33,11 @@ def test_an_invitation_prints_the_link_alone_on_standard_output_and_it_works(cli
     user = User.objects.get(username="bela")
     assert (user.has_usable_password(), role_of(user)) == (False, RoleName.OPERATOR)
     assert [team.name for team in user.teams.all()] == ["North"]
+    lines = list(LogEntry.objects.order_by("pk").values_list("object_repr", "change_message"))
+    assert lines == [
+        ("bela", "Invited on the command line."),
+        ("bela", "A link to set a password was made on the command line."),
+    ]
     form = client.get(link.path)["Location"]
     assert client.post(form, {"new_password1": "battery staple", "new_password2": "battery staple"}).status_code == 302
 

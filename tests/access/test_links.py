@@ -13,6 +13,7 @@ from access import links, people
 from access import mail as mails
 from access.checks import mailed_links_lead_here
 from retail_pulse.logs.formatters import JSONLine, without_secrets
+from retail_pulse.sentry import cut_down
 from tests.access.smtp_server import SMTPServer
 from tests.waiting import wait_for
 
@@ -105,6 +106,8 @@ def test_no_line_of_the_log_holds_a_links_token(anna):
         assert token[-32:] not in without_secrets(text)
     record = logging.makeLogRecord({"msg": "%s: %s", "args": ("Service Unavailable", link), "url": link})
     assert token not in JSONLine().format(record)
+    event = cut_down({"logentry": {"formatted": f"Service Unavailable: {link}"}}, {"log_record": record})
+    assert token not in str(event)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,13 @@ def test_who_was_deactivated_while_the_password_was_hashed_stays_so(anna, monkey
     assert not is_in(here)
 
 
+def test_the_admin_leads_to_the_same_page(client, anna):
+    User.objects.update(is_staff=True)
+    client.force_login(anna)
+    assert client.post("/admin/password_change/", CHANGE)["Location"] == "/account/password/"
+    assert User.objects.get().password == anna.password
+
+
 def test_nothing_else_of_the_user_is_written(anna):
     read = User.objects.get(pk=anna.pk)
     User.objects.update(email="new@shop.example", is_staff=True)

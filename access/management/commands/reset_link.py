@@ -7,6 +7,7 @@ from django.core.mail import EmailMessage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from access import links
+from access.people import note
 from retail_pulse.environment import is_origin
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {name!r}; ./run manage invite makes one.")
         if not user.is_active:
             raise CommandError(f"The user {name!r} is deactivated, so the link would open nothing.")
+        require_origin(base_url)
         show_link(self, user, base_url, links.reset)
 
 
@@ -35,12 +37,16 @@ def add_base_url(parser: CommandParser) -> None:
     )
 
 
-def show_link(command: BaseCommand, user: User, base_url: str, message: Callable[[User, str], EmailMessage]) -> None:
-    """The link alone on standard output, and what else there is to know on standard error."""
+def require_origin(base_url: str) -> None:
     if not is_origin(base_url):
         raise CommandError("--base-url, or PUBLIC_URL, must say where people reach it, such as https://pulse.example.")
+
+
+def show_link(command: BaseCommand, user: User, base_url: str, message: Callable[[User, str], EmailMessage]) -> None:
+    """The link alone on standard output, and what else there is to know on standard error."""
     link = links.make(user, base_url.rstrip("/"))
     command.stdout.write(link)
+    note(user, user, "A link to set a password was made on the command line.")
     days = settings.PASSWORD_LINK_DAYS
     command.stderr.write(f"It sets the password of {user} once, within {days} day{'s' if days > 1 else ''}.")
     is_mailed = links.mail_to(user, message(user, link))
