@@ -344,9 +344,11 @@ def test_a_superuser_acts_on_another(client):
 
 
 def test_teams_take_the_permission_for_teams(client, bela):
-    user = allow(User.objects.create_user("other", is_staff=True), "change_user")
+    user = allow(User.objects.create_user("other", is_staff=True), "change_user", "add_user")
     client.force_login(user)
     north = Team.objects.create(name="North")
+    assert client.post("/people/invite/", {"username": "new", "join": north.pk}).status_code == 403
+    assert not User.objects.filter(username="new").exists()
     assert do(client, bela, "teams", join=north.pk).status_code == 403
     assert not bela.teams.exists()
     # Nor those of whom one may not change.
