@@ -38,6 +38,20 @@ def pods_share_the_secret_key(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
+def mailed_links_lead_here(**_: Any) -> list[CheckMessage]:
+    if not settings.EMAIL_URL or settings.PUBLIC_URL or "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [
+        Error(
+            "EMAIL_URL is set while ALLOWED_HOSTS takes every name: whoever asks for somebody's link by mail could "
+            "have it lead to a host of their own.",
+            hint="Set PUBLIC_URL, such as https://pulse.example, or name the hosts in ALLOWED_HOSTS.",
+            id="access.E003",
+        )
+    ]
+
+
+@register(Tags.compatibility)
 def pods_share_the_cache(**_: Any) -> list[CheckMessage]:
     if not settings.IN_KUBERNETES or settings.CACHES["default"]["BACKEND"] not in OWN_MEMORY:
         return []

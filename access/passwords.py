@@ -1,9 +1,15 @@
-"""The only check of passwords: every call of Django's `authenticate` passes here."""
+"""The only check of passwords, which every call of Django's `authenticate` passes, and the only change of one's own.
+
+Sessions, tokens and links that set a password hold a keyed hash of the stored password (Django's
+`get_session_auth_hash` and PasswordResetTokenGenerator): a stored password that is replaced, even by the same one with
+another salt, ends them all at once.
+"""
 
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from access.limits import WITH_LIMITS
@@ -42,3 +48,26 @@ class ThrottledPasswords(ModelBackend):
     def _check(self, request: HttpRequest | None, username: str, password: str) -> User | None:
         user = super().authenticate(request, username=username, password=password)
         return user if isinstance(user, User) else None
+
+
+class LongestPassword:
+    """A validator of new passwords: none is accepted that `ThrottledPasswords` would refuse unread."""
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        if len(password) > LONGEST_PASSWORD:
+            raise ValidationError(self.get_help_text(), code="password_too_long")
+
+    def get_help_text(self) -> str:
+        return f"A password has at most {LONGEST_PASSWORD:,} characters."
+
+
+def replace(user: User, password: str) -> bool:
+    """Store this password of a user who was just read; ends all of their sessions, tokens and links.
+
+    False where the stored password was replaced since, or the user deactivated: then nothing has changed. Of two who
+    use one link at once, one succeeds.
+    """
+    read = user.password
+    user.set_password(password)
+    # Nothing but the password: whatever else of the user has changed meanwhile stays.
+    return User.objects.filter(pk=user.pk, is_active=True, password=read).update(password=user.password) == 1

@@ -64,6 +64,22 @@ def only(rule: Callable[[User | AnonymousUser], bool], whom: str) -> type[BasePe
     return Only
 
 
+class PeopleOnly(BasePermission):
+    """Sessions and tokens, and no API key whatever its scopes: one that leaked must not make others that outlive it.
+
+    Raises NotAuthenticated, even where the API is open, or PermissionDenied.
+    """
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if not request.user.is_authenticated:
+            raise NotAuthenticated("This is for people: sign in, or send a token of /api/token/.")
+        if isinstance(request.auth, ApiKey):
+            raise PermissionDenied(
+                "An API key neither lists, makes nor revokes API keys: sign in, or send a token of /api/token/."
+            )
+        return True
+
+
 class WithinScope(BasePermission):
     """A key allows what its scopes say; sessions and tokens belong to people, who may do everything that is theirs.
 

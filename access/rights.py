@@ -232,6 +232,11 @@ def may_manage(caller: Caller, user: User) -> bool:
     return manageable_by(caller).filter(pk=user.pk).exists()
 
 
+def may_invite(caller: Caller) -> bool:
+    """Make a user, and a link by which they set their password."""
+    return may_manage_people(caller) and _staff_may(caller, "auth.add_user")
+
+
 def may_make_superusers(caller: Caller) -> bool:
     """And unmake them."""
     return caller is not None and caller.is_active and caller.is_superuser

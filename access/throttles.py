@@ -1,4 +1,4 @@
-"""Limits: requests per minute, and failed sign-ins.
+"""Limits: requests per minute, failed sign-ins, and links asked for by mail.
 
 Counted in fixed windows of the wall clock, which several processes share if they share a cache (CACHE_URL): one
 `incr` per request, 0.02 ms, where the framework's own list of 6,000 times costs 0.45 ms. In exchange, up to twice
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 WINDOW_SECONDS = 60
 # An address may be that of an office full of people, each with their own limit.
 FAILURES_OF_ONE_ADDRESS = 5
+# Mails that somebody else can have sent to a mail address, in one window.
+LINKS_OF_ONE_ADDRESS = 3
 # How long an address from which a name signed in stays known.
 KNOWN_SECONDS = 30 * 86_400
 
@@ -111,6 +113,29 @@ class SignInAttempts:
     def _refusal(self, whose: str) -> TooOften:
         wait = _left(settings.LOGIN_WINDOW_SECONDS)
         return TooOften(f"Too many attempts to sign in {whose} have failed; try again in {wait} s.", wait)
+
+
+class LinkRequests:
+    """Links asked for by mail within LOGIN_WINDOW_SECONDS: LINKS_OF_ONE_ADDRESS for a mail address, and five times as
+    many from one network. Each counts, whether anybody has the address or not.
+    """
+
+    def __init__(self, request: HttpRequest, address: str) -> None:
+        self._network = _digest(client_network(request))
+        self._address = _digest(address.casefold())
+
+    def begin(self) -> None:
+        """Raises TooOften."""
+        seconds = settings.LOGIN_WINDOW_SECONDS
+        of_network = _count(f"links:{self._network}", seconds)
+        if of_network > FAILURES_OF_ONE_ADDRESS * LINKS_OF_ONE_ADDRESS:
+            raise self._refusal("from your network")
+        if _count(f"links:{self._address}", seconds) > LINKS_OF_ONE_ADDRESS:
+            raise self._refusal("by mail to this address")
+
+    def _refusal(self, whose: str) -> TooOften:
+        wait = _left(settings.LOGIN_WINDOW_SECONDS)
+        return TooOften(f"Too many links were asked for {whose}; try again in {wait} s.", wait)
 
 
 def client_network(request: HttpRequest) -> str:

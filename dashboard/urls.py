@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from dashboard import appearance, docs
 from dashboard.pages import (
+    account,
     alerts,
     areas,
     categories,
@@ -19,6 +20,8 @@ from dashboard.pages import (
     jobs,
     needs_a_look,
     operations,
+    passwords,
+    people,
     photos,
     problems,
     reports,
@@ -93,6 +96,16 @@ urlpatterns = [
     path("reports/<int:report_id>/", reports.report_page, name="report"),
     path("reports/<int:report_id>/change/", reports.change_report, name="change_report"),
     path("reports/<int:report_id>/delete/", reports.delete_report, name="delete_report"),
+    path("account/", account.account_page, name="account"),
+    path("account/keys/<str:prefix>/revoke/", account.revoke_key, name="revoke_key"),
+    path("account/password/", passwords.ChangePassword.as_view(), name="change_password"),
+    path("account/sign-out-everywhere/", passwords.SignOutEverywhere.as_view(), name="sign_out_everywhere"),
+    path("welcome/<str:uidb64>/<str:token>/", passwords.Welcome.as_view(), name="welcome"),
+    path("forgot-password/", passwords.forgot_password, name="forgot_password"),
+    path("people/", people.people_list, name="people"),
+    path("people/invite/", people.invite, name="invite"),
+    path("people/<int:pk>/", people.person_page, name="person"),
+    path("people/<int:pk>/deactivate/", people.deactivate, name="deactivate"),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

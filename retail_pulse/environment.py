@@ -6,16 +6,24 @@ Each of these raises ImproperlyConfigured. Only `settings.py` calls them.
 import ipaddress
 import re
 from collections.abc import Sequence
+from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 from retail_pulse.secret_key import kept_key
 
 env = environ.Env()
+
+# By the scheme of EMAIL_URL.
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+# For each step of a conversation with a mail server.
+MAIL_STEP_SECONDS = 10
 
 
 def refuse(name: str, value: object, allowed: str) -> ImproperlyConfigured:
@@ -67,6 +75,63 @@ def broker_url(name: str) -> str:
             "are TLS. In a password, / # @ are written %2F %23 %40."
         )
     return url
+
+
+def mailers(name: str) -> dict[str, Any]:
+    """Django's MAILERS for the server at this URL, without one for nowhere. A wrong URL is not repeated, as above."""
+    url = str(env.str(name, default=""))
+    if not url:
+        return {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+    refusal = ImproperlyConfigured(
+        f"{name}: allowed is smtp://user:password@host:25, smtp+tls://user:password@host:587 (STARTTLS) or "
+        "smtp+ssl://user:password@host:465. In a password, / # @ + are written %2F %23 %40 %2B."
+    )
+    scheme = url.partition("://")[0]
+    if scheme not in MAIL_PORTS:
+        raise refusal
+    try:
+        read = env.email_url_config(url)
+    except (ValueError, ImproperlyConfigured):
+        raise refusal from None
+    if not read["EMAIL_HOST"]:
+        raise refusal
+    options = {
+        "host": read["EMAIL_HOST"],
+        "port": read["EMAIL_PORT"] or MAIL_PORTS[scheme],
+        "username": read["EMAIL_HOST_USER"] or "",
+        "password": read["EMAIL_HOST_PASSWORD"] or "",
+        "use_tls": scheme == "smtp+tls",
+        "use_ssl": scheme == "smtp+ssl",
+        "timeout": MAIL_STEP_SECONDS,
+    }
+    return {"default": {"BACKEND": read["EMAIL_BACKEND"], "OPTIONS": options}}
+
+
+def mail_address(name: str, default: str) -> str:
+    text = str(env.str(name, default=default))
+    try:
+        validate_email(parseaddr(text)[1])
+    except ValidationError:
+        raise refuse(name, text, "an address such as pulse@example.com or Pulse <pulse@example.com>") from None
+    return text
+
+
+def origin(name: str) -> str:
+    """Where people reach the service, such as https://pulse.example; or nothing."""
+    text = str(env.str(name, default=""))
+    if text and not is_origin(text):
+        raise refuse(name, text, "a scheme, a host and perhaps a port, such as https://pulse.example, and no path")
+    return text.rstrip("/")
+
+
+def is_origin(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        return False
+    is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username)
+    return is_whole and is_bare and re.fullmatch(r"[!-~]+", text) is not None
 
 
 def choice(name: str, default: str, choices: Sequence[str]) -> str:

@@ -23,6 +23,9 @@ from retail_pulse.environment import (
     env,
     integer,
     listed,
+    mail_address,
+    mailers,
+    origin,
     origins,
     ports,
     seconds,
@@ -134,7 +137,16 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
         "NumericPasswordValidator",
     )
-]
+] + [{"NAME": "access.passwords.LongestPassword"}]
+# Where people reach the service, for links that commands print and mails hold; empty: where a request came in.
+PUBLIC_URL = origin("PUBLIC_URL")
+# For so many days a link sets a password: that of an invitation, and one in place of a forgotten password.
+PASSWORD_LINK_DAYS = integer("PASSWORD_LINK_DAYS", 3, 1, 30)
+PASSWORD_RESET_TIMEOUT = PASSWORD_LINK_DAYS * 86_400
+# The server that such links are mailed by; empty: administrators hand them over.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+MAILERS = mailers("EMAIL_URL")
+DEFAULT_FROM_EMAIL = mail_address("DEFAULT_FROM_EMAIL", "retail-pulse@localhost")
 
 # Never with credentials of a browser: a page of another origin brings a key or a token.
 CORS_ALLOWED_ORIGINS = CORS_ORIGINS

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import RedirectView
 
 
 @csrf_exempt  # like every view of the framework; other methods than GET are refused by it with 405
@@ -17,6 +18,8 @@ urlpatterns = [
     path("api/", include("access.urls")),
     path("api/", include("api.assignment.urls")),
     path("api/v1/", include("api.v1.urls")),
+    # On the admin's own page a password could be guessed without a limit.
+    path("admin/password_change/", RedirectView.as_view(url="/account/password/"), name="admin-password"),
     path("admin/", admin.site.urls),
     path("docs/", api_docs, name="api-docs"),
     path("", include("dashboard.urls")),

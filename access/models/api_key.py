@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PREFIX_BYTES = 6
 SECRET_BYTES = 32
 LONGEST_NAME = 100
+LONGEST_DAYS = 3_650
 # The last use of a key in steady use is stored once in this time, not with every request.
 SECONDS_BETWEEN_USES = 60
 
@@ -74,6 +75,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         }
         key = self.select_related("user", f"user__{WITH_LIMITS}").annotate(**flags).filter(prefix=match[1]).first()
         return key if key is not None and compare_digest(key.secret_sha256, _hash(match[2])) else None
+
+    def live(self) -> ApiKeyQuerySet:
+        """Those that open something: neither revoked nor expired, by the database's clock."""
+        return self.exclude(revoked_at__isnull=False).exclude(expires_at__lte=Now())
 
     def revoke(self) -> int:
         """How many keys this revoked; the others had been revoked before."""

@@ -59,6 +59,7 @@ TAGS = {
     "reports": "Saved questions about visits, and their answers.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints of the assignment, for existing clients.",
+    "keys": "One's own API keys.",
     "tokens": "Tokens for people, by name and password.",
 }
 _TEXT = {"type": "string"}
@@ -176,7 +177,8 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key (`rp_…`, made by `create_api_key`) or an access token of `/api/token/`.",
+            "description": "An API key (`rp_…`, made at `/account/` or by `create_api_key`) or an access token of "
+            "`/api/token/`.",
         }
 
 

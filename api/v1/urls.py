@@ -8,6 +8,7 @@ from django.urls import re_path
 
 from api.v1 import (
     alerts,
+    api_keys,
     area_weights,
     areas,
     categories,
@@ -85,6 +86,8 @@ urlpatterns = [
     re_path(r"^alerts/(?P<alert_id>[^/]+)/?\Z", alerts.OneAlert.as_view(), name="alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/dismiss/?\Z", alerts.DismissAlert.as_view(), name="dismiss-alert"),
     re_path(r"^alerts/(?P<alert_id>[^/]+)/reopen/?\Z", alerts.ReopenAlert.as_view(), name="reopen-alert"),
+    re_path(r"^api-keys/?\Z", api_keys.ApiKeys.as_view(), name="api-keys"),
+    re_path(r"^api-keys/(?P<prefix>[^/]+)/?\Z", api_keys.OneApiKey.as_view(), name="api-key"),
     re_path(r"^alert-rules/?\Z", alerts.AlertRules.as_view(), name="alert-rules"),
     re_path(r"^area-weights/?\Z", area_weights.AreaWeights.as_view(), name="area-weights"),
     re_path(r"^category-rules/?\Z", category_rules.CategoryRules.as_view(), name="category-rules"),

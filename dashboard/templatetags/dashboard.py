@@ -69,6 +69,7 @@ _SECTIONS = (
     ("dashboard:reports", "Reports", _everybody),
     ("dashboard:submit", "Submit", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
+    ("dashboard:people", "People", rights.may_manage_people),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),
 )

@@ -40,6 +40,8 @@ _SECRETS_OF_URL = re.compile(
     r"(?P<scheme>\b[a-z][a-z0-9+.-]{0,15}://)(?:[^\s/?#'\"<>]*@)?(?P<place>[^\s?#'\"<>]*)(?P<rest>[?#][^\s'\"<>]*)?",
     re.IGNORECASE,
 )
+# A token that sets a password (django.contrib.auth.tokens), wherever it stands: Django's own lines hold paths.
+_LINK_TOKEN = re.compile(r"\b[0-9a-z]{6,8}-[0-9a-f]{32}\b")
 # Those of ASCII and Latin-1, what breaks lines or turns the direction of text, and halves of surrogate pairs.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _CONTROL_WITHIN_LINES = re.compile(f"(?![\n\t]){_CONTROL.pattern}")
@@ -55,7 +57,8 @@ _LEVEL_WIDTH, _EVENT_WIDTH = 9, 30
 
 
 def without_secrets(text: str) -> str:
-    """`text` with its URLs cut down to scheme, host, port and path; `?…` replaces the rest."""
+    """`text` with its URLs cut down to scheme, host, port and path; `?…` replaces the rest, `…` a link's token."""
+    text = _LINK_TOKEN.sub("…", text)
     return _SECRETS_OF_URL.sub(lambda url: f"{url['scheme']}{url['place']}{'?…' if url['rest'] else ''}", text)
 
 

@@ -24,6 +24,9 @@ IMPORT = "import stores"
 CATEGORIES = "edit categories, choose a store's"
 CHANGE_GROUPS = "make, change, delete groups of stores"
 RULES = "set rules of categories, and weights of areas"
+ACCOUNT = "read and change one's own account"
+KEY = "end a user's API key in their account"
+PEOPLE = "see people, invite and change them"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -170,7 +173,22 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
     "dashboard:problems_docs": {"GET": PUBLIC},
+    "admin-password": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
+    "v1:api-keys": {"GET": ACCOUNT, "POST": (ACCOUNT, JSON, {"name": "New", "scopes": ["read"]})},
+    "v1:api-key": {"DELETE": KEY},
+    "dashboard:account": {"GET": ACCOUNT, "POST": (ACCOUNT, FORM, "name=New&scopes=read")},
+    "dashboard:revoke_key": {"GET": KEY, "POST": (KEY, FORM, "")},
+    "dashboard:change_password": {"GET": ACCOUNT, "POST": (ACCOUNT, FORM, "")},
+    "dashboard:sign_out_everywhere": {"GET": ACCOUNT, "POST": (ACCOUNT, FORM, "")},
+    "dashboard:welcome": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
+    "dashboard:forgot_password": {"GET": PUBLIC, "POST": (PUBLIC, FORM, "")},
+    "dashboard:people": {"GET": PEOPLE},
+    "dashboard:invite": {"GET": PEOPLE, "POST": (PEOPLE, FORM, "username=new")},
+    "dashboard:person": {"GET": PEOPLE, "POST": (PEOPLE, FORM, "act=link")},
+    "dashboard:deactivate": {"GET": PEOPLE, "POST": (PEOPLE, FORM, "")},
 }  # fmt: skip
+# Of the API, but closed to API keys, and never open.
+FOR_PEOPLE = ("v1:api-keys", "v1:api-key")
 ROLES = {"viewer", "operator", "administrator"}
 # The admin's lists: the rule by which staff see each, or the roles that do; superusers see all. What may be done there
 # besides is in `actions.py`, or is Django's own permission, or nothing (tests/admin/).

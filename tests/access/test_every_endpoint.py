@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin import site
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.http import HttpResponse
@@ -28,7 +29,7 @@ from stores import imports
 from stores.models import AreaWeight, Category, CategoryRule, Keyword, Kind, Store, StoreGroup
 from tests import ROOT
 from tests.access.conftest import bearer, make_key
-from tests.access.endpoints import ADMIN_LISTS, CSV, ENDPOINTS, HOST, JSON, METHODS
+from tests.access.endpoints import ADMIN_LISTS, CSV, ENDPOINTS, FOR_PEOPLE, HOST, JSON, METHODS
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import KNOWN_STORE, defer, make_role, make_staff, make_teammate, pause_host, submit_visits
 from tests.kept_photos import keep, keep_in_folder, photo
@@ -76,6 +77,8 @@ class World:
                 "dashboard:category": "category_id",
                 "dashboard:group": "group_id",
                 "dashboard:group_delete": "group_id",
+                "dashboard:person": "person_id",
+                "dashboard:deactivate": "person_id",
             }
             arguments["pk"] = self.arguments[keys.get(name, "import_id")]
         path = reverse(name, kwargs=arguments)
@@ -138,6 +141,10 @@ def world(monkeypatch, settings, tmp_path):
             "report_id": Report.objects.create(owner=owner).pk,
             "pk": None,
             "size": "preview",
+            "prefix": make_key(owner)[0].prefix,
+            "person_id": User.objects.create_user("somebody").pk,
+            "uidb64": "MQ",
+            "token": "d4a3f2-0123456789abcdef0123456789abcdef",
         },
     )
 
@@ -177,7 +184,7 @@ def was_let_in(name: str, response: Any) -> bool:
 
 CHANGED = (
     *(Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report, JobAction, StoreGroup),
-    *(PhotoThresholds, VisitVerdict),
+    *(PhotoThresholds, VisitVerdict, User, LogEntry),
 )
 # All of them in one statement: it is asked for every path, method and person.
 ROWS = "SELECT " + ", ".join(
@@ -211,7 +218,7 @@ def test_everybody_is_let_in_where_the_table_says_so_and_nowhere_else(world, set
     before = state()
     for name, parameters in endpoints():
         path = world.path(name, parameters)
-        who = on_pages if name.startswith("dashboard:") else person
+        who = on_pages if name.startswith("dashboard:") or name in FOR_PEOPLE else person
         # Methods that a path does not have are the same for all; so two people try them.
         for method in METHODS if person in (CLOSED, "superuser") else ENDPOINTS[name]:
             rule = ENDPOINTS[name].get(method)
@@ -241,7 +248,7 @@ def test_no_other_website_acts_on_any_path_for_any_visitor(world, settings, pers
     for name, parameters in endpoints():
         for method, rule in ENDPOINTS[name].items():
             # Only a sign-in lies behind the pages that redirect.
-            if method != "GET" and name not in ("dashboard:home", "dashboard:favicon"):
+            if method != "GET" and name not in ("dashboard:home", "dashboard:favicon", "admin-password"):
                 answer = send(client, method, world.path(name, parameters), rule, cookies, sender)
                 is_page_without_csrf = person != OPEN and name == "dashboard:sign_in" and answer.status_code == 302
                 assert answer.status_code in (403, 405) or is_page_without_csrf, (method, name, answer.status_code)

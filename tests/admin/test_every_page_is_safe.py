@@ -32,7 +32,7 @@ def break_down(monkeypatch: pytest.MonkeyPatch) -> None:
 PAGES = [
     ("/admin/login/", 200), ("/admin/", 200), ("/admin/jobs/job/", 200), ("/admin/jobs/imageresult/", 200),
     ("/admin/stores/store/add/", 200), ("/admin/stores/store/import/", 302), ("/admin/access/apikey/", 200),
-    ("/admin/auth/user/", 200), ("/admin/password_change/", 200), ("/admin/nothing/", 404), ("/nothing", 404),
+    ("/admin/auth/user/", 200), ("/account/password/", 200), ("/admin/nothing/", 404), ("/nothing", 404),
     ("/", 302), ("/jobs/", 200), ("/submit/", 200), ("/stores/", 200), ("/stores/groups/", 200),
     ("/stores/duplicates/", 200), ("/stores/route/", 200), ("/admin/stores/storegroup/", 200),
     ("/stores/import/", 200), ("/operations/", 200),

@@ -11,6 +11,9 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import expect
 
+from access.models import ApiKey, Team
+from access.people import note
+from access.roles import RoleName, give_role
 from insights.forecasts import Estimate
 from insights.models import Alert, ForecastRange, Measure, Report, RuleCheck
 from insights.rule_tests import RuleTest
@@ -22,6 +25,7 @@ from photos.kinds import BLURRED, OTHER_STORE
 from photos.models import Finding, VisitLook
 from stores import categorising, imports
 from stores.models import AreaWeight, Category, CategoryRule, Store, StoreGroup, StoreImport
+from tests.access.conftest import make_key
 from tests.api.v1.test_alerts import NOW, make_alert
 from tests.browser.accessible import assert_accessible, assert_fits_a_phone
 from tests.browser.conftest import DESK, record
@@ -65,6 +69,8 @@ class Shown:
     report: Report
     category: Category
     group: StoreGroup
+    key: ApiKey
+    person: User
 
 
 def alert_and_its_rule() -> Alert:
@@ -123,6 +129,20 @@ def find_photos(image: ImageResult, settings: Any, folder: Path) -> None:
     )
 
 
+def make_people(anna: User) -> tuple[ApiKey, User]:
+    """Keys of anna's, one of them revoked, and somebody with a role, a team, a key and a history."""
+    make_key(anna)
+    ApiKey.objects.revoke()
+    key = make_key(anna, days=30)[0]
+    person = User.objects.create_user("a-rather-long-name@" + "north" * 8, "somebody@" + "shop" * 12 + ".example")
+    User.objects.create_user("gone", is_active=False)
+    give_role(person, RoleName.OPERATOR)
+    Team.objects.create(name="The team of the northern districts").members.add(person, anna)
+    note(anna, person, "Role changed from none to operator.")
+    make_key(person)
+    return key, person
+
+
 @pytest.fixture
 def shown(anna, sign_in, settings, tmp_path) -> Shown:
     User.objects.filter(pk=anna.pk).update(is_staff=True, is_superuser=True)
@@ -170,6 +190,7 @@ def shown(anna, sign_in, settings, tmp_path) -> Shown:
         Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
         Category.objects.get(name="Bakery and confectionery"),
         StoreGroup.objects.create(name="Kiosks of the first district", area="C-1", name_part="kiosk"),
+        *make_people(anna),
     )  # fmt: skip
 
 
@@ -231,6 +252,17 @@ PAGES = {
         "/jobs/{ended.pk}/photos/",
         "/visits/{completed.visit_id}/photos/",
         "/stores/{store.pk}/photos/",
+    ],
+    "people": [
+        "/account/",
+        "/account/keys/{key.prefix}/revoke/",
+        "/account/password/",
+        "/account/sign-out-everywhere/",
+        "/people/",
+        "/people/?q=nobody",
+        "/people/invite/",
+        "/people/{person.pk}/",
+        "/people/{person.pk}/deactivate/",
     ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",

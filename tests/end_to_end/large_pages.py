@@ -154,6 +154,7 @@ def pages(rows):
     )
     yield from ("/admin/stores/storeimport/", "/stores/import/", "/admin/access/apikey/")
     yield from ("/admin/stores/category/", "/admin/stores/keyword/")
+    yield from ("/account/", "/people/", "/people/?q=shop", "/api/v1/api-keys")
     yield from (
         "/api/v1/jobs",
         "/api/v1/hosts",

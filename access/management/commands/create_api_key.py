@@ -5,9 +5,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from access.models import LONGEST_NAME, ApiKey, Scope
-
-LONGEST_DAYS = 3650
+from access.models import LONGEST_DAYS, LONGEST_NAME, ApiKey, Scope
 
 
 class Command(BaseCommand):
