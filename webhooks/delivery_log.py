@@ -1,0 +1,93 @@
+"""What is read of an endpoint's log: deliveries page by page, by key, and each page from a bounded number of rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import JSONObject
+
+from webhooks import replays
+from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint
+
+# Deliveries that one page looks at where it is narrowed: those that fit may be far between.
+MOST_SEARCHED = 20_000
+# Deliveries that one request sends again, at most.
+MOST_AT_ONCE = 10_000
+# Attempts that are shown of one delivery, the latest ones.
+MOST_ATTEMPTS = 50
+
+
+class LogPage(NamedTuple):
+    """Deliveries, each with its event and, as `last_attempt`, what came of its last attempt.
+
+    `next_before` is the id before which the next page begins; None on the last page. A narrowed page may be short, or
+    empty, though others follow.
+    """
+
+    rows: list[Delivery]
+    next_before: int | None
+
+
+def page(endpoint: Endpoint, *, state: str = "", event_type: str = "", before: int = 0, limit: int) -> LogPage:
+    """Up to `limit` deliveries with ids below `before`, if given. Two statements at most."""
+    found = Delivery.objects.filter(endpoint=endpoint)
+    if before:
+        found = found.filter(pk__lt=before)
+    end = None
+    if state or event_type:
+        end = found.order_by("-pk").values_list("pk", flat=True)[MOST_SEARCHED - 1 : MOST_SEARCHED].first()
+        if end is not None:
+            found = found.filter(pk__gte=end)
+    if state:
+        found = found.filter(state=state)
+    if event_type:
+        found = found.filter(event__type=event_type)
+    rows = list(with_last_attempt(found).order_by("-pk")[: limit + 1])
+    if len(rows) > limit:
+        return LogPage(rows[:limit], rows[limit - 1].pk)
+    return LogPage(rows, end)
+
+
+def with_last_attempt(deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
+    """With their events, without these' bodies."""
+    last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-pk")
+    said = JSONObject(status=F("status"), error_code=F("error_code"), milliseconds=F("milliseconds"))
+    return (
+        deliveries.select_related("event")
+        .defer("event__body")
+        .annotate(last_attempt=Subquery(last.values(said=said)[:1]))
+    )
+
+
+def attempts(delivery: Delivery) -> list[Attempt]:
+    """Of one delivery, the latest first; at most MOST_ATTEMPTS."""
+    return list(Attempt.objects.filter(delivery=delivery).order_by("-pk")[:MOST_ATTEMPTS])
+
+
+class Replayed(NamedTuple):
+    """How many deliveries are sent again, and whether there may be more of them."""
+
+    deliveries: int
+    more: bool
+
+
+def replay_all(endpoint: Endpoint, since: datetime) -> Replayed:
+    """Send again what has failed since then, MOST_AT_ONCE at most. Raises Refused where the endpoint is disabled."""
+    number = 0
+    while number < MOST_AT_ONCE:
+        found = replays.replay_failed(endpoint, since)
+        number += found
+        if found < replays.MOST_REPLAYED:
+            return Replayed(number, more=False)
+    return Replayed(number, more=True)
+
+
+def request_of(delivery: Delivery) -> dict[str, Any]:
+    """The headers but for the signature, and the body, of the delivery's last attempt, or of its first if none was."""
+    last = Attempt.objects.filter(delivery=delivery).order_by("-pk").first()
+    headers = {"content-type": "application/json", "webhook-id": delivery.event.uid}
+    if last is not None:
+        headers["webhook-timestamp"] = str(last.timestamp)
+    return {"headers": headers, "body": delivery.event.body}
