@@ -80,6 +80,7 @@ URL = {
     "type": "string",
     "minLength": 1,
     "maxLength": LONGEST_URL,
+    "not": {"pattern": r"[\u0000-\u0020\u007f-\u009f\\]"},
     "description": "An http or https address at a public address and an allowed port.",
 }
 SECRET = {
