@@ -26,6 +26,9 @@ from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
 from jobs.reporting.throughput import Throughput
+from webhooks.endpoints import needing_attention
+from webhooks.models import Endpoint
+from webhooks.models.endpoint import MOST_ENDPOINTS
 
 register = template.Library()
 for _filter in (
@@ -68,6 +71,7 @@ _SECTIONS = (
     ("dashboard:stores", "Stores", _everybody),
     ("dashboard:reports", "Reports", _everybody),
     ("dashboard:submit", "Submit", _everybody),
+    ("dashboard:webhooks", "Webhooks", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),
@@ -118,6 +122,12 @@ def sections(context: Context) -> list[Section]:
 def _open_alerts(user: Any) -> str:
     number = visible_to(user).open().count_up_to(MOST_ALERTS + 1)
     return f"{MOST_ALERTS}+" if number > MOST_ALERTS else str(number or "")
+
+
+@register.simple_tag(takes_context=True)
+def disabled_webhooks(context: Context) -> list[Endpoint]:
+    """Those of the user that the service has switched off by itself."""
+    return list(needing_attention(context["request"].user)[:MOST_ENDPOINTS])
 
 
 @register.simple_tag(takes_context=True)
