@@ -52,7 +52,7 @@ class TooManyEndpoints(Refused):
 
 def guard() -> Guard:
     """Which addresses may be told: by settings of their own, because a POST may change something."""
-    return Guard(settings.WEBHOOK_ALLOW_CIDRS, settings.WEBHOOK_ALLOW_PORTS)
+    return Guard(settings.WEBHOOK_ALLOW_CIDRS, settings.WEBHOOK_ALLOW_PORTS, does=("sends to", "does not send to"))
 
 
 def create(owner: User | None, url: str, events: Iterable[str], *, name: str = "", of_all: bool = False) -> Endpoint:

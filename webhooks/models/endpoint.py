@@ -115,9 +115,7 @@ class Endpoint(models.Model):
             # Whether anybody asks for anything.
             models.Index(fields=["id"], condition=models.Q(disabled_for__in=TOLD), name="endpoint_told"),
             models.Index(fields=["id"], condition=models.Q(disabled_for=DisabledFor.DELETED), name="endpoint_deleted"),
-            models.Index(
-                fields=["created_at"], condition=models.Q(job_id__isnull=False), name="endpoint_of_job_by_age"
-            ),
+            models.Index(fields=["created_at"], condition=models.Q(job_id__isnull=False), name="endpoint_of_job_age"),
         ]
         constraints = [
             # Of everybody's jobs, nobody in particular may be told.
