@@ -84,7 +84,7 @@ class LastAttempt(serializers.Serializer[Any]):
     """What came of the last attempt."""
 
     status = serializers.IntegerField(allow_null=True, help_text="The HTTP status; null where there was no answer.")
-    error_code = serializers.CharField(help_text="Why the request failed; else empty.")
+    error_code = serializers.CharField(help_text="Why there was no answer; else empty.")
     milliseconds = serializers.IntegerField(min_value=0)
 
 
@@ -121,7 +121,7 @@ class AttemptRow(serializers.Serializer[Attempt]):
     timestamp = serializers.IntegerField(help_text="`webhook-timestamp`: seconds since 1970, which were signed.")
     milliseconds = serializers.IntegerField(min_value=0)
     status = serializers.IntegerField(allow_null=True, help_text="The HTTP status; null where there was no answer.")
-    error_code = serializers.CharField(help_text="Why the request failed; else empty.")
+    error_code = serializers.CharField(help_text="Why there was no answer; else empty.")
     error_message = serializers.CharField()
     answer = serializers.CharField(help_text=f"The first {MOST_ANSWER:,} characters of the body that came back.")
 

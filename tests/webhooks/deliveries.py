@@ -30,7 +30,7 @@ def make_failed(endpoint: Endpoint, event_type: EventType = EventType.JOB_ENDED,
     failed = make_delivery(endpoint, event_type, state=DeliveryState.FAILED, attempts=attempts, ended_at=now)
     for number in range(1, attempts + 1):
         answered: dict[str, Any] = (
-            {"status": 500, "error_code": "http_500", "error_message": "It answered 500.", "answer": "<b>Oh"}
+            {"status": 500, "answer": "<b>Oh"}
             if number > 1
             else {"error_code": "read_timeout", "error_message": "Nothing came in time."}
         )
