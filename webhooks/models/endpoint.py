@@ -70,7 +70,7 @@ class Endpoint(models.Model):
 
     # Null is nobody's, as with jobs.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     # The only job that it is told of. By its number, so that a job is deleted without asking this table.
     job_id = models.BigIntegerField(null=True, blank=True)
@@ -105,12 +105,10 @@ class Endpoint(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["job_id"], condition=models.Q(job_id__isnull=False), name="endpoint_of_job"),
-            # What a job's events are looked up in; the owner's own index has no condition.
-            models.Index(
-                fields=["owner"],
-                condition=models.Q(job_id__isnull=True, disabled_for__in=TOLD),
-                name="endpoint_of_owner",
-            ),
+            # What a job's events are looked up in, and every page's banner: a few of each owner. There is none of both
+            # kinds: of single jobs an owner may have a hundred thousand.
+            models.Index(fields=["owner", "id"], condition=models.Q(job_id__isnull=True), name="endpoint_of_owner"),
+            models.Index(fields=["owner", "id"], condition=models.Q(job_id__isnull=False), name="callback_of_owner"),
             models.Index(fields=["id"], condition=models.Q(of_all=True, disabled_for__in=TOLD), name="endpoint_of_all"),
             # Whether anybody asks for anything.
             models.Index(fields=["id"], condition=models.Q(disabled_for__in=TOLD), name="endpoint_told"),
