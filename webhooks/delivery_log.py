@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from django.db.models.functions import JSONObject
 
 from jobs.imaging.transport import HEADERS
 from webhooks import replays
-from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint
+from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint, Event
 
 # Deliveries that one page looks at where it is narrowed: those that fit may be far between.
 MOST_SEARCHED = 20_000
@@ -18,6 +19,11 @@ MOST_SEARCHED = 20_000
 MOST_AT_ONCE = 10_000
 # Attempts that are shown of one delivery, the latest ones.
 MOST_ATTEMPTS = 50
+
+# By the index of their delivery: without the sum, the planner may look through the attempts of all deliveries from the
+# latest one on, until it has met those of this one.
+_LATEST_FIRST = (F("pk") + 0).desc()
+_EVENT = Event.objects.filter(pk=OuterRef("event_id"))
 
 
 class LogPage(NamedTuple):
@@ -44,27 +50,42 @@ def page(endpoint: Endpoint, *, state: str = "", event_type: str = "", before: i
     if state:
         found = found.filter(state=state)
     if event_type:
-        found = found.filter(event__type=event_type)
-    rows = list(with_last_attempt(found).order_by("-pk")[: limit + 1])
+        found = found.annotate(event_type=Subquery(_EVENT.values("type"))).filter(event_type=event_type)
+    rows = list(_told(found.order_by("-pk"), limit + 1))
     if len(rows) > limit:
         return LogPage(rows[:limit], rows[limit - 1].pk)
     return LogPage(rows, end)
 
 
-def with_last_attempt(deliveries: DeliveryQuerySet) -> DeliveryQuerySet:
-    """With their events, without these' bodies."""
-    last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by("-pk")
-    said = JSONObject(status=F("status"), error_code=F("error_code"), milliseconds=F("milliseconds"))
-    return (
-        deliveries.select_related("event")
-        .defer("event__body")
-        .annotate(last_attempt=Subquery(last.values(said=said)[:1]))
+def find(delivery_id: int) -> Delivery:
+    """As those of a page are, with its event's body. Raises Delivery.DoesNotExist."""
+    for delivery in _told(Delivery.objects.filter(pk=delivery_id), 1, "body"):
+        return delivery
+    raise Delivery.DoesNotExist
+
+
+def _told(deliveries: DeliveryQuerySet, limit: int, *more: str) -> Iterator[Delivery]:
+    """With their events, and what came of their last attempts, by one step in an index for each.
+
+    Not by a join: for that, the planner may look through all events, whatever is asked for.
+    """
+    fields = {name: F(name) for name in ("uid", "type", "job_id", "owner_id", "created_at", *more)}
+    last = Attempt.objects.filter(delivery=OuterRef("pk")).order_by(_LATEST_FIRST)
+    said = {name: F(name) for name in ("status", "error_code", "milliseconds")}
+    told = deliveries.annotate(
+        told=Subquery(_EVENT.values(told=JSONObject(**fields))),
+        last_attempt=Subquery(last.values(said=JSONObject(**said))[:1]),
     )
+    for delivery in told[:limit]:
+        event: dict[str, Any] = delivery.told  # type: ignore[attr-defined]  # annotated
+        event["created_at"] = datetime.fromisoformat(event["created_at"])
+        delivery.event = Event(pk=delivery.event_id, **event)
+        yield delivery
 
 
 def attempts(delivery: Delivery) -> list[Attempt]:
     """Of one delivery, the latest first; at most MOST_ATTEMPTS."""
-    return list(Attempt.objects.filter(delivery=delivery).order_by("-pk")[:MOST_ATTEMPTS])
+    return list(Attempt.objects.filter(delivery=delivery).order_by(_LATEST_FIRST)[:MOST_ATTEMPTS])
 
 
 class Replayed(NamedTuple):
@@ -87,7 +108,7 @@ def replay_all(endpoint: Endpoint, since: datetime) -> Replayed:
 
 def request_of(delivery: Delivery) -> dict[str, Any]:
     """The headers but for the signature, and the body, of the delivery's last attempt, or of its first if none was."""
-    last = Attempt.objects.filter(delivery=delivery).order_by("-pk").first()
+    last = Attempt.objects.filter(delivery=delivery).order_by(_LATEST_FIRST).first()
     headers = {**HEADERS, "Content-Type": "application/json", "webhook-id": delivery.event.uid}
     if last is not None:
         headers["webhook-timestamp"] = str(last.timestamp)

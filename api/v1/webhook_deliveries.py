@@ -54,11 +54,10 @@ class OneDelivery(WebhookView):
     def find_delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Raises a Refusal where the caller has none with this id at this webhook."""
         of_webhook = Delivery.objects.filter(endpoint=self.find_webhook(webhook_id))
-        rows = delivery_log.with_last_attempt(of_webhook).defer(None)
-        return find_by_id(rows, delivery_id, "delivery")
+        return find_by_id(of_webhook, delivery_id, "delivery")
 
     def detail(self, webhook_id: str, delivery_id: str) -> Any:
-        delivery: Any = self.find_delivery(webhook_id, delivery_id)
+        delivery: Any = delivery_log.find(self.find_delivery(webhook_id, delivery_id).pk)
         delivery.request = delivery_log.request_of(delivery)
         delivery.shown_attempts = delivery_log.attempts(delivery)
         return DeliveryDetail(delivery).data

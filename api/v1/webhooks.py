@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse
@@ -16,9 +15,8 @@ from api.v1.describe import describe
 from api.v1.problem_types import Problem
 from api.v1.views import V1View, find_by_id, path_id
 from api.v1.webhook_serializers import DeliveryRow, EndpointRow, EndpointWithSecret
-from webhooks import endpoints
-from webhooks.delivery_log import with_last_attempt
-from webhooks.models import Delivery, Endpoint, EndpointQuerySet
+from webhooks import delivery_log, endpoints
+from webhooks.models import Endpoint, EndpointQuerySet
 
 WEBHOOK_ID = path_id("webhook_id", "A webhook's id.")
 NEEDS_ALL = "A webhook that is told of everybody's jobs takes the permission to view jobs."
@@ -140,8 +138,7 @@ class SendTest(WebhookView):
         endpoint = self.find_webhook(webhook_id)
         with conflicts():
             delivery = endpoints.send_test(endpoint)
-        found: Any = with_last_attempt(Delivery.objects.filter(pk=delivery.pk)).get()
-        return Response(DeliveryRow(found).data, status=201)
+        return Response(DeliveryRow(delivery_log.find(delivery.pk)).data, status=201)
 
 
 @contextmanager
