@@ -1,7 +1,7 @@
 """What an audit checks of webhooks."""
 
 from jobs.reporting.audit_checks import Check
-from webhooks.outbox import TOLD_OF
+from webhooks.models.endpoint import TOLD_OF_ALL
 
 # A transaction that was under way when an endpoint began to ask may not have seen it.
 _MARGIN = "make_interval(mins => 1)"
@@ -16,7 +16,11 @@ TOLD = Check(
     f"""
         SELECT job.id, format('job %s ended at %s, of which there is no job.ended for endpoint %s, asking since %s',
             job.id, job.finished_at, endpoint.id, endpoint.asks_since)
-        FROM jobs_job job CROSS JOIN LATERAL ({TOLD_OF.format(job="job.id", owner="job.owner_id")}) endpoint
+        FROM jobs_job job CROSS JOIN LATERAL (
+            SELECT * FROM webhooks_endpoint WHERE disabled_for IN ('', 'failing') AND told_of = ANY (
+                ARRAY['{TOLD_OF_ALL}', 'job:' || job.id, 'owner:' || coalesce(job.owner_id::text, '')]
+            ) OFFSET 0
+        ) endpoint
         WHERE job.finished_at > clock_timestamp() - {_DAYS} AND NOT job.is_deleted
             AND 'job.ended' = ANY (endpoint.events)
             AND (job.finished_at > endpoint.asks_since + {_MARGIN}

@@ -25,12 +25,12 @@ from django.db.models.functions import Now
 from access import rights
 from insights.models import Alert
 from jobs.models import ImageResult, Job
-from jobs.queue.milestones import Milestone, Reached
+from jobs.queue.milestones import Failed, Milestone, Reached
 from stores.import_report import ImportReport
 from webhooks import bodies
 from webhooks.kinds import EventType
 from webhooks.models import Delivery, DeliveryState, Endpoint, Event
-from webhooks.models.endpoint import TOLD
+from webhooks.models.endpoint import TOLD, TOLD_OF_ALL
 
 _MILESTONES = {
     Milestone.STARTED: EventType.JOB_STARTED,
@@ -38,26 +38,10 @@ _MILESTONES = {
     Milestone.ENDED: EventType.JOB_ENDED,
 }
 _TOLD = "disabled_for IN ('', 'failing')"
-# One small statement for each batch of outcomes where nobody asks for anything.
-_ANYBODY = f"SELECT 1 FROM webhooks_endpoint WHERE {_TOLD} ORDER BY id LIMIT 1"  # noqa: S608 - constants
-# The endpoints that are told of a job: each of the four is one step in an index of its own, whatever statistics say.
-TOLD_OF = f"""
-    SELECT * FROM webhooks_endpoint WHERE job_id = {{job}} AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint WHERE owner_id = {{owner}} AND job_id IS NULL AND NOT of_all AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint
-    WHERE owner_id IS NULL AND {{owner}} IS NULL AND job_id IS NULL AND NOT of_all AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint WHERE of_all AND job_id IS NULL AND {_TOLD}
-"""  # noqa: S608 - constants
+# One look in one index, for each batch of outcomes that tells of something.
 _WHO_ASKS = f"""
-    SELECT reached.number - 1, endpoint.id, endpoint.disabled_for = ''
-    FROM unnest(%(jobs)s::bigint[], %(types)s::text[]) WITH ORDINALITY AS reached (job_id, type, number)
-    CROSS JOIN LATERAL (SELECT owner_id FROM jobs_job WHERE id = reached.job_id OFFSET 0) job
-    CROSS JOIN LATERAL ({TOLD_OF.format(job="reached.job_id", owner="job.owner_id")}) endpoint
-    WHERE reached.type = ANY (endpoint.events)
-    ORDER BY 1, 2
+    SELECT id, told_of, events, disabled_for = '' FROM webhooks_endpoint
+    WHERE told_of = ANY (%s::text[]) AND {_TOLD} AND events && %s::varchar[]
 """  # noqa: S608 - constants
 
 
@@ -110,34 +94,47 @@ def new_uid() -> str:
     return f"evt_{secrets.token_hex(16)}"
 
 
-def tell_of_jobs(reached: Sequence[Reached], failed: Mapping[int, Sequence[int]]) -> None:
+def tell_of_jobs(reached: Sequence[Reached], failed: Sequence[Failed]) -> None:
     """The listener of `jobs/queue/milestones.py`."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ANYBODY)
-        if cursor.fetchone() is None:
-            return
-        asked = [(each.job_id, _MILESTONES[each.milestone]) for each in reached]
-        asked += [(job_id, EventType.IMAGE_FAILED) for job_id in failed]
-        cursor.execute(
-            _WHO_ASKS, {"jobs": [job_id for job_id, _ in asked], "types": [event.value for _, event in asked]}
-        )
-        asking: dict[int, list[Asking]] = {}
-        for number, endpoint_id, is_enabled in cursor.fetchall():
-            asking.setdefault(number, []).append(Asking(endpoint_id, is_enabled))
+    told: list[tuple[EventType, Reached | Failed]] = [(_MILESTONES[each.milestone], each) for each in reached]
+    told += [(EventType.IMAGE_FAILED, each) for each in failed]
+    asking = _who_asks({event for event, _ in told}, [each for _, each in told])
     if not asking:
         return
-    jobs = {job.pk: job for job in Job.objects.filter(id__any=[asked[number][0] for number in asking]).with_running()}
+    job_ids = sorted({each.job_id for _, each in told})
+    jobs = {job.pk: job for job in Job.objects.filter(id__any=job_ids).with_running()}
     news: list[News] = []
-    for number, endpoints in asking.items():
-        job_id, event = asked[number]
-        job = jobs[job_id]
-        if event == EventType.IMAGE_FAILED:
-            data = list(_of_failed(job, failed[job_id]))
+    for event, each in told:
+        endpoints = sorted(found for key in _told_of(each) for found in asking.get((key, event), ()))
+        if not endpoints:
+            continue
+        job = jobs[each.job_id]
+        if isinstance(each, Failed):
+            data = list(_of_failed(job, each.image_ids))
         else:
-            percent = reached[number].percent
-            data = [bodies.of_job(job, **({"percent": percent} if percent else {}))]
-        news += [News(event, each, endpoints, job.owner_id, job_id) for each in data]
+            data = [bodies.of_job(job, **({"percent": each.percent} if each.percent else {}))]
+        news += [News(event, one, endpoints, job.owner_id, job.pk) for one in data]
     store(news)
+
+
+def _told_of(each: Reached | Failed) -> tuple[str, str, str]:
+    """The endpoints that are told of a job, by their `told_of`."""
+    owner_id = "" if each.owner_id is None else each.owner_id
+    return f"job:{each.job_id}", f"owner:{owner_id}", TOLD_OF_ALL
+
+
+def _who_asks(events: set[EventType], told: Sequence[Reached | Failed]) -> dict[tuple[str, str], list[Asking]]:
+    """The endpoints that ask for such events of these jobs, by what they are told of and by each event."""
+    # As texts: to quote a list, the driver takes longer than the server takes for all the rest.
+    keys = {key for each in told for key in _told_of(each)}
+    with connection.cursor() as cursor:
+        cursor.execute(_WHO_ASKS, [f"{{{','.join(sorted(keys))}}}", f"{{{','.join(events)}}}"])
+        found = cursor.fetchall()
+    asking: dict[tuple[str, str], list[Asking]] = {}
+    for endpoint_id, told_of, asked, is_enabled in found:
+        for event in asked:
+            asking.setdefault((told_of, event), []).append(Asking(endpoint_id, is_enabled))
+    return asking
 
 
 def tell_of_import(report: ImportReport) -> None:
