@@ -29,6 +29,7 @@ from dashboard.pages import (
     stores,
     submit,
     visits,
+    webhooks,
 )
 from dashboard.pages.sign_in import SignIn
 
@@ -106,6 +107,17 @@ urlpatterns = [
     path("people/invite/", people.invite, name="invite"),
     path("people/<int:pk>/", people.person_page, name="person"),
     path("people/<int:pk>/deactivate/", people.deactivate, name="deactivate"),
+    path("webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("webhooks/<int:webhook_id>/", webhooks.webhook_page, name="webhook"),
+    path("webhooks/<int:webhook_id>/change/", webhooks.change_webhook, name="change_webhook"),
+    path("webhooks/<int:webhook_id>/act/", webhooks.act, name="webhook_act"),
+    path("webhooks/<int:webhook_id>/delete/", webhooks.delete_webhook, name="delete_webhook"),
+    path("webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/", webhooks.delivery_page, name="webhook_delivery"),
+    path(
+        "webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/replay/",
+        webhooks.replay_delivery,
+        name="replay_delivery",
+    ),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

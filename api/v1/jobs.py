@@ -15,9 +15,18 @@ from access.models import Scope
 from access.throttles import principal
 from api.idempotency import read_idempotency_token
 from api.pagination import Page, write_cursor
-from api.v1 import pages, parameters, problems, request_bodies, submission_schema, submissions
+from api.v1 import callbacks, pages, parameters, problems, request_bodies, submission_schema, submissions
 from api.v1.describe import describe
-from api.v1.job_serializers import JobDetail, JobSummary, StoreError, context_of, detail_of, etag_of, path_of
+from api.v1.job_serializers import (
+    JobDetail,
+    JobSummary,
+    StoreError,
+    SubmittedJob,
+    context_of,
+    detail_of,
+    etag_of,
+    path_of,
+)
 from api.v1.prefer import MOST_SECONDS, applied, wait_in
 from api.v1.problem_types import Problem
 from api.v1.sse import NoStreamFree, TooManyStreams
@@ -125,8 +134,11 @@ class Jobs(V1View):
         summary="Submit a job",
         parameters=[_KEY, _LOCATION, _REPLAYED],
         request={"application/json": submission_schema.with_priority(), **submissions.FILE_SCHEMAS},
-        responses={201: JobDetail},
-        examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
+        responses={201: SubmittedJob},
+        examples=[
+            OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True),
+            OpenApiExample("With a callback", submission_schema.WITH_CALLBACK, request_only=True),
+        ],
     )
     def post(self, request: Request) -> Response:
         """The job and all its rows are stored durably before the answer.
@@ -136,25 +148,31 @@ class Jobs(V1View):
         the columns `store_id`, `visit_time` and `image_url`, a row per image, or what an export wrote. A store that is
         not in the store master is accepted: its images fail as `unknown_store`. A priority above your own
         (`GET /api/v1/limits`, mostly 0) needs the permission to prioritize jobs. 409 where a `client_reference` is that
-        of another job of yours, or of a visit or an image in one: the answer names it.
+        of another job of yours, or of a visit or an image in one: the answer names it. `callback_url` is told when the
+        job has ended, or of `callback_events`; the answer shows the secret that signs, this once.
         """
         # Before the body is parsed: a file is read from the stream, once.
         token = read_idempotency_token(request, self.query)
-        payload, priority = submission_schema.read(submissions.read_submission(request, self.query).body)
+        payload, priority, callback = submission_schema.read(submissions.read_submission(request, self.query).body)
         if priority is not None:
             _require_priority(request, priority)
+        owner = request.user if request.user.is_authenticated else None
         submitted = submit(
             payload.visits,
-            owner=request.user if request.user.is_authenticated else None,
+            owner=owner,
             on_error=payload.on_error,
             priority=priority,
             details=payload.details,
             idempotency=token,
+            stored=None if callback is None else lambda job_id: callback.add(job_id, owner),
         )
         # A job that is replayed may be deleted at this very moment.
         job = Job.with_deleted.with_running().select_related("owner").get(pk=submitted.job_id)
         headers = {"Location": path_of(job), **({"Idempotent-Replayed": "true"} if submitted.replayed else {})}
-        return Response(detail_of(job), status=201, headers=headers)
+        detail = detail_of(job)
+        if callback is not None:
+            detail["callback"] = callbacks.told(job.pk, callback, is_replay=submitted.replayed)
+        return Response(detail, status=201, headers=headers)
 
 
 class OneJob(JobView):

@@ -1,13 +1,13 @@
 """The published JSON Schema of a submission, and how v1 reads one.
 
 `jobs/submission/payload.py` decides; the schema says the same as far as JSON Schema can. It cannot say that `count`
-is the number of visits, that a number written `1.0` is not an integer here, and how many images all visits may have
-together.
+is the number of visits, that a number written `1.0` is not an integer here, how many images all visits may have
+together, and to which addresses something is sent.
 """
 
 from typing import Any
 
-from api.v1 import request_bodies
+from api.v1 import callbacks, request_bodies
 from jobs.models.job import MAX_REFERENCE
 from jobs.states import OnError
 from jobs.submission.payload import (
@@ -75,6 +75,8 @@ EXAMPLE = {
     ],
 }
 
+WITH_CALLBACK = {**EXAMPLE, "callback_url": "https://visits.example/told", "callback_events": ["job.ended"]}
+
 
 def submission() -> dict[str, Any]:
     """The schema of a body to `/api/submit/`; unknown keys are allowed, as they are ignored."""
@@ -102,8 +104,15 @@ def with_priority() -> dict[str, Any]:
     image = {"type": "object", "properties": {"url": of_image["items"], **said}, "required": ["url"]}
     of_image["items"] = {"anyOf": [of_image["items"], image]}
     visits = {**schema["properties"]["visits"], "items": visit}
-    properties = {**schema["properties"], "visits": visits, "priority": _PRIORITY_OF_JOB, **said}
-    return {**schema, "properties": properties}
+    properties = {
+        **schema["properties"],
+        "visits": visits,
+        "priority": _PRIORITY_OF_JOB,
+        **said,
+        **callbacks.SCHEMA,
+    }
+    needed = {key: ["callback_url"] for key in callbacks.SCHEMA if key != "callback_url"}
+    return {**schema, "properties": properties, "dependentRequired": needed}
 
 
 def _visit(**details: dict[str, Any]) -> dict[str, Any]:
@@ -139,9 +148,12 @@ def _visit(**details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read(data: Any) -> tuple[Submission, int | None]:
-    """The submission and its priority, None where it names none. Raises InvalidPayload with the faults of both."""
-    faults: list[Problem] = []
+def read(data: Any) -> tuple[Submission, int | None, callbacks.Callback | None]:
+    """The submission, its priority, None where it names none, and its callback.
+
+    Raises InvalidPayload with the faults of all.
+    """
+    callback, faults = callbacks.read(data)
     priority = None
     try:
         if isinstance(data, dict) and "priority" in data:
@@ -154,4 +166,4 @@ def read(data: Any) -> tuple[Submission, int | None]:
         raise InvalidPayload([*error.problems, *faults]) from None
     if faults:
         raise InvalidPayload(faults)
-    return payload, priority
+    return payload, priority, callback
