@@ -28,6 +28,7 @@ NAMES = (
     "telemetry",
     "figures",
     "photos",
+    "deliveries",
     "containers",
 )
 CANNOT_PROVE = 3
