@@ -7,7 +7,7 @@ later run finds again. What one rule finds of one audience is written in one tra
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -33,6 +33,9 @@ TEST_EVERY = timedelta(days=1)
 KEPT_DAYS = 183
 # After which one is not found again: all days that a rule judges are later.
 CONTINUED_DAYS = 60
+
+# Called with alerts that are newly open, within the transaction that has written them: of apps above this one.
+listeners: list[Callable[[Sequence[Alert]], None]] = []
 
 
 class NotChanged(Exception):
@@ -136,6 +139,7 @@ def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: dateti
     for alert in before.order_by("-since"):
         kept.setdefault((alert.kind, alert.subject, alert.direction), []).append(alert)
     seen: set[int] = set()
+    opened: list[Alert] = []
     for finding in found:
         same = kept.get((finding.kind, finding.subject, finding.direction), ())
         alert = _continued(rule, finding, same) or Alert(
@@ -148,8 +152,11 @@ def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: dateti
             since=finding.since,
             first_seen=now,
         )
+        is_new = alert.pk is None
         _update(alert, finding, now)
         seen.add(alert.pk)
+        if is_new and alert.state == Alert.State.OPEN:
+            opened.append(alert)
     ended = [each.pk for alerts in kept.values() for each in alerts if each.pk not in seen]
     Alert.objects.filter(pk__in=ended, state=Alert.State.OPEN).update(state=Alert.State.OVER)
     RuleCheck.objects.update_or_create(
@@ -158,6 +165,9 @@ def _write(rule: Rule, audience: Audience, found: Sequence[Finding], now: dateti
         rule=rule.name,
         defaults={"checked_at": now, "found": len(found)},
     )
+    if opened:
+        for listener in listeners:
+            listener(opened)
 
 
 def _continued(rule: Rule, finding: Finding, alerts: Sequence[Alert]) -> Alert | None:

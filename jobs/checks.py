@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
-from jobs.engine.companion import companions
+from jobs.engine.companion import companions, in_every_engine
 from jobs.queue.quarantine import batch_size
 
 CELERY = "jobs.engine.celery.CeleryEngine"
@@ -105,7 +105,7 @@ def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
 def pool_is_large_enough(**_: Any) -> list[CheckMessage]:
     # The claimer, the recorder, what deletes old jobs and what deletes photos, and its other companions; the publisher
     # of Celery's messages.
-    of_engine = 4 + len(companions) + (settings.ENGINE == CELERY)
+    of_engine = 4 + len(companions) + len(in_every_engine) + (settings.ENGINE == CELERY)
     needed = settings.WEB_THREADS + of_engine
     if needed <= settings.DATABASE_POOL_SIZE:
         return []

@@ -142,9 +142,9 @@ WEB_REQUEST_SECONDS = seconds("WEB_REQUEST_SECONDS", 60, 1, 3600)
 LIVE_STREAMS = integer("LIVE_STREAMS", WEB_THREADS // 2, 0, WEB_THREADS - 1)
 # Those of one user, or of one address without a user.
 LIVE_STREAMS_PER_CLIENT = integer("LIVE_STREAMS_PER_CLIENT", max(1, LIVE_STREAMS // 2), 1, 256)
-# An engine's threads use up to eight: they claim, record, and for moments delete old jobs, delete photos, look at
-# photos, refresh the insights, check alerts and publish Celery's messages.
-DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 8, 3, 500)
+# An engine's threads use up to ten: they claim, record, send webhooks, and for moments delete old jobs, delete photos,
+# delete old events, look at photos, refresh the insights, check alerts and publish Celery's messages.
+DATABASE_POOL_SIZE = integer("DATABASE_POOL_SIZE", WEB_THREADS + 10, 3, 500)
 # The statement timeout of a serving process. The server breaks a statement off a tenth sooner; a connection on which
 # one has gone unanswered for this long is closed.
 DATABASE_PATIENCE_SECONDS = seconds("DATABASE_PATIENCE_SECONDS", 30, 1, 3600)
@@ -336,6 +336,16 @@ FETCH_ALLOW_PORTS = ports("FETCH_ALLOW_PORTS", "80,443")
 FETCH_PER_HOST = integer("FETCH_PER_HOST", 0, 0, 1024)
 # How long a host's refusals (429, 503, Retry-After, timeouts) cost its images no attempt; 0: each costs one.
 HOST_PATIENCE_SECONDS = seconds("HOST_PATIENCE_SECONDS", 120, 0, 86_400)
+# Threads of one process that send webhooks; 0: this one sends none.
+WEBHOOK_THREADS = integer("WEBHOOK_THREADS", 16, 0, 256)
+# For one attempt, from looking up the name to the last byte of the answer that is read.
+WEBHOOK_SECONDS = seconds("WEBHOOK_SECONDS", 15, 0.1, 300)
+# Events, deliveries and the log of their attempts are deleted after so many days.
+WEBHOOK_LOG_DAYS = integer("WEBHOOK_LOG_DAYS", 30, 6, 3_650)
+# Networks that are not public but may be told: apart from those that images are fetched from, since a POST may change
+# something there.
+WEBHOOK_ALLOW_CIDRS = cidrs("WEBHOOK_ALLOW_CIDRS")
+WEBHOOK_ALLOW_PORTS = ports("WEBHOOK_ALLOW_PORTS", "80,443")
 # `header`: size only. `complete`: also that nothing is missing. `decode`: every pixel.
 IMAGE_CHECK = choice("IMAGE_CHECK", "complete", ["header", "complete", "decode"])
 IMAGE_MAX_PIXELS = integer("IMAGE_MAX_PIXELS", 500_000_000, 1, 2**40)

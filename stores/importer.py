@@ -25,6 +25,9 @@ MAX_DIFF = 200
 MAX_DUPLICATES = 20
 ROWS_BETWEEN_REPORTS = 5_000
 
+# Called with the report within the transaction of an import that has changed stores: of apps above this one.
+listeners: list[Callable[[ImportReport], None]] = []
+
 # Called with what is being done ("reading", then "storing", or "comparing" in a dry run) and the bytes read so far.
 Progress = Callable[[str, int], None]
 
@@ -72,29 +75,33 @@ def import_stores(
             if prune:
                 _prune(cursor)
         cursor.execute("DROP TABLE staged_store")
-    return ImportReport(
-        stored=acceptable and not dry_run,
-        dry_run=dry_run,
-        encoding=stores.encoding,
-        read_as=stores.read_as,
-        ignored_columns=stores.ignored_columns,
-        rows=stores.rows,
-        new=new,
-        changed=changed,
-        unchanged=unchanged,
-        missing=missing,
-        pruned=missing if prune and acceptable else 0,
-        rejected_rows=stores.rejected_rows,
-        rejected=stores.rejected,
-        mended_names=stores.repaired_names,
-        mended=stores.repaired,
-        duplicate_ids=duplicate_ids,
-        duplicates=duplicates,
-        new_stores=new_stores,
-        changed_stores=changed_stores,
-        missing_stores=missing_stores,
-        warnings=stores.doubts,
-    )
+        report = ImportReport(
+            stored=acceptable and not dry_run,
+            dry_run=dry_run,
+            encoding=stores.encoding,
+            read_as=stores.read_as,
+            ignored_columns=stores.ignored_columns,
+            rows=stores.rows,
+            new=new,
+            changed=changed,
+            unchanged=unchanged,
+            missing=missing,
+            pruned=missing if prune and acceptable else 0,
+            rejected_rows=stores.rejected_rows,
+            rejected=stores.rejected,
+            mended_names=stores.repaired_names,
+            mended=stores.repaired,
+            duplicate_ids=duplicate_ids,
+            duplicates=duplicates,
+            new_stores=new_stores,
+            changed_stores=changed_stores,
+            missing_stores=missing_stores,
+            warnings=stores.doubts,
+        )
+        if report.stored and (new or changed or report.pruned):
+            for listener in listeners:
+                listener(report)
+    return report
 
 
 def _stage(cursor: CursorWrapper, stores: StoreFile, file: BinaryIO, progress: Progress) -> None:

@@ -4,3 +4,17 @@ from django.apps import AppConfig
 class WebhooksConfig(AppConfig):
     name = "webhooks"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """What happens is stored for those who ask, engines deliver it, and an audit checks that none is lost."""
+        from insights import alerts
+        from jobs.engine.companion import in_every_engine
+        from jobs.queue import milestones
+        from stores import importer
+        from webhooks import outbox
+        from webhooks.sender import Sender
+
+        milestones.listeners.append(outbox.tell_of_jobs)
+        importer.listeners.append(outbox.tell_of_import)
+        alerts.listeners.append(outbox.tell_of_alerts)
+        in_every_engine.append(Sender)

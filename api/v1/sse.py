@@ -21,6 +21,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from jobs.models import Job
 from jobs.reporting.hosts import NONE, waits
 from jobs.reporting.notifications import Watcher, listener
+from jobs.reporting.status import status
 from jobs.states import JobState
 
 # Between two events of a stream; changes meanwhile are sent together.
@@ -135,24 +136,6 @@ class _Stream:
 def _revision(job: Job) -> str:
     """A text that differs whenever anything shown of the job, or of the hosts that it waits for, has changed."""
     return job.revision + waits([job]).get(job.pk, NONE).revision
-
-
-def status(job: Job) -> dict[str, Any]:
-    """The state, counts and progress of a job `with_running`."""
-    return {
-        "id": job.pk,
-        "state": job.state,
-        "outcome": job.outcome,
-        "counts": {
-            "total": job.total,
-            "pending": job.pending,
-            "running": job.running,
-            "completed": job.completed,
-            "failed": job.failed - job.canceled,
-            "canceled": job.canceled,
-        },
-        "progress": job.progress,
-    }
 
 
 def stream(job: Job | None, last_event_id: str, client: str) -> HttpResponseBase:

@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from django.db import Error, connections
 
@@ -17,6 +17,16 @@ logger = logging.getLogger(__name__)
 # After each slice, so many times as long as it took: a companion has a fifth of one connection's time at most, so that
 # engines and requests hardly notice it, even where there are millions of rows to go through.
 REST = 4
+
+
+class Beside(Protocol):
+    """What starts and leaves with its engine."""
+
+    def start(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def join(self, seconds: float) -> None: ...
 
 
 class Companion(ABC):
@@ -85,3 +95,6 @@ class Companion(ABC):
 
 # Of apps above this one: each is made for every worker id, see `epoch.py`.
 companions: list[Callable[[int], Companion]] = []
+
+# Of apps above this one, too: each is made for every worker id, and looks for something to do beside all the others.
+in_every_engine: list[Callable[[int], Beside]] = []

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connections
 from jobs import failpoints, queue
 from jobs.engine import pace
 from jobs.engine.base import wake_up
-from jobs.engine.companion import companions
+from jobs.engine.companion import Beside, companions, in_every_engine
 from jobs.engine.faults import is_transient
 from jobs.engine.gate import Gate
 from jobs.engine.heartbeat import EVERYONE, Heartbeat, wake_listeners
@@ -97,7 +97,9 @@ class Epoch:
             on_lost=self.wake.lose,
             meter=self._meter,
         )
-        self._companions = [make(self.worker_id) for make in (Retention, PhotoRetention, *companions)]
+        self._companions: list[Beside] = [
+            make(self.worker_id) for make in (Retention, PhotoRetention, *companions, *in_every_engine)
+        ]
         # Claimed and not yet recorded.
         self.in_flight: set[Claim] = set()
         self._claimed_at = 0.0

@@ -10,15 +10,13 @@ import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import IO, Self, cast
 
 import requests
 from django.conf import settings
 
 from jobs import errors
-from jobs.imaging import failures, redirects
+from jobs.imaging import failures, redirects, retry_after
 from jobs.imaging.body import Body, MemoryBudget
 from jobs.imaging.deadline import Deadline, Watchdog
 from jobs.imaging.guard import Guard, Target
@@ -135,8 +133,8 @@ class Fetcher:
                     if response.status_code == 200:
                         return self._download(response, deadline, evidence)
                     if response.status_code not in REDIRECTS:
-                        retry_after = _retry_after(_raw(response).fields.get("retry-after", []))
-                        raise errors.HTTPStatus(response.status_code, retry_after=retry_after)
+                        wait = retry_after.seconds(_raw(response).fields.get("retry-after", []))
+                        raise errors.HTTPStatus(response.status_code, retry_after=wait)
                     # The body of a redirect is not read: it may be endless.
                     target = self._redirected(target, response, evidence)
         raise errors.TooManyRedirects
@@ -262,19 +260,3 @@ def _pieces(response: requests.Response, deadline: Deadline) -> Iterator[bytes]:
                 raise errors.Truncated
             return
         yield piece
-
-
-def _retry_after(values: list[str]) -> float | None:
-    """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110, section 10.2.3); the first counts."""
-    if not values:
-        return None
-    text = values[0]
-    try:
-        seconds = float(int(text))
-    except (ValueError, OverflowError):
-        try:
-            date = parsedate_to_datetime(text)
-            seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
-        except (ValueError, OverflowError):
-            return None
-    return max(seconds, 0.0)

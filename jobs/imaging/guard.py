@@ -179,10 +179,13 @@ class Guard:
         allow_cidrs: Sequence[Network] = (),
         allow_ports: Sequence[range] = (range(80, 81), range(443, 444)),
         is_own: Callable[[Address], bool] = is_own,
+        does: tuple[str, str] = ("fetches from", "does not fetch from"),
     ) -> None:
         self._allow_cidrs = tuple(allow_cidrs)
         self._allow_ports = tuple(allow_ports)
         self._is_own = is_own
+        # What the service does there, in the sentences of errors.
+        self._does = does
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -212,7 +215,7 @@ class Guard:
         default = DEFAULT_PORTS[parts.scheme]
         port = default if port is None else port
         if not any(port in allowed for allowed in self._allow_ports):
-            raise errors.Blocked(f"Port {port} is not one that this service fetches from.")
+            raise errors.Blocked(f"Port {port} is not one that this service {self._does[0]}.")
         netloc = f"[{host}]" if ":" in host else host
         if port != default:
             netloc += f":{port}"
@@ -231,7 +234,7 @@ class Guard:
         find out why a fetch fails.
         """
         if not self._allows(address):
-            raise errors.Blocked(f"{host} is at an address that this service does not fetch from.")
+            raise errors.Blocked(f"{host} is at an address that this service {self._does[1]}.")
 
     def _allows(self, text: str) -> bool:
         try:

@@ -56,7 +56,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) +([0-9]{3})[ \r\n]")  # RFC 9112, s
 
 
 class GuardedResponse(http.client.HTTPResponse):
-    """A response to GET whose header is of bounded size; the library reads the body.
+    """A response to GET or POST whose header is of bounded size; the library reads the body.
 
     `release` is called once, on closing: with True if the connection can take another request.
     """
@@ -204,7 +204,7 @@ class GuardedAdapter(BaseAdapter):
             # After connecting, because TLS replaces the socket.
             self._connector.deadline.watch(sock)
             sock.settimeout(self._connector.timeouts[1])
-            sock.sendall(_head(url))
+            sock.sendall(head("GET", url, _HEADERS))
         except BaseException:
             connection.close()
             raise
@@ -233,10 +233,7 @@ class GuardedAdapter(BaseAdapter):
                 self._connector.address_class = kept.address_class
                 return kept
             kept.close()
-        host, port = str(url.hostname), url.port or DEFAULT_PORTS[url.scheme]
-        if url.scheme == "https":
-            return GuardedTLSConnection(host, port, connector=self._connector, ssl_context=self._tls)
-        return GuardedConnection(host, port, connector=self._connector)
+        return open_connection(url, self._connector, self._tls)
 
     def _release(self, url: SplitResult, connection: GuardedConnection, is_reusable: bool) -> None:
         if not is_reusable:
@@ -247,11 +244,19 @@ class GuardedAdapter(BaseAdapter):
             self._kept.pop(next(iter(self._kept))).close()
 
 
-def _head(url: SplitResult) -> bytes:
-    """The request for an admitted URL, which holds only ASCII and no white space."""
+def open_connection(url: SplitResult, connector: Connector, tls: ssl.SSLContext) -> GuardedConnection:
+    """A connection to the host of an admitted URL, not connected yet."""
+    host, port = str(url.hostname), url.port or DEFAULT_PORTS[url.scheme]
+    if url.scheme == "https":
+        return GuardedTLSConnection(host, port, connector=connector, ssl_context=tls)
+    return GuardedConnection(host, port, connector=connector)
+
+
+def head(method: str, url: SplitResult, headers: str) -> bytes:
+    """The head of a request for an admitted URL, which holds only ASCII and no white space."""
     target = f"{url.path}?{url.query}" if url.query else url.path
     host, colon, port = url.netloc.rpartition(":") if url.port else (url.netloc, "", "")
-    return f"GET {target} HTTP/1.1\r\nHost: {host.removesuffix('.')}{colon}{port}\r\n{_HEADERS}\r\n".encode("ascii")
+    return f"{method} {target} HTTP/1.1\r\nHost: {host.removesuffix('.')}{colon}{port}\r\n{headers}\r\n".encode("ascii")
 
 
 class GuardedSession(requests.Session):

@@ -122,6 +122,10 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
     failed_of = Counter(each.job_id for each in moved if each.state == ImageState.FAILED)
     failed_of.update(_advance_stores(jobs, moved))
     canceled_of = Counter(each.job_id for each in moved if each.is_canceled)
+    failed: dict[int, list[int]] = {}
+    for each in moved:
+        if each.state == ImageState.FAILED and not each.is_canceled:
+            failed.setdefault(each.job_id, []).append(each.id)
     counted = _count.returned(
         {
             "id": job_id,
@@ -144,7 +148,8 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
                 now=completed + failed,
                 total=total,
             )
-        ]
+        ],
+        failed,
     )
     return Completed(
         moved=[job_id for job_id, *_ in counted],

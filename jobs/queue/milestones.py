@@ -3,7 +3,7 @@
 An announcement is a hint and may get lost; what a listener writes is committed with the move, or not at all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -26,16 +26,20 @@ class Reached(NamedTuple):
     """Of PROGRESS: one of PERCENTS."""
 
 
-listeners: list[Callable[[Sequence[Reached]], None]] = []
+listeners: list[Callable[[Sequence[Reached], Mapping[int, Sequence[int]]], None]] = []
 """Of apps above this one. They are called within the transaction, which an error of theirs would undo; what they do
 there must be bounded, and cheap where nobody has asked for anything."""
 
 
-def tell(reached: Sequence[Reached]) -> None:
-    """Call in the transaction that brought the jobs there."""
-    if reached:
+def tell(reached: Sequence[Reached], failed: Mapping[int, Sequence[int]] | None = None) -> None:
+    """Call in the transaction that brought the jobs there.
+
+    `failed` are images by their job that have been tried and are final by it: not those that were canceled or skipped,
+    nor those of unknown stores, which their job's end counts.
+    """
+    if reached or failed:
         for listener in listeners:
-            listener(reached)
+            listener(reached, failed or {})
 
 
 def passed(job_id: int, *, started: bool, before: int, now: int, total: int) -> Iterator[Reached]:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,11 +54,13 @@ def submit(
     on_error: OnError = OnError.CONTINUE,
     priority: int = 0,
     idempotency: IdempotencyToken | None = None,
+    stored: Callable[[int], object] | None = None,
 ) -> Submitted:
     """Store a job with at least one image; when this returns, all of it is durable and the engine has been woken.
 
     Images of unknown stores, and those that a rule of their store's category refuses, are stored as failed and never
-    fetched. Raises KeyReused and TooManyPending.
+    fetched. `stored` is called with the new job's number within its transaction, before anybody is told of it.
+    Raises KeyReused and TooManyPending.
     """
     plan = Plan.of(visits)
     if refusal := too_many_pending(owner, plan.fetched):
@@ -68,7 +70,7 @@ def submit(
         raise refusal
     for left in reversed(range(TRIES)):
         try:
-            return _store(plan, owner, on_error, priority, idempotency)
+            return _store(plan, owner, on_error, priority, idempotency, stored)
         except IntegrityError:
             # The unique constraint waited for another request with the same key to commit; what that stored is visible
             # now, unless it was deleted since, and the key with it.
@@ -85,6 +87,7 @@ def _store(
     on_error: OnError,
     priority: int,
     idempotency: IdempotencyToken | None,
+    stored: Callable[[int], object] | None,
 ) -> Submitted:
     """A new job, in one transaction. Raises IntegrityError where the key is bound to another one."""
     with transaction.atomic():
@@ -104,6 +107,8 @@ def _store(
         if idempotency is not None:
             _remember(idempotency, job)
         _insert_images(job, plan, now)
+        if stored is not None:
+            stored(job.pk)
         if not plan.fetched:
             job.store_errors = store_errors(job.pk)
             job.save(update_fields=["store_errors"])

@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
+                ('url', models.CharField(max_length=2048)),
                 ('sent_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('timestamp', models.BigIntegerField()),
                 ('milliseconds', models.PositiveIntegerField()),
@@ -58,7 +59,8 @@ class Migration(migrations.Migration):
                 ('old_secret', models.CharField(blank=True, db_default='', default='', max_length=100)),
                 ('old_secret_until', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('disabled_for', models.CharField(blank=True, choices=[('gone', 'It answered 410 Gone.'), ('failing', 'It has failed for days.'), ('person', 'A person has switched it off.')], db_default='', default='', max_length=16)),
+                ('asks_since', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ('disabled_for', models.CharField(blank=True, choices=[('gone', 'It answered 410 Gone.'), ('failing', 'It has failed for days.'), ('person', 'A person has switched it off.'), ('deleted', 'It is deleted.')], db_default='', default='', max_length=16)),
                 ('disabled_at', models.DateTimeField(blank=True, null=True)),
                 ('failures', models.PositiveIntegerField(db_default=0, default=0)),
                 ('failing_since', models.DateTimeField(blank=True, null=True)),
@@ -71,7 +73,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='delivery',
             name='endpoint',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='webhooks.endpoint'),
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='deliveries', to='webhooks.endpoint'),
         ),
         migrations.CreateModel(
             name='Event',
@@ -81,6 +83,7 @@ class Migration(migrations.Migration):
                 ('type', models.CharField(choices=[('job.started', "A job's first outcome has come in."), ('job.progress', "25, 50 or 75 % of a job's images are final."), ('job.ended', 'All images of a job are final.'), ('image.failed', 'Images have failed for good, several in one event.'), ('stores.imported', 'An import has changed the store master.'), ('alert.opened', 'A rule has raised an alert.'), ('webhook.test', 'Sent on request, to see whether the endpoint answers.')], max_length=32)),
                 ('owner_id', models.BigIntegerField(blank=True, null=True)),
                 ('job_id', models.BigIntegerField(blank=True, null=True)),
+                ('of_all', models.BooleanField(db_default=False, default=False)),
                 ('body', models.TextField()),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
             ],
@@ -91,7 +94,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='delivery',
             name='event',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='webhooks.event'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='deliveries', to='webhooks.event'),
         ),
         migrations.AddIndex(
             model_name='endpoint',
@@ -99,11 +102,27 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='endpoint',
-            index=models.Index(condition=models.Q(('disabled_for', ''), ('job_id__isnull', True)), fields=['owner'], name='endpoint_of_owner'),
+            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing']), ('job_id__isnull', True)), fields=['owner'], name='endpoint_of_owner'),
         ),
         migrations.AddIndex(
             model_name='endpoint',
-            index=models.Index(condition=models.Q(('disabled_for', ''), ('of_all', True)), fields=['id'], name='endpoint_of_all'),
+            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing']), ('of_all', True)), fields=['id'], name='endpoint_of_all'),
+        ),
+        migrations.AddIndex(
+            model_name='endpoint',
+            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing'])), fields=['id'], name='endpoint_told'),
+        ),
+        migrations.AddIndex(
+            model_name='endpoint',
+            index=models.Index(condition=models.Q(('disabled_for', 'deleted')), fields=['id'], name='endpoint_deleted'),
+        ),
+        migrations.AddIndex(
+            model_name='endpoint',
+            index=models.Index(condition=models.Q(('job_id__isnull', False)), fields=['created_at'], name='endpoint_of_job_age'),
+        ),
+        migrations.AddConstraint(
+            model_name='endpoint',
+            constraint=models.CheckConstraint(condition=models.Q(('of_all', False), ('owner__isnull', False), _connector='OR'), name='endpoint_of_all_has_owner'),
         ),
         migrations.AddIndex(
             model_name='delivery',
@@ -115,7 +134,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'failed')), fields=['endpoint', 'id'], name='delivery_failed'),
+            index=models.Index(condition=models.Q(('state', 'failed')), fields=['endpoint', 'ended_at'], name='delivery_failed'),
         ),
         migrations.AddConstraint(
             model_name='delivery',

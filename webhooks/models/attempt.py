@@ -2,6 +2,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from webhooks.models.delivery import Delivery
+from webhooks.models.endpoint import LONGEST_URL
 
 # Of an answer, in characters.
 MOST_ANSWER = 1_000
@@ -13,6 +14,8 @@ class Attempt(models.Model):
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="log")
     # From 1, and over again after a replay.
     number = models.PositiveIntegerField()
+    # As it was then.
+    url = models.CharField(max_length=LONGEST_URL)
     sent_at = models.DateTimeField(db_default=Now())
     # `webhook-timestamp`, in seconds since 1970: part of what was signed.
     timestamp = models.BigIntegerField()

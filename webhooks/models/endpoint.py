@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from access import rights
+from jobs.models.update_from import UpdateFromMixin
 from webhooks.kinds import EventType
 
 if TYPE_CHECKING:
@@ -26,9 +27,15 @@ class DisabledFor(models.TextChoices):
     GONE = "gone", "It answered 410 Gone."
     FAILING = "failing", "It has failed for days."
     PERSON = "person", "A person has switched it off."
+    # Nobody sees it any more, and its rows go slice by slice, see `webhooks/retention.py`.
+    DELETED = "deleted", "It is deleted."
 
 
-class EndpointQuerySet(models.QuerySet["Endpoint"]):
+# What happens meanwhile is stored for these, too: failed at once, to be replayed once a person has enabled them again.
+TOLD = ["", DisabledFor.FAILING]
+
+
+class EndpointQuerySet(UpdateFromMixin, models.QuerySet["Endpoint"]):
     def owned_by(self, user: User | AnonymousUser | None) -> EndpointQuerySet:
         """The user's own, or nobody's for callers without credentials."""
         return self.filter(owner=rights.owner_of(user))
@@ -40,9 +47,26 @@ class EndpointQuerySet(models.QuerySet["Endpoint"]):
     def enabled(self) -> EndpointQuerySet:
         return self.filter(disabled_for="")
 
+    def disabled_by_itself(self) -> EndpointQuerySet:
+        """Those that the service has switched off, which their owners must be told."""
+        return self.filter(disabled_for__in=[DisabledFor.GONE, DisabledFor.FAILING])
+
+
+_EndpointManager = models.Manager.from_queryset(EndpointQuerySet)
+
+
+class EndpointManager(_EndpointManager["Endpoint"]):
+    """The endpoints that are not deleted."""
+
+    def get_queryset(self) -> EndpointQuerySet:
+        return cast("EndpointQuerySet", super().get_queryset().exclude(disabled_for=DisabledFor.DELETED))
+
 
 class Endpoint(models.Model):
-    """An address of another system, which is told of its owner's jobs; or of one job, where the job names it."""
+    """An address of another system, which is told of its owner's jobs; or of one job, where the job names it.
+
+    `webhooks/endpoints.py` makes and changes them.
+    """
 
     # Null is nobody's, as with jobs.
     owner = models.ForeignKey(
@@ -61,6 +85,8 @@ class Endpoint(models.Model):
     old_secret = models.CharField(max_length=LONGEST_SECRET, blank=True, default="", db_default="")
     old_secret_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # Since when it has been asking for its events without a break: an audit looks for those of jobs that ended since.
+    asks_since = models.DateTimeField(db_default=Now(), editable=False)
 
     disabled_for = models.CharField(max_length=16, choices=DisabledFor, blank=True, default="", db_default="")
     disabled_at = models.DateTimeField(null=True, blank=True)
@@ -73,7 +99,8 @@ class Endpoint(models.Model):
     # How long the last attempt took; null before the first.
     last_ms = models.PositiveIntegerField(null=True, blank=True)
 
-    objects = EndpointQuerySet.as_manager()
+    objects = EndpointManager()
+    with_deleted = _EndpointManager()
 
     class Meta:
         indexes = [
@@ -81,11 +108,21 @@ class Endpoint(models.Model):
             # What a job's events are looked up in; the owner's own index has no condition.
             models.Index(
                 fields=["owner"],
-                condition=models.Q(job_id__isnull=True, disabled_for=""),
+                condition=models.Q(job_id__isnull=True, disabled_for__in=TOLD),
                 name="endpoint_of_owner",
             ),
-            models.Index(fields=["id"], condition=models.Q(of_all=True, disabled_for=""), name="endpoint_of_all"),
+            models.Index(fields=["id"], condition=models.Q(of_all=True, disabled_for__in=TOLD), name="endpoint_of_all"),
+            # Whether anybody asks for anything.
+            models.Index(fields=["id"], condition=models.Q(disabled_for__in=TOLD), name="endpoint_told"),
+            models.Index(fields=["id"], condition=models.Q(disabled_for=DisabledFor.DELETED), name="endpoint_deleted"),
+            models.Index(fields=["created_at"], condition=models.Q(job_id__isnull=False), name="endpoint_of_job_age"),
+        ]
+        constraints = [
+            # Of everybody's jobs, nobody in particular may be told.
+            models.CheckConstraint(
+                condition=models.Q(of_all=False) | models.Q(owner__isnull=False), name="endpoint_of_all_has_owner"
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"Endpoint {self.pk}"
+        return self.name or self.url

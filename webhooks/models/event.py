@@ -4,6 +4,8 @@ from django.db.models.functions import Now
 from webhooks.kinds import EventType
 
 LONGEST_UID = 40
+# Of a body, in UTF-8. Standard Webhooks asks for payloads under 20 kB.
+MOST_BYTES = 19_999
 
 
 class Event(models.Model):
@@ -15,7 +17,9 @@ class Event(models.Model):
     # Whose job it is of; by their numbers, so that a job is deleted without asking this table.
     owner_id = models.BigIntegerField(null=True, blank=True)
     job_id = models.BigIntegerField(null=True, blank=True)
-    # JSON, under 20 kB.
+    # Of everybody's jobs together: for those who may read them all.
+    of_all = models.BooleanField(default=False, db_default=False)
+    # JSON, MOST_BYTES at most.
     body = models.TextField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

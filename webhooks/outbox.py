@@ -1,0 +1,180 @@
+"""The outbox: what has happened becomes rows in the transaction in which it happens, or not at all.
+
+An event is stored once, with a delivery for each endpoint that asks for it. The number of an event is drawn at random
+and stays the same for ever: receivers recognise by it what they have had before. The order of events is promised to
+nobody: deliveries go out side by side, and one that failed comes later than those behind it.
+
+Here is only who may be told in general; whether an endpoint's owner may still read what it is about is asked when it is
+sent, see `sender.py`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import batched
+from operator import eq
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models.functions import Now
+
+from access import rights
+from insights.models import Alert
+from jobs.models import ImageResult, Job
+from jobs.queue.milestones import Milestone, Reached
+from stores.import_report import ImportReport
+from webhooks import bodies
+from webhooks.kinds import EventType
+from webhooks.models import Delivery, DeliveryState, Endpoint, Event
+from webhooks.models.endpoint import TOLD
+
+_MILESTONES = {
+    Milestone.STARTED: EventType.JOB_STARTED,
+    Milestone.PROGRESS: EventType.JOB_PROGRESS,
+    Milestone.ENDED: EventType.JOB_ENDED,
+}
+_TOLD = "disabled_for IN ('', 'failing')"
+# One small statement for each batch of outcomes where nobody asks for anything.
+_ANYBODY = f"SELECT 1 FROM webhooks_endpoint WHERE {_TOLD} ORDER BY id LIMIT 1"  # noqa: S608 - constants
+# Each of the four is one step in an index of its own, whatever the statistics say.
+_WHO_ASKS = f"""
+    SELECT reached.number - 1, endpoint.id, endpoint.disabled_for = ''
+    FROM unnest(%(jobs)s::bigint[], %(types)s::text[]) WITH ORDINALITY AS reached (job_id, type, number)
+    CROSS JOIN LATERAL (SELECT owner_id FROM jobs_job WHERE id = reached.job_id OFFSET 0) job
+    CROSS JOIN LATERAL (
+        SELECT id, events, disabled_for FROM webhooks_endpoint WHERE job_id = reached.job_id AND {_TOLD}
+        UNION ALL
+        SELECT id, events, disabled_for FROM webhooks_endpoint
+        WHERE owner_id = job.owner_id AND job_id IS NULL AND NOT of_all AND {_TOLD}
+        UNION ALL
+        SELECT id, events, disabled_for FROM webhooks_endpoint
+        WHERE owner_id IS NULL AND job.owner_id IS NULL AND job_id IS NULL AND NOT of_all AND {_TOLD}
+        UNION ALL
+        SELECT id, events, disabled_for FROM webhooks_endpoint WHERE of_all AND job_id IS NULL AND {_TOLD}
+    ) endpoint
+    WHERE reached.type = ANY (endpoint.events)
+    ORDER BY 1, 2
+"""  # noqa: S608 - constants
+
+
+class Asking(NamedTuple):
+    """An endpoint that is to be told; where it `is_enabled` not, its delivery has failed from the start."""
+
+    endpoint_id: int
+    is_enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One event that is to be stored, and for whom."""
+
+    type: EventType
+    data: Mapping[str, Any]
+    asking: Sequence[Asking]
+    owner_id: int | None = None
+    job_id: int | None = None
+    of_all: bool = False
+
+
+def store(news: Iterable[News]) -> list[Event]:
+    """Call in the transaction of what has happened."""
+    news = [each for each in news if each.asking]
+    if not news:
+        return []
+    events = Event.objects.bulk_create(
+        Event(
+            uid=new_uid(),
+            type=each.type,
+            owner_id=each.owner_id,
+            job_id=each.job_id,
+            of_all=each.of_all,
+            body=bodies.body(each.type, each.data),
+        )
+        for each in news
+    )
+    Delivery.objects.bulk_create(
+        Delivery(event=event, endpoint_id=endpoint_id)
+        if is_enabled
+        else Delivery(event=event, endpoint_id=endpoint_id, state=DeliveryState.FAILED, ended_at=Now())
+        for event, each in zip(events, news, strict=True)
+        for endpoint_id, is_enabled in each.asking
+    )
+    return events
+
+
+def new_uid() -> str:
+    return f"evt_{secrets.token_hex(16)}"
+
+
+def tell_of_jobs(reached: Sequence[Reached], failed: Mapping[int, Sequence[int]]) -> None:
+    """The listener of `jobs/queue/milestones.py`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANYBODY)
+        if cursor.fetchone() is None:
+            return
+        asked = [(each.job_id, _MILESTONES[each.milestone]) for each in reached]
+        asked += [(job_id, EventType.IMAGE_FAILED) for job_id in failed]
+        cursor.execute(
+            _WHO_ASKS, {"jobs": [job_id for job_id, _ in asked], "types": [event.value for _, event in asked]}
+        )
+        asking: dict[int, list[Asking]] = {}
+        for number, endpoint_id, is_enabled in cursor.fetchall():
+            asking.setdefault(number, []).append(Asking(endpoint_id, is_enabled))
+    if not asking:
+        return
+    jobs = {job.pk: job for job in Job.objects.filter(id__any=[asked[number][0] for number in asking]).with_running()}
+    news: list[News] = []
+    for number, endpoints in asking.items():
+        job_id, event = asked[number]
+        job = jobs[job_id]
+        if event == EventType.IMAGE_FAILED:
+            data = list(_of_failed(job, failed[job_id]))
+        else:
+            percent = reached[number].percent
+            data = [bodies.of_job(job, **({"percent": percent} if percent else {}))]
+        news += [News(event, each, endpoints, job.owner_id, job_id) for each in data]
+    store(news)
+
+
+def tell_of_import(report: ImportReport) -> None:
+    """The listener of `stores/importer.py`; the store master is everybody's who signs in."""
+    endpoints = _asking(EventType.STORES_IMPORTED, lambda owner_id: True)
+    store([News(EventType.STORES_IMPORTED, bodies.of_import(report), endpoints)])
+
+
+def tell_of_alerts(alerts: Sequence[Alert]) -> None:
+    """The listener of `insights/alerts.py`: alerts of all jobs for those who may read all jobs, others for the owner
+    of the jobs."""
+    readers: dict[int | None, bool] = {}
+
+    def may_read_all(owner_id: int | None) -> bool:
+        if owner_id not in readers:
+            owner = User.objects.filter(pk=owner_id, is_active=True).first()
+            readers[owner_id] = rights.may_read_all_jobs(owner)
+        return readers[owner_id]
+
+    for alert in alerts:
+        wanted = may_read_all if alert.of_all else partial(eq, alert.owner_id)
+        endpoints = _asking(EventType.ALERT_OPENED, wanted)
+        data = bodies.of_alert(alert)
+        store([News(EventType.ALERT_OPENED, data, endpoints, alert.owner_id, of_all=alert.of_all)])
+
+
+def _of_failed(job: Job, image_ids: Sequence[int]) -> Iterable[dict[str, Any]]:
+    rows = ImageResult.objects.filter(id__any=list(image_ids)).order_by("pk")
+    for images in batched(rows.values_list("pk", "visit_id", "error_code"), bodies.MOST_IMAGES, strict=False):
+        yield bodies.of_failed_images(job, images)
+
+
+def _asking(event: EventType, wanted: Callable[[int | None], bool]) -> list[Asking]:
+    """The lasting endpoints that ask for the event and whose owners are `wanted`."""
+    found = Endpoint.objects.lasting().filter(disabled_for__in=TOLD, events__contains=[event]).order_by("pk")
+    return [
+        Asking(endpoint_id, not disabled_for)
+        for endpoint_id, owner_id, disabled_for in found.values_list("pk", "owner_id", "disabled_for")
+        if wanted(owner_id)
+    ]

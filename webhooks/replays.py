@@ -1,0 +1,44 @@
+"""Sending again what was delivered or has failed: the same event with the same number, so that receivers know it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from webhooks.endpoints import Refused
+from webhooks.models import Delivery, DeliveryState, Endpoint
+
+# Deliveries of one transaction.
+MOST_REPLAYED = 1_000
+
+_AGAIN = {"state": DeliveryState.PENDING, "attempts": 0, "due_at": Now(), "sender_id": None, "ended_at": None}
+
+
+def replay(delivery: Delivery) -> Delivery:
+    """Send it once more, at once and with all attempts anew. Raises Refused where it is on its way already, or its
+    endpoint is disabled."""
+    _check(delivery.endpoint)
+    ended = Delivery.objects.filter(pk=delivery.pk).exclude(state=DeliveryState.PENDING)
+    if not ended.update(**_AGAIN):
+        raise Refused("", "The delivery has not ended yet: it is sent without that.")
+    delivery.refresh_from_db()
+    return delivery
+
+
+def replay_failed(endpoint: Endpoint, since: datetime, most: int = MOST_REPLAYED) -> int:
+    """Send again at most `most` of the endpoint's deliveries that have failed since then, the first that failed first.
+
+    Returns how many; call it again until there are none. Raises Refused where the endpoint is disabled.
+    """
+    _check(endpoint)
+    with transaction.atomic():
+        failed = Delivery.objects.failed().filter(endpoint_id=endpoint.pk, ended_at__gte=since)
+        slice_ = failed.order_by("ended_at").select_for_update(skip_locked=True).values_list("pk", flat=True)[:most]
+        return Delivery.objects.filter(id__any=list(slice_)).update(**_AGAIN)
+
+
+def _check(endpoint: Endpoint) -> None:
+    if not Endpoint.objects.enabled().filter(pk=endpoint.pk).exists():
+        raise Refused("", "The endpoint is disabled; enable it first.")
