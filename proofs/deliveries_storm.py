@@ -31,10 +31,10 @@ EVERYTHING = (ENDED, "job.started", "job.progress", "image.failed")
 # How many images wait, at most: so many that no slot is idle, and few enough for the storm to last.
 MOST_WAITING = 60
 
-# Retries wait for minutes and hours; here, they are always due. One under way stays with who sends it.
+# Retries wait for minutes and hours, and what a dead process was sending for its lease; at the end, all of it is due.
 _HURRY = (
-    "UPDATE webhooks_delivery SET due_at = now() WHERE state = 'pending' AND sender_id IS NULL AND due_at > now()"
-    " RETURNING id",
+    "UPDATE webhooks_delivery SET due_at = now() WHERE state = 'pending' AND due_at > now()"
+    " AND (sender_id IS NULL OR sender_id NOT IN (SELECT id FROM jobs_worker)) RETURNING id",
     "UPDATE webhooks_endpoint SET rests_until = NULL WHERE rests_until > now() RETURNING id",
 )
 _PENDING = "SELECT count(*) FROM webhooks_delivery WHERE state = 'pending'"
@@ -89,7 +89,8 @@ def show_deliveries(
 
 def _endpoints(world: World, receivers: Receivers) -> tuple[str, list[Endpoint]]:
     """The endpoints of nobody, of another user and of one who may read all jobs; and the other user's API key."""
-    key = world.manage("create_api_key", "other", "--scope", "submit,read").splitlines()[0]
+    printed = world.manage("create_api_key", "other", "--scope", "submit,read").split()
+    key = next(word for word in printed if word.startswith("rp_"))
     other = int(world.cluster.query("SELECT id FROM auth_user WHERE username = 'other'")[0][0])
     reader = add_reader(world.cluster, "reader")
     made = []

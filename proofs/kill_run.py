@@ -52,8 +52,14 @@ def run(
 
 def _submit(storm: Storm, submit: Callable[[Observer], None]) -> None:
     observer = Observer(storm.cluster)
-    submit(observer)
-    observer.close()
+    try:
+        submit(observer)
+    except BaseException:
+        # Nothing more will come to be interrupted.
+        storm.stopping.set()
+        raise
+    finally:
+        observer.close()
 
 
 def _ongoing(observer: Observer) -> int:

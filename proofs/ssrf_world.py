@@ -1,8 +1,8 @@
 """`python -m proofs.ssrf_world`: the part of the SSRF proof that runs inside a separate network.
 
-It fetches every hostile URL with the service's own Fetcher under the service's default settings, and prints one JSON
-object: how each ended, and what the canaries received. Where the machine allows no such network, the object gives the
-reason under `cannot prove`.
+It fetches every hostile URL with the service's own Fetcher under the service's default settings, sends to each as to a
+webhook, and prints one JSON object: how each ended, and what the canaries received. Where the machine allows no such
+network, the object gives the reason under `cannot prove`.
 """
 
 import argparse
@@ -57,6 +57,7 @@ class World:
         self._folder = folder
         self._dns_seconds = dns_seconds
         self.endings: list[dict[str, Any]] = []
+        self.told: list[dict[str, Any]] = []
         self.figures: dict[str, Any] = {}
 
     def __enter__(self) -> "World":
@@ -94,6 +95,14 @@ class World:
         self._stack.callback(fetcher.close)
         return fetcher
 
+    def tell(self, cases: Iterable[Case]) -> None:
+        """Send to every case's URL as to a webhook, several at once, and record how each ended."""
+        # Once Django is set up: it needs the models.
+        from proofs import ssrf_webhooks
+
+        resolver = None if self._dns_seconds is None else Resolver(seconds=self._dns_seconds)
+        self.told += ssrf_webhooks.tell(cases, self._ca_file, resolver)
+
     def run(self, cases: Iterable[Case], fetcher: Fetcher) -> None:
         """Fetch every case's URL, several at once, and record how each ended."""
         with ThreadPoolExecutor(THREADS) as pool:
@@ -129,6 +138,7 @@ def play(world: World, flips: int, every: int) -> None:
     """Fetch every n-th hostile URL and all others; own addresses first, while no others are local."""
     world.figures["own addresses known"] = all(is_own(ip_address(own)) for own in (urls.OWN_4, urls.OWN_6))
     world.run(urls.own_addresses(), world.fetcher())
+    world.tell(urls.own_addresses())
     namespace.answer_everywhere()
     fetcher = world.fetcher()
     plain = [*urls.literals(), *urls.tricks()][::every]
@@ -145,6 +155,8 @@ def play(world: World, flips: int, every: int) -> None:
     world.figures["look-ups per kept connection"] = _keep_alive(world)
     world.figures["failover"] = _fail_over(world)
     world.run(urls.controls(), fetcher)
+    world.tell([*urls.controls(), *plain, *named, *redirects.by_redirect([*plain, *named], base)])
+    world.tell([*redirects.by_location(base), *urls.tls(), *urls.by_rebinding(flips), *urls.controls()])
     world.figures["hung look-ups"] = _hang(world)
 
 
@@ -241,6 +253,7 @@ def main(arguments: list[str]) -> None:
                 play(world, options.flips, options.every)
                 found: dict[str, Any] = {
                     "endings": world.endings,
+                    "told": world.told,
                     "figures": world.figures,
                     "accepts": list(world.internet.canary_accepts),
                     "calls": list(world.internet.canary_calls),
