@@ -1,6 +1,7 @@
 """System checks for settings that must agree with each other; every management command runs them."""
 
 import ipaddress
+from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import count
 from typing import Any
@@ -10,6 +11,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from jobs.engine.companion import companions, in_every_engine
+from jobs.imaging.guard import Network
 from jobs.queue.quarantine import batch_size
 
 CELERY = "jobs.engine.celery.CeleryEngine"
@@ -92,11 +94,11 @@ def celery_can_be_used(**_: Any) -> list[CheckMessage]:
 def allowed_networks_are_narrow(**_: Any) -> list[CheckMessage]:
     return [
         Error(
-            f"FETCH_ALLOW_CIDRS contains {network}, which lets clients reach every address behind this service.",
-            hint="Name the networks of your own image servers instead.",
+            f"{name} contains {network}, which lets clients reach every address behind this service.",
+            hint="Name the networks of your own servers instead.",
             id="jobs.E003",
         )
-        for network in settings.FETCH_ALLOW_CIDRS
+        for name, network in _allowed()
         if network in EVERYTHING or any(network.overlaps(translation) for translation in TRANSLATION)
     ]
 
@@ -165,10 +167,17 @@ def batches_can_be_full(**_: Any) -> list[CheckMessage]:
 def local_addresses_are_not_allowed(**_: Any) -> list[CheckMessage]:
     return [
         checks.Warning(
-            f"FETCH_ALLOW_CIDRS contains {network}: clients can make this service fetch from its own machine.",
+            f"{name} contains {network}: clients can make this service reach its own machine.",
             hint="Fine for trying things out; remove it unless every client is trusted.",
             id="jobs.W003",
         )
-        for network in settings.FETCH_ALLOW_CIDRS
+        for name, network in _allowed()
         if any(network.overlaps(local) for local in LOCAL)
     ]
+
+
+def _allowed() -> Iterator[tuple[str, Network]]:
+    """The networks that are opened, each with the name of its setting."""
+    for name in ("FETCH_ALLOW_CIDRS", "WEBHOOK_ALLOW_CIDRS"):
+        for network in getattr(settings, name):
+            yield name, network

@@ -17,7 +17,7 @@ from django.urls import resolve
 from django.utils.module_loading import import_string
 
 from insights.default_period import WEEKS
-from jobs.engine.companion import companions
+from jobs.engine.companion import companions, in_every_engine
 from jobs.errors import HTTPStatus, all_errors
 from tests import ROOT
 from tests.conftest import FIXTURES
@@ -231,7 +231,8 @@ def test_every_number_is_in_the_table_with_its_limits(name, lowest, highest):
 def test_the_sizes_have_as_many_connections_as_the_code_opens(images_a_second, web_processes, engines):
     (row,) = [row for row in table(TEXTS["docs/scaling.md"]) if row[0] == images_a_second and len(row) == 8]
     of_web = int(DEFAULTS["WEB_THREADS"]) + 1  # one for each thread, and for live events
-    of_engine = 4  # claims, records, the heartbeat, and whether old jobs are to be deleted
+    # Claims, records, the heartbeat, and whether old jobs are to be deleted; and what every engine does beside it.
+    of_engine = 4 + len(in_every_engine)
     assert int(row[6]) == web_processes * of_web + engines * of_engine + len(companions)
 
 

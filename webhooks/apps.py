@@ -8,13 +8,20 @@ class WebhooksConfig(AppConfig):
     def ready(self) -> None:
         """What happens is stored for those who ask, engines deliver it, and an audit checks that none is lost."""
         from insights import alerts
-        from jobs.engine.companion import in_every_engine
+        from jobs.deletion.belongings import of_jobs
+        from jobs.engine.companion import companions, in_every_engine
         from jobs.queue import milestones
+        from jobs.reporting.audit_checks import further_checks
         from stores import importer
         from webhooks import outbox
+        from webhooks.audit import DELIVERIES, TOLD
+        from webhooks.retention import Forgetter, forget_jobs
         from webhooks.sender import Sender
 
         milestones.listeners.append(outbox.tell_of_jobs)
         importer.listeners.append(outbox.tell_of_import)
         alerts.listeners.append(outbox.tell_of_alerts)
         in_every_engine.append(Sender)
+        companions.append(Forgetter)
+        of_jobs.append(forget_jobs)
+        further_checks.extend([TOLD, DELIVERIES])

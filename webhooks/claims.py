@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -26,7 +27,7 @@ LEASE_MARGIN_SECONDS = 30.0
 MOST_LOOKED_AT = 500
 
 # One step in the index of what is due for each endpoint that has anything pending.
-_with_pending = SelectValues(lambda: Delivery.objects.pending(), "endpoint_id")
+pending_endpoints = SelectValues(lambda: Delivery.objects.pending(), "endpoint_id")
 # Written so that only the index of what is due gives this order, and that it is read between two places of it.
 _DUE_OF = """
     SELECT {columns} FROM webhooks_delivery
@@ -76,7 +77,7 @@ def look(after: int, hosts: Mapping[str, Trust]) -> tuple[list[Due], int | None]
     Then the id to go on behind, None after the last one. Those that rest or are disabled have nothing due. `hosts` is
     what is known of hosts, for endpoints that were never tried: each job may have its own, all at one host.
     """
-    endpoint_ids = _with_pending(after, MOST_LOOKED_AT)
+    endpoint_ids = pending_endpoints(after, MOST_LOOKED_AT)
     if not endpoint_ids:
         return [], None
     with connection.cursor() as cursor:
@@ -90,7 +91,7 @@ def look(after: int, hosts: Mapping[str, Trust]) -> tuple[list[Due], int | None]
 
 def claim(sender_id: int, wanted: Mapping[int, int]) -> list[Claim]:
     """Take so many deliveries of each endpoint that are due, the longest due first; fewer where others are at them."""
-    given = {
+    given: dict[str, Any] = {
         "sender": sender_id,
         "endpoints": list(wanted),
         "numbers": list(wanted.values()),

@@ -40,22 +40,22 @@ _MILESTONES = {
 _TOLD = "disabled_for IN ('', 'failing')"
 # One small statement for each batch of outcomes where nobody asks for anything.
 _ANYBODY = f"SELECT 1 FROM webhooks_endpoint WHERE {_TOLD} ORDER BY id LIMIT 1"  # noqa: S608 - constants
-# Each of the four is one step in an index of its own, whatever the statistics say.
+# The endpoints that are told of a job: each of the four is one step in an index of its own, whatever statistics say.
+TOLD_OF = f"""
+    SELECT * FROM webhooks_endpoint WHERE job_id = {{job}} AND {_TOLD}
+    UNION ALL
+    SELECT * FROM webhooks_endpoint WHERE owner_id = {{owner}} AND job_id IS NULL AND NOT of_all AND {_TOLD}
+    UNION ALL
+    SELECT * FROM webhooks_endpoint
+    WHERE owner_id IS NULL AND {{owner}} IS NULL AND job_id IS NULL AND NOT of_all AND {_TOLD}
+    UNION ALL
+    SELECT * FROM webhooks_endpoint WHERE of_all AND job_id IS NULL AND {_TOLD}
+"""  # noqa: S608 - constants
 _WHO_ASKS = f"""
     SELECT reached.number - 1, endpoint.id, endpoint.disabled_for = ''
     FROM unnest(%(jobs)s::bigint[], %(types)s::text[]) WITH ORDINALITY AS reached (job_id, type, number)
     CROSS JOIN LATERAL (SELECT owner_id FROM jobs_job WHERE id = reached.job_id OFFSET 0) job
-    CROSS JOIN LATERAL (
-        SELECT id, events, disabled_for FROM webhooks_endpoint WHERE job_id = reached.job_id AND {_TOLD}
-        UNION ALL
-        SELECT id, events, disabled_for FROM webhooks_endpoint
-        WHERE owner_id = job.owner_id AND job_id IS NULL AND NOT of_all AND {_TOLD}
-        UNION ALL
-        SELECT id, events, disabled_for FROM webhooks_endpoint
-        WHERE owner_id IS NULL AND job.owner_id IS NULL AND job_id IS NULL AND NOT of_all AND {_TOLD}
-        UNION ALL
-        SELECT id, events, disabled_for FROM webhooks_endpoint WHERE of_all AND job_id IS NULL AND {_TOLD}
-    ) endpoint
+    CROSS JOIN LATERAL ({TOLD_OF.format(job="reached.job_id", owner="job.owner_id")}) endpoint
     WHERE reached.type = ANY (endpoint.events)
     ORDER BY 1, 2
 """  # noqa: S608 - constants
@@ -153,7 +153,7 @@ def tell_of_alerts(alerts: Sequence[Alert]) -> None:
 
     def may_read_all(owner_id: int | None) -> bool:
         if owner_id not in readers:
-            owner = User.objects.filter(pk=owner_id, is_active=True).first()
+            owner = User.objects.filter(pk=owner_id, is_active=True).first() if owner_id else None
             readers[owner_id] = rights.may_read_all_jobs(owner)
         return readers[owner_id]
 
@@ -166,7 +166,7 @@ def tell_of_alerts(alerts: Sequence[Alert]) -> None:
 
 def _of_failed(job: Job, image_ids: Sequence[int]) -> Iterable[dict[str, Any]]:
     rows = ImageResult.objects.filter(id__any=list(image_ids)).order_by("pk")
-    for images in batched(rows.values_list("pk", "visit_id", "error_code"), bodies.MOST_IMAGES, strict=False):
+    for images in batched(rows.values_list("pk", "visit_id", "error_code"), bodies.MOST_IMAGES):
         yield bodies.of_failed_images(job, images)
 
 

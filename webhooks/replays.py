@@ -27,14 +27,19 @@ def replay(delivery: Delivery) -> Delivery:
     return delivery
 
 
-def replay_failed(endpoint: Endpoint, since: datetime, most: int = MOST_REPLAYED) -> int:
+def replay_failed(
+    endpoint: Endpoint, since: datetime, most: int = MOST_REPLAYED, *, until: datetime | None = None
+) -> int:
     """Send again at most `most` of the endpoint's deliveries that have failed since then, the first that failed first.
 
-    Returns how many; call it again until there are none. Raises Refused where the endpoint is disabled.
+    Returns how many; call it again until there are none, with the time of the first call as `until`: else what fails
+    once more meanwhile is sent again, too. Raises Refused where the endpoint is disabled.
     """
     _check(endpoint)
     with transaction.atomic():
         failed = Delivery.objects.failed().filter(endpoint_id=endpoint.pk, ended_at__gte=since)
+        if until is not None:
+            failed = failed.filter(ended_at__lt=until)
         slice_ = failed.order_by("ended_at").select_for_update(skip_locked=True).values_list("pk", flat=True)[:most]
         return Delivery.objects.filter(id__any=list(slice_)).update(**_AGAIN)
 

@@ -1,12 +1,14 @@
-"""The tables whose rows go with an image, a visit, or a photo's evidence; apps above this one add theirs."""
+"""What goes with an image, a visit, a photo's evidence or a job; apps above this one add theirs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 # Each with a column `image_id`.
 of_images = ["jobs_failedattempt", "jobs_photoevidence"]
 of_evidence: list[str] = []
 # Each with a column `visit_id`.
 of_visits: list[str] = []
+# Each deletes at most so many rows that belong to these jobs, within the transaction, and returns how many there were.
+of_jobs: list[Callable[[list[int], int], int]] = []
 
 
 def with_belongings(statement: str, column: str, tables: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from jobs import failpoints
-from jobs.deletion.belongings import of_images, of_visits, with_belongings
+from jobs.deletion.belongings import of_images, of_jobs, of_visits, with_belongings
 from retail_pulse.db import advisory_locks
 from retail_pulse.db.timeouts import longer
 
@@ -121,7 +121,7 @@ def delete_slice(*, wait: bool) -> Slice | None:
         )
         images, last_image = cursor.fetchone()
         failpoints.hit("prune.images", jobs)
-        is_last = images < MOST_ROWS and _delete_visits(cursor, jobs) < MOST_ROWS
+        is_last = images < MOST_ROWS and _delete_visits(cursor, jobs) < MOST_ROWS and _delete_belongings(jobs)
         if is_last:
             for statement in _DELETE_JOBS:
                 cursor.execute(statement, {"jobs": jobs})
@@ -160,3 +160,8 @@ def _delete_visits(cursor: CursorWrapper, jobs: list[int]) -> int:
     cursor.execute(statement, {"jobs": jobs, "most": MOST_ROWS})
     (number,) = cursor.fetchone()
     return int(number)
+
+
+def _delete_belongings(jobs: list[int]) -> bool:
+    """Delete MOST_ROWS of each kind that belongs to the jobs; says whether none is left."""
+    return all(delete(jobs, MOST_ROWS) < MOST_ROWS for delete in of_jobs)

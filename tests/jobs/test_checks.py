@@ -23,10 +23,10 @@ def ids(*, deploy=False):
 @pytest.fixture(autouse=True)
 def _defaults(settings):
     """The settings without any environment variables."""
-    settings.FETCH_ALLOW_CIDRS = []
+    settings.FETCH_ALLOW_CIDRS = settings.WEBHOOK_ALLOW_CIDRS = []
     settings.GPU_MIN_SECONDS, settings.GPU_MAX_SECONDS = 0.1, 0.4
     settings.BACKOFF_BASE_SECONDS, settings.BACKOFF_MAX_SECONDS = 1.0, 60.0
-    settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 16
+    settings.WEB_THREADS, settings.DATABASE_POOL_SIZE = 8, 18
     settings.LEASE_ONLY, settings.DATABASE_DIRECT_URL = False, ""
     settings.MAX_IMAGES_PER_JOB, settings.MAX_PENDING_IMAGES = 100, 1000
     settings.JWT_ACCESS_SECONDS, settings.JWT_REFRESH_SECONDS = 900, 86_400
@@ -114,16 +114,18 @@ def test_refresh_tokens_outlive_access_tokens(settings, access, refresh, expecte
 def test_allowed_networks_are_narrow(settings, network, expected):
     settings.FETCH_ALLOW_CIDRS = [ip_network(network)]
     assert ids() == expected
+    settings.FETCH_ALLOW_CIDRS, settings.WEBHOOK_ALLOW_CIDRS = [], [ip_network(network)]
+    assert ids() == expected
 
 
 @pytest.mark.parametrize(
     ("engine", "pool", "expected"),
     [
-        # Of eight web threads and of seven that the engine has: eight with Celery.
-        ("jobs.engine.threads.ThreadEngine", 15, []),
-        ("jobs.engine.threads.ThreadEngine", 14, ["jobs.W001"]),
-        (CELERY, 16, []),
-        (CELERY, 15, ["jobs.W001"]),
+        # Of eight web threads and of nine that the engine has: ten with Celery.
+        ("jobs.engine.threads.ThreadEngine", 17, []),
+        ("jobs.engine.threads.ThreadEngine", 16, ["jobs.W001"]),
+        (CELERY, 18, []),
+        (CELERY, 17, ["jobs.W001"]),
     ],
 )
 def test_the_pool_has_a_connection_for_every_thread(settings, engine, pool, expected):
@@ -152,6 +154,9 @@ def test_there_are_enough_crashes_to_isolate_a_poison_pill(settings, slots, cras
 @pytest.mark.parametrize("network", ["127.0.0.1/32", "126.0.0.0/7", "::1/128", "169.254.169.254/32", "fe80::1/128"])
 def test_local_addresses_get_a_warning_in_deployment_only(settings, network):
     settings.FETCH_ALLOW_CIDRS = [ip_network(network)]
+    assert ids() == []
+    assert ids(deploy=True) == ["jobs.W003"]
+    settings.FETCH_ALLOW_CIDRS, settings.WEBHOOK_ALLOW_CIDRS = [], [ip_network(network)]
     assert ids() == []
     assert ids(deploy=True) == ["jobs.W003"]
 

@@ -189,7 +189,7 @@ def test_a_database_url_means_plain_postgres_with_a_pool(read):
     assert [database[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")] == [
         "clerk", "s@fe", "db.example", 6432, "shop",
     ]  # fmt: skip
-    assert database["OPTIONS"]["pool"]["max_size"] == 28
+    assert database["OPTIONS"]["pool"]["max_size"] == 30
     # Options in the URL take precedence over the defaults.
     assert (database["OPTIONS"]["sslmode"], database["OPTIONS"]["connect_timeout"]) == ("require", 9)
     assert database["OPTIONS"]["tcp_user_timeout"] == 15_000
@@ -233,7 +233,7 @@ def test_tokens_are_signed_by_a_key_of_their_own_and_one_pinned_algorithm(read):
 
 
 def test_the_pool_holds_a_connection_for_every_web_thread_and_two_for_the_engine(read):
-    assert read(SECRET_KEY=KEY, WEB_THREADS="256")["DATABASE_POOL_SIZE"] == 264
+    assert read(SECRET_KEY=KEY, WEB_THREADS="256")["DATABASE_POOL_SIZE"] == 266
 
 
 def test_https_switches_on_what_a_tls_proxy_requires(read):

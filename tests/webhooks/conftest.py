@@ -70,7 +70,12 @@ def receiver(shared_receiver: Receiver, settings: Any) -> Iterator[Receiver]:
 def hand_over(sender: Sender) -> int:
     """One round as the sender's thread does it, until all that it has taken is recorded; returns how much that was."""
     taken = sender.claim()
-    wait_for(lambda: sender.record() or not sender._under_way)
+
+    def is_recorded() -> bool:
+        sender.record()
+        return not sender._under_way
+
+    wait_for(is_recorded)
     return taken
 
 

@@ -32,7 +32,8 @@ class Receiver:
             def do_POST(self) -> None:
                 receiver._answer(self)
 
-            do_GET = do_POST
+            def do_GET(self) -> None:
+                receiver._answer(self)
 
             def log_message(self, *args: Any) -> None:
                 """Stay silent."""
