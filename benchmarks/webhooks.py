@@ -21,7 +21,7 @@ from proofs.world.receiver import Behaviour, Receivers
 SLOTS = 8
 DEAD, IMAGES = 100, 1_000
 # Jobs of each contestant in a round.
-JOBS = 5
+JOBS = 20
 MOST_RECORDING = 1.02
 # Endpoints that share the deliveries, and how many there are.
 RECEIVERS, DELIVERIES = 8, 4_000
