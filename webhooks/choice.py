@@ -33,11 +33,15 @@ SHARES = {Trust.FAILED: 1 / 2, Trust.UNKNOWN: 3 / 4, Trust.ANSWERED: 1.0}
 
 
 def trust(failures: int, last_ms: int | None, of_host: Trust = Trust.UNKNOWN) -> Trust:
-    """By an endpoint's last attempt; where there was none, by the last one to its host."""
+    """By an endpoint's last attempt; where there was none, by the last one to its host.
+
+    That others answer there is no reason to trust it, that they do not is one not to: each job may name an address of
+    its own, all at one dead host.
+    """
     if failures:
         return Trust.FAILED
     if last_ms is None:
-        return of_host
+        return min(of_host, Trust.UNKNOWN)
     return Trust.UNKNOWN if last_ms > SLOW_MILLISECONDS else Trust.ANSWERED
 
 

@@ -11,7 +11,7 @@ sent, see `sender.py`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import batched
@@ -40,24 +40,16 @@ _MILESTONES = {
 _TOLD = "disabled_for IN ('', 'failing')"
 # One small statement for each batch of outcomes where nobody asks for anything.
 _ANYBODY = f"SELECT 1 FROM webhooks_endpoint WHERE {_TOLD} ORDER BY id LIMIT 1"  # noqa: S608 - constants
-# The endpoints that are told of a job: each of the four is one step in an index of its own, whatever statistics say.
-TOLD_OF = f"""
-    SELECT * FROM webhooks_endpoint WHERE job_id = {{job}} AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint WHERE owner_id = {{owner}} AND job_id IS NULL AND NOT of_all AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint
-    WHERE owner_id IS NULL AND {{owner}} IS NULL AND job_id IS NULL AND NOT of_all AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint WHERE of_all AND job_id IS NULL AND {_TOLD}
-"""  # noqa: S608 - constants
+# One table alone, however many jobs there are: most of what a statement like this costs is to plan it.
 _WHO_ASKS = f"""
-    SELECT reached.number - 1, endpoint.id, endpoint.disabled_for = ''
-    FROM unnest(%(jobs)s::bigint[], %(types)s::text[]) WITH ORDINALITY AS reached (job_id, type, number)
-    CROSS JOIN LATERAL (SELECT owner_id FROM jobs_job WHERE id = reached.job_id OFFSET 0) job
-    CROSS JOIN LATERAL ({TOLD_OF.format(job="reached.job_id", owner="job.owner_id")}) endpoint
-    WHERE reached.type = ANY (endpoint.events)
-    ORDER BY 1, 2
+    SELECT id, job_id, of_all, owner_id, events, disabled_for = '' FROM webhooks_endpoint
+    WHERE {_TOLD} AND events && %(types)s::varchar[] AND (
+        job_id = ANY (%(jobs)s)
+        OR (job_id IS NULL AND owner_id = ANY (ARRAY(SELECT owner_id FROM jobs_job WHERE id = ANY (%(jobs)s))))
+        OR (job_id IS NULL AND owner_id IS NULL)
+        OR (job_id IS NULL AND of_all)
+    )
+    ORDER BY id
 """  # noqa: S608 - constants
 
 
@@ -112,32 +104,53 @@ def new_uid() -> str:
 
 def tell_of_jobs(reached: Sequence[Reached], failed: Mapping[int, Sequence[int]]) -> None:
     """The listener of `jobs/queue/milestones.py`."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ANYBODY)
-        if cursor.fetchone() is None:
-            return
-        asked = [(each.job_id, _MILESTONES[each.milestone]) for each in reached]
-        asked += [(job_id, EventType.IMAGE_FAILED) for job_id in failed]
-        cursor.execute(
-            _WHO_ASKS, {"jobs": [job_id for job_id, _ in asked], "types": [event.value for _, event in asked]}
-        )
-        asking: dict[int, list[Asking]] = {}
-        for number, endpoint_id, is_enabled in cursor.fetchall():
-            asking.setdefault(number, []).append(Asking(endpoint_id, is_enabled))
+    told = [(each.job_id, _MILESTONES[each.milestone], each.percent) for each in reached]
+    told += [(job_id, EventType.IMAGE_FAILED, 0) for job_id in failed]
+    asking = _who_asks([job_id for job_id, *_ in told], {event for _, event, _ in told})
     if not asking:
         return
-    jobs = {job.pk: job for job in Job.objects.filter(id__any=[asked[number][0] for number in asking]).with_running()}
+    job_ids = sorted({job_id for job_id, *_ in told})
+    jobs = {job.pk: job for job in Job.objects.filter(id__any=job_ids).with_running()}
     news: list[News] = []
-    for number, endpoints in asking.items():
-        job_id, event = asked[number]
+    for job_id, event, percent in told:
         job = jobs[job_id]
+        endpoints = [each.asking for each in asking if event in each.events and each.is_told_of(job)]
+        if not endpoints:
+            continue
         if event == EventType.IMAGE_FAILED:
             data = list(_of_failed(job, failed[job_id]))
         else:
-            percent = reached[number].percent
             data = [bodies.of_job(job, **({"percent": percent} if percent else {}))]
         news += [News(event, each, endpoints, job.owner_id, job_id) for each in data]
     store(news)
+
+
+class _Candidate(NamedTuple):
+    """An endpoint that may be told of one of some jobs."""
+
+    asking: Asking
+    job_id: int | None
+    of_all: bool
+    owner_id: int | None
+    events: Sequence[str]
+
+    def is_told_of(self, job: Job) -> bool:
+        if self.job_id is not None:
+            return self.job_id == job.pk
+        return self.of_all or self.owner_id == job.owner_id
+
+
+def _who_asks(job_ids: Sequence[int], events: Collection[EventType]) -> list[_Candidate]:
+    """The jobs' own endpoints, their owners', and those of all jobs, as far as they ask for one of the events."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ANYBODY)
+        if cursor.fetchone() is None:
+            return []
+        cursor.execute(_WHO_ASKS, {"jobs": list(job_ids), "types": [event.value for event in events]})
+        return [
+            _Candidate(Asking(endpoint_id, is_enabled), job_id, of_all, owner_id, asked)
+            for endpoint_id, job_id, of_all, owner_id, asked, is_enabled in cursor.fetchall()
+        ]
 
 
 def tell_of_import(report: ImportReport) -> None:

@@ -28,8 +28,9 @@ def test_an_endpoint_is_trusted_by_its_last_attempt(failures, last_ms, expected)
     assert trust(failures, last_ms) == expected
 
 
-def test_one_that_was_never_tried_is_trusted_as_its_host_is():
+def test_one_that_was_never_tried_is_trusted_no_more_than_its_host():
     assert trust(0, None, Trust.FAILED) == Trust.FAILED
+    assert trust(0, None, Trust.ANSWERED) == Trust.UNKNOWN
     assert trust(0, 3, Trust.FAILED) == Trust.ANSWERED
 
 
