@@ -25,11 +25,16 @@ SLOW = Behaviour(seconds=10.0)
 # How the dead ones are dead, in turn.
 WAYS = ("silent", "silent", "silent", "refusing", "never accepting")
 WAIT_SECONDS = 60.0
+# Until each of the others was tried: a hundred that hang take a process two minutes.
+TRY_SECONDS = 300.0
 
 
 def show_beside(report: Report, world: World, jobs: int, pause: float, dead: int, seed: int) -> None:
     """Report how soon a healthy endpoint is told of each of so many `jobs`, `pause` seconds apart: alone, beside one
-    that is slow, and beside so many `dead` ones."""
+    that is slow, and beside so many `dead` ones.
+
+    The others were there before: each has been tried once when the healthy one is added.
+    """
     title = f"From a job's end to the healthy endpoint, s, of {jobs:,} jobs"
     table = report.table(title, "beside", "p50", "p99", "max", "of the others, still to be delivered")
     for what, number in (("nothing", 0), ("a slow endpoint", 1), (f"{dead} dead endpoints", dead)):
@@ -66,14 +71,15 @@ def _work(
     """The seconds of each message to a healthy endpoint, and a sentence about everything that is not as promised."""
     secret = new_secret()
     healthy = Endpoint("healthy", receivers.open(Behaviour(), secret))
-    # First, so that the healthy one is not the first in any order of theirs.
     for number, url in enumerate(others):
         add_endpoint(world.cluster, Endpoint(f"other {number}", url), new_secret())
-    add_endpoint(world.cluster, healthy, secret)
     rng = Random(seed)  # noqa: S311 - a run that can be repeated
-    orders = [order(rng, world.images, f"job{number}", 1, {}) for number in range(jobs)]
+    first, *orders = [order(rng, world.images, f"job{number}", 1, {}) for number in range(1 + jobs)]
     with _served(world) as server:
         client = Client([server])
+        client.submit(first, threading.Event())
+        _until_tried(world)
+        add_endpoint(world.cluster, healthy, secret)
         for each in orders:
             client.submit(each, threading.Event())
             time.sleep(pause)
@@ -85,6 +91,17 @@ def _work(
     found = compare(healthy.name, ends, heard)
     problems = found.lost + found.two_ids + found.two_bodies + found.strange + found.unsigned
     return [at - ends[job_id] for job_id, at in ended_at(heard).items() if job_id in ends], problems
+
+
+def _until_tried(world: World) -> None:
+    """Until what there is of endpoints has had an attempt, and the first job has ended."""
+    untried = "SELECT count(*) FROM webhooks_endpoint WHERE last_ms IS NULL"
+    ongoing = "SELECT count(*) FROM jobs_job WHERE status = 'ongoing'"
+    deadline = time.monotonic() + TRY_SECONDS
+    while any(world.cluster.query(each)[0][0] for each in (ongoing, untried)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Endpoints were not tried within {TRY_SECONDS:g} s.")
+        time.sleep(0.1)
 
 
 @contextmanager
