@@ -1,19 +1,8 @@
 """What an audit checks of webhooks."""
 
 from jobs.reporting.audit_checks import Check
+from webhooks.models.endpoint import TOLD_OF_ALL
 
-_TOLD = "disabled_for IN ('', 'failing')"
-# The endpoints that are told of a job: each of the four is one step in an index of its own.
-_TOLD_OF = f"""
-    SELECT * FROM webhooks_endpoint WHERE job_id = {{job}} AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint WHERE owner_id = {{owner}} AND job_id IS NULL AND NOT of_all AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint
-    WHERE owner_id IS NULL AND {{owner}} IS NULL AND job_id IS NULL AND NOT of_all AND {_TOLD}
-    UNION ALL
-    SELECT * FROM webhooks_endpoint WHERE of_all AND job_id IS NULL AND {_TOLD}
-"""  # noqa: S608 - constants
 # A transaction that was under way when an endpoint began to ask may not have seen it.
 _MARGIN = "make_interval(mins => 1)"
 # Of what is older, some may have been deleted: WEBHOOK_LOG_DAYS are more.
@@ -27,7 +16,11 @@ TOLD = Check(
     f"""
         SELECT job.id, format('job %s ended at %s, of which there is no job.ended for endpoint %s, asking since %s',
             job.id, job.finished_at, endpoint.id, endpoint.asks_since)
-        FROM jobs_job job CROSS JOIN LATERAL ({_TOLD_OF.format(job="job.id", owner="job.owner_id")}) endpoint
+        FROM jobs_job job CROSS JOIN LATERAL (
+            SELECT * FROM webhooks_endpoint WHERE disabled_for IN ('', 'failing') AND told_of = ANY (
+                ARRAY['{TOLD_OF_ALL}', 'job:' || job.id, 'owner:' || coalesce(job.owner_id::text, '')]
+            ) OFFSET 0
+        ) endpoint
         WHERE job.finished_at > clock_timestamp() - {_DAYS} AND NOT job.is_deleted
             AND 'job.ended' = ANY (endpoint.events)
             AND (job.finished_at > endpoint.asks_since + {_MARGIN}

@@ -24,7 +24,9 @@ SOON_SECONDS = 0.2
 
 def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
     jobs = Job.objects.filter(pk__any=Given("ids")).locked(skip_locked=skip_locked)
-    return jobs.values_list("pk", "on_error", "priority", "paused_at", "canceled_at", "request_id", "started_at")
+    return jobs.values_list(
+        "pk", "on_error", "priority", "paused_at", "canceled_at", "request_id", "started_at", "owner"
+    )
 
 
 _lock_jobs = Select(lambda: _locked(skip_locked=False))
@@ -59,6 +61,7 @@ class JobRow(NamedTuple):
     is_canceled: bool
     request_id: str = ""
     has_started: bool = True
+    owner_id: int | None = None
 
 
 class Moved(NamedTuple):
@@ -91,8 +94,9 @@ def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int,
         job_id: JobRow(
             *(job_id, on_error, priority, paused_at is not None, canceled_at is not None, request_id),
             started_at is not None,
+            owner_id,
         )
-        for job_id, on_error, priority, paused_at, canceled_at, request_id, started_at in rows
+        for job_id, on_error, priority, paused_at, canceled_at, request_id, started_at, owner_id in rows
     }
 
 
@@ -143,13 +147,14 @@ def complete(jobs: Mapping[int, JobRow], moved: Sequence[Moved]) -> Completed:
             for job_id, _, completed, failed, total in counted
             for reached in milestones.passed(
                 job_id,
+                jobs[job_id].owner_id,
                 started=jobs[job_id].has_started,
                 before=completed + failed - completed_of[job_id] - failed_of[job_id],
                 now=completed + failed,
                 total=total,
             )
         ],
-        failed,
+        [milestones.Failed(job_id, jobs[job_id].owner_id, image_ids) for job_id, image_ids in failed.items()],
     )
     return Completed(
         moved=[job_id for job_id, *_ in counted],

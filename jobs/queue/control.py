@@ -122,7 +122,7 @@ def cancel(job_id: int) -> int:
         job.save(update_fields=["failed", "canceled", "canceled_at", "paused_at", "status", "finished_at"])
         if job.status == JobStatus.FAILED:
             write_store_errors([job_id])
-            milestones.tell([milestones.Reached(job_id, milestones.Milestone.ENDED)])
+            milestones.tell([milestones.Reached(job_id, job.owner_id, milestones.Milestone.ENDED)])
         announce_on_commit(job_id)
     return canceled
 

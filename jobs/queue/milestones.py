@@ -3,7 +3,7 @@
 An announcement is a hint and may get lost; what a listener writes is committed with the move, or not at all.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -21,37 +21,43 @@ class Milestone(StrEnum):
 
 class Reached(NamedTuple):
     job_id: int
+    owner_id: int | None
     milestone: Milestone
     percent: int = 0
     """Of PROGRESS: one of PERCENTS."""
 
 
-listeners: list[Callable[[Sequence[Reached], Mapping[int, Sequence[int]]], None]] = []
+class Failed(NamedTuple):
+    """Images of a job that have been tried and are final now: not those that were canceled or skipped, nor those of
+    unknown stores, which their job's end counts."""
+
+    job_id: int
+    owner_id: int | None
+    image_ids: Sequence[int]
+
+
+listeners: list[Callable[[Sequence[Reached], Sequence[Failed]], None]] = []
 """Of apps above this one. They are called within the transaction, which an error of theirs would undo; what they do
 there must be bounded, and cheap where nobody has asked for anything."""
 
 
-def tell(reached: Sequence[Reached], failed: Mapping[int, Sequence[int]] | None = None) -> None:
-    """Call in the transaction that brought the jobs there.
-
-    `failed` are images by their job that have been tried and are final by it: not those that were canceled or skipped,
-    nor those of unknown stores, which their job's end counts.
-    """
+def tell(reached: Sequence[Reached], failed: Sequence[Failed] = ()) -> None:
+    """Call in the transaction that brought the jobs there."""
     if reached or failed:
         for listener in listeners:
-            listener(reached, failed or {})
+            listener(reached, failed)
 
 
-def passed(job_id: int, *, started: bool, before: int, now: int, total: int) -> Iterator[Reached]:
+def passed(job_id: int, owner_id: int | None, *, started: bool, before: int, now: int, total: int) -> Iterator[Reached]:
     """What a job has reached whose final images have become `now` from `before`, of `total`.
 
     `started` where it had started before. Of several PERCENTS passed at once only the last is reached, and none where
     the job has ended by it.
     """
     if not started:
-        yield Reached(job_id, Milestone.STARTED)
+        yield Reached(job_id, owner_id, Milestone.STARTED)
     if now == total:
-        yield Reached(job_id, Milestone.ENDED)
+        yield Reached(job_id, owner_id, Milestone.ENDED)
         return
     if found := [percent for percent in PERCENTS if 100 * before < percent * total <= 100 * now]:
-        yield Reached(job_id, Milestone.PROGRESS, found[-1])
+        yield Reached(job_id, owner_id, Milestone.PROGRESS, found[-1])

@@ -112,7 +112,7 @@ def _store(
         if not plan.fetched:
             job.store_errors = store_errors(job.pk)
             job.save(update_fields=["store_errors"])
-            milestones.tell([milestones.Reached(job.pk, milestones.Milestone.ENDED)])
+            milestones.tell([milestones.Reached(job.pk, job.owner_id, milestones.Milestone.ENDED)])
         transaction.on_commit(wake_up, robust=True)
         queue.announce_on_commit(job.pk)
         failpoints.hit("submit.before_commit", job.pk)

@@ -163,12 +163,12 @@ def test_what_happens_while_an_endpoint_is_disabled_for_failing_is_kept_to_be_re
 
 def test_where_nobody_asks_for_anything_one_statement_says_so(ann, ben, django_assert_num_queries):
     job = submit_job(1, owner=ann)
-    reached = [queue.milestones.Reached(job.pk, queue.milestones.Milestone.ENDED)]
+    reached = [queue.milestones.Reached(job.pk, ann.pk, queue.milestones.Milestone.ENDED)]
     with django_assert_num_queries(1):
-        outbox.tell_of_jobs(reached, {})
+        outbox.tell_of_jobs(reached, [])
     make_endpoint(ben)
-    with django_assert_num_queries(2):
-        outbox.tell_of_jobs(reached, {})
+    with django_assert_num_queries(1):
+        outbox.tell_of_jobs(reached, [])
 
 
 def file_of(*lines):

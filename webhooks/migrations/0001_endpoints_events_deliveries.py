@@ -3,6 +3,7 @@
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
@@ -52,6 +53,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('job_id', models.BigIntegerField(blank=True, null=True)),
                 ('of_all', models.BooleanField(db_default=False, default=False)),
+                ('told_of', models.GeneratedField(db_persist=True, expression=models.Case(models.When(job_id__isnull=False, then=django.db.models.functions.text.Concat(models.Value('job:'), 'job_id', output_field=models.TextField())), models.When(of_all=True, then=models.Value('all')), models.When(owner__isnull=False, then=django.db.models.functions.text.Concat(models.Value('owner:'), 'owner_id', output_field=models.TextField())), default=models.Value('owner:'), output_field=models.TextField()), output_field=models.TextField())),
                 ('name', models.CharField(blank=True, db_default='', default='', max_length=100)),
                 ('url', models.CharField(max_length=2048)),
                 ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('job.started', "A job's first outcome has come in."), ('job.progress', "25, 50 or 75 % of a job's images are final."), ('job.ended', 'All images of a job are final.'), ('image.failed', 'Images have failed for good, several in one event.'), ('stores.imported', 'An import has changed the store master.'), ('alert.opened', 'A rule has raised an alert.'), ('webhook.test', 'Sent on request, to see whether the endpoint answers.')], max_length=32))),
@@ -106,11 +108,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='endpoint',
-            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing']), ('of_all', True)), fields=['id'], name='endpoint_of_all'),
-        ),
-        migrations.AddIndex(
-            model_name='endpoint',
-            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing'])), fields=['id'], name='endpoint_told'),
+            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing'])), fields=['told_of'], name='endpoint_told'),
         ),
         migrations.AddIndex(
             model_name='endpoint',

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, cast
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models import Case, Value, When
+from django.db.models.functions import Concat, Now
 
 from access import rights
 from jobs.models.update_from import UpdateFromMixin
@@ -33,6 +34,9 @@ class DisabledFor(models.TextChoices):
 
 # What happens meanwhile is stored for these, too: failed at once, to be replayed once a person has enabled them again.
 TOLD = ["", DisabledFor.FAILING]
+
+
+TOLD_OF_ALL = "all"
 
 
 class EndpointQuerySet(UpdateFromMixin, models.QuerySet["Endpoint"]):
@@ -76,6 +80,18 @@ class Endpoint(models.Model):
     job_id = models.BigIntegerField(null=True, blank=True)
     # Told of everybody's jobs, for as long as its owner may read them.
     of_all = models.BooleanField(default=False, db_default=False)
+    # Of which jobs it is told: `job:7`, `owner:3`, `owner:` of those that are nobody's, or `all`.
+    told_of = models.GeneratedField(
+        expression=Case(
+            When(job_id__isnull=False, then=Concat(Value("job:"), "job_id", output_field=models.TextField())),
+            When(of_all=True, then=Value(TOLD_OF_ALL)),
+            When(owner__isnull=False, then=Concat(Value("owner:"), "owner_id", output_field=models.TextField())),
+            default=Value("owner:"),
+            output_field=models.TextField(),
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
     name = models.CharField(max_length=LONGEST_NAME, blank=True, default="", db_default="")
     url = models.CharField(max_length=LONGEST_URL)
     events = ArrayField(models.CharField(max_length=32, choices=EventType))
@@ -111,9 +127,8 @@ class Endpoint(models.Model):
                 condition=models.Q(job_id__isnull=True, disabled_for__in=TOLD),
                 name="endpoint_of_owner",
             ),
-            models.Index(fields=["id"], condition=models.Q(of_all=True, disabled_for__in=TOLD), name="endpoint_of_all"),
-            # Whether anybody asks for anything.
-            models.Index(fields=["id"], condition=models.Q(disabled_for__in=TOLD), name="endpoint_told"),
+            # Who is told of a job: one look, with each batch of outcomes.
+            models.Index(fields=["told_of"], condition=models.Q(disabled_for__in=TOLD), name="endpoint_told"),
             models.Index(fields=["id"], condition=models.Q(disabled_for=DisabledFor.DELETED), name="endpoint_deleted"),
             models.Index(fields=["created_at"], condition=models.Q(job_id__isnull=False), name="endpoint_of_job_age"),
         ]

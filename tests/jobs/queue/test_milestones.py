@@ -20,10 +20,10 @@ from jobs.queue.milestones import Milestone, Reached, passed
     ],
 )
 def test_a_job_reaches_what_lies_between_its_counts(started, before, now, expected):
-    found = list(passed(7, started=started, before=before, now=now, total=100))
-    assert found == [Reached(7, milestone, percent) for milestone, percent in expected]
+    found = list(passed(7, 3, started=started, before=before, now=now, total=100))
+    assert found == [Reached(7, 3, milestone, percent) for milestone, percent in expected]
 
 
 def test_a_job_of_three_images_passes_its_quarters_with_them():
-    counts = [list(passed(7, started=True, before=done, now=done + 1, total=3)) for done in range(3)]
+    counts = [list(passed(7, 3, started=True, before=done, now=done + 1, total=3)) for done in range(3)]
     assert [[each.percent for each in reached] for reached in counts] == [[25], [50], [0]]
