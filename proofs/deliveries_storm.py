@@ -21,7 +21,7 @@ from proofs.world.service import World
 # How many jobs in a thousand consist of an image of these kinds.
 KINDS = {"gone": 20, "broken": 2, "flaky": 10, "unknown": 10}
 # Every so many jobs belong to the other user.
-OF_THE_OTHER = 5
+OF_THE_OTHER = 4
 FLAKY = Behaviour(failing=0.3, silent=0.005)
 # The endpoint that is down refuses connections until this share of the jobs was submitted.
 DOWN_SHARE = 0.5
@@ -102,11 +102,10 @@ def _endpoints(world: World, receivers: Receivers) -> tuple[str, list[Endpoint]]
         made.append(endpoint)
 
     add("healthy", Behaviour())
-    add("flaky", FLAKY)
     add("down at first", Behaviour(), port=free_port())
-    add("another user's", Behaviour(), other)
+    add("another user's, flaky", FLAKY, other)
     add("of all jobs", Behaviour(), reader, of_all=True)
-    receivers.close(made[2].url)
+    receivers.close(made[1].url)
     return key, made
 
 
