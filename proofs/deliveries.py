@@ -1,9 +1,9 @@
 """Webhooks: while processes die, no end of a job goes untold; a dead endpoint delays no other.
 
 Thousands of small jobs of two owners end while processes are killed and frozen, PostgreSQL is restarted and connections
-are cut. Four endpoints ask to be told: one is healthy, one is down at first, one belongs to another user and fails three
-times in ten, and one is told of all jobs. Afterwards what they received is compared with the jobs. Then a healthy
-endpoint is told of jobs that end steadily: alone, beside a slow one and beside a hundred that are dead.
+are cut. Four endpoints ask to be told: one is healthy, one is down at first, one of another user fails three times in
+ten, and one is told of all jobs. Afterwards what they received is compared with the jobs. Then a healthy endpoint is
+told of jobs that end steadily: alone, beside a slow one and beside a hundred that are dead.
 """
 
 import argparse

@@ -13,6 +13,7 @@ from proofs.world import ledger
 from proofs.world.cluster import Observer
 from proofs.world.endpoints import Endpoint, add_endpoint, add_reader, new_secret
 from proofs.world.jobs import Client, Order, order
+from proofs.world.logs import read_log
 from proofs.world.ports import free_port
 from proofs.world.processes import Process, Server
 from proofs.world.receiver import Behaviour, Receivers
@@ -30,8 +31,10 @@ SECONDS_PER_JOB, START_SECONDS = 0.25, 240.0
 EVERYTHING = (ENDED, "job.started", "job.progress", "image.failed")
 # How many images wait, at most: so many that no slot is idle, and few enough for the storm to last.
 MOST_WAITING = 60
+# After so many orders, what waits for its next attempt has waited long enough.
+HURRY_EVERY = 50
 
-# Retries wait for minutes and hours, and what a dead process was sending for its lease; at the end, all of it is due.
+# Retries wait for minutes and hours, and what a dead process was sending for its lease; here, all of it is due soon.
 _HURRY = (
     "UPDATE webhooks_delivery SET due_at = now() WHERE state = 'pending' AND due_at > now()"
     " AND (sender_id IS NULL OR sender_id NOT IN (SELECT id FROM jobs_worker)) RETURNING id",
@@ -75,6 +78,8 @@ def show_deliveries(
             for number, each in enumerate(orders):
                 if number == int(jobs * DOWN_SHARE):
                     receivers.reopen(down.url)
+                if number % HURRY_EVERY == 0:
+                    _hurry(observer)
                 while observer.query(waiting)[0][0] > MOST_WAITING and not storm.stopping.wait(0.05):
                     pass
                 client.submit(each, storm.stopping)
@@ -117,9 +122,13 @@ def _order(rng: Random, world: World, number: int, api_key: str) -> Order:
     return made
 
 
-def _is_settled(observer: Observer) -> bool:
+def _hurry(observer: Observer) -> None:
     for statement in _HURRY:
         observer.query(statement)
+
+
+def _is_settled(observer: Observer) -> bool:
+    _hurry(observer)
     return int(observer.query(_PENDING)[0][0]) == 0
 
 
@@ -145,6 +154,8 @@ def _show(
     states = dict(world.cluster.query("SELECT state, count(*) FROM webhooks_delivery GROUP BY state"))
     shown = ", ".join(f"{number:,} {state}" for state, number in sorted(states.items()))
     report.bar("deliveries as the service records them", shown, "all delivered", ok=states.keys() == {"delivered"})
+    failed = sum(line["event"] == "webhook failed" for line in read_log(world.log_file))
+    report.bar("errors while sending that the service has no word for", failed, 0, ok=not failed)
 
 
 def _is_told(endpoint: Endpoint, order: Order) -> bool:
