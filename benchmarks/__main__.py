@@ -41,6 +41,7 @@ NAMES = (
     "batches",
     "insights",
     "evidence",
+    "webhooks",
 )
 CASES = {name: name for name in NAMES}
 CASES |= {"seats": "slots", "import": "imports"}

@@ -29,6 +29,7 @@ NAMES = (
     "figures",
     "photos",
     "feed",
+    "deliveries",
     "containers",
 )
 CANNOT_PROVE = 3

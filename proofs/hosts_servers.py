@@ -9,14 +9,11 @@ answers what it has seen. BEHAVIOUR is an object with the fields of `Behaviour`.
 
 import asyncio
 import io
-import json
-import sys
-import threading
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from proofs.world.child_process import ChildProcess
+from proofs.world.questions import AnsweringProcess, answer_questions
 
 # A path with this prefix is always refused, whatever the behaviour of its host.
 BROKEN = "/broken/"
@@ -53,7 +50,7 @@ class Seen:
         self.answers[status] = self.answers.get(status, 0) + 1
 
 
-class Servers(ChildProcess):
+class Servers(AnsweringProcess):
     """The program as a separate process, for as long as the `with` block lasts; for one thread."""
 
     def __init__(self) -> None:
@@ -61,21 +58,15 @@ class Servers(ChildProcess):
 
     def open(self, behaviour: Behaviour, port: int = 0) -> int:
         """Open a host; returns its port."""
-        opened: int = self._ask(open=asdict(behaviour), port=port)["port"]
+        opened: int = self.ask(open=asdict(behaviour), port=port)["port"]
         return opened
 
     def change(self, port: int, behaviour: Behaviour) -> None:
-        self._ask(change=port, to=asdict(behaviour))
+        self.ask(change=port, to=asdict(behaviour))
 
     def report(self, port: int) -> dict[str, Any]:
         """`answers`: how many requests had which status, `open` and `most_open`: how many had none yet."""
-        return self._ask(report=port)
-
-    def _ask(self, **question: Any) -> dict[str, Any]:
-        self.input.write(json.dumps(question) + "\n")
-        self.input.flush()
-        answer: dict[str, Any] = json.loads(self.output.readline())
-        return answer
+        return self.ask(report=port)
 
 
 class Host:
@@ -176,23 +167,13 @@ def _draw() -> bytes:
 
 
 class Program:
-    """Answers the questions of standard input until it ends, as it does when the parent process is gone."""
+    """Opens hosts, and answers what they have seen."""
 
     def __init__(self) -> None:
         self._body = _draw()
         self._hosts: dict[int, Host] = {}
 
-    async def run(self) -> None:
-        loop = asyncio.get_running_loop()
-        lines: asyncio.Queue[str] = asyncio.Queue()
-        # In a separate thread: an event loop cannot wait for every kind of standard input.
-        threading.Thread(target=_read, args=[loop, lines], daemon=True).start()
-        while line := await lines.get():
-            answer = await self._answer(json.loads(line))
-            sys.stdout.write(json.dumps(answer) + "\n")
-            sys.stdout.flush()
-
-    async def _answer(self, question: dict[str, Any]) -> dict[str, Any]:
+    async def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         if "open" in question:
             host = Host(self._body)
             host.behave(Behaviour(**question["open"]))
@@ -207,11 +188,5 @@ class Program:
         return asdict(self._hosts[question["report"]].seen)
 
 
-def _read(loop: asyncio.AbstractEventLoop, lines: "asyncio.Queue[str]") -> None:
-    for line in iter(sys.stdin.readline, ""):
-        loop.call_soon_threadsafe(lines.put_nowait, line)
-    loop.call_soon_threadsafe(lines.put_nowait, "")
-
-
 if __name__ == "__main__":
-    asyncio.run(Program().run())
+    asyncio.run(answer_questions(Program().answer))

@@ -9,9 +9,7 @@ With `--engine celery`, a broker hands out the work, and is itself killed, froze
 """
 
 import argparse
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
@@ -21,13 +19,14 @@ from proofs.kill_broker import BROKER_EVENTS, events
 from proofs.kill_broker_scenes import BrokerScenes
 from proofs.kill_findings import show_audit, show_events, show_ledger, show_log, show_rescues
 from proofs.kill_prunes import Prunes, show_prunes
+from proofs.kill_run import run
 from proofs.kill_scenes import Scenes
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Watch
 from proofs.report import Report
 from proofs.world.broker import KINDS, TriedBroker, tried_broker
 from proofs.world.cluster import Observer
-from proofs.world.jobs import Client, Order, order
+from proofs.world.jobs import Client, order
 from proofs.world.ledger import compare
 from proofs.world.logs import read_log
 from proofs.world.processes import Process, Server
@@ -98,54 +97,21 @@ def show_storm(
     watch = Watch(world.cluster)
     happens = events(broker) if broker else {}
     storm = Storm(world.cluster, processes, client, watch, rng, images, LEASE_SECONDS, happens)
-    observer = Observer(world.cluster)
     prunes = Prunes(world, Random(seed), old_images)  # noqa: S311 - as above
     prunes.fill()
-    submitting = threading.Thread(
-        target=_submit, args=[client, orders, Observer(world.cluster), storm.stopping], daemon=True
-    )
-    bound = threading.Timer(START_SECONDS + images * SECONDS_PER_IMAGE, storm.stopping.set)
-    begun = time.monotonic()
-    try:
-        bound.start()
-        for process in processes:
-            process.start()
-        _wait(storm.stopping, lambda: len(observer.query("SELECT FROM jobs_worker")) == len(processes))
-        watch.start()
-        submitting.start()
-        prunes.start()
-        storm.run(planned)
-        _wait(storm.stopping, lambda: not submitting.is_alive() and _ongoing(observer) == 0)
-        _wait(storm.stopping, lambda: all(rescue.seconds is not None for rescue in watch.rescues))
-    finally:
-        bound.cancel()
-        storm.stopping.set()
-        watch.stop()
-        observer.close()
-        prunes.finish()
-    seconds = time.monotonic() - begun
+
+    def submit(observer: Observer) -> None:
+        """One order after the other, so that the queue holds about two of them."""
+        waiting = "SELECT coalesce(sum(total - completed - failed), 0) FROM jobs_job"
+        for each in orders:
+            while observer.query(waiting)[0][0] > 1.5 * len(each.paths) and not storm.stopping.wait(0.1):
+                pass
+            client.submit(each, storm.stopping)
+
+    seconds = run(storm, planned, submit, START_SECONDS + images * SECONDS_PER_IMAGE, prunes)
     show_events(report, storm, planned, seconds)
     show_ledger(report, compare(world.cluster, orders, world.images.ledger()), storm.hits * IN_FLIGHT)
     show_prunes(report, world, prunes, old_images)
     show_rescues(report, watch.rescues, storm.first_claims, LEASE_SECONDS)
     show_log(report, read_log(world.log_file), storm.frozen_workers)
     show_audit(report, world)
-
-
-def _submit(client: Client, orders: Sequence[Order], observer: Observer, stopping: threading.Event) -> None:
-    """One order after the other, so that the queue holds about two of them."""
-    waiting = "SELECT coalesce(sum(total - completed - failed), 0) FROM jobs_job"
-    for each in orders:
-        while observer.query(waiting)[0][0] > 1.5 * len(each.paths) and not stopping.wait(0.1):
-            pass
-        client.submit(each, stopping)
-    observer.close()
-
-
-def _ongoing(observer: Observer) -> int:
-    return int(observer.query("SELECT count(*) FROM jobs_job WHERE status = 'ongoing'")[0][0])
-
-
-def _wait(stopping: threading.Event, fact: Callable[[], bool]) -> None:
-    while not fact() and not stopping.wait(0.05):
-        pass

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from random import Random
+from typing import Self
 
 from proofs.report import Report
 from proofs.world.cluster import Observer
@@ -16,7 +17,10 @@ LONGEST_SECONDS = 0.4
 
 
 class Prunes:
-    """`images` old images in the database, and one prune after the other in a thread, until none is left."""
+    """`images` old images in the database, and one prune after the other in a thread, until none is left.
+
+    On leaving the block none is killed any more, and one prune deletes what is left. Raises CommandFailed.
+    """
 
     def __init__(self, world: World, rng: Random, images: int) -> None:
         self._world = world
@@ -31,11 +35,11 @@ class Prunes:
         with self._world.cluster.connect() as connection:
             fill(connection, self._images)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def finish(self) -> None:
-        """Kill no more, and let one prune delete what is left. Raises CommandFailed."""
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
         self._world.manage("prune", "--older-than", AGE)

@@ -1,9 +1,10 @@
 """A client's URL reaches only public hosts: hostile URLs against canaries, random addresses against two oracles.
 
 The URLs are fetched by the service's own Fetcher, under its default settings, in a network namespace where every
-address answers (proofs/ssrf_world.py): by their text, by redirect, by DNS, with names whose answers change. A single
-TCP connection anywhere but to the good server's web ports breaks the promise. Needs Linux, and root or unprivileged
-user namespaces; without them only the addresses are checked, and the exit code is 3.
+address answers (proofs/ssrf_world.py): by their text, by redirect, by DNS, with names whose answers change. Then all of
+them are given to the service as webhooks, and it sends to each. A single TCP connection anywhere but to the good
+server's web ports breaks the promise. Needs Linux, and root or unprivileged user namespaces; without them only the
+addresses are checked, and the exit code is 3.
 """
 
 import argparse
@@ -51,6 +52,8 @@ def prove(options: argparse.Namespace) -> Report:
         report.show(Console())
         raise
     show_endings(report, found["endings"])
+    show_endings(report, found["told"], "Webhooks")
+    judge_webhooks(report, found["told"])
     judge_world(report, found, options.dns_seconds or DNS_SECONDS)
     return report
 
@@ -86,6 +89,8 @@ def run_world(flips: int, every: int, dns_seconds: float | None) -> dict[str, An
             "DATABASE_URL": "",
             "FETCH_ALLOW_CIDRS": "",
             "FETCH_ALLOW_PORTS": "80,443",
+            "WEBHOOK_ALLOW_CIDRS": "",
+            "WEBHOOK_ALLOW_PORTS": "80,443",
             "DJANGO_SETTINGS_MODULE": "retail_pulse.settings",
         }
         world = subprocess.run(
@@ -105,19 +110,38 @@ def run_world(flips: int, every: int, dns_seconds: float | None) -> dict[str, An
     return found
 
 
-def show_endings(report: Report, endings: list[dict[str, Any]]) -> None:
+def show_endings(report: Report, endings: list[dict[str, Any]], what: str = "URLs") -> None:
     """A row per kind of URL, and one per URL that did not end as expected."""
     codes: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for ending in endings:
         codes[ending["kind"]][ending["found"]] += 1
     strays = [ending for ending in endings if ending["found"] not in ending["expected"].split()]
-    table = report.table("URLs", "kind", "count", "ended as")
+    table = report.table(what, "kind", "count", "ended as")
     for kind, ended in codes.items():
         ended_as = ", ".join(f"{code} {count}" for code, count in sorted(ended.items()))
         table.add(kind, sum(ended.values()), ended_as, ok=all(stray["kind"] != kind for stray in strays))
-    others = report.table("URLs that ended otherwise", "kind", "URL", "expected", "ended as")
+    others = report.table(f"{what} that ended otherwise", "kind", "URL", "expected", "ended as")
     for stray in strays[:SHOWN]:
         others.add(stray["kind"], ascii(stray["url"])[1:-1], stray["expected"], stray["found"], ok=False)
+
+
+def judge_webhooks(report: Report, told: list[dict[str, Any]]) -> None:
+    """The bars about the same URLs as webhooks; their connections count with all others."""
+    strays = [ending for ending in told if ending["found"] not in ending["expected"].split()]
+    controls = [ending for ending in told if ending["kind"] == "control"]
+    addresses = [ending for ending in told if ending["kind"] == "an address"]
+    admitted = sum(ending["admitted"] for ending in addresses)
+    said = {ending["says"] for ending in told} - {""}
+    tells = sum(ending["tells"] for ending in told)
+    good = sum(ending["admitted"] and ending["found"] == "ok" for ending in controls)
+    distinct = len({ending["url"] for ending in told} - {ending["url"] for ending in controls})
+    report.bar("webhooks: hostile URLs", f"{distinct:,}", f"≥ {MIN_URLS}", ok=distinct >= MIN_URLS)
+    report.bar("webhooks: ended with another code than expected", len(strays), 0, ok=not strays)
+    report.bar(f"webhooks: of {len(addresses)} forbidden addresses, admitted", admitted, 0, ok=not admitted)
+    report.bar("webhooks: sentences that name an inner address", tells, 0, ok=not tells)
+    what = "webhooks: what is said of names, whatever they lead to"
+    report.bar(what, f"{len(said)} sentence", "1", ok=len(said) == 1)
+    report.bar("webhooks: controls told", f"{good} of {len(controls)}", "all", ok=0 < good == len(controls))
 
 
 def judge_world(report: Report, found: dict[str, Any], dns_seconds: float) -> None:

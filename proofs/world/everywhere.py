@@ -1,8 +1,8 @@
 """One server for a whole Internet: it listens at every address, serves images at a few and records calls to others.
 
-Good addresses serve an image at every path, hang up after `/close`, and redirect from `/to-0-…` to the bytes that
-follow in base64, from `/to-9-…` to the same with nine letters behind. At every other address, and at every other port,
-it is a canary.
+Good addresses serve an image at every path, whatever the method, hang up after `/close`, and redirect from `/to-0-…` to
+the bytes that follow in base64, from `/to-9-…` to the same with nine letters behind. At every other address, and at
+every other port, it is a canary.
 """
 
 import base64
@@ -83,8 +83,12 @@ class Everywhere:
         with suppress(OSError), self._tls.wrap_socket(sock, server_side=True) if port == 443 else sock as stream:
             reader = stream.makefile("rb")
             while line := reader.readline():
-                while reader.readline().strip():
-                    pass
+                length = 0
+                while header := reader.readline().strip():
+                    name, _, value = header.partition(b":")
+                    if name.lower() == b"content-length":
+                        length = int(value)
+                reader.read(length)
                 path = line.split()[1]
                 if path.startswith(b"/to-"):
                     location = location_of(path.decode()).encode()

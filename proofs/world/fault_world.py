@@ -10,6 +10,7 @@ from typing import Any, Self
 from proofs.pictures import encoded
 from proofs.world.authority import DAY, Authority
 from proofs.world.fault_server import Behaviour, FaultServer, response
+from proofs.world.ports import never_accepting_port, refusing_port
 
 SIZE = 300, 200
 JPEG = encoded(size=SIZE)
@@ -63,20 +64,10 @@ class FaultWorld:
 
     def refusing(self) -> str:
         """A port without a listener, reserved so that nobody else can take it."""
-        taken = self._stack.enter_context(socket.socket())
-        taken.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        return f"http://127.0.0.1:{self._stack.enter_context(refusing_port())}/"
 
     def never_accepting(self) -> str:
-        """A full backlog drops further connections silently, as a dead host does."""
-        listener = self._stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(3):
-            waiting = self._stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        return f"http://127.0.0.1:{self._stack.enter_context(never_accepting_port())}/"
 
 
 class Names:

@@ -22,13 +22,17 @@ ODD_ONES = {"gone": 15, "broken": 5, "flaky": 15, "unknown": 10}
 
 @dataclass(slots=True)
 class Order:
-    """A job as its client knows it; `paths` are those of its images, and of `unknown` those of unknown stores."""
+    """A job as its client knows it; `paths` are those of its images, and of `unknown` those of unknown stores.
+
+    Without an `api_key` it is nobody's.
+    """
 
     key: str
     body: bytes
     paths: list[str]
     unknown: set[str]
     job_id: int = 0
+    api_key: str = ""
 
 
 def order(rng: Random, images: ImageServer, name: str, size: int, kinds: Mapping[str, float] | None = None) -> Order:
@@ -78,6 +82,8 @@ class Client:
                 # A new connection each time, so that a restarted server does not break a kept one.
                 with requests.Session() as session:
                     session.trust_env = False
+                    if order.api_key:
+                        session.headers["Authorization"] = f"Bearer {order.api_key}"
                     answer = self.at.post(session, order.body, order.key)
             except requests.RequestException:
                 answer = None

@@ -59,13 +59,16 @@ class World:
         return manage(self.variables(**settings), *arguments)
 
     def start_over(self) -> None:
-        """Kill every process of the service, and delete every job, download and log line."""
+        """Kill every process of the service, and delete every job, event, download and log line."""
         self._kill_processes()
         self.forget()
 
     def forget(self) -> None:
-        """Delete every job, download and log line; no process may be at work."""
-        self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal, jobs_finishedbatch CASCADE")
+        """Delete every job, event, endpoint, download and log line; no process may be at work."""
+        self.cluster.query(
+            "TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal, jobs_finishedbatch, webhooks_event,"
+            " webhooks_endpoint CASCADE"
+        )
         for file in (self.images.ledger_file, self.log_file):
             if file.exists():
                 os.truncate(file, 0)

@@ -8,12 +8,13 @@ import time
 
 import pytest
 
-from benchmarks import loops, panels
+from benchmarks import loops, panels, webhooks
 from benchmarks.__main__ import CASES, main
 from benchmarks.accounting import CpuMeter, PeakMemory, cpu_seconds, family
 from benchmarks.contestants import Run, body
 from benchmarks.samples import of, spread
 from jobs.submission.payload import parse_submission
+from proofs.report import Report
 from tests.waiting import wait_for
 
 BUSY = "import time; end = time.process_time() + 0.3\nwhile time.process_time() < end: pass"
@@ -109,6 +110,16 @@ def test_help_names_every_case_and_an_unknown_one_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["pipelines"])
     assert "no such case: pipelines" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("images", "told", "missed"), [(1_000, 2.0, 0), (10_000, 1.02, 0), (10_000, 1.021, 1)])
+def test_of_a_large_job_alone_it_must_not_be_noticed_that_its_end_is_told(images, told, missed):
+    report = Report()
+    found = {"nobody": [[0.25, 0.75]] * 3, "one endpoint": [[0.25, told - 0.25]] * 3}
+
+    webhooks._show_recording(report, images, {**found, "it and 100 dead ones": found["nobody"]})
+
+    assert len(report.missed) == missed
 
 
 def test_every_address_of_insights_without_a_variable_part_is_asked(settings):
