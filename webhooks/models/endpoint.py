@@ -121,8 +121,8 @@ class Endpoint(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["job_id"], condition=models.Q(job_id__isnull=False), name="endpoint_of_job"),
-            # A few of each owner: every page asks for those that were disabled. There is no index of both kinds, since of
-            # single jobs an owner may have a hundred thousand.
+            # A few of each owner: every page asks for those that were disabled. There is no index of both kinds,
+            # because an owner may have a hundred thousand of single jobs.
             models.Index(fields=["owner", "id"], condition=models.Q(job_id__isnull=True), name="endpoint_of_owner"),
             models.Index(fields=["owner", "id"], condition=models.Q(job_id__isnull=False), name="callback_of_owner"),
             # Who is told of a job: one look, with each batch of outcomes.
