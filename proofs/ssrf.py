@@ -80,7 +80,7 @@ def run_world(flips: int, every: int, dns_seconds: float | None) -> dict[str, An
     options = [] if dns_seconds is None else ["--dns-seconds", str(dns_seconds)]
     with tempfile.TemporaryDirectory(prefix="proof-ssrf-") as home:
         # The service's defaults, whatever the operator has set.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("FETCH_")}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("FETCH_", "WEBHOOK_"))}
         environment = kept | {
             "RETAIL_PULSE_HOME": home,
             "DATABASE_URL": "",

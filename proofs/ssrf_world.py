@@ -1,13 +1,14 @@
 """`python -m proofs.ssrf_world`: the part of the SSRF proof that runs inside a separate network.
 
-It fetches every hostile URL with the service's own Fetcher under the service's default settings, and prints one JSON
-object: how each ended, and what the canaries received. Where the machine allows no such network, the object gives the
-reason under `cannot prove`.
+It fetches every hostile URL with the service's own Fetcher under the service's default settings, and sends a webhook
+to it; it prints one JSON object: how each ended, and what the canaries received. Where the machine allows no such
+network, the object gives the reason under `cannot prove`.
 """
 
 import argparse
 import datetime
 import json
+import re
 import socket
 import ssl
 import sys
@@ -16,6 +17,8 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
+from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from django.conf import settings
 from jobs import errors
 from jobs.imaging.fetch import Fetcher
 from jobs.imaging.guard import Guard, is_own
+from jobs.imaging.post import Poster
 from jobs.imaging.resolver import Resolver
 from jobs.imaging.types import Evidence
 from proofs import ssrf_redirects as redirects
@@ -38,6 +42,7 @@ from proofs.ssrf_urls import Case
 from proofs.world import namespace
 from proofs.world.dns import NameServer
 from proofs.world.everywhere import IMAGE, Everywhere
+from webhooks.addresses import guard
 
 THREADS = 8
 # More than the service looks up at once.
@@ -94,13 +99,20 @@ class World:
         self._stack.callback(fetcher.close)
         return fetcher
 
-    def run(self, cases: Iterable[Case], fetcher: Fetcher) -> None:
-        """Fetch every case's URL, several at once, and record how each ended."""
+    def poster(self) -> Poster:
+        """What sends webhooks, as an engine makes it, but it trusts the same authority."""
+        resolver = None if self._dns_seconds is None else Resolver(seconds=self._dns_seconds)
+        poster = Poster(guard(), deadline_seconds=settings.WEBHOOK_SECONDS, resolver=resolver, ca_file=self._ca_file)
+        self._stack.callback(poster.close)
+        return poster
+
+    def run(self, cases: Iterable[Case], fetcher: Fetcher | Poster) -> None:
+        """Fetch every case's URL or tell it, several at once, and record how each ended."""
         with ThreadPoolExecutor(THREADS) as pool:
             self.endings += pool.map(lambda case: _ending(case, fetcher), cases)
 
 
-def _ending(case: Case, fetcher: Fetcher) -> dict[str, Any]:
+def _ending(case: Case, fetcher: Fetcher | Poster) -> dict[str, Any]:
     begun = time.monotonic()
     code, sentence = fetch(fetcher, case.url)
     return {
@@ -114,9 +126,12 @@ def _ending(case: Case, fetcher: Fetcher) -> dict[str, Any]:
     }
 
 
-def fetch(fetcher: Fetcher, url: str) -> tuple[str, str]:
-    """How a fetch ended: `ok` or the error's code, and its sentence."""
+def fetch(fetcher: Fetcher | Poster, url: str) -> tuple[str, str]:
+    """How a fetch, or a request that tells, ended: `ok` or the error's code, and its sentence."""
     try:
+        if isinstance(fetcher, Poster):
+            status = fetcher.post(url, {"Content-Type": "application/json"}, b"{}").status
+            return ("ok" if status == HTTPStatus.OK else f"http_{status}"), ""
         with fetcher.fetch(url, Evidence()) as download:
             return ("ok" if download.file.read() == IMAGE else "another body"), ""
     except errors.ImageError as error:
@@ -142,10 +157,26 @@ def play(world: World, flips: int, every: int) -> None:
     world.run(redirects.by_location(base), fetcher)
     world.run(urls.tls(), fetcher)
     world.run(urls.by_rebinding(flips), fetcher)
+    _tell(world, [*plain, *named], flips)
     world.figures["look-ups per kept connection"] = _keep_alive(world)
     world.figures["failover"] = _fail_over(world)
     world.run(urls.controls(), fetcher)
     world.figures["hung look-ups"] = _hang(world)
+
+
+def _tell(world: World, hostile: list[Case], flips: int) -> None:
+    """Webhooks to all of these: they end as a fetch does, but for redirects, of which none is followed."""
+    base = f"http://{urls.GOOD_4}"
+    poster = world.poster()
+    plain = [*urls.controls(), *hostile, *urls.tls(), *urls.by_rebinding(flips)]
+    redirecting = [*filter(_redirects, plain), *redirects.by_redirect(hostile, base)]
+    told = [replace(case, kind=f"{case.kind}, told") for case in plain if not _redirects(case)]
+    world.run([*told, *(Case("redirect, told", case.url, "http_302") for case in redirecting)], poster)
+
+
+def _redirects(case: Case) -> bool:
+    """Whether it is one of the good addresses' redirects, see `everywhere.py`."""
+    return re.search("[^/]/to-[0-9]", case.url) is not None
 
 
 def _keep_alive(world: World) -> tuple[int, int]:
