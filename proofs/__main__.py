@@ -29,6 +29,7 @@ NAMES = (
     "figures",
     "photos",
     "containers",
+    "webhooks",
 )
 CANNOT_PROVE = 3
 
