@@ -31,6 +31,7 @@ NAMES = (
     "feed",
     "deliveries",
     "containers",
+    "webhooks",
 )
 CANNOT_PROVE = 3
 

@@ -220,7 +220,7 @@ class _Form:
 
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
         posted = self._request.POST
-        given = {
+        given: dict[str, Any] = {
             "url": text(posted, "url", LONGEST_URL + 1),
             "name": text(posted, "name", LONGEST_NAME + 1),
             "events": posted.getlist("events")[: len(EventType)],

@@ -35,7 +35,7 @@ from webhooks.outbox import new_uid
 from webhooks.signing import new_secret
 
 PAGE = (ROOT / "docs" / "webhooks.md").read_text()
-RECEIVER = re.search(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[1]
+(RECEIVER,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 _SHELL = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SIGN, CURL = _SHELL[1:]
 NEEDED = [tool for tool in ("sh", "openssl", "curl", "base64", "od") if shutil.which(tool) is None]
