@@ -35,7 +35,7 @@ class Audience:
     def reader(self) -> User | None:
         """Somebody who belongs to it, for what is asked on behalf of users; None is nobody."""
         if self.of_all:
-            return User(is_active=True, is_superuser=True)
+            return rights.anybody_who_may_read_all_jobs()
         if self.owner_id is None:
             return None
         # Of the teams that somebody is in, nothing is kept or told: they may be others' tomorrow.

@@ -30,7 +30,7 @@ _FILTERS = (
     parameters.choice("state", "Jobs in this state.", JobState.values),
     parameters.choice("outcome", "Ended jobs with this outcome.", JobOutcome.values),
     parameters.text("store", "Jobs with a visit of this store.", 64),
-    parameters.text("owner", "Jobs of the user with this name; for staff, who see all.", 150),
+    parameters.text("owner", "Jobs of the user with this name, of those that you may see.", 150),
     parameters.since("created_from", "Jobs from this time on: RFC 3339, or a date, which is that day in UTC."),
     parameters.until("created_to", "Jobs up to this time, inclusive."),
 )

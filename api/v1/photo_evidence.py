@@ -27,7 +27,7 @@ class Look(serializers.Serializer[PhotoEvidence]):
 
 
 class Camera(serializers.Serializer[PhotoEvidence]):
-    """What the camera has written into the file. It is shown to the job's owner, and to staff who may view jobs."""
+    """What the camera has written into the file. It is shown to whoever may read the job."""
 
     taken_at = serializers.DateTimeField(
         allow_null=True,

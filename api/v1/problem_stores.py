@@ -71,8 +71,8 @@ class Problems(V1View):
         """By store: those that fail more than twice as often as the others at the same hosts, with a probability above
         .95; with `store`, that one, be it a problem or not. Those that lost the most beyond their hosts come first.
 
-        By anything else: all that had images, those with the most failed images first. Of visits of your own jobs; of
-        all jobs for staff with the permission to view them. Stores of the usual 13 weeks are as of minutes earlier.
+        By anything else: all that had images, those with the most failed images first. Of visits of jobs
+        that you may read. Stores of the usual 13 weeks are as of minutes earlier.
         """
         page = parameters.page_of(self.query)
         by, store = self.query.get("by", STORE), self.query.get(STORE)
@@ -142,7 +142,7 @@ class Risk(V1View):
     def get(self, request: Request) -> Response:
         """Where stores' own failures predict anything that their hosts' do not; the test is always of all stores.
 
-        Of visits of your own jobs; of all jobs for staff with the permission to view them.
+        Of visits of jobs that you may read.
         """
         page = parameters.page_of(self.query)
         scope = scopes.scope_of(request.user, self.query)

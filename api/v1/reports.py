@@ -186,7 +186,7 @@ class ReportRows(_ReportView):
         },
     )
     def get(self, request: Request, report_id: str) -> HttpResponseBase:
-        """Computed now, of the visits that you may see: of your own jobs, or of all with the permission to view them.
+        """Computed now, of the visits of jobs that you may read.
 
         As a file it is streamed; one that fails is cut off without its last chunk. 409 where it has too many rows.
         """

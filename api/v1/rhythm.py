@@ -71,7 +71,7 @@ class Rhythm(V1View):
     def get(self, request: Request) -> Response:
         """Visits per store and week, the gaps between a store's visits, hours of the week, and repeats.
 
-        Of visits of your own jobs; of all jobs for staff with the permission to view them.
+        Of visits of jobs that you may read.
         """
         scope = scopes.scope_of(request.user, self.query)
         often = rhythm.frequency(scope)

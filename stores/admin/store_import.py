@@ -11,7 +11,7 @@ from django.views.generic import RedirectView
 
 from access import rights
 from retail_pulse.admin import ReadOnlyAdmin, dashboard_address
-from stores.models import StoreImport
+from stores.models import Store, StoreImport
 from stores.models.store_import import StoreImportQuerySet
 
 
@@ -52,7 +52,10 @@ class StoreImportAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         may_import = rights.may_import_stores(request.user)
-        context = {"import_address": dashboard_address("import_stores") if may_import else None}
+        context = {
+            "import_address": dashboard_address("import_stores") if may_import else None,
+            "may_see_stores": self.admin_site.get_model_admin(Store).has_view_permission(request),
+        }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def change_view(

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 def table() -> dict[str, dict[str, bool]]:
     """docs/access.md's table: whether a person may, by rule and person."""
-    text = (ROOT / "docs" / "access.md").read_text()
+    text = (ROOT / "docs" / "access.md").read_text().partition("## Who may do what")[2].partition("\n## ")[0]
     lines = [line for line in text.splitlines() if re.match(r"\|.*\| (superuser|\S|yes) \|$", line)]
     head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: dict(zip(head[2:], (cell == "yes" for cell in row[2:]), strict=True)) for row in rows}
