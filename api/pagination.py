@@ -10,8 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ParseError
+
+from jobs.models.job import Job, JobQuerySet
+from jobs.models.newest import newest
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -49,7 +53,13 @@ class PageRequest:
         else:
             following = rows.filter(pk__gt=self.after)
             ordered = following if rows.ordered else following.order_by("pk")
-        found = list(ordered[: self.limit + 1])
+        return self._page(list(ordered[: self.limit + 1]))
+
+    def of_all_jobs(self, jobs: JobQuerySet, user: User | AnonymousUser) -> Page[Job]:
+        """The page of the jobs that `user` may read, the newest first, of `jobs` that nothing narrows."""
+        return self._page(list(newest(jobs.filter(pk__lt=self.after) if self.after else jobs, user, self.limit + 1)))
+
+    def _page[Row: Model](self, found: Sequence[Row]) -> Page[Row]:
         page = found[: self.limit]
         return Page(page, write_cursor(page[-1].pk) if len(found) > len(page) else None)
 

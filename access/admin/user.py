@@ -40,7 +40,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]  # generic for the type 
     ) -> ModelMultipleChoiceField[Any] | None:
         # What a user has who may be changed is among these, so that nothing is lost by saving.
         if db_field.name == "groups":
-            kwargs["queryset"] = rights.groups_grantable_by(request.user)
+            kwargs["queryset"] = rights.groups_grantable_by(request.user).order_by("name")
         elif db_field.name == "user_permissions":
             kwargs["queryset"] = rights.grantable_by(request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)

@@ -23,6 +23,7 @@ from dashboard.filters import LONGEST_SEARCH, JobFilter
 from insights.forecasts import estimates
 from jobs import actions
 from jobs.actions import ACTIONS, RETRY
+from jobs.models.newest import newest
 from jobs.reporting.hosts import waits
 from jobs.states import JobOutcome, JobState
 
@@ -39,11 +40,15 @@ def job_list(request: HttpRequest) -> HttpResponse:
     """Newest first, by key; only the rows where the page refreshes itself."""
     asked = JobFilter.read(request.GET.dict())
     # Not by a join: for that, the planner may sort all of the jobs.
-    jobs = asked.of(request.user).prefetch_related("owner").order_by("-pk")
+    jobs = asked.of_all().prefetch_related("owner")
     before = request.GET.get("before", "")
     if before.isascii() and before.isdecimal() and len(before) < 19:
         jobs = jobs.filter(pk__lt=int(before))
-    found = list(jobs[: ROWS + 1])
+    if asked.query:
+        jobs = jobs.visible_to(request.user).order_by("-pk")[: ROWS + 1]
+    else:
+        jobs = newest(jobs, request.user, ROWS + 1)
+    found = list(jobs)
     rows = found[:ROWS]
     waiting = waits(rows)
     context: dict[str, Any] = {

@@ -143,7 +143,7 @@ class Job(models.Model):
 
     # Protected: a job without an owner is everybody's where the API is open.
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.ONGOING)
     on_error = models.CharField(max_length=16, choices=OnError, default=OnError.CONTINUE)
@@ -199,6 +199,8 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(fields=["created_at"], name="job_created_at"),
+            # An owner's newest, of however many that are others'.
+            models.Index(fields=["owner", "id"], name="job_of_owner"),
             models.Index(fields=["id"], condition=Q(status=JobStatus.ONGOING), name="job_ongoing"),
             # Where there are hundreds of thousands of the others. No counter is part of their conditions: a job that
             # only counts on keeps its place in every index.
