@@ -12,6 +12,9 @@ from django.db import IntegrityError, transaction
 
 from access.models import ApiKey
 
+# Above all roles, and none of them.
+SUPERUSER = "superuser"
+
 
 class Invitation(forms.ModelForm):  # type: ignore[type-arg]  # generic for the type checker alone
     """A new user's name and address, who can do nothing until they have set a password by a link."""
@@ -59,6 +62,11 @@ def deactivate(user: User) -> bool:
 def reactivate(user: User) -> bool:
     """Let the user set a password again, by a link. False: they were active."""
     return User.objects.filter(pk=user.pk, is_active=False).update(is_active=True) == 1
+
+
+def standing(user: User, role: str | None) -> str:
+    """Their role, or what stands in its place."""
+    return SUPERUSER if user.is_superuser else role or "none"
 
 
 def note(actor: Any, user: User, sentence: str) -> None:

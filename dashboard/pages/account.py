@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from access import own_keys, roles
+from access import own_keys, people, roles
 from access.links import origin_of
 from access.models import LONGEST_DAYS, LONGEST_NAME, ApiKey, Scope
 
@@ -95,7 +95,7 @@ def _context(request: HttpRequest, user: User) -> dict[str, Any]:
         "longest_days": LONGEST_DAYS,
         "longest_name": LONGEST_NAME,
         "form": {"name": "", "scopes": [Scope.READ.value], "days": DEFAULT_DAYS},
-        "role": roles.role_of(user),
+        "standing": people.standing(user, roles.role_of(user)),
         "teams": user.teams.order_by("name"),
         "rate": settings.API_RATE_PER_MINUTE,
         "pending": settings.MAX_PENDING_IMAGES,

@@ -45,7 +45,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
         found = found.filter(Q(username__icontains=asked) | Q(email__icontains=asked))
     rows = list(found[: ROWS + 1])
     context = {
-        "people": [(person, name) for person, name in _with_roles(rows[:ROWS])],
+        "people": _with_standing(rows[:ROWS]),
         "asked": asked,
         "after": after,
         "next": rows[ROWS - 1].username if len(rows) > ROWS else None,
@@ -93,9 +93,13 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
         return act(request, person)
     may_manage = rights.may_manage(request.user, person)
     is_self = person.pk == request.user.pk
+    role = roles.role_of(person)
+    standing = people.standing(person, role)
     context = {
         "person": person,
-        "role": roles.role_of(person),
+        "role": role,
+        "standing": standing,
+        "may_have_role": standing != people.SUPERUSER,
         "teams": person.teams.order_by("name"),
         "number_of_keys": own_keys.keys_of(person).live().count(),
         "history": people.history(person, MOST_LINES),
@@ -251,9 +255,10 @@ def _choices(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _with_roles(rows: list[User]) -> list[tuple[User, RoleName | None]]:
+def _with_standing(rows: list[User]) -> list[tuple[User, str]]:
     """Two columns, by one query for all."""
     found: MultiValueDict[int, str] = MultiValueDict()
     for pk, name in Role.objects.filter(group__user__in=[row.pk for row in rows]).values_list("group__user", "name"):
         found.appendlist(pk, name)
-    return [(row, next((each for each in reversed(RoleName) if each in found.getlist(row.pk)), None)) for row in rows]
+    most = {pk: next(each for each in reversed(RoleName) if each in names) for pk, names in found.lists()}
+    return [(row, people.standing(row, most.get(row.pk))) for row in rows]

@@ -189,10 +189,25 @@ ACTIONS: dict[str, Action] = {
         admin=Cell("administrator", post("/admin/access/apikey/", "action=revoke&_selected_action={key_id}")),
         command="revoke_api_key",
     ),
+    "make and revoke keys of one's own": Action(
+        dashboard=Cell("everybody", post("dashboard:account", "name=New&scopes=read")), command="create_api_key"
+    ),
+    "see people": Action(
+        dashboard=Cell("administrator", get("dashboard:people")),
+        admin=Cell("administrator", get("/admin/auth/user/")),
+    ),
+    "invite somebody": Action(
+        dashboard=Cell("administrator", post("dashboard:invite", "username=new")), command="invite"
+    ),
+    "make a link that sets a user's password": Action(
+        dashboard=Cell("administrator", post("/people/{user_id}/", "act=link")), command="reset_link"
+    ),
     "change a user who has no more rights, or delete them": Action(
+        dashboard=Cell("administrator", post("/people/{user_id}/deactivate/")),
         admin=Cell("administrator", post("/admin/auth/user/{user_id}/delete/", "post=yes")),
     ),
     "give a user a role": Action(
+        dashboard=Cell("administrator", post("/people/{user_id}/", "act=role&role=viewer")),
         admin=Cell(
             "administrator",
             post(
@@ -201,6 +216,9 @@ ACTIONS: dict[str, Action] = {
             ),
         ),
         command="give_role",
+    ),
+    "put a user into a team": Action(
+        dashboard=Cell("administrator", post("/people/{user_id}/", "act=teams&join={team_id}")), command="team"
     ),
     "make teams and change their members": Action(
         admin=Cell("administrator", post("/admin/access/team/add/", "name=New&members={user_id}")), command="team"
@@ -222,6 +240,6 @@ ACTIONS: dict[str, Action] = {
 
 # The service's commands that do none of these: they run it, or look after its data. None of them asks who calls.
 OTHER_COMMANDS = {
-    "audit", "categorise_stores", "check_alerts", "create_api_key", "demo", "demo_history", "migrate", "postgres",
+    "audit", "categorise_stores", "check_alerts", "demo", "demo_history", "migrate", "postgres",
     "rebuild_insights", "recompute_findings", "refresh_insights", "serve", "work",
 }  # fmt: skip

@@ -78,6 +78,7 @@ def others(world: World) -> dict[str, Any]:
     key, _ = make_key(User.objects.create_user("keeper"))
     return world.arguments | {
         "user_id": plain.pk,
+        "team_id": Team.objects.create(name="South").pk,
         "key_id": key.pk,
         "rule_id": CategoryRule.objects.get().pk,
         "viewers": group_of(RoleName.VIEWER).pk,

@@ -19,7 +19,7 @@ def test_it_says_who_one_is(page, anna):
     text = page.get("/jobs/").text
     assert 'href="/account/"' in text
     answer = page.get("/account/")
-    assert (answer.context["role"], list(answer.context["teams"])) == (None, [])
+    assert (answer.context["standing"], list(answer.context["teams"])) == ("none", [])
     give_role(anna, RoleName.VIEWER)
     Team.objects.create(name=f"North {HOSTILE}").members.add(anna)
     text = page.get("/account/").text
