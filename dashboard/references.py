@@ -36,7 +36,7 @@ def places_of(reference: str, user: User | AnonymousUser) -> list[Place]:
     seen = Job.objects.visible_to(user)
     jobs = seen.filter(pk__in=jobs_with(reference)).order_by("pk").values_list("pk", flat=True)
     found = [Place(job_id, "", reverse("dashboard:job", args=[job_id])) for job_id in jobs[:MOST_PLACES]]
-    visits = Visit.objects.filter(pk__in=visits_with(reference), job__in=seen).order_by("pk")
+    visits = Visit.objects.filter(pk__in=visits_with(reference)).readable_by(user).order_by("pk")
     for job_id, pk in visits.values_list("job", "pk")[:MOST_PLACES]:
         found.append(Place(job_id, f"Visit {pk}", reverse("dashboard:visit_photos", args=[pk])))
     images = ImageResult.objects.filter(pk__in=images_with(reference), job__in=seen).order_by("pk")

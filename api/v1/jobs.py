@@ -22,7 +22,6 @@ from jobs import actions
 from jobs.models import Job, Visit
 from jobs.models.client_reference import jobs_with
 from jobs.models.job import JobQuerySet
-from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.store_errors import stored
 from jobs.reporting.hosts import NONE, waits
 from jobs.states import JobOutcome, JobState
@@ -86,7 +85,7 @@ class Jobs(V1View):
         request_of_page = parameters.page_of(self.query)
         # Not by a join: for that, the planner may sort all of the jobs.
         visible = Job.objects.with_running().visible_to(request.user).prefetch_related("owner")
-        page = request_of_page.of(_narrow(visible, self.query), newest_first=True)
+        page = request_of_page.of(_narrow(visible, self.query), newest_first=True, sort="metadata" in self.query)
         page = pages.cut(page, lambda job: job.metadata)
         return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
@@ -208,7 +207,7 @@ def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:
     if "client_reference" in query:
         jobs = jobs.filter(pk__in=jobs_with(query["client_reference"]))
     if "metadata" in query:
-        jobs = jobs.with_metadata(*query["metadata"]).order_by(SORTED_BY_ID.desc())
+        jobs = jobs.with_metadata(*query["metadata"])
     if "created_from" in query:
         jobs = jobs.filter(created_at__gte=query["created_from"])
     if "created_to" in query:
