@@ -40,7 +40,8 @@ def job_list(request: HttpRequest) -> HttpResponse:
     """Newest first, by key; only the rows where the page refreshes itself."""
     asked = JobFilter.read(request.GET.dict())
     # Not by a join: for that, the planner may sort all of the jobs.
-    jobs = asked.of(request.user).prefetch_related("owner").order_by("-pk")
+    matching = asked.of(request.user)
+    jobs = matching.prefetch_related("owner").order_by("-pk")
     before = request.GET.get("before", "")
     if before.isascii() and before.isdecimal() and len(before) < 19:
         jobs = jobs.filter(pk__lt=int(before))
@@ -60,7 +61,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     fragment = request.headers.get("HX-Request") == "true"
     if not fragment:
         may_act = any(rights.may_change_job(request.user, job) for job in rows)
-        may_act = may_act or asked.of(request.user).changeable_by(request.user).exists()
+        may_act = may_act or matching.changeable_by(request.user).exists()
         context |= {"actions": ACTIONS.values() if may_act else (), "places": places_of(asked.q, request.user)}
     return render(request, "dashboard/jobs/rows.html" if fragment else "dashboard/jobs/list.html", context)
 

@@ -12,8 +12,8 @@ from tests.end_to_end.test_large_database import run
 from tests.jobs.reporting.test_audit_plans import rows_read
 
 VISITS, JOBS = 100_000, 2_000
-# Of a search that finds little, or the thousand visits of one person: all jobs for some statements of a page, and nothing
-# near to all visits. Of one that every visit matches, each is looked at, to be found and again for its job.
+# Of a search that finds little, or the thousand visits of one person: at most all jobs, for some of a page's
+# statements, and nothing near all visits. Of one that every visit matches, each is looked at, and its job.
 FEW, EACH = 5 * JOBS, 4 * VISITS
 # Every visit has metadata, one in a hundred a reference, and one in a thousand a person of its own.
 FILL = """
