@@ -15,6 +15,7 @@ from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ParseError
 
 from jobs.models.job import Job, JobQuerySet
+from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.newest import newest
 
 DEFAULT_LIMIT = 100
@@ -46,11 +47,19 @@ class PageRequest:
             read_limit(parameters["limit"]) if "limit" in parameters else DEFAULT_LIMIT,
         )
 
-    def of[Row: Model](self, rows: QuerySet[Row], *, newest_first: bool = False) -> Page[Row]:
-        """The page of `rows`, in one query; rows already ordered, with the id as the last key, keep their order."""
-        if newest_first:
-            following = rows.filter(pk__lt=self.after) if self.after else rows
-            ordered = following if rows.ordered else following.order_by("-pk")
+    def of[Row: Model](self, rows: QuerySet[Row], *, newest_first: bool = False, sort: bool = False) -> Page[Row]:
+        """The page of `rows`, in one query; rows already ordered, with the id as the last key, keep their order.
+
+        To `sort` is for rows that an index of another kind finds: to read that, and not all rows in the order of ids.
+        """
+        if sort:
+            place = rows.alias(place=SORTED_BY_ID)
+            following = (
+                place.filter(**{f"place__{'lt' if newest_first else 'gt'}": self.after}) if self.after else place
+            )
+            ordered = following if rows.ordered else following.order_by("-place" if newest_first else "place")
+        elif newest_first:
+            ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
         else:
             following = rows.filter(pk__gt=self.after)
             ordered = following if rows.ordered else following.order_by("pk")

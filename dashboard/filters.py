@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from dashboard.parameters import number
 from jobs.models import ImageFilter, ImageResult, Job, Visit
-from jobs.models.client_reference import images_with, jobs_with, visits_with
+from jobs.models.client_reference import referred
 from jobs.models.job import JobQuerySet
 from jobs.states import ImageState, JobOutcome, JobState
 
@@ -59,12 +59,13 @@ class JobFilter:
             Visit.objects.filter(store_id=self.q).values("job"),
             Job.objects.filter(owner__in=list(User.objects.filter(username=self.q))).values("pk"),
         ]
-        if jobs := jobs_with(self.q):
-            found.append(Job.objects.filter(pk__in=jobs).values("pk"))
-        if visits := visits_with(self.q):
-            found.append(Visit.objects.filter(pk__in=visits).values("job"))
-        if images := images_with(self.q):
-            found.append(ImageResult.objects.filter(pk__in=images).values("job"))
+        has_it = referred(self.q)
+        if has_it.jobs:
+            found.append(Job.objects.filter(pk__in=has_it.jobs).values("pk"))
+        if has_it.visits:
+            found.append(Visit.objects.filter(pk__in=has_it.visits).values("job"))
+        if has_it.images:
+            found.append(ImageResult.objects.filter(pk__in=has_it.images).values("job"))
         words = self.q.replace(",", " ").split()
         if all(word.isascii() and word.isdecimal() for word in words):
             ids = [int(word) for word in words if len(word) < 20 and int(word) <= _MOST]

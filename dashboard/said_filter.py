@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from dashboard.parameters import Given, verbatim
 from insights.models import VisitSummary
-from jobs.models import Job, Visit
+from jobs.models import Visit
 from jobs.models.client_reference import visits_with
 from jobs.models.job import MAX_REFERENCE
 from jobs.models.metadata import SORTED_BY_ID
@@ -65,7 +65,7 @@ class SaidFilter:
     def _found(self) -> list[list[int]]:
         """Ids of visits of a person, and with a value, as far as each is asked for; as values, so that each is read
         once, by its index."""
-        visits = Visit.objects.filter(job__in=Job.objects.visible_to(self.user))
+        visits = Visit.objects.readable_by(self.user)
         found = []
         if self.by:
             found.append(visits.by(self.by).order_by("-visited_by", "-pk"))

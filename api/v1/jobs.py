@@ -36,7 +36,6 @@ from jobs import actions
 from jobs.models import Job, Visit
 from jobs.models.client_reference import jobs_with
 from jobs.models.job import JobQuerySet
-from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.store_errors import stored
 from jobs.reporting.hosts import NONE, Waits, waits
 from jobs.states import JobOutcome, JobState
@@ -127,7 +126,8 @@ class Jobs(V1View):
         # Not by a join: for that, the planner may sort all of the jobs.
         jobs = Job.objects.with_running().prefetch_related("owner")
         if self.query.keys() - {"limit", "cursor"}:
-            page = request_of_page.of(_narrow(jobs.visible_to(request.user), self.query), newest_first=True)
+            narrowed = _narrow(jobs.visible_to(request.user), self.query)
+            page = request_of_page.of(narrowed, newest_first=True, sort="metadata" in self.query)
         else:
             page = request_of_page.of_all_jobs(jobs, request.user)
         page = pages.cut(page, lambda job: job.metadata)
@@ -300,7 +300,7 @@ def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:
     if "client_reference" in query:
         jobs = jobs.filter(pk__in=jobs_with(query["client_reference"]))
     if "metadata" in query:
-        jobs = jobs.with_metadata(*query["metadata"]).order_by(SORTED_BY_ID.desc())
+        jobs = jobs.with_metadata(*query["metadata"])
     if "created_from" in query:
         jobs = jobs.filter(created_at__gte=query["created_from"])
     if "created_to" in query:

@@ -15,7 +15,6 @@ from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
 from jobs.models import Job, Visit
 from jobs.models.client_reference import visits_with
-from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.visit import VisitQuerySet
 from jobs.reporting.visits import counts
 from jobs.submission.payload import MAX_STORE_ID, MAX_VISITED_BY
@@ -102,7 +101,10 @@ class VisitsOfStore(StoreView):
 
 def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
     query = view.query
-    visits = visits.filter(job__in=Job.objects.visible_to(view.request.user))
+    if query.keys() & {each.name for each in _SAID}:
+        visits = visits.readable_by(view.request.user)
+    else:
+        visits = visits.filter(job__in=Job.objects.visible_to(view.request.user))
     if "store" in query:
         visits = visits.filter(store_id=query["store"])
     if (area := query.get("area")) is not None:
@@ -119,10 +121,12 @@ def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
     if "client_reference" in query:
         visits = visits.filter(pk__in=visits_with(query["client_reference"]))
     if "visited_by" in query:
-        visits = visits.by(query["visited_by"])
+        visits = visits.by(query["visited_by"], query.get("cursor", 0))
     if "metadata" in query:
-        visits = visits.with_metadata(*query["metadata"]).order_by(SORTED_BY_ID)
-    page = parameters.page_of(query).of(visits.prefetch_related("reference"))
+        visits = visits.with_metadata(*query["metadata"])
+        visits = visits.order_by()
+    is_found = bool(query.keys() & {"visited_by", "metadata"})
+    page = parameters.page_of(query).of(visits.prefetch_related("reference"), sort=is_found)
     page = pages.cut(page, lambda visit: visit.metadata)
     found = counts([visit.pk for visit in page.rows], MOST_IMAGES)
     rows = page.rows[: len(found)]

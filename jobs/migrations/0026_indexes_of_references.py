@@ -1,6 +1,8 @@
 """Made while the service runs, so outside a transaction; at first they hold no row."""
 
 import django.contrib.postgres.indexes
+import django.db.models.functions.text
+import django.db.models.lookups
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
@@ -16,15 +18,15 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='job',
-            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('metadata', models.Value({}, models.JSONField())), _negated=True), fields=['metadata'], name='job_metadata', opclasses=['jsonb_path_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('metadata', models.Value({}, models.JSONField())), _negated=True), fields=['metadata'], gin_pending_list_limit=256, name='job_metadata', opclasses=['jsonb_path_ops']),
         ),
         AddIndexConcurrently(
             model_name='visit',
-            index=models.Index(condition=models.Q(('visited_by', ''), _negated=True), fields=['visited_by', 'id'], name='visit_by_person'),
+            index=models.Index(condition=models.Q(django.db.models.lookups.GreaterThan(django.db.models.functions.text.Length('visited_by'), 0)), fields=['visited_by', 'id'], name='visit_by_person'),
         ),
         AddIndexConcurrently(
             model_name='visit',
-            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('metadata', models.Value({}, models.JSONField())), _negated=True), fields=['metadata'], name='visit_metadata', opclasses=['jsonb_path_ops']),
+            index=django.contrib.postgres.indexes.GinIndex(condition=models.Q(('metadata', models.Value({}, models.JSONField())), _negated=True), fields=['metadata'], gin_pending_list_limit=256, name='visit_metadata', opclasses=['jsonb_path_ops']),
         ),
         # A constraint with a condition is an index, and Django has no operation that makes a unique one concurrently.
         migrations.SeparateDatabaseAndState(

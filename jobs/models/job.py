@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 # What fails of a few hundred stores; compressed, so that it may be several times as much in an answer.
 FEW_BYTES = 32 * 2**10
+# Of rows with metadata that wait to be sorted into its index, in kilobytes: each search reads them all, and where there
+# are many the planner would rather read the table.
+PENDING_KB = 256
 # Characters of a client's own id of a job, a visit or an image.
 MAX_REFERENCE = 128
 
@@ -238,6 +241,7 @@ class Job(models.Model):
             GinIndex(
                 fields=["metadata"],
                 opclasses=["jsonb_path_ops"],
+                gin_pending_list_limit=PENDING_KB,
                 condition=~Q(metadata=models.Value({}, models.JSONField())),
                 name="job_metadata",
             ),

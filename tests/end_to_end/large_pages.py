@@ -83,6 +83,14 @@ def webhooks():
     yield f"/admin/webhooks/delivery/?q={delivery.event.uid}"
 
 
+def references(job):
+    """Searches for what clients say, which nobody has said here."""
+    yield from (f"/api/v1/{path}?client_reference=A" for path in ("jobs", "visits", f"jobs/{job}/images"))
+    yield from (f"/api/v1/{path}?metadata=route:7" for path in ("jobs", "visits"))
+    yield "/api/v1/visits?visited_by=rep"
+    yield from (f"/visits/list/?{said}" for said in ("reference=A", "by=rep", "metadata=route:7"))
+
+
 def pages(rows):
     """Every page of the dashboard and the admin that reads rows, and every GET of the APIs, with every filter."""
     failed, running, images, busy = rows.failed_job, rows.running_job, rows.images_job, rows.visits_job
@@ -152,6 +160,7 @@ def pages(rows):
         "state=pending",
     ):
         yield from (f"/jobs/{running}/?part=images&{narrowed}", f"/api/v1/jobs/{running}/images?{narrowed}")
+    yield from references(failed)
     yield from (f"/stores/{store}/", f"/jobs/{failed}/images/{image}/", f"/api/v1/jobs/{failed}/images/{image}")
     pending = ImageResult.objects.filter(job_id=running, state=ImageState.PENDING).order_by("-pk").first().pk
     yield from (f"/jobs/{running}/images/{pending}/", f"/api/v1/jobs/{running}/images/{pending}")
