@@ -125,6 +125,7 @@ urlpatterns = [
     re_path(r"^reports/(?P<report_id>[^/]+)/?\Z", reports.OneReport.as_view(), name="report"),
     re_path(r"^reports/(?P<report_id>[^/]+)/rows/?\Z", reports.ReportRows.as_view(), name="report-rows"),
     re_path(r"^results/?\Z", results.Results.as_view(), name="results"),
+    re_path(r"^results/export/?\Z", results.ResultsExport.as_view(), name="results-export"),
     re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
     re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),
 ]
