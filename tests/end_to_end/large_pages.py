@@ -72,6 +72,7 @@ def pages(rows):
     group = StoreGroup.objects.create(name="Mine", name_part="shop").pk
     small_group = StoreGroup.objects.create(name="Small", area=SMALL_AREA).pk
     yield from insights(group, small_group)
+    yield from ("/api/v1/results", "/api/v1/results?limit=1000", "/api/v1/results?after=latest")
     yield from photos(rows)
     for store_id in (SMALL_STORE, BUSY_STORE):
         yield f"/stores/{Store.objects.get(store_id=store_id).pk}/"
