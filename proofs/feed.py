@@ -162,9 +162,9 @@ def _kill(
     rng: Random, server: Server, writers: Sequence[Process], readers: Sequence[Reader], kills: Counter[str]
 ) -> None:
     kind = rng.choices(["writer", "reader", "server"], [6, 5, 1])[0]
-    victim = {
-        "writer": lambda: rng.choice(writers), "reader": lambda: rng.choice(readers).process, "server": lambda: server,
-    }[kind]()  # fmt: skip
+    victim: Process = server
+    if kind != "server":
+        victim = rng.choice(writers) if kind == "writer" else rng.choice(readers).process
     if victim.has_ended():
         return
     victim.kill()

@@ -1,9 +1,12 @@
-"""The results feed: every image's result once, in an order that only grows at its end."""
+"""The results feed: every image's result once, in an order that only grows at its end; and the results of a period."""
 
 import base64
 import struct
+from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
+from django.http import StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,11 +16,13 @@ from api.v1 import parameters
 from api.v1.describe import describe
 from api.v1.parameters import Parameter, Unreadable
 from api.v1.problem_types import Problem
-from api.v1.problems import Refusal
+from api.v1.problems import Refusal, invalid_parameters
 from api.v1.views import V1View
+from jobs.models import Job
 from jobs.models.finished_batch import MOST_IMAGES
-from jobs.reporting import results_feed
-from jobs.reporting.exports import Type, result_columns
+from jobs.reporting import periods, results_feed
+from jobs.reporting.exports import ExportFormat, Type, ndjson_lines, result_columns
+from jobs.reporting.long_files import Chunks, chunks
 from jobs.reporting.results_feed import BEGINNING, FeedSetBack, Place
 
 # Instead of a cursor.
@@ -124,3 +129,46 @@ class Results(V1View):
                 "has_more": page.has_more,
             }
         )
+
+
+_FROM = parameters.since("from", "Required: images that ended from this time on: RFC 3339, or a date, a day in UTC.")
+_TO = parameters.until("to", "Required: up to this time, inclusive; it must be over.")
+
+
+class ResultsExport(V1View):
+    # A HEAD would run the whole export as well.
+    http_method_names = ["get"]
+    tag = "results"
+    parameters = {"GET": (_FROM, _TO)}
+
+    @describe(
+        summary="Export the results of a period",
+        responses={(200, ExportFormat.NDJSON.content_type): {"type": "string"}},
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """NDJSON of all images that ended in the period, of the jobs that one may read, streamed, in no promised order.
+
+        A stream that fails is cut off without its last chunk, which clients report as an error: then request it again,
+        or a shorter period. `manage.py export_results` writes Parquet, too, and longer periods.
+        """
+        if missing := [name for name in ("from", "to") if name not in self.query]:
+            raise invalid_parameters([(name, f"{name} is required.") for name in missing])
+        since, until = self.query["from"], self.query["to"]
+        if since >= until:
+            raise invalid_parameters([("to", "to must not be before from.")])
+        if until > (latest := periods.latest_end()):
+            raise invalid_parameters([("to", f"to must be over: at the latest {_text(latest)}.")])
+        columns = result_columns()
+        seconds = settings.LONG_STATEMENT_SECONDS["export"]
+        rows = periods.rows(Job.objects.visible_to(request.user), since, until, columns, seconds=seconds)
+        form = ExportFormat.NDJSON
+        response = StreamingHttpResponse(
+            Chunks(chunks(ndjson_lines(columns, rows), rows)), content_type=form.content_type
+        )
+        name = f"results-{since:%Y%m%dT%H%M%SZ}-{until:%Y%m%dT%H%M%SZ}.{form}"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+
+def _text(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -134,6 +134,7 @@ urlpatterns = [
     re_path(r"^reports/(?P<report_id>[^/]+)/?\Z", reports.OneReport.as_view(), name="report"),
     re_path(r"^reports/(?P<report_id>[^/]+)/rows/?\Z", reports.ReportRows.as_view(), name="report-rows"),
     re_path(r"^results/?\Z", results.Results.as_view(), name="results"),
+    re_path(r"^results/export/?\Z", results.ResultsExport.as_view(), name="results-export"),
     re_path(r"^webhooks/?\Z", webhooks.Webhooks.as_view(), name="webhooks"),
     re_path(rf"{_WEBHOOK}/?\Z", webhooks.OneWebhook.as_view(), name="webhook"),
     re_path(rf"{_WEBHOOK}/rotate/?\Z", webhooks.RotateSecret.as_view(), name="rotate-webhook"),

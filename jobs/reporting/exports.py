@@ -23,7 +23,19 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 
 from django.db import connection
-from django.db.models import BooleanField, Case, F, Func, JSONField, OuterRef, Subquery, TextField, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    F,
+    Func,
+    JSONField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 
 from jobs.errors import retryable_codes
@@ -193,7 +205,7 @@ class Export(Chunks):
 
     def __init__(self, job_id: int, image_filter: ImageFilter, form: ExportFormat) -> None:
         columns = [column for column in COLUMNS if form is ExportFormat.NDJSON or not column.only_ndjson]
-        lines = _csv_lines if form is ExportFormat.CSV else _ndjson_lines
+        lines = _csv_lines if form is ExportFormat.CSV else ndjson_lines
         rows = _rows(job_id, image_filter, columns)
         super().__init__(chunks(lines(columns, rows), rows))
 
@@ -232,8 +244,13 @@ def _umask() -> int:
 def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[Column]) -> Generator[Sequence[str | None]]:
     """PostgreSQL's text of every value, in submission order."""
     images = ImageResult.objects.in_order_of(job_id).matching(image_filter)
+    yield from copied(images, columns, f"job {job_id}")
+
+
+def copied(images: QuerySet[ImageResult], columns: Sequence[Column], what: str) -> Generator[Sequence[str | None]]:
+    """PostgreSQL's text of every value of these images. Raises ExportTooLong, which names `what` they are."""
     select, parameters = images.values_list(*(column.value for column in columns)).query.sql_with_params()
-    with limited(f"job {job_id}") as while_read, connection.cursor() as cursor:
+    with limited(what) as while_read, connection.cursor() as cursor:
         # COPY takes no parameters: the driver inserts them into the statement.
         statement = f"COPY ({cursor.mogrify(select, parameters)}) TO STDOUT"
         with cursor.copy(statement) as copy, while_read(copy.connection):
@@ -248,7 +265,7 @@ def _csv_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) 
     )
 
 
-def _ndjson_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
+def ndjson_lines(columns: Sequence[Column], rows: Iterator[Sequence[str | None]]) -> Iterator[str]:
     keys = [(_json_text(column.name), column.kind.json) for column in columns]
     for row in rows:
         members = ("null" if value is None else to_json(value) for (_, to_json), value in zip(keys, row, strict=True))

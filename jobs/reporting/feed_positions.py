@@ -38,11 +38,15 @@ _WITHOUT_OF_ALL = """
 """
 # Each is looked up by its key: to join them, the planner would rather read all.
 _GIVE = """
-    UPDATE jobs_finishedbatch SET position =
-        (SELECT last_position FROM jobs_resultsfeed) + array_position(%(ids)s::bigint[], id)
-    WHERE id = ANY (%(ids)s)
+    WITH chosen AS MATERIALIZED ({without}),
+    ids AS MATERIALIZED (SELECT coalesce(array_agg(id ORDER BY id), '{{}}') AS ids FROM chosen),
+    given AS (
+        UPDATE jobs_finishedbatch SET position =
+            (SELECT last_position FROM jobs_resultsfeed) + array_position((SELECT ids FROM ids), id)
+        WHERE id = ANY ((SELECT ids FROM ids)::bigint[])
+    )
+    UPDATE jobs_resultsfeed SET last_position = last_position + cardinality(ids) FROM ids RETURNING cardinality(ids)
 """
-_COUNT_ON = "UPDATE jobs_resultsfeed SET last_position = last_position + %s"
 
 
 @contextmanager
@@ -69,9 +73,7 @@ def give_positions(owners: Sequence[int] | None) -> bool:
             return False
         cursor.execute(_LOCK)
         # A statement of its own: it sees what was committed while the lock was waited for.
-        cursor.execute(_WITHOUT_OF_ALL if owners is None else _WITHOUT, given)
-        ids = sorted(batch_id for (batch_id,) in cursor.fetchall())
-        cursor.execute(_GIVE, {"ids": ids})
-        cursor.execute(_COUNT_ON, [len(ids)])
+        cursor.execute(_GIVE.format(without=_WITHOUT_OF_ALL if owners is None else _WITHOUT), given)
+        (number,) = cursor.fetchone()
     # Of an owner who has more, the whole share was taken.
-    return len(ids) >= share
+    return bool(number >= share)

@@ -38,13 +38,20 @@ _HEAD = """
 _BATCHES = """
     SELECT batch.* FROM unnest(%(owners)s::bigint[]) AS visible (owner) CROSS JOIN LATERAL (
         SELECT position, id, size FROM jobs_finishedbatch WHERE owner = visible.owner AND position >= %(position)s
-        ORDER BY owner, position, id LIMIT %(most)s
+        ORDER BY owner, position, id LIMIT %(limit)s + 1
     ) batch
-    ORDER BY position LIMIT %(most)s
+    ORDER BY position LIMIT %(limit)s + 1
 """
 _BATCHES_OF_ALL = """
     SELECT position, id, size FROM jobs_finishedbatch WHERE position >= %(position)s
-    ORDER BY position, id LIMIT %(most)s
+    ORDER BY position, id LIMIT %(limit)s + 1
+"""
+# As many as hold `limit` images behind those of the first one that were read. It alone may have none left.
+_FIRST = """
+    SELECT position, id, size FROM (
+        SELECT batch.*, sum(size) OVER (ORDER BY position) - size AS before FROM ({batches}) batch
+    ) counted
+    WHERE before < %(limit)s + %(within)s ORDER BY position
 """
 _CONTENT = "SELECT id, job_id, images, generations FROM jobs_finishedbatch WHERE id = ANY (%s)"
 
@@ -157,10 +164,9 @@ def _numbers(owners: Collection[int | None] | None) -> list[int] | None:
 def _parts(owners: list[int] | None, place: Place, limit: int) -> tuple[list[_Part], bool]:
     """What the page is made of, and whether that is `limit` images."""
     with in_order() as cursor:
-        # One more than there may be images, since of the first batch all may have been read.
         cursor.execute(
-            _BATCHES_OF_ALL if owners is None else _BATCHES,
-            {"owners": owners, "position": place.position, "most": limit + 1},
+            _FIRST.format(batches=_BATCHES_OF_ALL if owners is None else _BATCHES),
+            {"owners": owners, "position": place.position, "within": place.within, "limit": limit},
         )
         batches = cursor.fetchall()
     parts, left = [], limit

@@ -20,6 +20,7 @@ TABLES = (
     "photos_fingerprint",
     "photos_finding",
     "photos_visitlook",
+    "jobs_finishedbatch",
 )
 
 # The store that everybody visits, and the area of all known ones that jobs are about.
@@ -178,6 +179,12 @@ _PHOTOS = (
     ], min(image_id), mod(visit_id, 3) = 0 FROM photos_fingerprint GROUP BY visit_id
     """,
 )
+# What has ended, in batches of at most 30 images.
+_BATCHES = """
+    INSERT INTO jobs_finishedbatch (job_id, owner, size, images, generations)
+    SELECT job_id, 0, count(*), array_agg(id ORDER BY id), array_agg(generation ORDER BY id)
+    FROM jobs_imageresult WHERE state IN ('completed', 'failed') GROUP BY job_id, id / 30 ORDER BY job_id, id / 30
+"""
 _MARK = "INSERT INTO insights_refreshed (id, mark) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET mark = now()"
 
 
@@ -212,7 +219,7 @@ def fill(run: Run, sizes: Sizes, *, analyze: bool = True) -> Large:
     _summaries(run, _NEW_VISITS)
     _summaries(run, _VISITS_OF_SMALL_AREA, stores=SMALL_STORES)
     run("TRUNCATE insights_hosthour", {})
-    for statement in (_HOURS, _FORECASTS, _MARK):
+    for statement in (_HOURS, _FORECASTS, _MARK, _BATCHES):
         run(statement, {})
     _images(run, first, last, "pending", 1, "%")
     for statement in _PHOTOS:

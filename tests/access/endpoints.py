@@ -62,6 +62,7 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:original": {"GET": READ},
     "v1:image-evidence": {"GET": READ},
     "v1:results": {"GET": USE},
+    "v1:results-export": {"GET": USE},
     "v1:findings": {"GET": USE},
     "v1:finding-kinds": {"GET": USE},
     "v1:needs-a-look": {"GET": USE},

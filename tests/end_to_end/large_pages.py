@@ -100,6 +100,7 @@ def pages(rows):
     group = StoreGroup.objects.create(name="Mine", name_part="shop").pk
     small_group = StoreGroup.objects.create(name="Small", area=SMALL_AREA).pk
     yield from insights(group, small_group)
+    yield from ("/api/v1/results", "/api/v1/results?limit=1000", "/api/v1/results?after=latest")
     yield from photos(rows)
     if Endpoint.objects.exists():
         yield from webhooks()

@@ -245,3 +245,41 @@ def rows_read(cursor):
         " WHERE relname = 'jobs_finishedbatch'"
     )
     return cursor.fetchone()[0]
+
+
+def export(v1, **query):
+    response = v1.get("results/export", query)
+    assert response.status_code == 200, response.content
+    return response, [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]
+
+
+def test_the_results_of_a_period_are_those_of_the_jobs_that_one_may_read(v1):
+    anna = User.objects.create_user("anna")
+    hers, nobodys = submit_job(2, owner=anna), submit_job(1)
+    work_off()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (now,) = cursor.fetchone()
+    period = {"from": "2026-01-01", "to": now.isoformat()}
+    response, lines = export(v1, **period)
+    assert [line["job_id"] for line in lines] == [nobodys.pk]
+    assert lines == everything(v1)[0]
+    assert response["Content-Type"] == "application/x-ndjson"
+    assert response["Content-Disposition"].startswith('attachment; filename="results-20260101T000000Z-')
+    client = V1(Client())
+    client.client.force_login(anna)
+    assert [line["job_id"] for line in export(client, **period)[1]] == [hers.pk] * 2
+    assert export(v1, **{"from": "2026-01-01", "to": "2026-01-01"})[1] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({}, ["from", "to"]), ({"from": "2026-01-01"}, ["to"]), ({"to": "2026-01-01"}, ["from"]),
+        ({"from": "2026-01-02", "to": "2026-01-01"}, ["to"]), ({"from": "2026-01-01", "to": "2999-01-01"}, ["to"]),
+        ({"from": "x", "to": "2026-01-01"}, ["from"]),
+    ],
+)  # fmt: skip
+def test_what_is_no_period_is_refused(v1, query, names):
+    problem = assert_problem(v1.get("results/export", query), 400, "invalid-request")
+    assert [error["parameter"] for error in problem["errors"]] == names

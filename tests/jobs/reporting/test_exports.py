@@ -319,7 +319,7 @@ def test_a_connection_lost_in_the_middle_ends_in_an_error_and_not_in_a_file(larg
     path.write_bytes(b"before")
     seen = []
 
-    def lines(columns, rows, original=exports._ndjson_lines):
+    def lines(columns, rows, original=exports.ndjson_lines):
         for number, line in enumerate(original(columns, rows)):
             if number == 5_000:
                 connection.connection.pgconn.finish()
@@ -327,7 +327,7 @@ def test_a_connection_lost_in_the_middle_ends_in_an_error_and_not_in_a_file(larg
             yield line
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exports, "_ndjson_lines", lines)
+        patch.setattr(exports, "ndjson_lines", lines)
         patch.setattr(exports, "_csv_lines", lines)
         with pytest.raises(Exception, match=r"closed|lost|NULL"):
             write(large.pk, EVERYTHING, form, path)
