@@ -16,9 +16,10 @@ from jobs.imaging.post import Poster
 from jobs.imaging.resolver import Resolver
 from proofs.ssrf_urls import FORBIDDEN, Case
 from proofs.world.endpoints import new_secret
+from webhooks.addresses import guard
 from webhooks.attempts import send
 from webhooks.claims import Claim
-from webhooks.endpoints import Refused, checked_url, guard
+from webhooks.endpoints import Refused, checked_url
 from webhooks.kinds import EventType
 from webhooks.models import Endpoint, Event
 

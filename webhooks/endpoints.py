@@ -11,17 +11,16 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from access import rights
 from jobs import errors
-from jobs.imaging.guard import Guard
 from jobs.models.expressions import ClockTimestamp
 from jobs.queue import database_now
 from webhooks import bodies, signing
+from webhooks.addresses import guard
 from webhooks.kinds import SUBSCRIBABLE, EventType
 from webhooks.models import Delivery, DisabledFor, Endpoint, Event
 from webhooks.models.endpoint import LONGEST_NAME, LONGEST_URL, MOST_ENDPOINTS
@@ -49,11 +48,6 @@ class Refused(ValueError):
 
 class TooManyEndpoints(Refused):
     """The user has MOST_ENDPOINTS."""
-
-
-def guard() -> Guard:
-    """Which addresses may be told: by settings of their own, because a POST may change something."""
-    return Guard(settings.WEBHOOK_ALLOW_CIDRS, settings.WEBHOOK_ALLOW_PORTS, does=("sends to", "does not send to"))
 
 
 def create(owner: User | None, url: str, events: Iterable[str], *, name: str = "", of_all: bool = False) -> Endpoint:

@@ -23,14 +23,15 @@ from django.contrib.auth.models import User
 from django.db import Error, connections
 
 from access import rights
+from jobs import failpoints
 from jobs.errors import Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.post import Poster
 from webhooks import claims, results
+from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
 from webhooks.choice import Due, Trust, choose, trust
 from webhooks.claims import Claim
-from webhooks.endpoints import guard
 from webhooks.kinds import EventType
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class Sender:
                 break
         if not self._unrecorded:
             return
+        failpoints.hit("webhooks.before_record")
         held = results.record(self._worker_id, self._unrecorded)
         if held < len(self._unrecorded):
             lost = len(self._unrecorded) - held
@@ -143,6 +145,7 @@ class Sender:
             return 0
         trusted = {each.endpoint_id: each.trust for each in found}
         taken = claims.claim(self._worker_id, wanted)
+        failpoints.hit("webhooks.after_claim")
         for each in taken:
             self._under_way[each.id] = each.endpoint.pk, trusted[each.endpoint.pk]
         for each in taken:

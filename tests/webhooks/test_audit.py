@@ -37,6 +37,7 @@ def test_a_job_whose_own_endpoint_was_never_told_of_its_end_is_found(ann):
 
 def test_a_job_of_which_a_lasting_endpoint_was_never_told_is_found(ann, ben):
     endpoint = make_endpoint(ann, events=["job.ended"])
+    make_endpoint(ann, events=["job.ended"])
     make_endpoint(ben, events=["job.ended"])
     make_endpoint(ann, events=["job.started"])
     finish(submit_job(1, owner=ann))

@@ -8,13 +8,14 @@ import pytest
 from django.db import transaction
 
 from insights import alerts
-from insights.models import Alert
+from insights.models import Alert, Refreshed
 from jobs import queue
 from jobs.models import Job
 from jobs.submission.plan import VisitPayload
 from jobs.submission.submit import submit
 from stores.importer import import_stores
 from tests.factories import allow, make_staff, submit_job, submit_visits
+from tests.insights import alert_visits
 from tests.webhooks.conftest import finish, make_endpoint, told
 from webhooks import bodies, endpoints, outbox
 from webhooks.kinds import EventType
@@ -203,3 +204,16 @@ def test_alerts_reach_those_who_may_read_what_they_are_of(ann, ben):
     allow(ben, "view_job")
     outbox.tell_of_alerts([everybodys])
     assert told(of_ben) == []  # of no staff
+
+
+def test_an_alert_is_told_when_it_is_opened_and_not_while_it_goes_on():
+    Refreshed.objects.create(pk=1, mark=alert_visits.NOW)
+    alert_visits.make_areas("HILL")
+    alert_visits.usual_visits("HILL", few=range(1, 15))
+    endpoint = make_endpoint(make_staff("view_job"), events=["alert.opened"])
+    for _ in range(2):
+        assert alerts.evaluate(alert_visits.NOW) == 1
+    assert told(endpoint) == ["alert.opened"]
+    data = json.loads(Event.objects.get().body)["data"]
+    opened = Alert.objects.get()
+    assert (data["id"], data["says"], data["of_all_jobs"]) == (opened.pk, opened.says, True)

@@ -140,7 +140,7 @@ def statements(captured):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_batch_takes_eight_statements_whatever_it_holds(django_assert_max_num_queries, settings):
+def test_a_batch_takes_nine_statements_whatever_it_holds(django_assert_max_num_queries, settings):
     settings.BACKOFF_BASE_SECONDS = 0
     chance = random.Random(1)
     stores = [f"S-{number}" for number in range(60)]
@@ -166,7 +166,8 @@ def test_a_batch_takes_eight_statements_whatever_it_holds(django_assert_max_num_
         recorded = queue.record(worker, outcomes)
     assert recorded.written == len(claims) > 500
     assert len(recorded.finished_jobs) >= 2
-    assert len(statements(captured.captured_queries)) <= 8
+    # Eight, and a look for who is to be told of it.
+    assert len(statements(captured.captured_queries)) <= 8 + 1
     assert audit().is_clean
 
 
