@@ -22,7 +22,7 @@ SLOTS = 8
 DEAD = 100
 # Jobs of each contestant in a round, by their images. What is told of a job costs the same whatever its size: of a
 # large one it must not be noticed.
-JOBS = {1_000: 20, 10_000: 4}
+JOBS = {1_000: 10, 10_000: 3}
 LARGE, MOST_RECORDING = 10_000, 1.02
 ASKING = {"nobody": 0, "one endpoint": 1, f"it and {DEAD} dead ones": 1 + DEAD}
 # Endpoints that share the deliveries, and how many there are.
