@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
-from jobs.imaging.transport import HEADERS
+from jobs.imaging.request_headers import REQUEST_HEADERS
 from webhooks import replays
 from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint, Event
 
@@ -109,7 +109,7 @@ def replay_all(endpoint: Endpoint, since: datetime) -> Replayed:
 def request_of(delivery: Delivery) -> dict[str, Any]:
     """The headers but for the signature, and the body, of the delivery's last attempt, or of its first if none was."""
     last = Attempt.objects.filter(delivery=delivery).order_by(_LATEST_FIRST).first()
-    headers = {**HEADERS, "Content-Type": "application/json", "webhook-id": delivery.event.uid}
+    headers = {**REQUEST_HEADERS, "Content-Type": "application/json", "webhook-id": delivery.event.uid}
     if last is not None:
         headers["webhook-timestamp"] = str(last.timestamp)
     return {"headers": headers, "body": delivery.event.body}

@@ -27,8 +27,8 @@ from jobs import errors
 from jobs.imaging import failures
 from jobs.imaging.deadline import Deadline
 from jobs.imaging.guard import DEFAULT_PORTS
+from jobs.imaging.request_headers import REQUEST_HEADERS
 from jobs.imaging.sockets import Connector
-from retail_pulse.version import VERSION
 
 # Connections that one worker slot keeps open; a job's images seldom come from more hosts at a time.
 IDLE_HOSTS = 4
@@ -39,14 +39,7 @@ MAX_HEADER_BYTES = 2**17
 _MAX_LINE = 2**16
 _OWS = " \t"  # the white space that may surround a value
 
-HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(
-    {
-        "User-Agent": f"retail-pulse/{VERSION}",
-        "Accept": "*/*",
-        # The bytes that are counted and stored must be the image's own.
-        "Accept-Encoding": "identity",
-    }
-)
+HEADERS: CaseInsensitiveDict[str] = CaseInsensitiveDict(REQUEST_HEADERS)
 _HEADERS = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
 
 _HTTP = b"HTTP/1."

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('jobs', '0024_evidence_of_photos'),
+        ('jobs', '0027_results_feed'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
