@@ -1,4 +1,9 @@
+from typing import TYPE_CHECKING
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from jobs.engine.companion import Beside
 
 
 class WebhooksConfig(AppConfig):
@@ -16,12 +21,18 @@ class WebhooksConfig(AppConfig):
         from webhooks import outbox
         from webhooks.audit import DELIVERIES, TOLD
         from webhooks.retention import Forgetter, forget_jobs
-        from webhooks.sender import Sender
 
         milestones.listeners.append(outbox.tell_of_jobs)
         importer.listeners.append(outbox.tell_of_import)
         alerts.listeners.append(outbox.tell_of_alerts)
-        in_every_engine.append(Sender)
+        in_every_engine.append(_sender)
         companions.append(Forgetter)
         of_jobs.append(forget_jobs)
         further_checks.extend([TOLD, DELIVERIES])
+
+
+def _sender(worker_id: int) -> "Beside":
+    """Imported with the first engine: its library of HTTP takes a tenth of a second."""
+    from webhooks.sender import Sender
+
+    return Sender(worker_id)
