@@ -3,7 +3,8 @@
 Two servers and a worker share a database and work through jobs that a client submits over HTTP. At random moments one
 of them is killed with SIGKILL and started again; PostgreSQL is restarted as after a crash, every connection is cut, one
 process is frozen for longer than its lease. Meanwhile old jobs are pruned by processes that are killed, too. Then the
-image server's ledger, the client's orders and the totals of what was pruned are compared with the database, row by row.
+image server's ledger, the client's orders and the totals of what was pruned are compared with the database, row by row;
+and what receivers of webhooks have got, with the jobs that have ended.
 
 With `--engine celery`, a broker hands out the work, and is itself killed, frozen, cut off, emptied and filled.
 """
@@ -24,6 +25,8 @@ from proofs.kill_prunes import Prunes, show_prunes
 from proofs.kill_scenes import Scenes
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Watch
+from proofs.kill_webhooks import SETTINGS as WEBHOOKS
+from proofs.kill_webhooks import Told
 from proofs.report import Report
 from proofs.world.broker import KINDS, TriedBroker, tried_broker
 from proofs.world.cluster import Observer
@@ -38,7 +41,7 @@ LEASE_SECONDS = 5
 SLOTS = 8
 # The most images that a process holds: its slots and what waits for them, see jobs/engine/slots.py.
 IN_FLIGHT = SLOTS + SLOTS // 2
-SETTINGS = {"WORKER_THREADS": str(SLOTS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4"}
+SETTINGS = {"WORKER_THREADS": str(SLOTS), "LEASE_SECONDS": str(LEASE_SECONDS), "WEB_THREADS": "4", **WEBHOOKS}
 # Images of the jobs that are pruned meanwhile.
 OLD_IMAGES = 200_000
 # How often each takes place, besides the kills.
@@ -101,6 +104,8 @@ def show_storm(
     observer = Observer(world.cluster)
     prunes = Prunes(world, Random(seed), old_images)  # noqa: S311 - as above
     prunes.fill()
+    stack = ExitStack()
+    told = stack.enter_context(Told(world))
     submitting = threading.Thread(
         target=_submit, args=[client, orders, Observer(world.cluster), storm.stopping], daemon=True
     )
@@ -117,7 +122,9 @@ def show_storm(
         storm.run(planned)
         _wait(storm.stopping, lambda: not submitting.is_alive() and _ongoing(observer) == 0)
         _wait(storm.stopping, lambda: all(rescue.seconds is not None for rescue in watch.rescues))
+        told.wait()
     finally:
+        stack.close()
         bound.cancel()
         storm.stopping.set()
         watch.stop()
@@ -126,6 +133,7 @@ def show_storm(
     seconds = time.monotonic() - begun
     show_events(report, storm, planned, seconds)
     show_ledger(report, compare(world.cluster, orders, world.images.ledger()), storm.hits * IN_FLIGHT)
+    told.show(report)
     show_prunes(report, world, prunes, old_images)
     show_rescues(report, watch.rescues, storm.first_claims, LEASE_SECONDS)
     show_log(report, read_log(world.log_file), storm.frozen_workers)

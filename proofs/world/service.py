@@ -59,13 +59,14 @@ class World:
         return manage(self.variables(**settings), *arguments)
 
     def start_over(self) -> None:
-        """Kill every process of the service, and delete every job, download and log line."""
+        """Kill every process of the service, and delete every job, download, event and log line."""
         self._kill_processes()
         self.forget()
 
     def forget(self) -> None:
         """Delete every job, download and log line; no process may be at work."""
-        self.cluster.query("TRUNCATE jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal CASCADE")
+        tables = "jobs_job, jobs_worker, jobs_deletedjob, jobs_daytotal, webhooks_endpoint, webhooks_event"
+        self.cluster.query(f"TRUNCATE {tables} CASCADE")
         for file in (self.images.ledger_file, self.log_file):
             if file.exists():
                 os.truncate(file, 0)

@@ -246,6 +246,24 @@ def test_what_a_process_records_after_its_lease_was_lost_changes_nothing(receive
     assert Attempt.objects.count() == 1
 
 
+@pytest.mark.parametrize("who", ["another process", "the same process"])
+def test_a_lease_that_is_another_one_by_now_is_left_alone(receiver, delivery, who):
+    receiver.answer("/hook", 500)
+    late = Sender(make_worker())
+    late.claim()
+    late_result = late._results.get(timeout=30)
+    make_due()
+    holder = late if who == "the same process" else Sender(make_worker())
+    holder._hand_out = lambda claim: None
+    assert holder.claim() == 1
+    held = Delivery.objects.values("state", "attempts", "due_at", "sender_id").get()
+    late._results.put(late_result)
+    late.record()
+    assert Delivery.objects.values("state", "attempts", "due_at", "sender_id").get() == held
+    assert not Attempt.objects.exists()
+    assert Endpoint.objects.get().failures == 0
+
+
 def test_who_may_no_longer_read_all_jobs_is_told_no_more_of_others(receiver, ann):
     chief = make_staff("view_job")
     make_endpoint(chief, f"{receiver.url}/all", ["job.ended"], of_all=True)
