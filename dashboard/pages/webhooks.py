@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ObjectDoesNotExist
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
@@ -91,7 +94,8 @@ def change_webhook(request: HttpRequest, webhook_id: int) -> HttpResponse:
     if request.method == "POST":
         values, faults = form.read()
         if not faults:
-            endpoints.change(endpoint, **values)
+            with _unless_deleted():
+                endpoints.change(endpoint, **values)
             messages.success(request, "Changed the webhook.")
             return redirect("dashboard:webhook", webhook_id)
     context = {"webhook": endpoint, **form.context()}
@@ -103,6 +107,12 @@ def change_webhook(request: HttpRequest, webhook_id: int) -> HttpResponse:
 def act(request: HttpRequest, webhook_id: int) -> HttpResponse:
     """Enable, disable, rotate, test, or replay what has failed."""
     endpoint = _find(request, webhook_id)
+    with _unless_deleted():
+        _act(request, endpoint)
+    return redirect("dashboard:webhook", webhook_id)
+
+
+def _act(request: HttpRequest, endpoint: Endpoint) -> None:
     match request.POST.get("act"):
         case "enable":
             _enable(request, endpoint)
@@ -118,7 +128,6 @@ def act(request: HttpRequest, webhook_id: int) -> HttpResponse:
             _replay_failed(request, endpoint)
         case _:
             messages.warning(request, "There is no such action.")
-    return redirect("dashboard:webhook", webhook_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -152,8 +161,18 @@ def delivery_page(request: HttpRequest, webhook_id: int, delivery_id: int) -> Ht
 @login_required
 def replay_delivery(request: HttpRequest, webhook_id: int, delivery_id: int) -> HttpResponse:
     delivery = _find_delivery(request, webhook_id, delivery_id)
-    _attempt(request, lambda: replays.replay(delivery), "It is sent again, with the same webhook-id.")
+    with _unless_deleted():
+        _attempt(request, lambda: replays.replay(delivery), "It is sent again, with the same webhook-id.")
     return redirect("dashboard:webhook_delivery", webhook_id, delivery_id)
+
+
+@contextmanager
+def _unless_deleted() -> Iterator[None]:
+    """Not found, where the webhook or the delivery is deleted between its look-up and what is done to it within."""
+    try:
+        yield
+    except ObjectDoesNotExist:
+        raise Http404("It was deleted in the meantime.") from None
 
 
 def _enable(request: HttpRequest, endpoint: Endpoint) -> None:

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.contrib.auth.models import User
 
+from dashboard.pages import webhooks
 from tests.dashboard.conftest import HOSTILE
 from tests.factories import make_staff
 from tests.webhooks.deliveries import URL, disable_by_itself, make_delivery, make_endpoint, make_failed
@@ -235,6 +236,29 @@ def test_nobody_else_does_anything_to_it(page, path, posted):
     before = list(Endpoint.objects.values()), list(Delivery.objects.values())
     assert page.post(f"/webhooks/{other.pk}/{path.format(failed.pk)}", posted).status_code == 404
     assert (list(Endpoint.objects.values()), list(Delivery.objects.values())) == before
+
+
+@pytest.fixture
+def deleted_meanwhile(monkeypatch):
+    """Whatever webhook is found is deleted before anything is done to it."""
+
+    def find(request, webhook_id, find=webhooks._find):
+        endpoint = find(request, webhook_id)
+        endpoints.delete(endpoint)
+        return endpoint
+
+    monkeypatch.setattr(webhooks, "_find", find)
+
+
+@pytest.mark.parametrize("name", ["enable", "disable", "rotate", "test", "replay_failed"])
+def test_what_is_deleted_meanwhile_is_not_found(page, endpoint, deleted_meanwhile, name):
+    answer = page.post(f"/webhooks/{endpoint.pk}/act/", {"act": name, "since": "2020-01-01"})
+    assert answer.status_code == (302 if name == "replay_failed" else 404)
+    assert page.get(f"/webhooks/{endpoint.pk}/").status_code == 404
+
+
+def test_nor_is_it_changed(page, endpoint, deleted_meanwhile):
+    assert page.post(f"/webhooks/{endpoint.pk}/change/", NEW).status_code == 404
 
 
 def test_somebody_elses_delivery_is_not_reached_through_ones_own_webhook(page, endpoint):

@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from access.models import Scope
+from api.v1.webhooks import WebhookView
 from tests.api.v1.conftest import assert_problem
 from tests.factories import make_staff
 from tests.webhooks.deliveries import URL, disable_by_itself, make_delivery, make_endpoint, make_failed
-from webhooks import delivery_log
+from webhooks import delivery_log, endpoints
 from webhooks.kinds import EventType
 from webhooks.models import Delivery, DeliveryState, Endpoint, Event
 from webhooks.models.endpoint import LONGEST_NAME, LONGEST_URL, MOST_ENDPOINTS
@@ -204,6 +205,19 @@ def test_a_test_is_a_delivery_that_waits(api, person):
     assert sent["last_attempt"] is None
     assert sent["due_at"] is not None
     assert api.get(f"webhooks/{endpoint.pk}/deliveries").json()["results"] == [sent]
+
+
+@pytest.mark.parametrize(("path", "body", "method"), [("", {"name": "New"}, "PATCH"), ("/rotate", None, "POST"),
+                                                     ("/test", None, "POST"), ("", None, "DELETE")])  # fmt: skip
+def test_what_is_deleted_meanwhile_is_not_found(api, person, monkeypatch, path, body, method):
+    def find(view, webhook_id, find=WebhookView.find_webhook):
+        endpoint = find(view, webhook_id)
+        endpoints.delete(endpoint)
+        return endpoint
+
+    monkeypatch.setattr(WebhookView, "find_webhook", find)
+    answer = api.post(f"webhooks/{make_endpoint(person).pk}{path}", body, method=method)
+    assert answer.status_code == (204 if method == "DELETE" else 404)
 
 
 # --- the log
