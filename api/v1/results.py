@@ -57,7 +57,9 @@ Result = type(
         "__doc__": "One image's result, as a line of an NDJSON export has it.",
         **{
             column.name: _FIELDS[column.kind.type](
-                allow_null=column.name not in _NEVER_NULL, help_text=_ABOUT.get(column.name, "")
+                # Of JSON, null is a value like any other.
+                allow_null=column.name not in _NEVER_NULL and column.kind.type is not Type.JSON,
+                help_text=_ABOUT.get(column.name, ""),
             )
             for column in result_columns()
         },

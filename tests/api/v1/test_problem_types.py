@@ -19,6 +19,7 @@ def test_the_slugs_and_their_statuses_are_stable():
         "method-not-allowed": 405,
         "too-slow": 408,
         "conflict": 409,
+        "feed-set-back": 409,
         "length-required": 411,
         "too-large": 413,
         "address-too-long": 414,
