@@ -52,7 +52,7 @@ The operations under *assignment* and *tokens* are legacy; they answer errors as
 TAGS = {
     "jobs": "Submit jobs, watch them, pause, cancel and retry them.",
     "images": "The result of each image, and why it failed.",
-    "results": "Every image's result, once, in an order for warehouses.",
+    "results": "Every result once, for other systems: a feed to follow, and the results of a period.",
     "visits": "Visits and the states of their images.",
     "photos": "What photos say about themselves, what was found about them, and which visits need a look.",
     "alerts": "What is unusual about areas, hosts, stores and people, by rules that say how often they are wrong.",

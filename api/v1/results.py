@@ -57,7 +57,7 @@ Result = type(
         "__doc__": "One image's result, as a line of an NDJSON export has it.",
         **{
             column.name: _FIELDS[column.kind.type](
-                # Of JSON the document says nothing: null is among it.
+                # Of JSON, null is a value like any other.
                 allow_null=column.name not in _NEVER_NULL and column.kind.type is not Type.JSON,
                 help_text=_ABOUT.get(column.name, ""),
             )

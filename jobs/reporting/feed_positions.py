@@ -60,20 +60,20 @@ def in_order() -> Iterator[CursorWrapper]:
         yield cursor
 
 
-def give_positions(owners: Sequence[int] | None) -> bool:
+def give_positions(cursor: CursorWrapper, owners: Sequence[int] | None) -> bool:
     """Give their positions to batches of these owners, in the order of their ids; whether there may be more of them.
 
-    At most MOST_GIVEN, of each owner an equal share.
+    At most MOST_GIVEN, of each owner an equal share. They hold once the transaction of `in_order` has been committed,
+    and until then nobody else gives any.
     """
     share = MOST_GIVEN if owners is None else max(1, MOST_GIVEN // max(1, len(owners)))
     given = {"owners": None if owners is None else list(owners), "most": share}
-    with in_order() as cursor:
-        cursor.execute(_IS_ANY_LEFT_OF_ALL if owners is None else _IS_ANY_LEFT, given)
-        if cursor.fetchone() == (False,):
-            return False
-        cursor.execute(_LOCK)
-        # A statement of its own: it sees what was committed while the lock was waited for.
-        cursor.execute(_GIVE.format(without=_WITHOUT_OF_ALL if owners is None else _WITHOUT), given)
-        (number,) = cursor.fetchone()
+    cursor.execute(_IS_ANY_LEFT_OF_ALL if owners is None else _IS_ANY_LEFT, given)
+    if cursor.fetchone() == (False,):
+        return False
+    cursor.execute(_LOCK)
+    # A statement of its own: it sees what was committed while the lock was waited for.
+    cursor.execute(_GIVE.format(without=_WITHOUT_OF_ALL if owners is None else _WITHOUT), given)
+    (number,) = cursor.fetchone()
     # Of an owner who has more, the whole share was taken.
     return bool(number >= share)

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
 from jobs.models import ImageResult
 from jobs.models.finished_batch import NOBODY
@@ -112,11 +113,12 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
     if place != BEGINNING:
         _verify(place)
     visible = _numbers(owners)
-    parts, is_full = _parts(visible, place, limit)
     are_left = False
-    if not is_full:
-        are_left = give_positions(visible)
-        parts, is_full = _parts(visible, place, limit)
+    with in_order() as cursor:
+        parts, is_full = _parts(cursor, visible, place, limit)
+        if not is_full:
+            are_left = give_positions(cursor, visible)
+            parts, is_full = _parts(cursor, visible, place, limit)
     if not parts:
         return FeedPage([], place, are_left)
     content = _content([part.batch_id for part in parts])
@@ -134,7 +136,9 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
 
 def end(owners: Collection[int | None] | None) -> FeedPage:
     """The place behind all that has ended by now, on an empty page."""
-    if give_positions(_numbers(owners)):
+    with in_order() as cursor:
+        are_left = give_positions(cursor, _numbers(owners))
+    if are_left:
         return FeedPage([], None, has_more=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(last_position), 0) FROM jobs_resultsfeed")
@@ -161,14 +165,13 @@ def _numbers(owners: Collection[int | None] | None) -> list[int] | None:
     return None if owners is None else [NOBODY if owner is None else owner for owner in owners]
 
 
-def _parts(owners: list[int] | None, place: Place, limit: int) -> tuple[list[_Part], bool]:
+def _parts(cursor: CursorWrapper, owners: list[int] | None, place: Place, limit: int) -> tuple[list[_Part], bool]:
     """What the page is made of, and whether that is `limit` images."""
-    with in_order() as cursor:
-        cursor.execute(
-            _FIRST.format(batches=_BATCHES_OF_ALL if owners is None else _BATCHES),
-            {"owners": owners, "position": place.position, "within": place.within, "limit": limit},
-        )
-        batches = cursor.fetchall()
+    cursor.execute(
+        _FIRST.format(batches=_BATCHES_OF_ALL if owners is None else _BATCHES),
+        {"owners": owners, "position": place.position, "within": place.within, "limit": limit},
+    )
+    batches = cursor.fetchall()
     parts, left = [], limit
     for position, batch_id, size in batches:
         begin = min(place.within, size) if position == place.position else 0

@@ -20,6 +20,7 @@ def test_the_slugs_and_their_statuses_are_stable():
         "too-slow": 408,
         "conflict": 409,
         "reference-taken": 409,
+        "feed-set-back": 409,
         "length-required": 411,
         "too-large": 413,
         "address-too-long": 414,
