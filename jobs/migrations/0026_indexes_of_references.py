@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             database_operations=[
                 migrations.RunSQL(
                     """CREATE UNIQUE INDEX CONCURRENTLY image_reference_once_per_owner
-                    ON jobs_imagedetails (client_reference, owner_id) NULLS NOT DISTINCT WHERE client_reference <> ''""",
+                    ON jobs_imagedetails (client_reference, owner_id) NULLS NOT DISTINCT WHERE NOT (client_reference = '')""",
                     "DROP INDEX CONCURRENTLY IF EXISTS image_reference_once_per_owner",
                 ),
             ],
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 migrations.RunSQL(
                     """CREATE UNIQUE INDEX CONCURRENTLY job_reference_once_per_owner
                     ON jobs_job (client_reference, owner_id) NULLS NOT DISTINCT
-                    WHERE client_reference <> '' AND NOT is_deleted""",
+                    WHERE NOT (client_reference = '') AND NOT is_deleted""",
                     "DROP INDEX CONCURRENTLY IF EXISTS job_reference_once_per_owner",
                 ),
             ],

@@ -370,3 +370,21 @@ def test_a_submission_without_any_asks_for_none_of_them():
     assert not any("jobs_visitreference" in each or "jobs_imagedetails" in each for each in without)
     # The ids of the images, and what is said of one.
     assert len(statements(visit("s", image(client_reference="A")))) == len(without) + 2
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(Job, "job_reference_once_per_owner"), (ImageDetails, "image_reference_once_per_owner")]
+)
+@pytest.mark.django_db
+def test_the_indexes_that_a_migration_made_beside_the_service_are_what_the_models_say(model, name):
+    def definition():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [name])
+            return cursor.fetchone()[0]
+
+    made = definition()
+    (constraint,) = (each for each in model._meta.constraints if each.name == name)
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(model, constraint)
+        editor.add_constraint(model, constraint)
+    assert definition() == made
