@@ -6,6 +6,8 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
+from access import rights
+from access.models.team import is_in_team
 from access.throttles import SignInAttempts
 
 # Real ones are no longer; hashing longer ones would only help an attacker.
@@ -15,6 +17,14 @@ LONGEST_PASSWORD = 4096
 
 class ThrottledPasswords(ModelBackend):
     """Django's users and passwords; a request that has failed too often is refused before its password is hashed."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """The user of a session, read together with whether they are in any team."""
+        user = User.objects.annotate(is_in_team=is_in_team("auth_user.id")).filter(pk=user_id).first()
+        if user is None or not self.user_can_authenticate(user):
+            return None
+        rights.remember_owners(user, has_teams=user.is_in_team)
+        return user
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
