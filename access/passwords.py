@@ -12,7 +12,9 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
+from access import rights
 from access.limits import WITH_LIMITS
+from access.models.team import is_in_team
 from access.throttles import SignInAttempts
 
 # Real ones are no longer; hashing longer ones would only help an attacker.
@@ -22,6 +24,15 @@ LONGEST_PASSWORD = 4096
 
 class ThrottledPasswords(ModelBackend):
     """Django's users and passwords; a request that has failed too often is refused before its password is hashed."""
+
+    def get_user(self, user_id: int) -> User | None:
+        """The user of a session, read together with their limits and whether they are in any team."""
+        users = User.objects.select_related(WITH_LIMITS).annotate(is_in_team=is_in_team("auth_user.id"))
+        user = users.filter(pk=user_id).first()
+        if user is None or not self.user_can_authenticate(user):
+            return None
+        rights.remember_owners(user, has_teams=user.is_in_team)
+        return user
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
@@ -39,11 +50,6 @@ class ThrottledPasswords(ModelBackend):
         if user is not None:
             attempts.succeed()
         return user
-
-    def get_user(self, user_id: int) -> User | None:
-        """The user of a session, with their limits."""
-        user = User.objects.select_related(WITH_LIMITS).filter(pk=user_id).first()
-        return user if user is not None and self.user_can_authenticate(user) else None
 
     def _check(self, request: HttpRequest | None, username: str, password: str) -> User | None:
         user = super().authenticate(request, username=username, password=password)

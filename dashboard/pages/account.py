@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -12,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from access import own_keys, people, roles
+from access.limits import limits_of
 from access.links import origin_of
 from access.models import LONGEST_DAYS, LONGEST_NAME, ApiKey, Scope
 
@@ -97,8 +97,7 @@ def _context(request: HttpRequest, user: User) -> dict[str, Any]:
         "form": {"name": "", "scopes": [Scope.READ.value], "days": DEFAULT_DAYS},
         "standing": people.standing(user, roles.role_of(user)),
         "teams": user.teams.order_by("name"),
-        "rate": settings.API_RATE_PER_MINUTE,
-        "pending": settings.MAX_PENDING_IMAGES,
+        "limits": limits_of(user),
     }
 
 

@@ -115,8 +115,8 @@ def statements_about_teams(path: str, user: User, kind: str) -> list[str]:
         ("ben", "session", 1),
         ("ben", "key", 1),
         ("ben", "token", 1),
-        ("dan", "session", 1),
         # Whether there is any team was read with the user.
+        ("dan", "session", 0),
         ("dan", "key", 0),
         ("dan", "token", 0),
     ],
