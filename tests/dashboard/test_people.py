@@ -111,20 +111,22 @@ MANY_USERS = """
 """
 
 
-@pytest.mark.parametrize(
-    ("asked", "first"),
-    [("", "bela"), ("q=user-99999", "user-99999"), ("after=user-5", "user-50"), ("q=@shop&after=user-9", "user-90")],
-)
-def test_of_a_hundred_thousand_a_page_is_read(page, bela, asked, first):
+def test_of_a_hundred_thousand_a_page_is_read(page, bela):
     with connection.cursor() as cursor:
         cursor.execute(MANY_USERS)
-    with CaptureQueriesContext(connection) as statements:
-        answer = page.get(f"/people/?{asked}")
-    assert answer.context["people"][0][0].username == first
-    assert len(answer.context["people"]) <= pages.ROWS
-    assert len(statements) <= 10
-    assert all("LIMIT" in each["sql"] or "WHERE" in each["sql"] for each in statements)
-    assert len(answer.content) < 2**17
+    for asked, first in {
+        "": "bela",
+        "q=user-99999": "user-99999",
+        "after=user-5": "user-50",
+        "q=@shop&after=user-9": "user-90",
+    }.items():
+        with CaptureQueriesContext(connection) as statements:
+            answer = page.get(f"/people/?{asked}")
+        assert answer.context["people"][0][0].username == first
+        assert len(answer.context["people"]) <= pages.ROWS
+        assert len(statements) <= 10
+        assert all("LIMIT" in each["sql"] or "WHERE" in each["sql"] for each in statements)
+        assert len(answer.content) < 2**17
 
 
 def test_markup_in_names_is_text(page, chief):
