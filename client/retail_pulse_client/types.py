@@ -6,6 +6,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 class ProblemError(TypedDict):
     pointer: NotRequired[str]
     store_id: NotRequired[str]
+    job_id: NotRequired[int]
     parameter: NotRequired[str]
     line: NotRequired[int | None]
     column: NotRequired[str | None]
@@ -20,6 +21,8 @@ class Problem(TypedDict):
     status: int
     detail: str
     errors: NotRequired[list["ProblemError"]]
+    job_id: NotRequired[int]
+    job: NotRequired[str]
     request_id: NotRequired[str]
 
 
@@ -79,6 +82,7 @@ class VisitRow(TypedDict):
     visit_time: str
     visited_at: str | None
     visited_by: str
+    client_reference: str | None
     metadata: dict[str, Any]
     counts: "VisitCounts"
 
@@ -119,6 +123,8 @@ class Image(TypedDict):
     timings: "Timings"
     gpu_result: Any
     error: "ImageError | None"
+    client_reference: str | None
+    metadata: dict[str, Any] | None
 
 
 class FindingRow(TypedDict):
@@ -234,6 +240,8 @@ class JobDetail(TypedDict):
     paused_at: str | None
     finished_at: str | None
     request_id: str
+    client_reference: str | None
+    metadata: dict[str, Any]
     links: dict[str, Any]
     store_errors: list["StoreError"]
     store_errors_total: int
