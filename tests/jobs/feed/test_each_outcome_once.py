@@ -172,7 +172,7 @@ def test_the_command_says_what_it_has_filed(capsys):
     call_command("fill_results_feed")
     call_command("fill_results_feed")
     assert capsys.readouterr().out.splitlines() == [
-        "Looked at 1 jobs and filed 3 images.", "Looked at 1 jobs and filed 0 images.",
+        "Looked at 1 job and filed 3 images.", "Looked at 1 job and filed 0 images.",
     ]  # fmt: skip
 
 
