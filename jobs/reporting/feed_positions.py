@@ -58,6 +58,8 @@ def in_order() -> Iterator[CursorWrapper]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_bitmapscan = off")
         yield cursor
+        # Not for what comes later in a transaction around it.
+        cursor.execute("SET LOCAL enable_bitmapscan TO DEFAULT")
 
 
 def give_positions(cursor: CursorWrapper, owners: Sequence[int] | None) -> bool:

@@ -192,8 +192,7 @@ def _rows(outcomes: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
     images = ImageResult.objects.filter(
         pk__any=[image_id for image_id, _ in outcomes],
         state__in=[ImageState.COMPLETED, ImageState.FAILED],
-        job__is_deleted=False,
     )
-    values = images.values_list("pk", "generation", *(column.value for column in result_columns()))
+    values = images.of_jobs_there().values_list("pk", "generation", *(column.value for column in result_columns()))
     found = {(image_id, generation): tuple(row) for image_id, generation, *row in values}
     return [found[outcome] for outcome in outcomes if outcome in found]
