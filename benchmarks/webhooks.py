@@ -16,7 +16,7 @@ from proofs.report import Report
 from proofs.world.backlog import fill
 from proofs.world.cluster import CHECKOUT
 from proofs.world.endpoints import Endpoint, add_endpoint, new_secret
-from proofs.world.receiver import Behaviour, Receivers
+from proofs.world.receivers import Behaviour, Receivers
 
 SLOTS = 8
 DEAD = 100

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from proofs.world.receiver import Heard
+from proofs.world.receivers import Heard
 
 ENDED = "job.ended"
 

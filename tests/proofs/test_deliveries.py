@@ -10,7 +10,7 @@ from proofs.deliveries_findings import compare, ended_at
 from proofs.deliveries_storm import show_deliveries
 from proofs.kill import IN_FLIGHT, LEASE_SECONDS
 from proofs.report import Report
-from proofs.world.receiver import Heard
+from proofs.world.receivers import Heard
 from proofs.world.service import World
 
 

@@ -1,6 +1,6 @@
 """Receivers of webhooks, good and bad, each on its own port; a program controlled by standard input.
 
-    python -m proofs.world.receiver SEED
+    python -m proofs.world.receivers SEED
 
 What they are sent is kept in memory until the program ends, whichever process of the service dies meanwhile. The
 signatures are verified on arrival, by the reference library. For the questions see `Receivers`.
@@ -58,7 +58,7 @@ class Receivers(AnsweringProcess):
     """The program as a separate process, for as long as the `with` block lasts; for one thread."""
 
     def __init__(self, seed: int = 1) -> None:
-        super().__init__("proofs.world.receiver", str(seed))
+        super().__init__("proofs.world.receivers", str(seed))
 
     def open(self, behaviour: Behaviour, secret: str = "", port: int = 0) -> str:
         """A new receiver whose messages are signed with `secret`; returns its URL."""
