@@ -26,6 +26,7 @@ from dashboard.pages import (
     stores,
     submit,
     visits,
+    webhooks,
 )
 from dashboard.pages.sign_in import SignIn
 
@@ -93,6 +94,17 @@ urlpatterns = [
     path("reports/<int:report_id>/", reports.report_page, name="report"),
     path("reports/<int:report_id>/change/", reports.change_report, name="change_report"),
     path("reports/<int:report_id>/delete/", reports.delete_report, name="delete_report"),
+    path("webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("webhooks/<int:webhook_id>/", webhooks.webhook_page, name="webhook"),
+    path("webhooks/<int:webhook_id>/change/", webhooks.change_webhook, name="change_webhook"),
+    path("webhooks/<int:webhook_id>/act/", webhooks.act, name="webhook_act"),
+    path("webhooks/<int:webhook_id>/delete/", webhooks.delete_webhook, name="delete_webhook"),
+    path("webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/", webhooks.delivery_page, name="webhook_delivery"),
+    path(
+        "webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/replay/",
+        webhooks.replay_delivery,
+        name="replay_delivery",
+    ),
     path("operations/", operations.operations_page, name="operations"),
     path("operations/resume-host/", operations.resume_host, name="resume_host"),
     path("docs/errors/", docs.errors_page, name="errors_docs"),

@@ -30,6 +30,7 @@ NAMES = (
     "photos",
     "deliveries",
     "containers",
+    "webhooks",
 )
 CANNOT_PROVE = 3
 

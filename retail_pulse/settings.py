@@ -276,6 +276,8 @@ SPECTACULAR_SETTINGS = {
         **{name: f"jobs.states.{name}" for name in ("ImageState", "JobState", "JobOutcome", "JobStatus", "OnError")},
         "AlertState": "insights.models.alert.Alert.State",
         "FindingCode": "photos.kinds.CHOICES",
+        "EventType": "webhooks.kinds.EventType",
+        "DeliveryState": "webhooks.models.DeliveryState",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     # From this service's own files, so that it works where no other host can be reached.

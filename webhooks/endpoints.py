@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -27,8 +28,6 @@ from webhooks.models.endpoint import LONGEST_NAME, LONGEST_URL, MOST_ENDPOINTS
 from webhooks.outbox import new_uid
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import User
-
     from webhooks.models import EndpointQuerySet
 
 # How long the secret before the last one signs as well.
@@ -68,7 +67,7 @@ def create(owner: User | None, url: str, events: Iterable[str], *, name: str = "
     with transaction.atomic():
         if owner is not None:
             # So that two requests at once cannot both add the last one.
-            type(owner)._default_manager.select_for_update().get(pk=owner.pk)
+            User.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if Endpoint.objects.owned_by(owner).lasting().count() >= MOST_ENDPOINTS:
             raise TooManyEndpoints("", f"There are {MOST_ENDPOINTS} endpoints already; delete one that is not needed.")
         made.save()

@@ -156,6 +156,22 @@ class JobDetail(JobSummary):
         return total
 
 
+class CallbackSecret(serializers.Serializer[Any]):
+    """The webhook that a submission's `callback_url` has made."""
+
+    id = serializers.IntegerField(allow_null=True, help_text="Its id under `/api/v1/webhooks`; null if it is deleted.")
+    secret = serializers.CharField(
+        allow_null=True,
+        help_text="`whsec_…`, shown this once; null where the submission named one, and in the answer to a replay.",
+    )
+
+
+class SubmittedJob(JobDetail):
+    """A job as it was submitted."""
+
+    callback = CallbackSecret(required=False, help_text="Where the submission has a `callback_url`.")
+
+
 class ActionResult(serializers.Serializer[Any]):
     """The result of an action."""
 

@@ -13,9 +13,18 @@ from access import rights
 from access.models import Scope
 from api.idempotency import read_idempotency_token
 from api.pagination import Page, write_cursor
-from api.v1 import pages, parameters, problems, request_bodies, submission_schema, submissions
+from api.v1 import callbacks, pages, parameters, problems, request_bodies, submission_schema, submissions
 from api.v1.describe import describe
-from api.v1.job_serializers import JobDetail, JobSummary, StoreError, context_of, detail_of, etag_of, path_of
+from api.v1.job_serializers import (
+    JobDetail,
+    JobSummary,
+    StoreError,
+    SubmittedJob,
+    context_of,
+    detail_of,
+    etag_of,
+    path_of,
+)
 from api.v1.problem_types import Problem
 from api.v1.views import JobView, V1View
 from jobs import actions
@@ -86,8 +95,11 @@ class Jobs(V1View):
         summary="Submit a job",
         parameters=[_KEY, _LOCATION, _REPLAYED],
         request={"application/json": submission_schema.with_priority(), **submissions.FILE_SCHEMAS},
-        responses={201: JobDetail},
-        examples=[OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True)],
+        responses={201: SubmittedJob},
+        examples=[
+            OpenApiExample("Two visits", submission_schema.EXAMPLE, request_only=True),
+            OpenApiExample("With a callback", submission_schema.WITH_CALLBACK, request_only=True),
+        ],
     )
     def post(self, request: Request) -> Response:
         """The job and all its rows are stored durably before the answer.
@@ -95,23 +107,29 @@ class Jobs(V1View):
         The body is the assignment's, with an optional `priority`; or a file of visits: CSV or an Excel workbook with
         the columns `store_id`, `visit_time` and `image_url`, a row per image, or what an export wrote. A store that is
         not in the store master is accepted: its images fail as `unknown_store`. A priority above 0 needs the
-        permission to prioritize jobs.
+        permission to prioritize jobs. `callback_url` is told when the job has ended, or of `callback_events`; the
+        answer shows the secret that signs, this once.
         """
         # Before the body is parsed: a file is read from the stream, once.
         token = read_idempotency_token(request, self.query)
-        payload, priority = submission_schema.read(submissions.read_submission(request, self.query).body)
+        payload, priority, callback = submission_schema.read(submissions.read_submission(request, self.query).body)
         _require_priority(request, priority)
+        owner = request.user if request.user.is_authenticated else None
         submitted = submit(
             payload.visits,
-            owner=request.user if request.user.is_authenticated else None,
+            owner=owner,
             on_error=payload.on_error,
             priority=priority,
             idempotency=token,
+            stored=None if callback is None else lambda job_id: callback.add(job_id, owner),
         )
         # A job that is replayed may be deleted at this very moment.
         job = Job.with_deleted.with_running().select_related("owner").get(pk=submitted.job_id)
         headers = {"Location": path_of(job), **({"Idempotent-Replayed": "true"} if submitted.replayed else {})}
-        return Response(detail_of(job), status=201, headers=headers)
+        detail = detail_of(job)
+        if callback is not None:
+            detail["callback"] = callbacks.told(job.pk, callback, is_replay=submitted.replayed)
+        return Response(detail, status=201, headers=headers)
 
 
 class OneJob(JobView):

@@ -11,7 +11,10 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 
 from api.problems import SENTENCES
-from api.v1 import legacy_schema  # noqa: F401 - importing it registers the legacy endpoints
+from api.v1 import (
+    legacy_schema,  # noqa: F401 - importing it registers the legacy endpoints
+    webhook_events,
+)
 from api.v1.describe import description_of
 from api.v1.problem_types import Problem
 from api.v1.problems import MEDIA_TYPE
@@ -26,9 +29,9 @@ Submit the photos of store visits, watch them being measured, see why some fail,
 
 **Credentials.** `Authorization: Bearer …` with an API key (`rp_…`) or a token of `/api/token/`, or the session of
 `/admin/`, which sends its CSRF token as `X-CSRFToken` with every `POST` and `PATCH`. A key is limited to its scopes:
-`submit`, `read`, `manage` (actions on jobs and paused hosts, and reports), `stores` (imports). Somebody else's job
-looks exactly like one that does not exist, except to staff with the permission to view jobs; to change it they need
-that to change jobs.
+`submit`, `read`, `manage` (actions on jobs and paused hosts, reports, and webhooks), `stores` (imports). Somebody
+else's job looks exactly like one that does not exist, except to staff with the permission to view jobs; to change it
+they need that to change jobs.
 
 **Lists** come in pages: follow `next_cursor` with `cursor=` until it is null. Rows added meanwhile do not shift pages.
 
@@ -53,6 +56,7 @@ TAGS = {
     "groups": "Sets of stores, by a rule or by hand; every list of stores, visits or images can be narrowed to one.",
     "areas": "What areas have, how they compare, and which weeks are unusual.",
     "reports": "Saved questions about visits, and their answers.",
+    "webhooks": "Addresses that are told of events, signed; the log of what was sent to them, and replays.",
     "schemas": "What a submission looks like, and this document.",
     "assignment": "The three endpoints of the assignment, for existing clients.",
     "tokens": "Tokens for people, by name and password.",
@@ -194,9 +198,11 @@ def _work_out_description(method: Any) -> None:
 
 
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """After the document is made: its introduction, and access without credentials."""
+    """After the document is made: its introduction, what webhooks are sent, and access without credentials."""
     result["info"]["description"] = DESCRIPTION.strip()
     result["tags"] = [{"name": name, "description": text} for name, text in TAGS.items()]
+    result["webhooks"] = webhook_events.operations()
+    result["components"]["schemas"] |= webhook_events.schemas()
     # An open API answers requests without credentials as well.
     for operations in result["paths"].values():
         for operation in operations.values():

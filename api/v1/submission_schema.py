@@ -1,13 +1,13 @@
 """The published JSON Schema of a submission, and how v1 reads one.
 
 `jobs/submission/payload.py` decides; the schema says the same as far as JSON Schema can. It cannot say that `count`
-is the number of visits, that a number written `1.0` is not an integer here, and how many images all visits may have
-together.
+is the number of visits, that a number written `1.0` is not an integer here, how many images all visits may have
+together, and to which addresses something is sent.
 """
 
 from typing import Any
 
-from api.v1 import request_bodies
+from api.v1 import callbacks, request_bodies
 from jobs.states import OnError
 from jobs.submission.payload import (
     MAX_METADATA,
@@ -66,6 +66,8 @@ EXAMPLE = {
     ],
 }
 
+WITH_CALLBACK = {**EXAMPLE, "callback_url": "https://visits.example/told", "callback_events": ["job.ended"]}
+
 
 def submission() -> dict[str, Any]:
     """The schema of a body to `/api/submit/`; unknown keys are allowed, as they are ignored."""
@@ -88,8 +90,9 @@ def with_priority() -> dict[str, Any]:
     """The schema of a body to `/api/v1/jobs`."""
     schema = submission()
     visits = {**schema["properties"]["visits"], "items": _visit(visited_by=VISITED_BY, metadata=METADATA)}
-    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}}
-    return {**schema, "properties": properties}
+    properties = {**schema["properties"], "visits": visits, "priority": {**PRIORITY, "default": 0}, **callbacks.SCHEMA}
+    needed = {key: ["callback_url"] for key in callbacks.SCHEMA if key != "callback_url"}
+    return {**schema, "properties": properties, "dependentRequired": needed}
 
 
 def _visit(**details: dict[str, Any]) -> dict[str, Any]:
@@ -125,9 +128,9 @@ def _visit(**details: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read(data: Any) -> tuple[Submission, int]:
-    """The submission and its priority. Raises InvalidPayload with the faults of both."""
-    faults: list[Problem] = []
+def read(data: Any) -> tuple[Submission, int, callbacks.Callback | None]:
+    """The submission, its priority and its callback. Raises InvalidPayload with the faults of all."""
+    callback, faults = callbacks.read(data)
     priority = 0
     try:
         if isinstance(data, dict) and "priority" in data:
@@ -140,4 +143,4 @@ def read(data: Any) -> tuple[Submission, int]:
         raise InvalidPayload([*error.problems, *faults]) from None
     if faults:
         raise InvalidPayload(faults)
-    return payload, priority
+    return payload, priority, callback

@@ -38,6 +38,8 @@ from api.v1 import (
     validation,
     visit_looks,
     visits,
+    webhook_deliveries,
+    webhooks,
 )
 
 app_name = "v1"
@@ -46,6 +48,8 @@ _JOB = r"^jobs/(?P<job_id>[^/]+)"
 _CATEGORY = r"^categories/(?P<category_id>[^/]+)"
 _THRESHOLDS = r"^photo-thresholds/(?P<category_id>[^/]+)"
 _IMPORT = r"^store-imports/(?P<import_id>[^/]+)"
+_WEBHOOK = r"^webhooks/(?P<webhook_id>[^/]+)"
+_DELIVERY = rf"{_WEBHOOK}/deliveries/(?P<delivery_id>[^/]+)"
 
 urlpatterns = [
     re_path(r"^jobs/?\Z", jobs.Jobs.as_view(), name="jobs"),
@@ -123,6 +127,14 @@ urlpatterns = [
     re_path(r"^reports/?\Z", reports.Reports.as_view(), name="reports"),
     re_path(r"^reports/(?P<report_id>[^/]+)/?\Z", reports.OneReport.as_view(), name="report"),
     re_path(r"^reports/(?P<report_id>[^/]+)/rows/?\Z", reports.ReportRows.as_view(), name="report-rows"),
+    re_path(r"^webhooks/?\Z", webhooks.Webhooks.as_view(), name="webhooks"),
+    re_path(rf"{_WEBHOOK}/?\Z", webhooks.OneWebhook.as_view(), name="webhook"),
+    re_path(rf"{_WEBHOOK}/rotate/?\Z", webhooks.RotateSecret.as_view(), name="rotate-webhook"),
+    re_path(rf"{_WEBHOOK}/test/?\Z", webhooks.SendTest.as_view(), name="test-webhook"),
+    re_path(rf"{_WEBHOOK}/replay-failed/?\Z", webhook_deliveries.ReplayFailed.as_view(), name="replay-failed"),
+    re_path(rf"{_WEBHOOK}/deliveries/?\Z", webhook_deliveries.Deliveries.as_view(), name="webhook-deliveries"),
+    re_path(rf"{_DELIVERY}/?\Z", webhook_deliveries.OneDelivery.as_view(), name="webhook-delivery"),
+    re_path(rf"{_DELIVERY}/replay/?\Z", webhook_deliveries.ReplayDelivery.as_view(), name="replay-delivery"),
     re_path(r"^schemas/submission\.json/?\Z", schemas.SubmissionSchema.as_view(), name="submission-schema"),
     re_path(r"^openapi\.json/?\Z", schemas.Document.as_view(), name="openapi"),
 ]

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from access import rights
 from access.models import Scope
-from api.v1 import request_bodies, submission_schema, submissions
+from api.v1 import callbacks, pages, request_bodies, submission_schema, submissions
 from api.v1.describe import describe
 from api.v1.problems import pointer
 from api.v1.views import V1View
@@ -120,6 +120,10 @@ class Validate(V1View):
         found = document_of(dry_run(data, request.user if request.user.is_authenticated else None), read.notes)
         if isinstance(data, dict) and "priority" in data:
             found = {**found, **_with_priority(found, data["priority"], request.user)}
+        _, faults = callbacks.read(data)
+        if faults:
+            errors = [Finding("invalid", f"{fault.sentence}.", fault.path) for fault in faults]
+            found = {**found, "accepted": False, "errors": [*found["errors"], *pages.list_of(FindingRow, errors)]}
         return Response(found)
 
 

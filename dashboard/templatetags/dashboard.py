@@ -3,6 +3,7 @@
 `dashboard.words` writes times, sizes and addresses; `dashboard.charts` computes plots.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from django.utils.safestring import SafeString
 from access import rights
 from dashboard import charts, words
 from dashboard.appearance import APPEARANCES, appearance_of
-from insights.alerts import visible_to
+from dashboard.frame import MOST_ALERTS, news_of
 from insights.figures import FEWEST, TOO_FEW, Figure
 from insights.forecasts import Estimate
 from insights.models import Measure
@@ -26,6 +27,7 @@ from jobs.error_help import explain
 from jobs.models import Job
 from jobs.reporting.hosts import Waits, displayed, reason
 from jobs.reporting.throughput import Throughput
+from webhooks.models import Endpoint
 
 register = template.Library()
 for _filter in (
@@ -55,9 +57,6 @@ def _may_only_see_imports(user: Any) -> bool:
     return rights.may_see_imports(user) and not rights.may_import_stores(user)
 
 
-# Open alerts are counted up to here in the frame.
-MOST_ALERTS = 99
-
 # Name of the path, label, for whom it is.
 _SECTIONS = (
     ("dashboard:jobs", "Jobs", _everybody),
@@ -68,6 +67,7 @@ _SECTIONS = (
     ("dashboard:stores", "Stores", _everybody),
     ("dashboard:reports", "Reports", _everybody),
     ("dashboard:submit", "Submit", _everybody),
+    ("dashboard:webhooks", "Webhooks", _everybody),
     ("dashboard:operations", "Operations", rights.may_see_operations),
     ("api-docs", "API docs", _everybody),
     ("admin:index", "Admin", rights.may_use_admin),
@@ -110,14 +110,19 @@ def sections(context: Context) -> list[Section]:
         except NoReverseMatch:
             continue  # a section that this service lacks
         under = (url, reverse("dashboard:problems")) if name == "dashboard:stores" else url
-        number = _open_alerts(request.user) if name == "dashboard:alerts" else ""
+        number = _open_alerts(news_of(request).alerts) if name == "dashboard:alerts" else ""
         links.append(Section(url, label, request.path.startswith(under), number))
     return links
 
 
-def _open_alerts(user: Any) -> str:
-    number = visible_to(user).open().count_up_to(MOST_ALERTS + 1)
+def _open_alerts(number: int) -> str:
     return f"{MOST_ALERTS}+" if number > MOST_ALERTS else str(number or "")
+
+
+@register.simple_tag(takes_context=True)
+def disabled_webhooks(context: Context) -> Sequence[Endpoint]:
+    """Those of the user that the service has switched off by itself."""
+    return news_of(context["request"]).disabled
 
 
 @register.simple_tag(takes_context=True)

@@ -23,10 +23,6 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> AlertQuerySet:
         return self.filter(state=Alert.State.OPEN)
 
-    def count_up_to(self, most: int) -> int:
-        """How many there are, counted no further than `most`."""
-        return self[:most].count()
-
 
 class Alert(models.Model):
     """What a rule has found unusual about one area, host, store or person: one row for as long as that goes on.

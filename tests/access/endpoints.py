@@ -18,12 +18,16 @@ DELETE = "delete a user's job"
 SEE_HOSTS = "see paused hosts"
 RESUME_HOSTS = "have a paused host tried again"
 REPORT = "read, change, delete a user's report"
+WEBHOOK = "read, change, test, replay, delete a user's webhook"
 OPERATIONS = "see the operations"
 SEE_IMPORTS = "see imports of stores"
 IMPORT = "import stores"
 CATEGORIES = "edit categories, choose a store's"
 CHANGE_GROUPS = "make, change, delete groups of stores"
 RULES = "set rules of categories, and weights of areas"
+
+WEBHOOK_BODY = {"url": "https://receiver.example/", "events": ["job.ended"]}
+WEBHOOK_FORM = "url=https%3A%2F%2Freceiver.example%2F&events=job.ended"
 
 # Every path by its name: the rule of each of its methods, and for a POST or PATCH a body that the path understands.
 ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
@@ -102,6 +106,14 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "v1:reports": {"GET": USE, "POST": (USE, JSON, {"name": "New"})},
     "v1:report": {"GET": REPORT, "PATCH": (REPORT, JSON, {"weeks": 2}), "DELETE": REPORT},
     "v1:report-rows": {"GET": REPORT},
+    "v1:webhooks": {"GET": USE, "POST": (USE, JSON, WEBHOOK_BODY)},
+    "v1:webhook": {"GET": WEBHOOK, "PATCH": (WEBHOOK, JSON, {"name": "New"}), "DELETE": WEBHOOK},
+    "v1:rotate-webhook": {"POST": (WEBHOOK, JSON, {})},
+    "v1:test-webhook": {"POST": (WEBHOOK, JSON, {})},
+    "v1:replay-failed": {"POST": (WEBHOOK, JSON, {"since": "2026-01-31"})},
+    "v1:webhook-deliveries": {"GET": WEBHOOK},
+    "v1:webhook-delivery": {"GET": WEBHOOK},
+    "v1:replay-delivery": {"POST": (WEBHOOK, JSON, {})},
     "v1:submission-schema": {"GET": PUBLIC},
     "v1:openapi": {"GET": PUBLIC},
     "dashboard:home": {"GET": PUBLIC, "POST": (PUBLIC, FORM, ""), "PUT": PUBLIC, "PATCH": PUBLIC, "DELETE": PUBLIC},
@@ -164,6 +176,13 @@ ENDPOINTS: dict[str, dict[str, str | tuple[str, str, Any]]] = {
     "dashboard:report": {"GET": REPORT},
     "dashboard:change_report": {"GET": REPORT, "POST": (REPORT, FORM, "name=Changed&columns=visits")},
     "dashboard:delete_report": {"GET": REPORT, "POST": (REPORT, FORM, "")},
+    "dashboard:webhooks": {"GET": USE, "POST": (USE, FORM, WEBHOOK_FORM)},
+    "dashboard:webhook": {"GET": WEBHOOK},
+    "dashboard:change_webhook": {"GET": WEBHOOK, "POST": (WEBHOOK, FORM, WEBHOOK_FORM)},
+    "dashboard:webhook_act": {"POST": (WEBHOOK, FORM, "act=rotate")},
+    "dashboard:delete_webhook": {"GET": WEBHOOK, "POST": (WEBHOOK, FORM, "")},
+    "dashboard:webhook_delivery": {"GET": WEBHOOK},
+    "dashboard:replay_delivery": {"POST": (WEBHOOK, FORM, "")},
     "dashboard:operations": {"GET": OPERATIONS},
     "dashboard:resume_host": {"POST": (RESUME_HOSTS, FORM, f"host={HOST}")},
     "dashboard:errors_docs": {"GET": PUBLIC},
@@ -187,6 +206,8 @@ ADMIN_LISTS = {
     "stores_areaweight": None,
     "jobs_worker": None,
     "access_apikey": None,
+    "webhooks_endpoint": None,
+    "webhooks_delivery": None,
     "auth_user": None,
     "auth_group": None,
 }

@@ -31,6 +31,8 @@ from tests.access.endpoints import ADMIN_LISTS, CSV, ENDPOINTS, HOST, JSON, METH
 from tests.api.v1.test_alerts import make_alert
 from tests.factories import KNOWN_STORE, defer, make_staff, pause_host, submit_visits
 from tests.kept_photos import keep, keep_in_folder, photo
+from tests.webhooks.deliveries import make_endpoint, make_failed
+from webhooks.models import Delivery, Endpoint, Event
 
 pytestmark = pytest.mark.django_db
 
@@ -116,6 +118,7 @@ def world(monkeypatch, settings, tmp_path):
     image = ImageResult.objects.filter(job=job).first()
     judge(image.visit, owner, timezone.now(), is_fine=False)
     PhotoThresholds.objects.create(category=category)
+    failed = make_failed(make_endpoint(owner))
     return World(
         owner,
         {
@@ -131,6 +134,8 @@ def world(monkeypatch, settings, tmp_path):
             "name": "area_visits",
             "category_id": CategoryRule.objects.create(category=category).category_id,
             "keyword_id": Keyword.objects.create(text="BREAD", kind=Kind.STRONG, category=category).pk,
+            "webhook_id": failed.endpoint_id,
+            "delivery_id": failed.pk,
             "report_id": Report.objects.create(owner=owner).pk,
             "pk": None,
             "size": "preview",
@@ -173,7 +178,7 @@ def was_let_in(name: str, response: Any) -> bool:
 
 CHANGED = (
     *(Job, Store, Category, Keyword, CategoryRule, AreaWeight, Alert, Report, JobAction, StoreGroup),
-    *(PhotoThresholds, VisitVerdict),
+    *(PhotoThresholds, VisitVerdict, Endpoint, Event, Delivery),
 )
 # All of them in one statement: it is asked for every path, method and person.
 ROWS = "SELECT " + ", ".join(

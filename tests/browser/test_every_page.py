@@ -39,6 +39,9 @@ from tests.factories import (
 from tests.insights.summaries import visits
 from tests.kept_photos import keep, keep_in_folder, photo
 from tests.stores.files import store_file
+from tests.webhooks.deliveries import disable_by_itself, make_endpoint, make_failed
+from webhooks import endpoints
+from webhooks.models import Delivery
 
 LONG = "http://photos.a-rather-long-host-name.test/visits/2026/11/22/north/" + "shelf-and-facade" * 6 + ".jpg"
 
@@ -65,6 +68,7 @@ class Shown:
     report: Report
     category: Category
     group: StoreGroup
+    delivery: Delivery
 
 
 def alert_and_its_rule() -> Alert:
@@ -102,6 +106,15 @@ def make_areas(anna: User, worker: int) -> tuple[Job, ImageResult, ImageResult, 
         )
     images = ImageResult.objects.filter(job=job)
     return job, images.filter(state="pending").latest("rank"), images.get(pk=claims[0].image_id), rule
+
+
+def make_webhook(anna: User) -> Delivery:
+    """A failed delivery with a long answer and a long address; and a webhook of a single job."""
+    endpoints.add_callback(17, anna, LONG)
+    failed = make_failed(make_endpoint(anna, url=LONG, name="Warehouse " * 9))
+    failed.log.filter(number=2).update(answer=f'{{"error": "{"word " * 60}", "{"x" * 300}": 1}}')
+    endpoints.send_test(failed.endpoint)
+    return failed
 
 
 EQUAL = {"image": 1, "job": 1, "visit": 1, "store": "S-2", "day": "2026-11-20", "different_bits": 3}
@@ -170,6 +183,7 @@ def shown(anna, sign_in, settings, tmp_path) -> Shown:
         Report.objects.create(owner=anna, name="Failures by store", dimension="store", columns=Measure.values),
         Category.objects.get(name="Bakery and confectionery"),
         StoreGroup.objects.create(name="Kiosks of the first district", area="C-1", name_part="kiosk"),
+        make_webhook(anna),
     )  # fmt: skip
 
 
@@ -232,6 +246,14 @@ PAGES = {
         "/visits/{completed.visit_id}/photos/",
         "/stores/{store.pk}/photos/",
     ],
+    "webhooks": [
+        "/webhooks/",
+        "/webhooks/{delivery.endpoint_id}/",
+        "/webhooks/{delivery.endpoint_id}/?state=pending",
+        "/webhooks/{delivery.endpoint_id}/change/",
+        "/webhooks/{delivery.endpoint_id}/delete/",
+        "/webhooks/{delivery.endpoint_id}/deliveries/{delivery.pk}/",
+    ],
     "the rest": [
         "/submit/", "/submit/?way=file", "/submit/?way=json", "/operations/", "/operations/?host=photos.test%3A8080",
         "/operations/?host=gone.test%3A443", "/docs/errors/", "/docs/problems/"
@@ -275,11 +297,31 @@ def test_no_date_of_the_tiles_is_broken_or_too_wide(page, shown, monkeypatch, wi
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_what_is_shown_of_webhooks_for_a_moment_is_well_made(page, shown, troubles):
+    disable_by_itself(make_endpoint(shown.ended.owner, name="A warehouse"))
+    page.goto("/webhooks/")
+    expect(page.get_by_text("A webhook was disabled")).to_be_visible()
+    page.get_by_label("Address").fill("http://10.0.0.1/hooks")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("It is refused")).to_be_visible()
+    assert_well_made(page)
+    assert all("400" in trouble for trouble in troubles)
+    troubles.clear()
+    page.get_by_label("Address").fill("https://receiver.example/hooks")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("whsec_")).to_be_visible()
+    assert_well_made(page)
+    page.get_by_role("link", name="Look at A warehouse").click()
+    page.get_by_role("button", name="Enable it").click()
+    expect(page.get_by_text("A webhook was disabled")).to_have_count(0)
+    assert_well_made(page)
+
+
 def test_there_is_something_to_see_before_the_first_job_and_store(page, anna, sign_in):
     User.objects.filter(pk=anna.pk).update(is_staff=True)
     allow(anna, "view_job", "change_pausedhost")
     sign_in(anna)
-    for address in ("/jobs/", "/stores/", "/operations/", "/visits/", "/reports/"):
+    for address in ("/jobs/", "/stores/", "/operations/", "/visits/", "/reports/", "/webhooks/"):
         page.goto(address)
         assert_well_made(page)
 

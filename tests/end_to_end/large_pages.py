@@ -5,6 +5,7 @@ from jobs.models import ImageResult, Visit
 from jobs.states import ImageState, JobOutcome, JobState
 from proofs.world.large import BUSY_STORE, SMALL_AREA, SMALL_STORE
 from stores.models import Category, Store, StoreGroup
+from webhooks.models import Endpoint
 
 TRENDS = (("area", "visits_per_store_week"), ("area", "turnaround_median"), ("category", "failure_rate"))
 
@@ -63,6 +64,25 @@ def photos(rows):
         yield from (f"/api/v1/jobs/{job}/images/{image.pk}/evidence",)
 
 
+def webhooks():
+    """The webhooks' lists, and the log of each: narrowed to many, to few and to none."""
+    before = Endpoint.objects.latest("pk").pk
+    yield from ("/webhooks/", f"/webhooks/?before={before}", "/api/v1/webhooks", "/api/v1/webhooks?job=17")
+    yield from ("/admin/webhooks/endpoint/", "/admin/webhooks/endpoint/?q=admin", "/admin/webhooks/delivery/")
+    for endpoint in Endpoint.objects.lasting():
+        delivery = endpoint.deliveries.latest("pk")
+        page, api = f"/webhooks/{endpoint.pk}/", f"/api/v1/webhooks/{endpoint.pk}"
+        yield from (page, f"{page}change/", f"{page}delete/", f"{page}deliveries/{delivery.pk}/", api)
+        yield from (f"{api}/deliveries/{delivery.pk}", f"{api}/deliveries?limit=1000")
+        for narrowed in ("state=pending", "state=failed", "state=delivered", "type=webhook.test", "type=job.started"):
+            yield from (f"{page}?{narrowed}", f"{page}?{narrowed}&before={delivery.pk}", f"{api}/deliveries?{narrowed}")
+        yield f"{page}?state=failed&type=webhook.test"
+        yield f"/admin/webhooks/delivery/?endpoint={endpoint.pk}"
+        yield f"/admin/webhooks/endpoint/{endpoint.pk}/change/"
+        yield f"/admin/webhooks/delivery/{delivery.pk}/change/"
+    yield f"/admin/webhooks/delivery/?q={delivery.event.uid}"
+
+
 def pages(rows):
     """Every page of the dashboard and the admin that reads rows, and every GET of the APIs, with every filter."""
     failed, running, images, busy = rows.failed_job, rows.running_job, rows.images_job, rows.visits_job
@@ -73,6 +93,8 @@ def pages(rows):
     small_group = StoreGroup.objects.create(name="Small", area=SMALL_AREA).pk
     yield from insights(group, small_group)
     yield from photos(rows)
+    if Endpoint.objects.exists():
+        yield from webhooks()
     for store_id in (SMALL_STORE, BUSY_STORE):
         yield f"/stores/{Store.objects.get(store_id=store_id).pk}/"
     yield from [

@@ -30,6 +30,7 @@ from stores import categorising
 from stores.models import Store
 from tests.end_to_end.large_pages import pages
 from tests.factories import make_worker
+from webhooks import endpoints
 
 SIZES = Sizes(failed_stores=4_000, visits=2_000, images=12_000, queued=2_000, history=8_000)
 # Of the database server's processor. At this size, a statement that compares all with all takes longer, and any other
@@ -48,8 +49,9 @@ SUMMED = re.compile(r"/(areas|visits|problems|reports)/|/api/v1/(areas|rhythm|pr
 STATEMENTS_OF_PANELS, ROWS_OF_PANELS = 40, 12_000
 
 
+WEBHOOK_TABLES = ("webhooks_endpoint", "webhooks_event", "webhooks_delivery", "webhooks_attempt")
 # What the planner believes. The rows that it has counted are those that were there before the large ones.
-NAMES = ", ".join(f"'{name}'" for name in TABLES)
+NAMES = ", ".join(f"'{name}'" for name in (*TABLES, *WEBHOOK_TABLES))
 GIVEN = "of other rows"
 STATISTICS = {
     GIVEN: [],
@@ -67,6 +69,25 @@ ALERTS = """
     SELECT true, 'overdue_store', 'store', 'K-' || n, 0, now(), now(), 21, 40, repeat('x', 400), now(), now(), 'open',
         '', '', to_jsonb(array_fill(repeat('x', 500), ARRAY[20]))
     FROM generate_series(1, %(number)s) AS n
+"""
+
+# Of one endpoint a long log, of another that of a dead one; and a webhook for each of many jobs.
+MOST_SEARCHED = 5_000
+WEBHOOKS = """
+    INSERT INTO webhooks_event (uid, type, job_id, body)
+    SELECT 'evt_' || n, CASE WHEN n %% 1000 = 0 THEN 'webhook.test' ELSE 'job.ended' END, n, repeat('x', 800)
+    FROM generate_series(1, %(number)s) AS n;
+    INSERT INTO webhooks_delivery (event_id, endpoint_id, state, attempts)
+    SELECT event.id, endpoint.id,
+        CASE WHEN endpoint.name = 'dead' THEN 'pending'
+            WHEN event.job_id %% 500 = 0 THEN 'failed' ELSE 'delivered' END, 1
+    FROM webhooks_event event CROSS JOIN webhooks_endpoint endpoint WHERE endpoint.job_id IS NULL;
+    INSERT INTO webhooks_attempt (delivery_id, number, url, timestamp, milliseconds, status, error_code, error_message,
+        answer)
+    SELECT id, 1, 'https://a.example/', 1, 1, 500, '', '', repeat('x', 1000) FROM webhooks_delivery;
+    INSERT INTO webhooks_endpoint (owner_id, job_id, url, events, secret)
+    SELECT owner_id, n, url, events, secret
+    FROM webhooks_endpoint CROSS JOIN generate_series(1, %(number)s) AS n WHERE name = 'dead'
 """
 
 
@@ -166,7 +187,8 @@ def undone():
 # Half a minute of the processors' time, on a machine that may have ten other things to do.
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("are_days_kept", [False, True])
-def test_every_page_and_list_is_bounded_whatever_the_statistics(rows, admin_client, are_days_kept):
+def test_every_page_and_list_is_bounded_whatever_the_statistics(rows, admin_client, monkeypatch, are_days_kept):
+    monkeypatch.setattr("webhooks.delivery_log.MOST_SEARCHED", MOST_SEARCHED)
     if are_days_kept:
         for _ in chain(day_sums.slices(None), rate_windows.slices()):
             """As a refresher does."""
@@ -179,6 +201,11 @@ def test_every_page_and_list_is_bounded_whatever_the_statistics(rows, admin_clie
         for narrowed in ({}, {"category": "Bakery"}, {"area": "AREA-1"}):
             name = f"{dimension} {narrowed}"
             Report.objects.create(owner=owner, name=name, dimension=dimension, columns=Measure.values, **narrowed)
+    if not are_days_kept:
+        for name in ("dead", "well"):
+            endpoints.create(owner, "https://a.example/", ["job.ended"], name=name)
+        for statement in WEBHOOKS.split(";"):
+            run(statement, {"number": 2 * MOST_SEARCHED})
     categorising.go_on()
     numbers = [Store.objects.filter(area_code=area).count() for area in (SMALL_AREA, "AREA-1")]
     assert numbers[0] == SMALL_STORES <= FEW_STORES < numbers[1]

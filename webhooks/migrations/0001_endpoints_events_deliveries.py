@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 ('succeeded_at', models.DateTimeField(blank=True, null=True)),
                 ('rests_until', models.DateTimeField(blank=True, null=True)),
                 ('last_ms', models.PositiveIntegerField(blank=True, null=True)),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('owner', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.AddField(
@@ -104,7 +104,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='endpoint',
-            index=models.Index(condition=models.Q(('disabled_for__in', ['', 'failing']), ('job_id__isnull', True)), fields=['owner'], name='endpoint_of_owner'),
+            index=models.Index(condition=models.Q(('job_id__isnull', True)), fields=['owner', 'id'], name='endpoint_of_owner'),
+        ),
+        migrations.AddIndex(
+            model_name='endpoint',
+            index=models.Index(condition=models.Q(('job_id__isnull', False)), fields=['owner', 'id'], name='callback_of_owner'),
         ),
         migrations.AddIndex(
             model_name='endpoint',

@@ -24,6 +24,8 @@ from tests.api.v1.test_alerts import make_alert
 from tests.factories import make_staff, make_stores, pause_host, submit_job
 from tests.insights.summaries import visits
 from tests.photos.conftest import NOON, photo, visited
+from tests.webhooks.deliveries import make_endpoint, make_failed
+from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -106,9 +108,11 @@ def test_every_example_runs(as_user, document, settings):
         )
         report = Report.objects.create(name=f"Of job {job.pk}", owner=root)
         alert = make_alert(f"{path} {name}")
+        Endpoint.objects.all().delete()
+        failed = make_failed(make_endpoint(root))
         url = path.format(
             job_id=job.pk, alert_id=alert.pk, report_id=report.pk, category_id=category,
-            visit_id=job.visits.get().pk,
+            visit_id=job.visits.get().pk, webhook_id=failed.endpoint_id, delivery_id=failed.pk,
         )  # fmt: skip
         response = v1.client.generic(method.upper(), url, json.dumps(value), content_type=kind)
         assert response.status_code in (200, 201), (path, name, response.content)
@@ -138,6 +142,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
     visits("T-1", range(40))
     alert = make_alert(of_all=True).pk
     rule = CategoryRule.objects.create(category=Category.objects.create(name="Bakery"))
+    failed = make_failed(make_endpoint(staff))
     ForecastRange.objects.create(stage=25, size=0, jobs=0, judged=0, covered=0)
     checked = 0
     for path, method, operation in operations(document):
@@ -149,7 +154,7 @@ def test_what_the_service_answers_is_what_the_document_says(as_user, document, s
             continue
         url = path.format(
             job_id=job, image_id=image, store_id="T-1", group_id=group, alert_id=alert, report_id=report,
-            category_id=rule.category_id, visit_id=judged.pk,
+            category_id=rule.category_id, visit_id=judged.pk, webhook_id=failed.endpoint_id, delivery_id=failed.pk,
         )  # fmt: skip
         url += {"/api/v1/similar-stores": "?store=T-1"}.get(path, "")
         response = v1.client.get(url)

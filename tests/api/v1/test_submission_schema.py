@@ -47,6 +47,21 @@ def test_they_agree_on_every_value_of_every_key(validator, key, value):
         agree(validator, body)
 
 
+@pytest.mark.parametrize("key", ["callback_url", "callback_secret", "callback_events"])
+@pytest.mark.parametrize(
+    "value",
+    [*VALUES, "https://a.example/", "https://a.example/\n", "https://a.example/".ljust(2049, "x"), ["job.ended"],
+     ["job.ended", "job.ended"], ["stores.imported"], "whsec_" + "A" * 32, "whsec_" + "A" * 31,
+     "whsec_" + "A" * 32 + "\n", "whsec_" + "A" * 86 + "==", "whsec_" + "A" * 87 + "=", "whsec_" + "A" * 88],
+    ids=lambda value: repr(value)[:30],
+)  # fmt: skip
+def test_they_agree_on_every_value_of_a_callback(validator, key, value):
+    body = {**submission(), "callback_url": "https://a.example/", key: value}
+    # No schema can say which addresses are sent to.
+    if key != "callback_url" or not isinstance(value, str) or not validator.is_valid(body) or value.startswith("https"):
+        agree(validator, body)
+
+
 @pytest.mark.parametrize("key", ["store_id", "image_url", "visit_time", "visited_by", "metadata", "more"])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_they_agree_on_every_value_of_a_visit(validator, key, value):

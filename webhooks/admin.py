@@ -1,0 +1,73 @@
+"""Webhooks in the admin: whose there are, and what became of their deliveries. Read only, and never a secret; their
+owners act on them on the dashboard."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
+from webhooks import delivery_log
+from webhooks.models import Delivery, Endpoint, Event
+
+
+@admin.register(Endpoint)
+class EndpointAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "owner", "job_id", "of_all", "state", "succeeded_at", "failing_since"]
+    list_select_related = ["owner"]
+    fields = [
+        "owner", "name", "url", "events", "job_id", "of_all", "created_at", "state", "disabled_at", "failures",
+        "failing_since", "succeeded_at", "rests_until", "last_ms", "old_secret_until", "deliveries",
+    ]  # fmt: skip
+    search_fields = ["owner__username__exact", "=job_id"]
+    search_help_text = "An owner's user name, or a job's id"
+    ordering = ["-id"]
+    sortable_by = ()
+    paginator = CappedPaginator
+
+    @admin.display
+    def state(self, endpoint: Endpoint) -> str:
+        return f"disabled: {endpoint.get_disabled_for_display()}" if endpoint.disabled_for else "enabled"
+
+    @admin.display
+    def deliveries(self, endpoint: Endpoint) -> SafeString:
+        address = reverse("admin:webhooks_delivery_changelist")
+        return format_html('<a href="{}?endpoint={}">of this endpoint</a>', address, endpoint.pk)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "endpoint", "event", "state", "attempts", "due_at", "ended_at"]
+    fields = ["endpoint", "event", "body", "state", "attempts", "due_at", "ended_at", "log"]
+    search_fields = ["event__uid__exact"]
+    search_help_text = "An event's id, as receivers see it: webhook-id"
+    ordering = ["-id"]
+    sortable_by = ()
+    paginator = CappedPaginator
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        # Not by a join: for that, the planner may look through all events.
+        events = Prefetch("event", Event.objects.defer("body"))
+        return Delivery.objects.prefetch_related(events, Prefetch("endpoint", Endpoint.with_deleted.all()))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
+        if search_term:
+            queryset = queryset.filter(event__in=list(Event.objects.filter(uid=search_term.strip())))
+        return queryset, False
+
+    @admin.display
+    def body(self, delivery: Delivery) -> str:
+        return delivery.event.body
+
+    @admin.display(description="last attempts")
+    def log(self, delivery: Delivery) -> str:
+        return "\n".join(
+            f"{each.sent_at:%Y-%m-%d %H:%M:%S} UTC: {each.status or each.error_code}, {each.milliseconds} ms"
+            for each in delivery_log.attempts(delivery)
+        )
