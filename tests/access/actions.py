@@ -240,6 +240,7 @@ ACTIONS: dict[str, Action] = {
 
 # The service's commands that do none of these: they run it, or look after its data. None of them asks who calls.
 OTHER_COMMANDS = {
-    "audit", "categorise_stores", "check_alerts", "demo", "demo_history", "migrate", "postgres",
+    "audit", "categorise_stores", "check_alerts", "demo", "demo_history", "export_results", "fill_results_feed",
+    "migrate", "postgres",
     "rebuild_insights", "recompute_findings", "refresh_insights", "serve", "work",
 }  # fmt: skip
