@@ -16,6 +16,10 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
         # planner reads all of one for each image, where it knows of no findings.
         return self.filter(image_id__gte=image_id, image_id__lte=image_id).order_by("image_id", "code")
 
+    def of_visit(self, visit_id: Any) -> FindingQuerySet:
+        """What was found about a visit's photos, by code; likewise."""
+        return self.filter(visit_id__gte=visit_id, visit_id__lte=visit_id).order_by("visit_id", "code")
+
 
 class Finding(Owned):
     """Something that was found about a photo, see `photos/kinds.py`; it can be worked out again at any time."""
