@@ -93,12 +93,15 @@ def anybody_who_may_read_all_jobs() -> User:
 def readable[Rows: QuerySet[Any]](rows: Rows, caller: Caller) -> Rows:
     """Those of `rows` that the caller may read: of jobs, or of something that has the `owner_id` of its job."""
     owners = readable_owners(caller)
-    if owners is None:
-        return rows
+    return rows if owners is None else rows.filter(are_of(owners))
+
+
+def are_of(owners: frozenset[int | None]) -> Q:
+    """The rows of these `readable_owners`."""
     if len(owners) > 1:
-        return rows.filter(owner_id__in=sorted(filter(None, owners)))
+        return Q(owner_id__in=sorted(filter(None, owners)))
     (owner,) = owners
-    return rows.filter(owner_id=owner)
+    return Q(owner_id=owner)
 
 
 def may_change_all_jobs(caller: Caller) -> bool:

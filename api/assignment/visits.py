@@ -8,8 +8,11 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import OuterRef, Subquery
 from rest_framework.exceptions import ParseError
 
+from access import rights
 from api.pagination import DEFAULT_LIMIT, read_cursor_within, read_limit, write_cursor
-from jobs.models import ImageResult, Job, Visit
+from jobs.models import ImageResult, Visit, readable_visits
+from jobs.models.metadata import SORTED_BY_ID
+from jobs.models.readable_visits import Period, VisitPage
 from jobs.models.visit import VisitQuerySet
 from jobs.reporting.visits import measured
 from jobs.submission.dates import read_period
@@ -29,34 +32,49 @@ def search(user: User | AnonymousUser, parameters: Mapping[str, str]) -> dict[st
     after, within = read_cursor_within(parameters["cursor"]) if "cursor" in parameters else (0, None)
     # Never part of a join: whatever the statistics say, it is looked up visit by visit.
     with_image = ImageResult.objects.completed().filter(visit=OuterRef("pk")).values("visit")[:1]
-    visits = Visit.objects.filter(pk=Subquery(with_image), job__in=Job.objects.visible_to(user))
-    # The visit that the page before had to leave unfinished comes first again.
-    behind = visits.filter(pk__gt=after) if within is None else visits.filter(pk__gte=after)
-    found = list(_narrow(behind, parameters).order_by("pk")[: limit + 1])
-    images = measured([visit.pk for visit in found[:limit]], MOST_IMAGES, after=within or 0)
-    page = found[: len(images.perimeters)]
+    visits = Visit.objects.filter(pk=Subquery(with_image))
+    found = _found(visits, user, parameters, after, again=within is not None, limit=limit)
+    images = measured([visit.pk for visit in found.rows], MOST_IMAGES, after=within or 0)
+    page = found.rows[: len(images.perimeters)]
     answer: dict[str, Any] = {"results": _by_store(page, images.perimeters)}
     if images.cut is not None:
         answer["next_cursor"] = write_cursor(page[-1].pk, images.cut)
-    elif len(page) < len(found):
+    elif len(page) < len(found.rows):
         answer["next_cursor"] = write_cursor(page[-1].pk)
+    elif found.next_after is not None:
+        answer["next_cursor"] = write_cursor(found.next_after)
     return answer
 
 
-def _narrow(visits: VisitQuerySet, parameters: Mapping[str, str]) -> VisitQuerySet:
+def _found(
+    visits: VisitQuerySet,
+    user: User | AnonymousUser,
+    parameters: Mapping[str, str],
+    after: int,
+    *,
+    again: bool,
+    limit: int,
+) -> VisitPage:
+    """The visit that the page before had to leave unfinished comes `again`, the first one."""
     if (area := parameters.get("area")) is not None:
         if not area or not Store.objects.in_area(area).exists():
             raise ParseError("The area does not exist.")
         visits = visits.in_area(area)
-    if (store_id := parameters.get("storeid")) is not None:
-        if not Store.objects.known([store_id]).exists():
-            raise ParseError("The storeid does not exist.")
-        visits = visits.filter(store_id=store_id)
-    if "startdate" in parameters:
-        visits = visits.since(_read_period(parameters, "startdate")[0])
-    if "enddate" in parameters:
-        visits = visits.before(_read_period(parameters, "enddate")[1])
-    return visits
+    store_id = parameters.get("storeid")
+    if store_id is not None and not Store.objects.known([store_id]).exists():
+        raise ParseError("The storeid does not exist.")
+    period = Period(
+        _read_period(parameters, "startdate")[0] if "startdate" in parameters else None,
+        _read_period(parameters, "enddate")[1] if "enddate" in parameters else None,
+    )
+    if store_id is None or rights.may_read_all_jobs(user):
+        visits = visits if store_id is None else visits.filter(store_id=store_id)
+        return readable_visits.page(visits, user, after=after, again=again, limit=limit, period=period)
+    # Those of one store are few, and found by its index.
+    of_store = period.narrow_found(visits.filter(store_id=store_id).readable_by(user))
+    behind = of_store.alias(place=SORTED_BY_ID).filter(place__gt=after - again)
+    rows = list(behind.order_by("place")[: limit + 1])
+    return VisitPage(rows[:limit], rows[limit - 1].pk if len(rows) > limit else None)
 
 
 def _read_period(parameters: Mapping[str, str], name: str) -> tuple[datetime, datetime]:

@@ -84,6 +84,6 @@ class EvidenceOfImage(JobView):
         return Response(
             {
                 "evidence": EvidenceRow(evidence).data if evidence else None,
-                "findings": pages.list_of(FindingRow, Finding.objects.filter(image_id=image.pk).order_by("code")),
+                "findings": pages.list_of(FindingRow, Finding.objects.of_image(image.pk)),
             }
         )

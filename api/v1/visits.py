@@ -2,19 +2,23 @@
 
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import OuterRef, Subquery
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.pagination import Page, write_cursor
+from access import rights
+from api.pagination import Page, PageRequest, write_cursor
 from api.v1 import pages, parameters
 from api.v1.describe import describe
 from api.v1.findings import FINDING
 from api.v1.stores import STORE_ID, StoreView
 from api.v1.views import V1View
-from jobs.models import Job, Visit
+from jobs.models import Visit, readable_visits
 from jobs.models.client_reference import visits_with
+from jobs.models.readable_visits import Period
 from jobs.models.visit import VisitQuerySet
 from jobs.reporting.visits import counts
 from jobs.submission.payload import MAX_STORE_ID, MAX_VISITED_BY
@@ -81,8 +85,8 @@ class Visits(V1View):
     def get(self, request: Request) -> Response:
         """In submission order; the filters combine. A visit whose time could not be read has no date.
 
-        A page ends early where its visits have very many images, or much metadata: there is another one as long as
-        `next_cursor` says so.
+        A page ends early where its visits have very many images, or much metadata, or where few of very many visits
+        match: there is another one as long as `next_cursor` says so.
         """
         return Response(_page(self, Visit.objects.all()))
 
@@ -96,37 +100,28 @@ class VisitsOfStore(StoreView):
     def get(self, request: Request, store_id: str) -> Response:
         """In submission order."""
         store = self.find_store(store_id)
-        return Response(_page(self, Visit.objects.filter(store_id=store.store_id)))
+        return Response(_page(self, Visit.objects.all(), store.store_id))
 
 
-def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
-    query = view.query
-    if query.keys() & {each.name for each in _SAID}:
-        visits = visits.readable_by(view.request.user)
-    else:
-        visits = visits.filter(job__in=Job.objects.visible_to(view.request.user))
-    if "store" in query:
-        visits = visits.filter(store_id=query["store"])
+def _page(view: V1View, visits: VisitQuerySet, store: str | None = None) -> dict[str, Any]:
+    query, user = view.query, view.request.user
+    asked, store = parameters.page_of(query), query.get("store", store)
+    visits = visits.prefetch_related("reference")
     if (area := query.get("area")) is not None:
         visits = visits.in_area(area)
     if (group := query.get("group")) is not None:
         visits = visits.in_group(group)
     if "finding" in query:
-        findings = Finding.objects.visible_to(view.request.user).filter(code=query["finding"])
-        visits = visits.filter(pk__in=findings.values("visit_id"))
-    if "from" in query:
-        visits = visits.since(query["from"])
-    if "to" in query:
-        visits = visits.before(query["to"])
-    if "client_reference" in query:
-        visits = visits.filter(pk__in=visits_with(query["client_reference"]))
-    if "visited_by" in query:
-        visits = visits.by(query["visited_by"], query.get("cursor", 0))
-    if "metadata" in query:
-        visits = visits.with_metadata(*query["metadata"])
-        visits = visits.order_by()
-    is_found = bool(query.keys() & {"visited_by", "metadata"})
-    page = parameters.page_of(query).of(visits.prefetch_related("reference"), sort=is_found)
+        visits = _with_finding(visits, query["finding"], user)
+    period = Period(query.get("from"), query.get("to"))
+    if store is not None or query.keys() & {each.name for each in _SAID}:
+        page = _indexed(visits, store, period, query, user, asked)
+    else:
+        is_narrowed = bool(query.keys() & {"area", "group", "finding"})
+        listed = readable_visits.page(
+            visits, user, after=asked.after, limit=asked.limit, period=period, is_narrowed=is_narrowed
+        )
+        page = Page(listed.rows, None if listed.next_after is None else write_cursor(listed.next_after))
     page = pages.cut(page, lambda visit: visit.metadata)
     found = counts([visit.pk for visit in page.rows], MOST_IMAGES)
     rows = page.rows[: len(found)]
@@ -134,3 +129,36 @@ def _page(view: V1View, visits: VisitQuerySet) -> dict[str, Any]:
     next_cursor = write_cursor(rows[-1].pk) if len(rows) < len(page.rows) else page.next_cursor
     by_visit = dict(zip((visit.pk for visit in rows), found, strict=True))
     return pages.answer(VisitRow, Page(rows, next_cursor), counts=by_visit)
+
+
+def _with_finding(visits: VisitQuerySet, code: str, user: User | AnonymousUser) -> VisitQuerySet:
+    if rights.may_read_all_jobs(user):
+        return visits.filter(pk__in=Finding.objects.filter(code=code).values("visit_id"))
+    # Visit by visit, as those are found that the user may read.
+    finding = Finding.objects.of_visit(OuterRef("pk")).filter(code=code).values("visit_id")[:1]
+    return visits.alias(finding=Subquery(finding)).filter(finding__isnull=False)
+
+
+def _indexed(
+    visits: VisitQuerySet,
+    store: str | None,
+    period: Period,
+    query: dict[str, Any],
+    user: User | AnonymousUser,
+    asked: PageRequest,
+) -> Page[Visit]:
+    """Of the visits that an index finds, whoever may read them: those of a store, or of what their client says."""
+    reads_all = rights.may_read_all_jobs(user)
+    visits = visits.readable_by(user)
+    visits = period.narrow(visits) if reads_all else period.narrow_found(visits)
+    if store is not None:
+        visits = visits.filter(store_id=store)
+    if "client_reference" in query:
+        visits = visits.filter(pk__in=visits_with(query["client_reference"]))
+    if "visited_by" in query:
+        visits = visits.by(query["visited_by"], asked.after)
+    if "metadata" in query:
+        visits = visits.with_metadata(*query["metadata"])
+        visits = visits.order_by()
+    is_found = bool(query.keys() & {"visited_by", "metadata"}) or (store is not None and not reads_all)
+    return asked.of(visits, sort=is_found)

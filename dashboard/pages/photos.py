@@ -96,7 +96,7 @@ def store_photos(request: HttpRequest, pk: int) -> HttpResponse:
     store = Store.objects.filter(pk=pk).first()
     if store is None:
         raise Http404(f"There is no store with the number {pk}.")
-    visits = Visit.objects.latest_of(store.store_id).filter(job__in=Job.objects.visible_to(request.user))
+    visits = Visit.objects.latest_of(store.store_id).readable_by(request.user)
     before = row_id(request.GET, "before")
     if before:
         # Of the jobs before, and of the same job the visits before.

@@ -16,7 +16,7 @@ from dashboard import parameters
 from dashboard.pages import problems
 from dashboard.store_filters import MOST_CHOICES, MOST_SEARCHED, StoreFilter
 from dashboard.store_rhythm import rhythm_of
-from jobs.models import Job, Visit
+from jobs.models import Visit
 from jobs.reporting.visits import MOST_SHOWN, first_images
 from stores import imports
 from stores.charsets import agreed_encoding, charset_of
@@ -67,8 +67,7 @@ def store_page(request: HttpRequest, pk: int) -> HttpResponse:
     store = Store.objects.select_related("category").filter(pk=pk).first()
     if store is None:
         raise Http404("There is no such store in the store master.")
-    visible = Job.objects.visible_to(request.user)
-    latest = Visit.objects.latest_of(store.store_id).filter(job__in=visible)[:VISITS]
+    latest = Visit.objects.latest_of(store.store_id).readable_by(request.user)[:VISITS]
     visits = sorted(latest, key=lambda visit: visit.pk, reverse=True)
     images = first_images(visit.pk for visit in visits)
     context = {

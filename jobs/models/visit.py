@@ -9,7 +9,8 @@ from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Length
 from django.db.models.lookups import GreaterThan
 
-from jobs.models.expressions import Behind
+from access import rights
+from jobs.models.expressions import Behind, IsTrue
 from jobs.models.job import PENDING_KB, Job
 from jobs.models.metadata import MetadataMixin
 from stores.models import Store
@@ -54,8 +55,11 @@ class VisitQuerySet(MetadataMixin, models.QuerySet["Visit"]):
     def readable_by(self, user: User | AnonymousUser | None) -> VisitQuerySet:
         """The visits of jobs that `user` may read, each looked up by its key: for sets found by an index, so that the
         planner has no choice but to begin with that."""
-        job = Job.objects.visible_to(user).filter(pk=OuterRef("job")).values("pk")[:1]
-        return self.alias(readable=Subquery(job)).filter(readable__isnull=False)
+        jobs = Job.objects.filter(pk=OuterRef("job"))
+        if (owners := rights.readable_owners(user)) is not None:
+            # Not by the index of owners, in which each visit would be looked up for each member of a team.
+            jobs = jobs.filter(IsTrue(rights.are_of(owners)))
+        return self.alias(readable=Subquery(jobs.values("pk")[:1])).filter(readable__isnull=False)
 
     def by(self, name: str, after: int = 0) -> VisitQuerySet:
         """The visits of a person, by the name as sent, behind an id, in the order of an index of all who are named."""

@@ -60,7 +60,7 @@ _PLANNED = {
 
 @contextmanager
 def in_order() -> Iterator[CursorWrapper]:
-    """A transaction in which an index is followed for as many rows as a statement wants, and what is joined is looked up.
+    """A transaction in which an index is followed for as many rows as a statement wants, and joins look rows up.
 
     Where the planner has no statistics yet, it would rather collect all and sort them, and join whole tables.
     """

@@ -213,7 +213,7 @@ def test_a_page_is_a_handful_of_queries_however_many_visits(api, django_assert_m
     submit(api, *(visit(f"S-{1 + number % 3}", visit_time=str(number)) for number in range(200)))
     work_off()
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         assert len(found(api.visits(limit=200).json())) == 200
     with django_assert_max_num_queries(5):
         api.visits(area="7100015", storeid="S-1", startdate="2020-01-01", enddate="2030-01-01")
