@@ -46,7 +46,7 @@ _WHO_ASKS = f"""
 _DELIVER = f"""
     INSERT INTO webhooks_delivery (event_id, endpoint_id, state, ended_at)
     SELECT event_id, endpoint_id, CASE WHEN is_enabled THEN '{DeliveryState.PENDING}' ELSE '{DeliveryState.FAILED}' END,
-        CASE WHEN NOT is_enabled THEN now() END
+        CASE WHEN NOT is_enabled THEN clock_timestamp() END
     FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS told (event_id, endpoint_id, is_enabled)
 """  # noqa: S608 - constants
 
