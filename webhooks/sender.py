@@ -4,8 +4,9 @@
 once each time, by one process at a time, always as the same bytes under the same number. A process that dies in
 between leaves its leases behind, which another one takes over when they end.
 
-One thread claims and records, and is the only one that asks the database; WEBHOOK_THREADS others send. Where nothing is
-pending, it costs one step in a small index a second.
+One thread claims and records, and is the only one that asks the database; WEBHOOK_THREADS others send, and up to
+MOST_THREADS times as many where attempts go on for long, see `choice.py`. Each is started when it is first needed.
+Where nothing is pending, it costs one step in a small index a second.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from jobs.imaging.post import Poster
 from webhooks import claims, results
 from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
-from webhooks.choice import Due, Trust, choose, trust
+from webhooks.choice import MOST_THREADS, Due, Trust, UnderWay, choose, trust
 from webhooks.claims import Claim
 from webhooks.kinds import EventType
 
@@ -65,7 +66,8 @@ class Sender:
         self._to_send: queues.SimpleQueue[Claim | None] = queues.SimpleQueue()
         self._results: queues.SimpleQueue[Result] = queues.SimpleQueue()
         self._begun: list[threading.Thread] = []
-        self._under_way: dict[int, tuple[int, Trust]] = {}
+        # By the delivery's id.
+        self._under_way: dict[int, UnderWay] = {}
         self._unrecorded: list[Result] = []
         self._rights: dict[int, tuple[float, User | None]] = {}
         self._hosts: dict[str, Trust] = {}
@@ -137,17 +139,17 @@ class Sender:
 
     def claim(self) -> int:
         """Take what is due, as far as there are threads for it; returns how much. Raises django.db.Error."""
-        if len(self._under_way) >= self._threads:
+        if len(self._under_way) >= MOST_THREADS * self._threads:
             return 0
         found = self._look()
-        wanted = choose(found, self._under_way.values(), self._threads)
+        wanted = choose(found, self._under_way.values(), self._threads, monotonic())
         if not wanted:
             return 0
         trusted = {each.endpoint_id: each.trust for each in found}
         taken = claims.claim(self._worker_id, wanted)
         failpoints.hit("webhooks.after_claim")
         for each in taken:
-            self._under_way[each.id] = each.endpoint.pk, trusted[each.endpoint.pk]
+            self._under_way[each.id] = UnderWay(each.endpoint.pk, trusted[each.endpoint.pk], monotonic())
         for each in taken:
             self._hand_out(each)
         return len(taken)
@@ -179,7 +181,7 @@ class Sender:
             self._results.put(Result(claim, int(time()), error_code=NOT_ALLOWED, error_message=message))
             self._woken.set()
             return
-        if len(self._begun) < min(self._threads, len(self._under_way)):
+        if len(self._begun) < len(self._under_way):
             thread = threading.Thread(target=self._send, name=f"webhook-{len(self._begun)}", daemon=True)
             # Where none can be had, those that there are do the work.
             with suppress(RuntimeError):
