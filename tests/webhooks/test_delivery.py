@@ -1,4 +1,4 @@
-"""Does an event reach its endpoint, signed, under one number, and as often as the schedule says?"""
+"""Does an event reach its endpoint, signed, under one id, and as often as the schedule says?"""
 
 import json
 from datetime import timedelta
@@ -176,15 +176,30 @@ def test_once_enabled_again_what_failed_meanwhile_can_be_replayed(receiver, endp
         replays.replay_failed(endpoint, timezone.now() - timedelta(days=1))
     since = endpoints.enable(endpoint)
     assert (endpoint.disabled_for, endpoint.failures) == ("", 0)
-    assert [replays.replay_failed(endpoint, since, most=1) for _ in range(3)] == [1, 1, 0]
+    assert [replays.replay_failed(endpoint, since, most=1) for _ in range(3)] == [(1, True), (1, True), (0, False)]
     assert send_due() == 2
     assert sorted(receiver.ids) == sorted(Event.objects.values_list("uid", flat=True))
 
 
 def test_only_what_has_failed_since_then_is_replayed(receiver, endpoint, delivery):
     Delivery.objects.update(state=DeliveryState.FAILED, ended_at=Now() - timedelta(hours=2))
-    assert replays.replay_failed(endpoint, timezone.now() - timedelta(hours=1)) == 0
-    assert replays.replay_failed(endpoint, timezone.now() - timedelta(hours=3)) == 1
+    assert replays.replay_failed(endpoint, timezone.now() - timedelta(hours=1)).deliveries == 0
+    assert replays.replay_failed(endpoint, timezone.now() - timedelta(hours=3)).deliveries == 1
+
+
+def test_what_fails_again_while_others_are_replayed_is_not_sent_another_time(endpoint, delivery, monkeypatch):
+    monkeypatch.setattr(replays, "SLICE", 1)
+    replay_slice = replays._replay_slice
+
+    def fails_at_once(*given):
+        found = replay_slice(*given)
+        Delivery.objects.pending().update(state=DeliveryState.FAILED, ended_at=Now())
+        return found
+
+    monkeypatch.setattr(replays, "_replay_slice", fails_at_once)
+    endpoints.send_test(endpoint)
+    Delivery.objects.update(state=DeliveryState.FAILED, ended_at=Now())
+    assert replays.replay_failed(endpoint, timezone.now() - timedelta(hours=1)) == (2, False)
 
 
 def test_a_replay_sends_the_same_event_once_more(receiver, delivery):
