@@ -1,7 +1,7 @@
 """Delivery: in every process of an engine, beside its work.
 
 **Guarantee.** Whatever is pending is sent until a receiver has taken it, or as often as `schedule.py` says: at least
-once each time, by one process at a time, always as the same bytes under the same number. A process that dies in
+once each time, by one process at a time, always as the same bytes under the same `webhook-id`. A process that dies in
 between leaves its leases behind, which another one takes over when they end.
 
 One thread claims and records, and is the only one that asks the database; WEBHOOK_THREADS others send, and up to
@@ -20,10 +20,8 @@ from math import inf
 from time import monotonic, sleep, time
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import Error, connections
 
-from access import rights
 from jobs import failpoints
 from jobs.errors import Internal
 from jobs.imaging.guard import host_of
@@ -33,7 +31,7 @@ from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
 from webhooks.choice import MOST_THREADS, Due, Trust, UnderWay, choose, trust
 from webhooks.claims import Claim
-from webhooks.kinds import EventType
+from webhooks.readers import Readers
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +41,6 @@ LOOK_SECONDS = 1.0
 LINGER_SECONDS = 0.02
 # After the database has refused.
 AGAIN_SECONDS = 1.0
-# For how long it is known what an endpoint's owner may read.
-RIGHTS_SECONDS = 10.0
 # After WEBHOOK_SECONDS, while leaving: for what waits to be recorded.
 LEAVING_SECONDS = 5.0
 # Of which it is remembered whether they answered.
@@ -69,7 +65,7 @@ class Sender:
         # By the delivery's id.
         self._under_way: dict[int, UnderWay] = {}
         self._unrecorded: list[Result] = []
-        self._rights: dict[int, tuple[float, User | None]] = {}
+        self._readers = Readers()
         self._hosts: dict[str, Trust] = {}
         # Behind which endpoint the next look begins, and when it is to see all of them.
         self._after: int | None = 0
@@ -176,7 +172,7 @@ class Sender:
             self._hosts.pop(next(iter(self._hosts)))
 
     def _hand_out(self, claim: Claim) -> None:
-        if not self._may_be_told(claim):
+        if not self._readers.may_be_told(claim.endpoint, claim.event):
             message = "Not sent: the owner of the endpoint may not read any more what it is about."
             self._results.put(Result(claim, int(time()), error_code=NOT_ALLOWED, error_message=message))
             self._woken.set()
@@ -199,23 +195,3 @@ class Sender:
                 result = Result(claim, int(time()), error_code=Internal.code, error_message=Internal.sentence)
             self._results.put(result)
             self._woken.set()
-
-    def _may_be_told(self, claim: Claim) -> bool:
-        """Whether the endpoint's owner may read, at this moment, what the event is about."""
-        event, endpoint = claim.event, claim.endpoint
-        if endpoint.owner_id is None:
-            return event.owner_id is None and not event.of_all
-        owner = self._owner(endpoint.owner_id)
-        if owner is None:
-            return False
-        is_everybodys = event.type == EventType.STORES_IMPORTED
-        is_own = event.owner_id == endpoint.owner_id and not event.of_all
-        return is_everybodys or is_own or rights.may_read_all_jobs(owner)
-
-    def _owner(self, user_id: int) -> User | None:
-        """The user with what it may do, read again after RIGHTS_SECONDS; None where it may not even sign in."""
-        read_at, owner = self._rights.get(user_id, (-inf, None))
-        if monotonic() - read_at > RIGHTS_SECONDS:
-            owner = User.objects.filter(pk=user_id, is_active=True).first()
-            self._rights[user_id] = monotonic(), owner
-        return owner
