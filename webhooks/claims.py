@@ -2,8 +2,8 @@
 
 A delivery is pending until an attempt has delivered it or the last one has failed. Who takes it moves `due_at` behind
 the time that an attempt may last, and writes itself into `sender_id`: should its process die, another one finds the
-delivery due by then, and sends the same event with the same number. So each is attempted at least once, and what a
-process records after its lease was taken over changes nothing.
+delivery due by then, and sends the same event with the same `webhook-id`. So each is attempted at least once, and what
+a process records after its lease was taken over changes nothing.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class DisabledFor(models.TextChoices):
 
 # What happens meanwhile is stored for these, too: failed at once, to be replayed once a person has enabled them again.
 TOLD = ["", DisabledFor.FAILING]
-
-
+# In SQL, as the condition of an index says it.
+IS_TOLD = f"disabled_for IN ({', '.join(f"'{each}'" for each in TOLD)})"
 TOLD_OF_ALL = "all"
 
 
