@@ -1,4 +1,4 @@
-"""Sending again what was delivered or has failed: the same event with the same `webhook-id`, so that receivers know it."""
+"""Sending again what was delivered or has failed: the same event under the same `webhook-id`."""
 
 from __future__ import annotations
 
