@@ -76,7 +76,7 @@ class UnderWay(NamedTuple):
 
     endpoint_id: int
     trust: Trust
-    begun: float
+    since: float
 
 
 def choose(due: Sequence[Due], under_way: Collection[UnderWay], threads: int, now: float) -> dict[int, int]:
@@ -109,7 +109,7 @@ def _free(trust: Trust, under_way: Collection[UnderWay], threads: int, now: floa
 
     Long attempts have further threads, which are shared in the same way; those beyond count like any other.
     """
-    is_long = [now - each.begun > LONG_SECONDS for each in under_way if each.trust <= trust]
+    is_long = [now - each.since > LONG_SECONDS for each in under_way if each.trust <= trust]
     share = _share(trust, threads)
     return share - is_long.count(False) - max(0, is_long.count(True) - (MOST_THREADS - 1) * share)
 
