@@ -10,13 +10,10 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
 from jobs.imaging.request_headers import REQUEST_HEADERS
-from webhooks import replays
 from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint, Event
 
 # Deliveries that one page looks at where it is narrowed: those that fit may be far between.
 MOST_SEARCHED = 20_000
-# Deliveries that one request sends again, at most.
-MOST_AT_ONCE = 10_000
 # Attempts that are shown of one delivery, the latest ones.
 MOST_ATTEMPTS = 50
 
@@ -86,24 +83,6 @@ def _told(deliveries: DeliveryQuerySet, limit: int, *more: str) -> Iterator[Deli
 def attempts(delivery: Delivery) -> list[Attempt]:
     """Of one delivery, the latest first; at most MOST_ATTEMPTS."""
     return list(Attempt.objects.filter(delivery=delivery).order_by(_LATEST_FIRST)[:MOST_ATTEMPTS])
-
-
-class Replayed(NamedTuple):
-    """How many deliveries are sent again, and whether there may be more of them."""
-
-    deliveries: int
-    more: bool
-
-
-def replay_all(endpoint: Endpoint, since: datetime) -> Replayed:
-    """Send again what has failed since then, MOST_AT_ONCE at most. Raises Refused where the endpoint is disabled."""
-    number = 0
-    while number < MOST_AT_ONCE:
-        found = replays.replay_failed(endpoint, since)
-        number += found
-        if found < replays.MOST_REPLAYED:
-            return Replayed(number, more=False)
-    return Replayed(number, more=True)
 
 
 def request_of(delivery: Delivery) -> dict[str, Any]:

@@ -1,17 +1,21 @@
-"""Sending again what was delivered or has failed: the same event with the same number, so that receivers know it."""
+"""Sending again what was delivered or has failed: the same event under the same `webhook-id`."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
 
+from jobs.queue import database_now
 from webhooks.endpoints import Refused
 from webhooks.models import Delivery, DeliveryState, Endpoint
 
 # Deliveries of one transaction.
-MOST_REPLAYED = 1_000
+SLICE = 1_000
+# Deliveries that one request sends again.
+MOST_REPLAYED = 10_000
 
 _AGAIN = {"state": DeliveryState.PENDING, "attempts": 0, "due_at": Now(), "sender_id": None, "ended_at": None}
 
@@ -27,20 +31,33 @@ def replay(delivery: Delivery) -> Delivery:
     return delivery
 
 
-def replay_failed(
-    endpoint: Endpoint, since: datetime, most: int = MOST_REPLAYED, *, until: datetime | None = None
-) -> int:
-    """Send again at most `most` of the endpoint's deliveries that have failed since then, the first that failed first.
+class Replayed(NamedTuple):
+    """How many deliveries are sent again, and whether there may be more of them."""
 
-    Returns how many; call it again until there are none, with the time of the first call as `until`: else what fails
-    once more meanwhile is sent again, too. Raises Refused where the endpoint is disabled.
+    deliveries: int
+    more: bool
+
+
+def replay_failed(endpoint: Endpoint, since: datetime, most: int | None = None) -> Replayed:
+    """Send again what has failed since then, the first that failed first; `most` of it, if given.
+
+    What fails once more meanwhile is not sent another time. Raises Refused where the endpoint is disabled.
     """
+    number, until = 0, database_now()
+    while most is None or number < most:
+        limit = SLICE if most is None else min(SLICE, most - number)
+        found = _replay_slice(endpoint, since, until, limit)
+        number += found
+        if found < limit:
+            return Replayed(number, more=False)
+    return Replayed(number, more=True)
+
+
+def _replay_slice(endpoint: Endpoint, since: datetime, until: datetime, limit: int) -> int:
     _check(endpoint)
     with transaction.atomic():
-        failed = Delivery.objects.failed().filter(endpoint_id=endpoint.pk, ended_at__gte=since)
-        if until is not None:
-            failed = failed.filter(ended_at__lt=until)
-        slice_ = failed.order_by("ended_at").select_for_update(skip_locked=True).values_list("pk", flat=True)[:most]
+        failed = Delivery.objects.failed().filter(endpoint_id=endpoint.pk, ended_at__gte=since, ended_at__lte=until)
+        slice_ = failed.order_by("ended_at").select_for_update(skip_locked=True).values_list("pk", flat=True)[:limit]
         return Delivery.objects.filter(id__any=list(slice_)).update(**_AGAIN)
 
 

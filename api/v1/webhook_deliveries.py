@@ -101,5 +101,5 @@ class ReplayFailed(WebhookView):
         since = request_bodies.read_object(request.data, webhook_bodies.SINCE, ("since",))["since"]
         endpoint = self.find_webhook(webhook_id)
         with conflicts():
-            replayed = delivery_log.replay_all(endpoint, since)
+            replayed = replays.replay_failed(endpoint, since, replays.MOST_REPLAYED)
         return Response(Replayed(replayed).data)

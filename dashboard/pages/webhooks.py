@@ -198,7 +198,7 @@ def _replay_failed(request: HttpRequest, endpoint: Endpoint) -> None:
         messages.warning(request, "Say since when, as a date or a time such as 2026-01-31T17:00.")
         return
     try:
-        found = delivery_log.replay_all(endpoint, period[0])
+        found = replays.replay_failed(endpoint, period[0], replays.MOST_REPLAYED)
     except endpoints.Refused as refused:
         messages.warning(request, str(refused))
     else:
