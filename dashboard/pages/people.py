@@ -211,7 +211,7 @@ def _equip(request: HttpRequest, person: User, role: RoleName | None, team: Team
 
 
 def _show_link(request: HttpRequest, person: User, *, is_invitation: bool) -> HttpResponse:
-    link = links.make(person, links.origin_of(request))
+    link = links.make(person, links.base_url(request))
     message = (links.invitation if is_invitation else links.reset)(person, link)
     is_mailed = links.mail_to(person, message)
     people.note(request.user, person, f"Made a link to set a password{', and mailed it' if is_mailed else ''}.")

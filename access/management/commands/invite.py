@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from access.links import invitation
-from access.management.commands.reset_link import add_base_url, require_origin, show_link
+from access.management.commands.reset_link import add_base_url, require_base_url, show_link
 from access.models import Team, TooManyMembers
 from access.people import Invitation, note
 from access.roles import RoleName, give_role
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(
         self, *, name: str, email: str, role: str | None, team: str | None, base_url: str, **options: Any
     ) -> None:
-        require_origin(base_url)
+        require_base_url(base_url)
         form = Invitation({"username": name, "email": email})
         with transaction.atomic():
             person = form.make() if form.is_valid() else None

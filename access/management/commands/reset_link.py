@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from access import links
 from access.people import note
-from retail_pulse.environment import is_origin
+from retail_pulse.environment import is_base_url
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {name!r}; ./run manage invite makes one.")
         if not user.is_active:
             raise CommandError(f"The user {name!r} is deactivated, so the link would open nothing.")
-        require_origin(base_url)
+        require_base_url(base_url)
         show_link(self, user, base_url, links.reset)
 
 
@@ -37,8 +37,8 @@ def add_base_url(parser: CommandParser) -> None:
     )
 
 
-def require_origin(base_url: str) -> None:
-    if not is_origin(base_url):
+def require_base_url(base_url: str) -> None:
+    if not is_base_url(base_url):
         raise CommandError("--base-url, or PUBLIC_URL, must say where people reach it, such as https://pulse.example.")
 
 
