@@ -66,7 +66,7 @@ class PageRequest:
             ordered = following if rows.ordered else following.order_by("pk")
         return self._page(list(ordered[: self.limit + 1]))
 
-    def of_all_jobs(self, jobs: JobQuerySet, user: User | AnonymousUser) -> Page[Job]:
+    def of_newest_jobs(self, jobs: JobQuerySet, user: User | AnonymousUser) -> Page[Job]:
         """The page of the jobs that `user` may read, the newest first, of `jobs` that nothing narrows."""
         return self._page(list(newest(jobs.filter(pk__lt=self.after) if self.after else jobs, user, self.limit + 1)))
 
@@ -99,5 +99,4 @@ def read_cursor_within(text: str) -> tuple[int, int | None]:
     numbers = cursors.read(_ROW, text) or cursors.read(_WITHIN_ROW, text)
     if numbers is None:
         raise ParseError(_NO_CURSOR)
-    row_id, within = (*numbers, None)[:2]
-    return row_id, within
+    return numbers[0], numbers[1] if len(numbers) > 1 else None
