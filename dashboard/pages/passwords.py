@@ -97,7 +97,7 @@ class ChangePassword(PasswordChangeView):
 
 
 class SignOutEverywhere(ChangePassword):
-    """Stores the same password anew: with its other salt, nothing that was signed in before is any more."""
+    """Stores the same password anew, with another salt, which ends every other session and every token."""
 
     form_class = _Again
     template_name = "dashboard/account/sign_out_everywhere.html"

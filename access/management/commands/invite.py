@@ -14,10 +14,10 @@ class Command(BaseCommand):
     help = "Make a user without a password, and print the link by which they set one."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="by which they sign in")
+        parser.add_argument("name", help="the name by which they sign in")
         parser.add_argument("--email", default="", help="where the link is mailed as well, if EMAIL_URL is set")
         parser.add_argument("--role", choices=list(RoleName), help="by default none: they see their own jobs")
-        parser.add_argument("--team", help="a team that there is")
+        parser.add_argument("--team", help="an existing team")
         add_base_url(parser)
 
     def handle(

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     help = "Print a link by which a user sets a new password, once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="by which they sign in")
+        parser.add_argument("name", help="the name by which they sign in")
         add_base_url(parser)
 
     def handle(self, *, name: str, base_url: str, **options: Any) -> None:
