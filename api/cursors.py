@@ -1,19 +1,30 @@
-"""Opaque cursors: whole numbers as a text for URLs. Only a text that was given out is read."""
+"""Opaque cursors: bytes as a text for URLs. Only a text that was given out is read."""
 
 import base64
 import struct
 
 
+def to_text(data: bytes) -> str:
+    """URL-safe base64 (RFC 4648, section 5) without padding."""
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def from_text(text: str) -> bytes | None:
+    """What `to_text` was given; None where it gives no such text."""
+    try:
+        data = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}")
+    except ValueError:
+        return None
+    # Encoded again to compare, because the decoder skips characters that it does not know.
+    return data if to_text(data) == text else None
+
+
 def write(layout: str, *numbers: int) -> str:
-    """The numbers in this layout of `struct`, as URL-safe base64 (RFC 4648, section 5) without padding."""
-    return base64.urlsafe_b64encode(struct.pack(layout, *numbers)).decode().rstrip("=")
+    """Whole numbers in this layout of `struct`."""
+    return to_text(struct.pack(layout, *numbers))
 
 
 def read(layout: str, text: str) -> tuple[int, ...] | None:
-    """The numbers that `write` was given; None where it writes no such text."""
-    try:
-        numbers = struct.unpack(layout, base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}"))
-    except (ValueError, struct.error):
-        return None
-    # Encoded again to compare, because the decoder skips characters that it does not know.
-    return numbers if write(layout, *numbers) == text else None
+    """What `write` was given with this layout; None where it gives no such text."""
+    data = from_text(text)
+    return None if data is None or len(data) != struct.calcsize(layout) else struct.unpack(layout, data)
