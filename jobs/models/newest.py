@@ -39,7 +39,7 @@ def newest(jobs: JobQuerySet, user: User | AnonymousUser | None, limit: int) -> 
 
 
 def first_of(owners: Collection[int | None], first: int, limit: int) -> tuple[str, list[Any]]:
-    """A statement and its parameters, for the ids of the `limit` first jobs of these owners from the id `first` on."""
+    """A statement, with its parameters, for the ids of the `limit` first jobs of these owners from the id `first` on."""
     jobs = Job.objects.filter(pk__gte=first)
     # Written so that only the index of owner and id gives this order, see `ImageResultQuerySet.in_order_of`.
     if None in owners:
