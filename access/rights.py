@@ -218,10 +218,17 @@ def may_manage_people(caller: Caller) -> bool:
 def manageable_by(caller: Caller) -> QuerySet[User]:
     """The users whom the caller may change, deactivate or delete, and whose password and role they may set anew.
 
-    Not oneself, no superuser, and nobody with a permission that the caller lacks: whoever sets a password has whatever
-    it opens. Superusers may change everybody.
+    Those `below` the caller: whoever sets a password has whatever it opens.
     """
-    if caller is None or not may_manage_people(caller):
+    return below(caller) if may_manage_people(caller) else User.objects.none()
+
+
+def below(caller: Caller) -> QuerySet[User]:
+    """Not oneself, no superuser, and nobody with a permission that the caller lacks; for superusers everybody.
+
+    Whoever may change something of users may change it of these: their limits, for example.
+    """
+    if caller is None:
         return User.objects.none()
     if caller.is_superuser:
         return User.objects.all()

@@ -1,11 +1,13 @@
 """What the admin's pages of every app have in common."""
 
 import json
-from typing import cast
+from collections.abc import Collection
+from typing import Any, cast
 
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
@@ -22,7 +24,20 @@ def dashboard_address(page: str, *arguments: int) -> str | None:
         return None
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
+class SecretsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for the type checker alone
+    """Rows with `secrets`: fields that no page shows, and that no address may filter by.
+
+    The admin takes any field of the model as a filter: whoever may see the list would learn a secret character by
+    character, by `?secret__startswith=…`.
+    """
+
+    secrets: Collection[str] = ()
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        return lookup.partition(LOOKUP_SEP)[0] not in self.secrets and super().lookup_allowed(lookup, value, request)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # as above
     """Rows that only the service writes: browsed, never added, changed or deleted by hand."""
 
     list_per_page = 50

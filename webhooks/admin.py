@@ -10,13 +10,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin
+from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin, SecretsAdmin
 from webhooks import delivery_log
 from webhooks.models import Delivery, Endpoint, Event
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(ReadOnlyAdmin):
+class EndpointAdmin(SecretsAdmin, ReadOnlyAdmin):
+    secrets = ("secret", "old_secret")
     list_display = ["__str__", "owner", "job_id", "of_all", "state", "succeeded_at", "failing_since"]
     list_select_related = ["owner"]
     fields = [

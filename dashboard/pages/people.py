@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
@@ -229,20 +229,27 @@ def _show_link(request: HttpRequest, person: User, *, is_invitation: bool) -> Ht
 
 
 def _role_of(request: HttpRequest) -> RoleName | None:
-    """Raises PermissionDenied for a role that the caller may not give."""
+    """Raises PermissionDenied for a role that the caller may not give, and BadRequest for what is none."""
     name = request.POST.get("role", _NO_ROLE)
-    role = RoleName(name) if name in list(RoleName) else None
+    if name not in (*RoleName, _NO_ROLE):
+        raise BadRequest("There is no such role.")
+    role = None if name == _NO_ROLE else RoleName(name)
     if not rights.may_give_role(request.user, role):
         raise PermissionDenied(f"You may not give the role {role}: it may do something that you may not.")
     return role
 
 
 def _team_of(request: HttpRequest) -> Team | None:
-    """The team to join, if any. Raises PermissionDenied."""
-    numbers = _numbers([request.POST.get("join", "")])
-    if numbers and not rights.may_manage_teams(request.user):
+    """The team to join, if any. Raises PermissionDenied, and BadRequest for what is no team."""
+    wanted = request.POST.get("join", "")
+    if not wanted:
+        return None
+    if not rights.may_manage_teams(request.user):
         raise PermissionDenied("It takes the permission to change teams.")
-    return Team.objects.filter(pk__in=numbers).first()
+    team = Team.objects.filter(pk__in=_numbers([wanted])).first()
+    if team is None:
+        raise BadRequest("There is no such team any more.")
+    return team
 
 
 def _numbers(texts: list[str]) -> list[int]:

@@ -253,6 +253,27 @@ def test_nobody_else_sets_them(person):
     assert UserLimits.objects.get().priority == 9
 
 
+def test_nobody_sets_their_own_or_those_of_who_may_do_more(person):
+    administrator = make_staff("add_userlimits", "change_userlimits", "delete_userlimits", name="administrator")
+    root = User.objects.create_superuser("root")
+    more = make_staff("delete_job", name="more")
+    client = sign_in(administrator)
+    for user in (administrator, root, more):
+        answer = client.post(ADD, {"user": user.pk, "requests_per_minute": 1})
+        assert (answer.status_code, UserLimits.objects.exists()) == (200, False)
+        give(user, requests_per_minute=7)
+        page = f"/admin/access/userlimits/{user.pk}"
+        assert client.post(f"{page}/change/", {"requests_per_minute": 1}).status_code == 403
+        assert client.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+        chosen = {"action": "delete_selected", "_selected_action": user.pk, "post": "yes"}
+        client.post("/admin/access/userlimits/", chosen)
+        assert UserLimits.objects.get().requests_per_minute == 7
+        UserLimits.objects.all().delete()
+    give(person, requests_per_minute=7)
+    assert client.post(f"/admin/access/userlimits/{person.pk}/change/", {"priority": 1}).status_code == 302
+    assert sign_in(root).post(ADD, {"user": root.pk, "priority": 1}).status_code == 302
+
+
 def test_the_command_sets_shows_and_takes_them_back(person):
     def run(*arguments):
         out = StringIO()

@@ -31,6 +31,17 @@ def test_no_page_shows_a_secret(admin_client, failed):
         assert "whsec_" not in text
 
 
+@pytest.mark.parametrize("field", ["secret", "old_secret"])
+def test_no_list_is_narrowed_by_a_secret(admin_client, failed, field):
+    endpoint = endpoints.rotate(failed.endpoint)
+    first = getattr(endpoint, field)[:7]
+    for page in pages(endpoint)[0], pages(failed)[0]:
+        of_list = field if page == pages(endpoint)[0] else f"endpoint__{field}"
+        for lookup in (of_list, f"{of_list}__startswith", f"{of_list}__length__gt"):
+            assert admin_client.get(page, {lookup: first}).status_code == 400
+    assert admin_client.get(pages(endpoint)[0], {"owner__id__exact": endpoint.owner_id}).status_code == 200
+
+
 def test_an_endpoints_state_and_owner_are_shown(admin_client, failed):
     disable_by_itself(failed.endpoint)
     listing, page = pages(failed.endpoint)

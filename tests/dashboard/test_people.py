@@ -253,6 +253,16 @@ def test_a_role_is_given_and_taken_away(page, bela):
     ]
 
 
+@pytest.mark.parametrize("wish", [{"role": "superuser"}, {"role": ""}, {"join": "x"}, {"join": "9" * 18}])
+def test_what_is_no_role_or_no_team_changes_nothing(page, bela, wish):
+    give_role(bela, RoleName.VIEWER)
+    act = "role" if "role" in wish else "teams"
+    assert do(page, bela, act, **wish).status_code == 400
+    assert page.post("/people/invite/", {"username": "new", **wish}).status_code == 400
+    assert role_of(bela) == RoleName.VIEWER
+    assert (noted(bela), User.objects.filter(username="new").exists()) == ([], False)
+
+
 def test_teams_are_joined_and_left(page, bela):
     north, south = (Team.objects.create(name=name) for name in ("North", "South"))
     do(page, bela, "teams", join=north.pk)
