@@ -22,7 +22,7 @@ DEFAULT_DAYS = 365
 _MEANINGS = {
     Scope.SUBMIT: "submit jobs, and dry runs",
     Scope.READ: "everything that only reads",
-    Scope.MANAGE: "actions on jobs, alerts and hosts; verdicts; reports",
+    Scope.MANAGE: "actions on jobs, alerts and hosts; verdicts; reports; webhooks",
     Scope.STORES: "import stores, change categories, rules and groups",
 }
 
