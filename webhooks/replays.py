@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from jobs.queue import database_now
@@ -21,12 +22,15 @@ _AGAIN = {"state": DeliveryState.PENDING, "attempts": 0, "due_at": Now(), "sende
 
 
 def replay(delivery: Delivery) -> Delivery:
-    """Send it once more, at once and with all attempts anew. Raises Refused where it is on its way already, or its
-    endpoint is disabled."""
+    """Send it once more, at once and with all attempts anew; also where it waits for its next attempt.
+
+    Raises Refused where it is on its way already, or its endpoint is disabled.
+    """
     _check(delivery.endpoint)
-    ended = Delivery.objects.filter(pk=delivery.pk).exclude(state=DeliveryState.PENDING)
-    if not ended.update(**_AGAIN):
-        raise Refused("", "The delivery has not ended yet: it is sent without that.")
+    is_waiting = Q(attempts__gt=0, sender_id=None, due_at__gt=Now())
+    is_idle = Delivery.objects.filter(~Q(state=DeliveryState.PENDING) | is_waiting, pk=delivery.pk)
+    if not is_idle.update(**_AGAIN):
+        raise Refused("", "The delivery is on its way: it is sent without that.")
     delivery.refresh_from_db()
     return delivery
 

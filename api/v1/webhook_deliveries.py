@@ -72,7 +72,9 @@ class ReplayDelivery(OneDelivery):
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
         """The same event with the same `webhook-id`, to where the webhook leads now.
 
-        409 while it is pending, and where the webhook is disabled.
+        One that waits for its next attempt is sent at once.
+
+        409 while it is on its way, and where the webhook is disabled.
         """
         request_bodies.read_nothing(request.data)
         delivery = self.find_delivery(webhook_id, delivery_id)

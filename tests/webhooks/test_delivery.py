@@ -205,12 +205,30 @@ def test_what_fails_again_while_others_are_replayed_is_not_sent_another_time(end
 def test_a_replay_sends_the_same_event_once_more(receiver, delivery):
     send_due()
     replays.replay(Delivery.objects.get())
-    with pytest.raises(endpoints.Refused, match="not ended"):
+    with pytest.raises(endpoints.Refused, match="on its way"):
         replays.replay(Delivery.objects.get())
     send_due()
     assert len(receiver.ids) == 2
     assert len(set(receiver.ids)) == 1
     assert Delivery.objects.get().state == DeliveryState.DELIVERED
+
+
+def test_a_delivery_that_waits_for_its_next_attempt_is_sent_at_once_by_a_replay(receiver, endpoint, delivery):
+    receiver.answer("/hook", (500, {}, b""))
+    send_due()
+    Endpoint.objects.update(rests_until=None)
+    assert send_due() == 0
+    replays.replay(delivery)
+    receiver.answer("/hook", (204, {}, b""))
+    assert send_due() == 1
+    assert len(set(receiver.ids)) == 1
+    assert Delivery.objects.get().state == DeliveryState.DELIVERED
+
+
+def test_a_delivery_that_is_being_sent_is_left_to_who_sends_it(delivery):
+    Delivery.objects.update(attempts=1, sender_id=1, due_at=Now() + timedelta(minutes=1))
+    with pytest.raises(endpoints.Refused, match="on its way"):
+        replays.replay(delivery)
 
 
 def test_nothing_is_sent_to_an_endpoint_that_is_disabled_or_deleted(receiver, endpoint, delivery):
