@@ -89,6 +89,9 @@ class Period(NamedTuple):
         return visits if self.until is None else visits.filter(IsTrue(Q(visited_at__lt=self.until)))
 
 
+ALWAYS = Period()
+
+
 def page(
     visits: VisitQuerySet,
     user: User | AnonymousUser | None,
@@ -96,7 +99,7 @@ def page(
     after: int,
     limit: int,
     again: bool = False,
-    period: Period = Period(),
+    period: Period = ALWAYS,
     is_narrowed: bool = True,
 ) -> VisitPage:
     """Up to `limit` of `visits` that `user` may read, behind the one with the id `after`, or with this one `again`.
