@@ -61,7 +61,8 @@ class PageRequest:
         elif newest_first:
             ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
         else:
-            following = rows.filter(pk__gt=self.after)
+            # A condition that holds for all rows is one more index that the planner may read all of.
+            following = rows.filter(pk__gt=self.after) if self.after else rows
             ordered = following if rows.ordered else following.order_by("pk")
         return self.page(list(ordered[: self.limit + 1]))
 

@@ -140,7 +140,8 @@ def _looked_at(
     owners: Collection[int | None], job: int, after: int, most_jobs: int, most: int
 ) -> tuple[str, list[Any]]:
     """A statement for up to `most` visits behind this one of this job, without what is `wanted`, and its parameters."""
-    jobs, parameters = first_of(owners, job, most_jobs)
+    # The first job may have no visit left behind this one; each of the others has some.
+    jobs, parameters = first_of(owners, job, most_jobs + 1)
     return _LOOKED_AT.replace("{jobs}", jobs), [*parameters, job, after, most, most]
 
 
@@ -150,7 +151,7 @@ def _ids_looked_at(owners: Collection[int | None], job: int, after: int) -> tupl
     with connection.cursor() as cursor:
         cursor.execute(sql.format(wanted=f"cardinality(ids), {_IDS}"), parameters)
         jobs, ids = cursor.fetchone()
-    return ids, not ids or (jobs < MOST_JOBS and len(ids) < MOST_LOOKED_AT)
+    return ids, not ids or (jobs <= MOST_JOBS and len(ids) < MOST_LOOKED_AT)
 
 
 def _of_short_period(period: Period) -> list[int] | None:
