@@ -68,7 +68,7 @@ def pages_of(person: Person, group: StoreGroup):
     """What is narrowed by what they may read; of other pages, a superuser reads at least as much."""
     job = person.jobs[-1]
     busy, small, few = (Store.objects.get(store_id=each).pk for each in (BUSY_STORE, SMALL_STORE, "K-7"))
-    visit, image = Visit.objects.filter(job=job).first().pk, ImageResult.objects.filter(job=job).first().pk
+    visit, image = Visit.objects.filter(job=job)[0].pk, ImageResult.objects.filter(job=job)[0].pk
     areas = ("area=AREA-1", f"area={SMALL_AREA}", f"group={group.pk}")
     yield from (f"/jobs/?{asked}" for asked in ("", "q=K-0", "q=K-7", "q=busy", "stage=queued", "stage=completed"))
     yield from (f"/api/v1/jobs?{asked}" for asked in ("", "store=K-0", "owner=busy", "created_from=2020-01-01"))
