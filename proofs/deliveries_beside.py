@@ -15,7 +15,7 @@ from proofs.world.endpoints import Endpoint, add_endpoint, new_secret
 from proofs.world.jobs import Client, Order, order
 from proofs.world.ports import never_accepting_port, refusing_port
 from proofs.world.processes import Server
-from proofs.world.receiver import SILENT, Behaviour, Receivers
+from proofs.world.receivers import SILENT, Behaviour, Receivers
 from proofs.world.service import World
 
 # Of a healthy endpoint's deliveries, from the end of a job to the arrival of the message.

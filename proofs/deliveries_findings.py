@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from proofs.world.receiver import Heard
+from proofs.world.receivers import Heard
 
 ENDED = "job.ended"
 
@@ -27,7 +27,8 @@ class Found:
 def compare(name: str, jobs: Collection[int], heard: Mapping[str, Heard]) -> Found:
     """What the receiver `name` has heard, where it should have been told of the end of each of these `jobs`.
 
-    A message that was never answered 2xx was not delivered.
+    A message that was never answered 2xx was not delivered. It must come again under the same number all the same: the
+    receiver may have done its work before it failed.
     """
     found = Found(messages=len(heard), requests=sum(each.times for each in heard.values()))
     ended: dict[int, list[str]] = {job_id: [] for job_id in jobs}
@@ -40,9 +41,13 @@ def compare(name: str, jobs: Collection[int], heard: Mapping[str, Heard]) -> Fou
         event, job_id = _about(each.bodies[0])
         if job_id not in ended:
             found.strange.append(f"{name}: {uid} is {event} of job {job_id}")
-        elif event == ENDED and each.taken:
+        elif event == ENDED:
             ended[job_id].append(uid)
-    found.lost = [f"{name}: the end of job {job_id}" for job_id, uids in ended.items() if not uids]
+    found.lost = [
+        f"{name}: the end of job {job_id}"
+        for job_id, uids in ended.items()
+        if not any(heard[uid].taken for uid in uids)
+    ]
     found.two_ids = [
         f"{name}: the end of job {job_id} as {', '.join(uids)}" for job_id, uids in ended.items() if len(uids) > 1
     ]

@@ -16,7 +16,7 @@ from proofs.world.jobs import Client, Order, order
 from proofs.world.logs import read_log
 from proofs.world.ports import free_port
 from proofs.world.processes import Process, Server
-from proofs.world.receiver import Behaviour, Receivers
+from proofs.world.receivers import Behaviour, Receivers
 from proofs.world.service import World
 
 # How many jobs in a thousand consist of an image of these kinds.

@@ -176,8 +176,12 @@ def _kill(
 def _act(world: World) -> None:
     """What people do meanwhile: cancel a job that is still pending, and retry the failed images of two others."""
     last = world.cluster.query("SELECT max(id) FROM jobs_job")[0][0]
-    actions = f"queue.cancel({last}); queue.retry(1); queue.retry({last})"
-    world.manage("shell", "-v", "0", "-c", f"from jobs import queue; {actions}")
+    # Where the job has ended by then, there is nothing to cancel.
+    cancel = f"with suppress(queue.NotPossible):\n    queue.cancel({last})"
+    retry = f"queue.retry(1)\nqueue.retry({last})"
+    world.manage(
+        "shell", "-v", "0", "-c", f"from contextlib import suppress\nfrom jobs import queue\n{cancel}\n{retry}"
+    )
 
 
 def _compare(report: Report, world: World, storm: Storm, readers: Sequence[Reader], kills: Counter[str]) -> None:

@@ -139,8 +139,7 @@ def judge_webhooks(report: Report, told: list[dict[str, Any]]) -> None:
     report.bar("webhooks: ended with another code than expected", len(strays), 0, ok=not strays)
     report.bar(f"webhooks: of {len(addresses)} forbidden addresses, admitted", admitted, 0, ok=not admitted)
     report.bar("webhooks: sentences that name an inner address", tells, 0, ok=not tells)
-    what = "webhooks: what is said of names, whatever they lead to"
-    report.bar(what, f"{len(said)} sentence", "1", ok=len(said) == 1)
+    report.bar("webhooks: sentences about names, whatever they lead to", len(said), 1, ok=len(said) == 1)
     report.bar("webhooks: controls told", f"{good} of {len(controls)}", "all", ok=0 < good == len(controls))
 
 

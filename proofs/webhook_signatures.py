@@ -18,8 +18,8 @@ import requests
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from proofs.report import Report
-from proofs.webhook_receiver import Received, Receiver
 from proofs.world.jobs import Client, order
+from proofs.world.receiver import Received, Receiver
 from proofs.world.service import World
 
 PACKAGE = "standardwebhooks@1"

@@ -18,7 +18,11 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name='job',
-            index=models.Index(fields=['owner', 'id'], name='job_of_owner'),
+            index=models.Index(condition=models.Q(('owner__isnull', False)), fields=['owner', 'id'], name='job_of_owner'),
+        ),
+        AddIndexConcurrently(
+            model_name='job',
+            index=models.Index(condition=models.Q(('owner__isnull', True)), fields=['id'], name='job_of_nobody'),
         ),
         migrations.AlterField(
             model_name='job',

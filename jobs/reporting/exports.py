@@ -39,7 +39,7 @@ from django.db.models import (
 from django.db.models.expressions import Combinable
 
 from jobs.errors import retryable_codes
-from jobs.models import ImageFilter, ImageResult
+from jobs.models import ImageFilter, ImageResult, Job
 from jobs.reporting.long_files import Chunks, chunks, limited
 from stores.models import Store
 from tables.csv_files import csv_lines, guard_cell
@@ -109,6 +109,11 @@ def _instant(field: str) -> Combinable:
 def _of_store(field: str) -> Combinable:
     """From the current store master; null if it does not have the store."""
     return Subquery(Store.objects.filter(store_id=OuterRef("visit__store_id")).values(field)[:1])
+
+
+def _owner() -> Combinable:
+    """Looked up by the job's key, row by row: a join might begin with all jobs."""
+    return Subquery(Job.with_deleted.filter(pk=OuterRef("job_id")).values("owner__username")[:1])
 
 
 def _if_any(field: str) -> Combinable:
@@ -183,7 +188,7 @@ KEY_COLUMNS = [
     # How often the image was retried: with each retry begins the next outcome.
     Column("generation", F("generation"), _NUMBER),
     # Null where nobody was signed in.
-    Column("owner", F("job__owner__username"), TEXT),
+    Column("owner", _owner(), TEXT),
     Column("visit_id", F("visit_id"), _NUMBER),
 ]
 

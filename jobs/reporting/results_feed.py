@@ -24,6 +24,9 @@ from zlib import crc32
 
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
+from django.db.models.sql import Query
+from django.db.models.sql.constants import INNER
+from django.db.models.sql.datastructures import Join
 
 from jobs.models import ImageResult
 from jobs.models.finished_batch import NOBODY
@@ -119,19 +122,20 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
         if not is_full:
             are_left = give_positions(cursor, visible)
             parts, is_full = _parts(cursor, visible, place, limit)
-    if not parts:
-        return FeedPage([], place, are_left)
-    content = _content([part.batch_id for part in parts])
-    # What is not there any more was deleted with its job since.
-    outcomes = [
-        outcome
-        for part in parts
-        if part.batch_id in content
-        for outcome in content[part.batch_id].outcomes()[part.begin : part.end]
-    ]
+        if not parts:
+            return FeedPage([], place, are_left)
+        content = _content([part.batch_id for part in parts])
+        # What is not there any more was deleted with its job since.
+        outcomes = [
+            outcome
+            for part in parts
+            if part.batch_id in content
+            for outcome in content[part.batch_id].outcomes()[part.begin : part.end]
+        ]
+        rows = _rows(outcomes)
     last = parts[-1]
     checksum = content[last.batch_id].checksum() if last.batch_id in content else 0
-    return FeedPage(_rows(outcomes), Place(last.position, last.end, checksum), is_full or are_left)
+    return FeedPage(rows, Place(last.position, last.end, checksum), is_full or are_left)
 
 
 def end(owners: Collection[int | None] | None) -> FeedPage:
@@ -192,8 +196,18 @@ def _rows(outcomes: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
     images = ImageResult.objects.filter(
         pk__any=[image_id for image_id, _ in outcomes],
         state__in=[ImageState.COMPLETED, ImageState.FAILED],
-        job__is_deleted=False,
     )
-    values = images.values_list("pk", "generation", *(column.value for column in result_columns()))
+    values = images.of_jobs_there().values_list("pk", "generation", *(column.value for column in result_columns()))
+    _begin_with_images(values.query)
     found = {(image_id, generation): tuple(row) for image_id, generation, *row in values}
     return [found[outcome] for outcome in outcomes if outcome in found]
+
+
+def _begin_with_images(query: Query) -> None:
+    """Have the planner look up job and visit of each image: an inner join it might begin with all jobs or visits.
+
+    Every image has both, so that an outer join finds the same.
+    """
+    for alias, join in query.alias_map.items():
+        if isinstance(join, Join) and join.join_type == INNER:
+            query.alias_map[alias] = join.promote()

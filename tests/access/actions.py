@@ -185,6 +185,20 @@ ACTIONS: dict[str, Action] = {
             post("dashboard:change_report", "name=New&columns=visits"),
         )
     ),
+    "read the results feed": Action(api=Cell("everybody", get("v1:results"))),
+    "change a user's webhook": Action(
+        **alike(
+            "owner",
+            send("v1:webhook", {"name": "New"}, "PATCH"),
+            post("dashboard:change_webhook", "url=https%3A%2F%2Fnew.example%2F&events=job.ended"),
+        ),
+        command="webhook",
+    ),
+    "see deliveries of everybody's webhooks": Action(admin=Cell("superuser", get("/admin/webhooks/delivery/"))),
+    "set a user's limits": Action(
+        admin=Cell("administrator", post("/admin/access/userlimits/add/", "user={user_id}&priority=3")),
+        command="set_limits",
+    ),
     "revoke another user's key": Action(
         admin=Cell("administrator", post("/admin/access/apikey/", "action=revoke&_selected_action={key_id}")),
         command="revoke_api_key",
@@ -240,6 +254,7 @@ ACTIONS: dict[str, Action] = {
 
 # The service's commands that do none of these: they run it, or look after its data. None of them asks who calls.
 OTHER_COMMANDS = {
-    "audit", "categorise_stores", "check_alerts", "demo", "demo_history", "migrate", "postgres",
+    "audit", "categorise_stores", "check_alerts", "demo", "demo_history", "export_results", "fill_results_feed",
+    "migrate", "postgres",
     "rebuild_insights", "recompute_findings", "refresh_insights", "serve", "work",
 }  # fmt: skip

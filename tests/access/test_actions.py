@@ -15,7 +15,7 @@ from django.core.management import get_commands
 from django.db import connection, transaction
 from django.test import Client
 
-from access.models import ApiKey, Team
+from access.models import ApiKey, Team, UserLimits
 from access.roles import RoleName, group_of, role_of
 from jobs import actions
 from stores.models import CategoryRule, StoreImport
@@ -26,6 +26,7 @@ from tests.access.conftest import bearer, make_key
 from tests.access.endpoints import FORM
 from tests.access.test_every_endpoint import World, endpoints, was_let_in
 from tests.factories import make_role, make_teammate
+from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +88,17 @@ def others(world: World) -> dict[str, Any]:
 
 
 # What is changed by what has no row in `test_every_endpoint.CHANGED`, of which some tell by a number alone.
-STATE: list[Any] = [User, Group, Team, ApiKey, Group.permissions.through, User.groups.through, StoreImport]
+STATE: list[Any] = [
+    User,
+    Group,
+    Team,
+    ApiKey,
+    UserLimits,
+    Endpoint,
+    Group.permissions.through,
+    User.groups.through,
+    StoreImport,
+]
 
 
 # Where another change comes with it.

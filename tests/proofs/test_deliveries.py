@@ -10,7 +10,7 @@ from proofs.deliveries_findings import compare, ended_at
 from proofs.deliveries_storm import show_deliveries
 from proofs.kill import IN_FLIGHT, LEASE_SECONDS
 from proofs.report import Report
-from proofs.world.receiver import Heard
+from proofs.world.receivers import Heard
 from proofs.world.service import World
 
 
@@ -68,6 +68,7 @@ def test_an_end_that_came_twice_under_one_id_is_as_promised():
         ({"a": heard(body(), taken=0, times=3)}, {"lost": 1}),
         ({"a": heard(body("job.started"))}, {"lost": 1}),
         ({"a": heard(body()), "b": heard(body())}, {"two_ids": 1}),
+        ({"a": heard(body(), taken=0, times=1), "b": heard(body())}, {"two_ids": 1}),
         ({"a": heard(body(), bodies=[body(), body("job.started")])}, {"two_bodies": 1}),
         ({"a": heard(body()), "b": heard(body(job_id=2))}, {"strange": 1}),
         ({"a": heard(body()), "b": heard("no JSON")}, {"strange": 1}),

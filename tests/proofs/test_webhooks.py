@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 
 from proofs import webhook_signatures
 from proofs.report import Report
-from proofs.webhook_receiver import Received
+from proofs.world.receiver import Received
 from webhooks.signing import new_secret
 
 SECRET, OTHER = new_secret(), new_secret()

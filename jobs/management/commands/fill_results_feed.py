@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.template.defaultfilters import pluralize
 
 from jobs.reporting.feed_gaps import fill
 
@@ -19,4 +20,5 @@ class Command(BaseCommand):
             jobs, images = jobs + filled.jobs, images + filled.images
             if options["verbosity"] > 1:
                 self.stdout.write(f"{jobs:,} jobs, {images:,} images")
-        self.stdout.write(f"Looked at {jobs:,} jobs and filed {images:,} images.")
+        looked, filed = (f"{number:,} {noun}{pluralize(number)}" for number, noun in ((jobs, "job"), (images, "image")))
+        self.stdout.write(f"Looked at {looked} and filed {filed}.")

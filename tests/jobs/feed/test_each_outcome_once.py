@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 
 from jobs import deletion, queue
 from jobs.deletion import slices
@@ -162,6 +163,17 @@ def test_what_ended_before_there_was_a_feed_is_filed_by_a_command_and_once():
     assert len(reader.rest()) == 6 - kept.size
     assert sum(filled.images for filled in fill()) == 0
     assert ImageResult.objects.count() == len(before)
+
+
+def test_the_command_says_what_it_has_filed(capsys):
+    submit_job(3)
+    record_all()
+    FinishedBatch.objects.all().delete()
+    call_command("fill_results_feed")
+    call_command("fill_results_feed")
+    assert capsys.readouterr().out.splitlines() == [
+        "Looked at 1 job and filed 3 images.", "Looked at 1 job and filed 0 images.",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("images", [1, 2, 3])

@@ -10,7 +10,7 @@ import requests
 from standardwebhooks import Webhook
 
 from proofs.world.ports import free_port
-from proofs.world.receiver import MOST_BODIES, SILENT, Behaviour, Receivers
+from proofs.world.receivers import MOST_BODIES, SILENT, Behaviour, Receivers
 
 SECRET = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
 
