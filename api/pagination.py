@@ -62,15 +62,17 @@ class PageRequest:
         elif newest_first:
             ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
         else:
-            following = rows.filter(pk__gt=self.after)
+            # A condition that holds for all rows is one more index that the planner may read all of.
+            following = rows.filter(pk__gt=self.after) if self.after else rows
             ordered = following if rows.ordered else following.order_by("pk")
-        return self._page(list(ordered[: self.limit + 1]))
+        return self.page(list(ordered[: self.limit + 1]))
 
     def of_newest_jobs(self, jobs: JobQuerySet, user: User | AnonymousUser) -> Page[Job]:
         """The page of the jobs that `user` may read, the newest first, of `jobs` that nothing narrows."""
-        return self._page(list(newest(jobs.filter(pk__lt=self.after) if self.after else jobs, user, self.limit + 1)))
+        return self.page(list(newest(jobs.filter(pk__lt=self.after) if self.after else jobs, user, self.limit + 1)))
 
-    def _page[Row: Model](self, found: Sequence[Row]) -> Page[Row]:
+    def page[Row: Model](self, found: Sequence[Row]) -> Page[Row]:
+        """Of up to `limit` + 1 rows that were found."""
         page = found[: self.limit]
         return Page(page, write_cursor(page[-1].pk) if len(found) > len(page) else None)
 
