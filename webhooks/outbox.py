@@ -43,8 +43,8 @@ _WHO_ASKS = f"""
     WHERE told_of = ANY (%s::text[]) AND {_TOLD} AND events && %s::varchar[]
 """  # noqa: S608 - constants
 # By one statement, whatever the number of endpoints: objects of each would cost the recorder more than all the rest.
-# `ended_at` is the statement's time: the transaction may have begun before the endpoint was disabled, and a replay looks
-# for what has failed from then on.
+# `ended_at` is the statement's time: the transaction may have begun before the endpoint was disabled, and a replay asks
+# what has failed from then on.
 _DELIVER = f"""
     INSERT INTO webhooks_delivery (event_id, endpoint_id, state, ended_at)
     SELECT event_id, endpoint_id, CASE WHEN is_enabled THEN '{DeliveryState.PENDING}' ELSE '{DeliveryState.FAILED}' END,
