@@ -290,6 +290,8 @@ def test_the_command_sets_shows_and_takes_them_back(person):
     )
     with pytest.raises(CommandError, match="There is no user 'nobody'"):
         call_command("set_limits", "nobody")
+    with pytest.raises(CommandError, match="'many' is neither a whole number nor 'default'"):
+        run("--pending-images=many")
 
 
 def test_priorities_are_those_of_jobs():

@@ -1,3 +1,4 @@
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -49,4 +50,7 @@ class Command(BaseCommand):
 
 
 def _number(text: str) -> int | None:
-    return None if text == AS_SET else int(text)
+    try:
+        return None if text == AS_SET else int(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is neither a whole number nor {AS_SET!r}.") from None

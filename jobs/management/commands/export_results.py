@@ -76,7 +76,8 @@ class Command(BaseCommand):
         except (OSError, DatabaseError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).strip()
             raise CommandError(f"{folder}: {reason}; the export is not complete, and has no manifest.") from error
-        self.stdout.write(f"{folder}: {manifest.rows:,} rows in {len(parts):,} parts, {manifest.bytes:,} bytes")
+        noun = "part" if len(parts) == 1 else "parts"
+        self.stdout.write(f"{folder}: {manifest.rows:,} rows in {len(parts):,} {noun}, {manifest.bytes:,} bytes")
 
 
 def _period(since: str, until: str) -> tuple[datetime, datetime]:
