@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # For `select_related` where users are looked up.
 WITH_LIMITS = "limits"
+# Of jobs, their images and the rules of categories; what a step is worth is in `jobs/queue/rank.py`.
+LOWEST_PRIORITY, HIGHEST_PRIORITY = -9, 9
 # Of a new job. Whatever would let a job pass those of others needs a permission.
 DEFAULT_PRIORITY = 0
 

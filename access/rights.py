@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 
-from access.limits import limits_of
+from access.limits import HIGHEST_PRIORITY, limits_of
 from access.models import Team
-from access.models.user_limits import HIGHEST_PRIORITY
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser

@@ -4,9 +4,10 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-# Those of the settings, and of jobs (`stores/priority.py`, which is above this package).
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
+
+# As high as the settings go.
 MOST_REQUESTS, MOST_PENDING = 1_000_000, 2**31 - 1
-LOWEST_PRIORITY, HIGHEST_PRIORITY = -9, 9
 _AS_SET = "Empty: what the service's setting says."
 
 

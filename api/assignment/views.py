@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access import rights
 from access.models import Scope
 from api import problems
 from api.assignment import answers, visits
@@ -32,7 +33,7 @@ class Submit(APIView):
         try:
             submitted = submit(
                 payload.visits,
-                owner=request.user if request.user.is_authenticated else None,
+                owner=rights.owner_of(request.user),
                 on_error=payload.on_error,
                 idempotency=read_idempotency_token(request),
             )

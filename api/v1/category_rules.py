@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from api.v1 import pages, parameters, request_bodies
 from api.v1.describe import describe
 from api.v1.problems import not_found
@@ -15,7 +16,6 @@ from api.v1.store_settings import SettingsView, save
 from api.v1.views import find_by_id, path_id
 from stores.models import Category, CategoryRule
 from stores.models.category_rule import MOST_HOSTS, MOST_IMAGES, MOST_PIXELS
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from stores.rule_changes import changing_rule_of
 
 

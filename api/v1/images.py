@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from api.v1 import pages, parameters
 from api.v1.describe import describe
 from api.v1.findings import FINDING
@@ -17,7 +18,6 @@ from jobs.models.client_reference import images_with
 from jobs.reporting.areas import MOST_IMAGES, turn_of
 from jobs.states import ImageState
 from photos.models import Finding
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 IMAGE_ID = path_id("image_id", "An image's id.")
 # Failed attempts in the answer about one image; each may name a dozen redirects.

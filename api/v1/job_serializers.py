@@ -8,13 +8,13 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from api.v1.pages import list_of
 from insights.forecasts import estimates
 from jobs.models import Job, JobAction
 from jobs.models.store_errors import StoredErrors, stored
 from jobs.reporting.hosts import MOST_OF_JOB, NONE, Waits, waits
 from jobs.states import JobOutcome, JobState, OnError
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 _LINKS = ("images", "failures", "throughput", "areas", "actions", "retry", "export", "events", "store-errors")
 # Of the stores with failures, those that a job itself lists; the link leads to all of them.

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from access import rights
 from access.models import Scope
 from api.idempotency import read_idempotency_token
 from api.v1 import callbacks, pages, parameters, submission_schema, submissions
@@ -102,7 +103,7 @@ class Jobs(V1View):
         payload, priority, callback = submission_schema.read(submissions.read_submission(request, self.query).body)
         if priority is not None:
             require_priority(request, priority)
-        owner = request.user if request.user.is_authenticated else None
+        owner = rights.owner_of(request.user)
         submitted = submit(
             payload.visits,
             owner=owner,

@@ -7,8 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access import rights
-from access.limits import limits_of
-from access.models.user_limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY, limits_of
 from access.rate_headers import rate_of
 from api.v1.describe import describe
 from api.v1.views import V1View

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs.submission.payload import MAX_STORE_ID, InvalidPayload, Problem
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 # The most faults that one answer lists, and the most characters of an unknown key that it repeats.
 MOST_PROBLEMS = 100

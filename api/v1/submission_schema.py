@@ -7,6 +7,7 @@ together, and to which addresses something is sent.
 
 from typing import Any
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from api.v1 import callbacks, request_bodies
 from jobs.models.job import MAX_REFERENCE
 from jobs.states import OnError
@@ -23,7 +24,6 @@ from jobs.submission.payload import (
     Submission,
     parse_submission,
 )
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

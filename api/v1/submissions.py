@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from api.v1 import parameters
 from api.v1.file_bodies import TABLE_PARSERS, FileBody, NDJSONParser, file_schemas
 from jobs.models.job import MAX_REFERENCE
@@ -14,7 +15,6 @@ from jobs.submission.payload import faults_of_metadata
 from jobs.submission.strict_json import StrictJSONParser, load_json
 from jobs.submission.visit_rows import complaint_of_json
 from jobs.submission.visits_file import VisitsFile, read_visits
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from tables.errors import Entry
 
 

@@ -117,7 +117,7 @@ class Validate(V1View):
         """
         read = submissions.read_submission(request, self.query)
         data = read.body
-        found = document_of(dry_run(data, request.user if request.user.is_authenticated else None), read.notes)
+        found = document_of(dry_run(data, rights.owner_of(request.user)), read.notes)
         if isinstance(data, dict) and "priority" in data:
             found = {**found, **_with_priority(found, data["priority"], request.user)}
         _, faults = callbacks.read(data)

@@ -79,13 +79,8 @@ class Client:
         it; both override those in the body.
         """
         body = _body(visits)
-        query = _query(
-            on_error=on_error,
-            priority=priority,
-            client_reference=reference,
-            metadata=json_module.dumps(metadata, sort_keys=True) if metadata else None,
-            encoding=encoding,
-            sheet=sheet,
+        query = _details(reference, metadata) | _query(
+            on_error=on_error, priority=priority, encoding=encoding, sheet=sheet
         )
         headers = {"Content-Type": _type_of(body), "Idempotency-Key": idempotency_key or _key_of(body, query)}
         answer = self._transport.request("POST", "/jobs", query=query, body=body, headers=headers)
@@ -104,13 +99,8 @@ class Client:
     ) -> RehearsalRow:
         """What `submit` would do; nothing is stored."""
         body = _body(visits)
-        query = _query(
-            on_error=on_error,
-            priority=priority,
-            client_reference=reference,
-            metadata=json_module.dumps(metadata, sort_keys=True) if metadata else None,
-            encoding=encoding,
-            sheet=sheet,
+        query = _details(reference, metadata) | _query(
+            on_error=on_error, priority=priority, encoding=encoding, sheet=sheet
         )
         headers = {"Content-Type": _type_of(body)}
         answer = self._transport.request("POST", "/jobs:validate", query=query, body=body, headers=headers)
@@ -255,6 +245,12 @@ class Client:
 
 def _query(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _details(reference: str | None, metadata: Mapping[str, str] | None) -> dict[str, Any]:
+    """What is said of a job besides, as parameters of a query."""
+    written = json_module.dumps(metadata, sort_keys=True) if metadata else None
+    return _query(client_reference=reference, metadata=written)
 
 
 def _body(visits: IO[bytes] | dict[str, Any]) -> IO[bytes]:

@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from access import rights
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from stores.models import Category, CategoryRule
 from stores.models.category_rule import (
     MOST_HOSTS,
@@ -17,7 +18,6 @@ from stores.models.category_rule import (
     MOST_PIXELS,
     read_host,
 )
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from stores.rule_changes import changing_rule_of
 
 # Categories that are listed.

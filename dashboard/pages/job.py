@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from access import rights
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from dashboard.filters import read_image_filter
 from dashboard.pages import paused_hosts
 from dashboard.store_filters import unread_group
@@ -30,7 +31,6 @@ from jobs.reporting.hosts import NONE, waits
 from jobs.reporting.throughput import throughput
 from jobs.states import ImageState, JobState
 from stores.models import Store
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 IMAGES = 50
 MOST_STORE_ERRORS = 50

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 
 from jobs.models.compiled import Statement, Update
 from jobs.models.expressions import ROW, FromRow
-from jobs.models.finished_batch import MOST_IMAGES, NOBODY, FinishedBatch
+from jobs.models.finished_batch import MOST_IMAGES, NO_OWNER, FinishedBatch
 from jobs.models.given_rows import AnyRow
 from jobs.models.update_from import UpdateFrom
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _COUNTED = f"""
     WITH counted AS ({{update}}), filed AS (
         INSERT INTO jobs_finishedbatch (job_id, owner, size, images, generations)
-        SELECT id, coalesce(owner_id, {NOBODY}), cardinality(images), images, generations
+        SELECT id, coalesce(owner_id, {NO_OWNER}), cardinality(images), images, generations
         FROM counted WHERE cardinality(images) > 0
     )
     SELECT {{columns}} FROM counted
@@ -36,14 +36,14 @@ _COUNTED = f"""
 # Of the same job, what one batch does not hold.
 _FILE = f"""
     INSERT INTO jobs_finishedbatch (job_id, owner, size, images, generations)
-    SELECT id, coalesce((SELECT owner_id FROM jobs_job WHERE id = batch.id), {NOBODY}), cardinality(images), images,
+    SELECT id, coalesce((SELECT owner_id FROM jobs_job WHERE id = batch.id), {NO_OWNER}), cardinality(images), images,
         generations
     FROM json_to_recordset(%s) AS batch (id bigint, images bigint[], generations integer[])
 """  # noqa: S608 - constants
 # Of the rows of `finished` (id, job_id, generation).
 _FILE_FINISHED = f"""
     INSERT INTO jobs_finishedbatch (job_id, owner, size, images, generations)
-    SELECT job_id, coalesce((SELECT owner_id FROM jobs_job WHERE id = batch.job_id), {NOBODY}), size,
+    SELECT job_id, coalesce((SELECT owner_id FROM jobs_job WHERE id = batch.job_id), {NO_OWNER}), size,
         images, generations
     FROM (
         SELECT job_id, count(*), array_agg(id ORDER BY id), array_agg(generation ORDER BY id) FROM (

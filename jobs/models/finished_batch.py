@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from jobs.models.job import Job
 
 # Of a job without an owner.
-NOBODY = 0
+NO_OWNER = 0
 # Images of one batch. A page reads whole batches, and a cursor says how many images of one were read.
 MOST_IMAGES = 500
 
@@ -25,7 +25,7 @@ class FinishedBatch(models.Model):
 
     # Goes with its job, slice by slice, see `deletion/slices.py`.
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
-    # The job's owner by number, or NOBODY.
+    # The job's owner by number, or NO_OWNER.
     owner = models.BigIntegerField()
     size = models.PositiveSmallIntegerField()
     images = ArrayField(models.BigIntegerField())

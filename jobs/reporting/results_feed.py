@@ -29,7 +29,7 @@ from django.db.models.sql.constants import INNER
 from django.db.models.sql.datastructures import Join
 
 from jobs.models import ImageResult
-from jobs.models.finished_batch import NOBODY
+from jobs.models.finished_batch import NO_OWNER
 from jobs.models.index_order import index_look_ups
 from jobs.reporting.exports import result_columns
 from jobs.reporting.feed_positions import give_positions
@@ -167,7 +167,7 @@ def _verify(place: Place) -> None:
 
 
 def _numbers(owners: Collection[int | None] | None) -> list[int] | None:
-    return None if owners is None else [NOBODY if owner is None else owner for owner in owners]
+    return None if owners is None else [NO_OWNER if owner is None else owner for owner in owners]
 
 
 def _parts(cursor: CursorWrapper, owners: list[int] | None, place: Place, limit: int) -> tuple[list[_Part], bool]:

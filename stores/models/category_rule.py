@@ -8,8 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from stores.models.category import Category
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 MOST_IMAGES = 10_000
 # In pixels.

@@ -14,10 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from access import tokens
 from access.limits import limits_of
 from access.models import UserLimits
-from access.models.user_limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from jobs import actions
 from jobs.models import Job
-from stores import priority as of_stores
 from tests.access.conftest import bearer, make_key
 from tests.api.payloads import assert_refused, submission
 from tests.api.v1.conftest import assert_problem
@@ -292,7 +290,3 @@ def test_the_command_sets_shows_and_takes_them_back(person):
         call_command("set_limits", "nobody")
     with pytest.raises(CommandError, match="'many' is neither a whole number nor 'default'"):
         run("--pending-images=many")
-
-
-def test_priorities_are_those_of_jobs():
-    assert (of_stores.LOWEST_PRIORITY, of_stores.HIGHEST_PRIORITY) == (LOWEST_PRIORITY, HIGHEST_PRIORITY)

@@ -1,5 +1,8 @@
 """Every setting: its default, and the limits of every number."""
 
+# A SECRET_KEY that is taken.
+KEY = "k" * 50
+
 DEFAULTS = {
     "ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"],
     "API_OPEN": False,

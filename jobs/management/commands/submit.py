@@ -10,6 +10,7 @@ from typing import Any, NoReturn, cast
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from access.limits import HIGHEST_PRIORITY, LOWEST_PRIORITY
 from api.v1.job_serializers import detail_of
 from api.v1.progress import FailureGroups as FailureGroupsRow
 from api.v1.validation import document_of
@@ -26,7 +27,6 @@ from jobs.submission.references import ReferenceTaken
 from jobs.submission.submit import submit
 from jobs.submission.visit_rows import UnreadableVisits
 from jobs.submission.visits_file import VisitsFile, read_visits
-from stores.priority import HIGHEST_PRIORITY, LOWEST_PRIORITY
 
 
 def _pair(text: str) -> tuple[str, str]:

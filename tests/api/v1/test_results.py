@@ -12,7 +12,7 @@ from django.test import Client
 from jobs import queue
 from jobs.errors import HTTPStatus
 from jobs.models import FinishedBatch, ImageFilter, ImageResult, Job, ResultsFeed
-from jobs.models.finished_batch import MOST_IMAGES, NOBODY
+from jobs.models.finished_batch import MOST_IMAGES, NO_OWNER
 from jobs.reporting import feed_positions
 from jobs.reporting.exports import ExportFormat, write
 from tests.api.payloads import work_off
@@ -220,7 +220,7 @@ def test_a_few_results_among_many_of_others_are_found_by_few_rows(v1):
         cursor.execute(
             "INSERT INTO jobs_finishedbatch (job_id, owner, size, images, generations)"
             " SELECT 0, %s, 1, '{1}', '{0}' FROM generate_series(1, 100000)",
-            [NOBODY],
+            [NO_OWNER],
         )
     submit_job(1, owner=bert)
     work_off()
