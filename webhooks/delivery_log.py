@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
+from access import rights
 from jobs.imaging.request_headers import REQUEST_HEADERS
 from webhooks import replays
+from webhooks.endpoints import Refused
 from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint, Event
+from webhooks.readable import deliveries_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 # Deliveries that one page looks at where it is narrowed: those that fit may be far between.
 MOST_SEARCHED = 20_000
@@ -37,14 +43,26 @@ class LogPage(NamedTuple):
     next_before: int | None
 
 
-def page(endpoint: Endpoint, *, state: str = "", event_type: str = "", before: int = 0, limit: int) -> LogPage:
-    """Up to `limit` deliveries with ids below `before`, if given. Two statements at most."""
-    found = Delivery.objects.filter(endpoint=endpoint)
+def page(
+    endpoint: Endpoint,
+    reader: User | AnonymousUser,
+    *,
+    state: str = "",
+    event_type: str = "",
+    before: int = 0,
+    limit: int,
+) -> LogPage:
+    """Up to `limit` deliveries that its owner, who reads them, may read, with ids below `before`, if given.
+
+    Two statements at most, besides those about the reader.
+    """
+    found = deliveries_of(endpoint, reader)
     if before:
         found = found.filter(pk__lt=before)
     end = None
-    if state or event_type:
-        end = found.order_by("-pk").values_list("pk", flat=True)[MOST_SEARCHED - 1 : MOST_SEARCHED].first()
+    if state or event_type or _hides_some(endpoint, reader):
+        of_endpoint = Delivery.objects.filter(endpoint=endpoint, **({"pk__lt": before} if before else {}))
+        end = of_endpoint.order_by("-pk").values_list("pk", flat=True)[MOST_SEARCHED - 1 : MOST_SEARCHED].first()
         if end is not None:
             found = found.filter(pk__gte=end)
     if state:
@@ -55,6 +73,11 @@ def page(endpoint: Endpoint, *, state: str = "", event_type: str = "", before: i
     if len(rows) > limit:
         return LogPage(rows[:limit], rows[limit - 1].pk)
     return LogPage(rows, end)
+
+
+def _hides_some(endpoint: Endpoint, reader: User | AnonymousUser) -> bool:
+    """Whether there may be many deliveries that its owner may not read any more."""
+    return endpoint.of_all and not rights.may_read_all_jobs(reader)
 
 
 def find(delivery_id: int) -> Delivery:
@@ -95,8 +118,13 @@ class Replayed(NamedTuple):
     more: bool
 
 
-def replay_all(endpoint: Endpoint, since: datetime) -> Replayed:
-    """Send again what has failed since then, MOST_AT_ONCE at most. Raises Refused where the endpoint is disabled."""
+def replay_all(endpoint: Endpoint, reader: User | AnonymousUser, since: datetime) -> Replayed:
+    """Send again what has failed since then, MOST_AT_ONCE at most.
+
+    Raises Refused where the endpoint is disabled, or told of jobs that its owner may not read any more.
+    """
+    if _hides_some(endpoint, reader):
+        raise Refused("of_all", "Only who may read all jobs can be told again of all jobs.")
     number = 0
     while number < MOST_AT_ONCE:
         found = replays.replay_failed(endpoint, since)

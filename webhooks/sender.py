@@ -22,7 +22,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import Error, connections
 
-from access import rights
 from jobs import failpoints
 from jobs.errors import Internal
 from jobs.imaging.guard import host_of
@@ -32,7 +31,7 @@ from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
 from webhooks.choice import Due, Trust, choose, trust
 from webhooks.claims import Claim
-from webhooks.kinds import EventType
+from webhooks.readable import may_read
 
 logger = logging.getLogger(__name__)
 
@@ -202,13 +201,9 @@ class Sender:
         """Whether the endpoint's owner may read, at this moment, what the event is about."""
         event, endpoint = claim.event, claim.endpoint
         if endpoint.owner_id is None:
-            return event.owner_id is None and not event.of_all
+            return may_read(None, event)
         owner = self._owner(endpoint.owner_id)
-        if owner is None:
-            return False
-        is_everybodys = event.type == EventType.STORES_IMPORTED
-        is_own = event.owner_id == endpoint.owner_id and not event.of_all
-        return is_everybodys or is_own or rights.may_read_all_jobs(owner)
+        return owner is not None and may_read(owner, event)
 
     def _owner(self, user_id: int) -> User | None:
         """The user with what it may do, read again after RIGHTS_SECONDS; None where it may not even sign in."""
