@@ -16,15 +16,15 @@ from django.utils.http import urlsafe_base64_encode
 from access import mail
 
 
-def origin_of(request: HttpRequest) -> str:
+def base_url(request: HttpRequest) -> str:
     """Where links lead: PUBLIC_URL, else where the request came in, which ALLOWED_HOSTS has checked."""
     return settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
 
 
-def make(user: User, origin: str) -> str:
+def make(user: User, base_url: str) -> str:
     """A link for a user who was just read; it is a secret like a password."""
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return origin + reverse("dashboard:welcome", args=[uid, default_token_generator.make_token(user)])
+    return base_url + reverse("dashboard:welcome", args=[uid, default_token_generator.make_token(user)])
 
 
 def invitation(user: User, link: str) -> EmailMessage:

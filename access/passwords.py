@@ -12,9 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from access import rights
-from access.limits import WITH_LIMITS
-from access.models.team import is_in_team
+from access.callers import active_user
 from access.throttles import SignInAttempts
 
 # Real ones are no longer; hashing longer ones would only help an attacker.
@@ -26,13 +24,8 @@ class ThrottledPasswords(ModelBackend):
     """Django's users and passwords; a request that has failed too often is refused before its password is hashed."""
 
     def get_user(self, user_id: int) -> User | None:
-        """The user of a session, read together with their limits and whether they are in any team."""
-        users = User.objects.select_related(WITH_LIMITS).annotate(is_in_team=is_in_team("auth_user.id"))
-        user = users.filter(pk=user_id).first()
-        if user is None or not self.user_can_authenticate(user):
-            return None
-        rights.remember_owners(user, has_teams=user.is_in_team)
-        return user
+        """The user of a session; None once they were deactivated or deleted."""
+        return active_user(user_id)
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any

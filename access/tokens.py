@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING
 from django.contrib.auth.models import User
 from rest_framework_simplejwt.exceptions import TokenError
 
-from access import rights
-from access.limits import WITH_LIMITS
-from access.models.team import is_in_team
+from access.callers import active_user
 
 if TYPE_CHECKING:
     from rest_framework_simplejwt.tokens import Token
@@ -73,10 +71,8 @@ def _read[Kind: Token](kind: type[Kind], text: str) -> Kind:
 
 
 def _user(token: Token) -> User:
-    users = User.objects.select_related(WITH_LIMITS).annotate(is_in_team=is_in_team("auth_user.id"))
-    user = users.filter(pk=token[USER_CLAIM], is_active=True).first()
+    user = active_user(token[USER_CLAIM])
     # A database that was restored, or a key shared with another one, may bring another user's number.
     if user is None or not compare_digest(token[PASSWORD_CLAIM], user.get_session_auth_hash()):
         raise InvalidToken
-    rights.remember_owners(user, has_teams=user.is_in_team)
     return user

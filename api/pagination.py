@@ -3,9 +3,7 @@
 By key, not by offset: page 1,000 costs as much as the first, and rows added meanwhile do not shift it.
 """
 
-import base64
 import re
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -14,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ParseError
 
+from api import cursors
 from jobs.models.job import Job, JobQuerySet
 from jobs.models.metadata import SORTED_BY_ID
 from jobs.models.newest import newest
@@ -22,6 +21,8 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 
 _NO_CURSOR = "cursor must be the next_cursor of an earlier answer."
+# Layouts of cursors.
+_ROW, _WITHIN_ROW = ">Q", ">QQ"
 _LIMIT = re.compile(r"[1-9][0-9]{0,3}")
 
 
@@ -61,15 +62,17 @@ class PageRequest:
         elif newest_first:
             ordered = (rows.filter(pk__lt=self.after) if self.after else rows).order_by("-pk")
         else:
-            following = rows.filter(pk__gt=self.after)
+            # A condition that holds for all rows is one more index that the planner may read all of.
+            following = rows.filter(pk__gt=self.after) if self.after else rows
             ordered = following if rows.ordered else following.order_by("pk")
-        return self._page(list(ordered[: self.limit + 1]))
+        return self.page(list(ordered[: self.limit + 1]))
 
-    def of_all_jobs(self, jobs: JobQuerySet, user: User | AnonymousUser) -> Page[Job]:
+    def of_newest_jobs(self, jobs: JobQuerySet, user: User | AnonymousUser) -> Page[Job]:
         """The page of the jobs that `user` may read, the newest first, of `jobs` that nothing narrows."""
-        return self._page(list(newest(jobs.filter(pk__lt=self.after) if self.after else jobs, user, self.limit + 1)))
+        return self.page(list(newest(jobs.filter(pk__lt=self.after) if self.after else jobs, user, self.limit + 1)))
 
-    def _page[Row: Model](self, found: Sequence[Row]) -> Page[Row]:
+    def page[Row: Model](self, found: Sequence[Row]) -> Page[Row]:
+        """Of up to `limit` + 1 rows that were found."""
         page = found[: self.limit]
         return Page(page, write_cursor(page[-1].pk) if len(found) > len(page) else None)
 
@@ -82,8 +85,7 @@ def read_limit(text: str) -> int:
 
 def write_cursor(row_id: int, within: int | None = None) -> str:
     """The place behind a row or, with `within`, behind one of the rows that belong to it."""
-    packed = struct.pack(">Q", row_id) if within is None else struct.pack(">QQ", row_id, within)
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    return cursors.write(_ROW, row_id) if within is None else cursors.write(_WITHIN_ROW, row_id, within)
 
 
 def read_cursor(text: str) -> int:
@@ -96,12 +98,7 @@ def read_cursor(text: str) -> int:
 
 def read_cursor_within(text: str) -> tuple[int, int | None]:
     """What `write_cursor` was given. Raises ParseError."""
-    try:
-        packed = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}")
-        row_id, within = (*struct.unpack(f">{len(packed) // 8}Q", packed), None)[:2]
-    except (ValueError, struct.error):
-        row_id, within = 0, None
-    # Encoded again to compare, because the decoder skips characters that it does not know.
-    if write_cursor(row_id, within) != text:
+    numbers = cursors.read(_ROW, text) or cursors.read(_WITHIN_ROW, text)
+    if numbers is None:
         raise ParseError(_NO_CURSOR)
-    return row_id, within
+    return numbers[0], numbers[1] if len(numbers) > 1 else None

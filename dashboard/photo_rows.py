@@ -55,8 +55,7 @@ def photo_rows(images: Iterable[ImageResult]) -> list[PhotoRow]:
     ids = [image.pk for image in listed]
     kept = KeptPhoto.objects.in_bulk(ids)
     found: dict[int, list[Finding]] = defaultdict(list)
-    # No order: that of an index would be read for all the jobs there are.
-    for finding in Finding.objects.filter(image_id__in=ids):
+    for finding in Finding.objects.of_images(ids):
         found[finding.image_id].append(finding)
     stores = {store.store_id: store for store in Store.objects.known({image.visit.store_id for image in listed})}
     return [

@@ -14,6 +14,7 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from jobs.models import Visit
 from photos.kinds import KINDS
 from photos.models import Finding, VisitLook, VisitLookQuerySet, VisitVerdict
+from photos.newest import newest_looks
 from retail_pulse.db import advisory_locks
 from stores.models import Store
 
@@ -27,12 +28,16 @@ def needs_a_look(
     store: str | None = None,
     area: str | None = None,
     judged: bool = False,
+    before: int = 0,
+    limit: int,
 ) -> VisitLookQuerySet:
-    """The visits that need a look, of jobs that the user may read; with `judged`, those that somebody has looked at.
+    """The `limit` last of the visits that need a look, of jobs that the user may read, the last first.
 
-    To be read page by page in the order of their ids.
+    With `judged`, those that somebody has looked at; with `before`, those with ids below it.
     """
-    looks = VisitLook.objects.visible_to(user).filter(is_judged=judged)
+    looks = VisitLook.objects.filter(is_judged=judged)
+    if before:
+        looks = looks.filter(pk__lt=before)
     if reason is not None:
         looks = looks.filter(reasons__contains=[reason])
     if store is not None:
@@ -41,7 +46,7 @@ def needs_a_look(
         # Store by store: a join could be made a comparison of all with all.
         area_of = Store.objects.filter(store_id=OuterRef("store_id")).values("area_code")[:1]
         looks = looks.alias(area=Subquery(area_of)).filter(area=area)
-    return looks
+    return newest_looks(looks, user, limit)
 
 
 def codes_of_visit(visit_id: int) -> list[str]:

@@ -29,7 +29,6 @@ NAMES = (
     "figures",
     "photos",
     "feed",
-    "deliveries",
     "containers",
     "webhooks",
 )

@@ -3,12 +3,12 @@
 With the secret that the API has shown once; in a rotation with either of the two; and not where the body has changed.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -19,7 +19,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from proofs.report import Report
 from proofs.world.jobs import Client, order
-from proofs.world.receiver import Received, Receiver
+from proofs.world.receivers import Behaviour, Heard, Receivers
 from proofs.world.service import World
 
 PACKAGE = "standardwebhooks@1"
@@ -35,30 +35,35 @@ console.log(JSON.stringify(cases.map(({ secret, headers, body }) => {
 })));
 """
 
-type Case = tuple[str, str, Received]
-"""What it is, the secret, and the request."""
+type Case = tuple[str, str, Heard]
+"""What it is, the secret, and the message: the headers of its last request, and its body."""
 type Verify = Callable[[list[Case]], list[bool]]
 
 
-def show(report: Report, world: World, options: argparse.Namespace) -> None:
+def show_signatures(report: Report, world: World, seed: int) -> None:
     # Before anything is sent: a signature is accepted for five minutes.
     npm = _npm(world.home)
     server = world.server("web")
     server.start()
     _wait(server.is_ready)
-    with Receiver() as receiver, requests.Session() as session:
+    with Receivers(seed) as receivers, requests.Session() as session:
         session.trust_env = False
         api = f"{server.url}/api/v1/webhooks"
-        made = _post(session, api, {"url": receiver.url("/told"), "events": EVENTS})
+        url = receivers.open(Behaviour())
+
+        def heard() -> list[Heard]:
+            return list(receivers.heard(url).values())
+
+        made = _post(session, api, {"url": url, "events": EVENTS})
         own = f"{api}/{made['id']}"
-        rng = Random(options.seed)  # noqa: S311 - a job that can be repeated
+        rng = Random(seed)  # noqa: S311 - a job that can be repeated
         Client([server]).submit(order(rng, world.images, "signed", 8, kinds={"gone": 15}), Event())
-        _wait(lambda: {"job.ended", "image.failed"} <= {_type(each) for each in receiver.at("/told")})
-        before = receiver.at("/told")
+        _wait(lambda: {"job.ended", "image.failed"} <= {_type(each) for each in heard()})
+        before = heard()
         rotated = _post(session, f"{own}/rotate")
         _post(session, f"{own}/test")
-        _wait(lambda: any(_type(each) == "webhook.test" for each in receiver.at("/told")))
-        (during,) = [each for each in receiver.at("/told") if _type(each) == "webhook.test"]
+        _wait(lambda: any(_type(each) == "webhook.test" for each in heard()))
+        (during,) = [each for each in heard() if _type(each) == "webhook.test"]
 
     right: list[Case] = [(f"{_type(each)}", made["secret"], each) for each in before]
     right += [("in a rotation, by the old secret", made["secret"], during)]
@@ -75,8 +80,8 @@ def judge(report: Report, right: list[Case], wrong: list[Case], npm: Verify | No
     table = report.table("Requests that were sent", "what", "should be", "Python", "npm")
     cases = [(case, "verified") for case in right] + [(case, "refused") for case in wrong]
     of_npm = npm([case for case, _ in cases]) if npm else []
-    for number, ((what, secret, received), expected) in enumerate(cases):
-        by_python = _word(_by_python(secret, received))
+    for number, ((what, secret, heard), expected) in enumerate(cases):
+        by_python = _word(_by_python(secret, heard))
         by_npm = _word(of_npm[number]) if npm else "not tried"
         table.add(what, expected, by_python, by_npm, ok=by_python == expected and by_npm in (expected, "not tried"))
     libraries = "Python and npm" if npm else "Python; npm's could not be installed here"
@@ -103,7 +108,7 @@ def _npm(folder: Path) -> Verify | None:
 
     def verify(cases: list[Case]) -> list[bool]:
         given = json.dumps(
-            [{"secret": secret, "headers": each.headers, "body": each.body.decode()} for _, secret, each in cases]
+            [{"secret": secret, "headers": each.headers, "body": each.bodies[0]} for _, secret, each in cases]
         )
         done = subprocess.run(
             [node, "-e", SCRIPT], cwd=place, input=given, capture_output=True, text=True, timeout=60, check=True
@@ -114,23 +119,23 @@ def _npm(folder: Path) -> Verify | None:
     return verify
 
 
-def _by_python(secret: str, received: Received) -> bool:
+def _by_python(secret: str, heard: Heard) -> bool:
     try:
-        Webhook(secret).verify(received.body, received.headers)
+        Webhook(secret).verify(heard.bodies[0], heard.headers)
     except WebhookVerificationError:
         return False
     return True
 
 
-def _changed(received: Received) -> Received:
+def _changed(heard: Heard) -> Heard:
     """With one property more in its body."""
-    body = received.body.replace(b'"data":{', b'"data":{"more":1,', 1)
-    assert body != received.body
-    return received._replace(body=body)
+    body = heard.bodies[0].replace('"data":{', '"data":{"more":1,', 1)
+    assert body != heard.bodies[0]
+    return replace(heard, bodies=[body])
 
 
-def _type(received: Received) -> str:
-    return str(json.loads(received.body)["type"])
+def _type(heard: Heard) -> str:
+    return str(json.loads(heard.bodies[0])["type"])
 
 
 def _post(session: requests.Session, url: str, body: Any = None) -> Any:

@@ -116,15 +116,16 @@ def mail_address(name: str, default: str) -> str:
     return text
 
 
-def origin(name: str) -> str:
-    """Where people reach the service, such as https://pulse.example; or nothing."""
+def base_url(name: str) -> str:
+    """Where people reach the service, such as https://pulse.example, without a slash at the end; or nothing."""
     text = str(env.str(name, default=""))
-    if text and not is_origin(text):
+    if text and not is_base_url(text):
         raise refuse(name, text, "a scheme, a host and perhaps a port, such as https://pulse.example, and no path")
     return text.rstrip("/")
 
 
-def is_origin(text: str) -> bool:
+def is_base_url(text: str) -> bool:
+    """Whether this is a scheme, a host and perhaps a port, as people write them: `origins` are stricter."""
     try:
         parts = urlsplit(text)
         is_whole = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)

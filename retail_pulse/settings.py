@@ -16,6 +16,7 @@ from retail_pulse.db.pool import check_or_drain
 from retail_pulse.db.timeouts import TimeoutConnection
 from retail_pulse.environment import (
     address,
+    base_url,
     boolean,
     broker_url,
     choice,
@@ -25,7 +26,6 @@ from retail_pulse.environment import (
     listed,
     mail_address,
     mailers,
-    origin,
     origins,
     ports,
     seconds,
@@ -139,7 +139,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ] + [{"NAME": "access.passwords.LongestPassword"}]
 # Where people reach the service, for links that commands print and mails hold; empty: where a request came in.
-PUBLIC_URL = origin("PUBLIC_URL")
+PUBLIC_URL = base_url("PUBLIC_URL")
 # For so many days a link sets a password: that of an invitation, and one in place of a forgotten password.
 PASSWORD_LINK_DAYS = integer("PASSWORD_LINK_DAYS", 3, 1, 30)
 PASSWORD_RESET_TIMEOUT = PASSWORD_LINK_DAYS * 86_400

@@ -11,15 +11,17 @@ class WebhooksConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """What happens is stored for those who ask, engines deliver it, and an audit checks that none is lost."""
+        """What happens is stored for those who ask, engines deliver it, an audit checks that none is lost."""
         from insights import alerts
         from jobs.deletion.belongings import of_jobs
         from jobs.engine.companion import companions, in_every_engine
         from jobs.queue import milestones
         from jobs.reporting.audit_checks import further_checks
+        from jobs.reporting.gauges import further_gauges
         from stores import importer
         from webhooks import outbox
         from webhooks.audit import DELIVERIES, TOLD
+        from webhooks.gauges import undelivered
         from webhooks.retention import Forgetter, forget_jobs
 
         milestones.listeners.append(outbox.tell_of_jobs)
@@ -29,6 +31,7 @@ class WebhooksConfig(AppConfig):
         companions.append(Forgetter)
         of_jobs.append(forget_jobs)
         further_checks.extend([TOLD, DELIVERIES])
+        further_gauges.append(undelivered)
 
 
 def _sender(worker_id: int) -> "Beside":

@@ -11,7 +11,7 @@ from jobs.imaging.post import Poster
 from webhooks import signing
 from webhooks.claims import Claim
 from webhooks.endpoints import secrets_of
-from webhooks.models.attempt import MOST_ANSWER
+from webhooks.models.attempt import LONGEST_MESSAGE, MOST_ANSWER
 
 GONE = 410
 # The code of what was not sent because its owner may not read it any more; all others are those of `jobs/errors.py`.
@@ -58,8 +58,7 @@ def send(poster: Poster, claim: Claim) -> Result:
     }
     try:
         answer = poster.post(endpoint.url, headers, event.body.encode())
-    except FetchError as error:
-        return Result(claim, timestamp, passed(), error_code=error.code, error_message=str(error)[:500])
-    except Internal as error:
-        return Result(claim, timestamp, passed(), error_code=error.code, error_message=str(error))
+    except (FetchError, Internal) as error:
+        message = str(error)[:LONGEST_MESSAGE]
+        return Result(claim, timestamp, passed(), error_code=error.code, error_message=message)
     return Result(claim, timestamp, passed(), answer.status, answer.text[:MOST_ANSWER], answer.retry_after)

@@ -1,7 +1,7 @@
 """What an audit checks of webhooks."""
 
 from jobs.reporting.audit_checks import Check
-from webhooks.models.endpoint import TOLD_OF_ALL
+from webhooks.models.endpoint import IS_TOLD, TOLD_OF_ALL
 
 # A transaction that was under way when an endpoint began to ask may not have seen it.
 _MARGIN = "make_interval(mins => 1)"
@@ -17,7 +17,7 @@ TOLD = Check(
         SELECT job.id, format('job %s ended at %s, of which there is no job.ended for endpoint %s, asking since %s',
             job.id, job.finished_at, endpoint.id, endpoint.asks_since)
         FROM jobs_job job CROSS JOIN LATERAL (
-            SELECT * FROM webhooks_endpoint WHERE disabled_for IN ('', 'failing') AND told_of = ANY (
+            SELECT * FROM webhooks_endpoint WHERE {IS_TOLD} AND told_of = ANY (
                 ARRAY['{TOLD_OF_ALL}', 'job:' || job.id, 'owner:' || coalesce(job.owner_id::text, '')]
             ) OFFSET 0
         ) endpoint

@@ -35,15 +35,15 @@ def body(event: EventType, data: Mapping[str, Any], at: datetime | None = None) 
 
 def of_job(job: Job, **more: Any) -> dict[str, Any]:
     """Of a job `with_running`: its status as the API streams it, and what its owner knows it by."""
-    known_by = {name: getattr(job, name) for name in ("client_reference", "metadata") if hasattr(job, name)}
+    known_by = {"client_reference": job.client_reference or None, "metadata": job.metadata}
     return {**status(job), **known_by, **more, "links": {"self": f"/api/v1/jobs/{job.pk}"}}
 
 
 def of_failed_images(job: Job, images: Iterable[tuple[int, int, str]]) -> dict[str, Any]:
-    """Of MOST_IMAGES at most, each with the number of its visit and its code."""
-    known_by = {"client_reference": job.client_reference} if hasattr(job, "client_reference") else {}
+    """Of MOST_IMAGES at most, each with the id of its visit and its code."""
+    reference = job.client_reference or None
     return {
-        "job": {"id": job.pk, **known_by, "links": {"self": f"/api/v1/jobs/{job.pk}"}},
+        "job": {"id": job.pk, "client_reference": reference, "links": {"self": f"/api/v1/jobs/{job.pk}"}},
         "images": [{"id": image_id, "visit": visit_id, "code": code} for image_id, visit_id, code in images],
         "links": {"images": f"/api/v1/jobs/{job.pk}/images?state=failed"},
     }

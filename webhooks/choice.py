@@ -3,6 +3,10 @@
 Nobody knows before whether an endpoint that was never tried will answer, or one that failed last time. So these may
 have only a part of the threads, and those that failed a smaller one: the rest is always there for those that answered
 their last request in time.
+
+An attempt that goes on for long says that its endpoint may be dead, and only waits. It then leaves its place to the
+next endpoint, and another thread is started for that one, up to MOST_THREADS times as many: of a hundred new endpoints
+one that answers is found within seconds, though all others hang.
 """
 
 from __future__ import annotations
@@ -13,10 +17,14 @@ from datetime import datetime
 from enum import IntEnum
 from typing import NamedTuple
 
-# Deliveries to one endpoint at once, from one process; to one that failed last time, a single one.
+# Deliveries to one endpoint at once, from one process.
 MOST_AT_ONCE = 4
 # An answer that took longer makes an endpoint slow.
 SLOW_MILLISECONDS = 1_000
+# An attempt that has gone on for longer is a long one.
+LONG_SECONDS = 0.5
+# Threads, long attempts included, for each of WEBHOOK_THREADS.
+MOST_THREADS = 4
 
 
 class Trust(IntEnum):
@@ -28,7 +36,7 @@ class Trust(IntEnum):
     ANSWERED = 2
 
 
-# Of the threads, how many those of this trust and of less may have together.
+# Of the threads, how many those of this trust and of less may have together; and of those for long attempts.
 SHARES = {Trust.FAILED: 1 / 2, Trust.UNKNOWN: 3 / 4, Trust.ANSWERED: 1.0}
 
 
@@ -45,34 +53,50 @@ def trust(failures: int, last_ms: int | None, of_host: Trust = Trust.UNKNOWN) ->
     return Trust.UNKNOWN if last_ms > SLOW_MILLISECONDS else Trust.ANSWERED
 
 
+def most_at_once(failures: int, last_ms: int | None) -> int:
+    """Deliveries to one endpoint at once: a single one until it has answered, and after a failure."""
+    return 1 if failures or last_ms is None else MOST_AT_ONCE
+
+
 class Due(NamedTuple):
-    """An endpoint for which deliveries are due: how many, MOST_AT_ONCE at most, and since when."""
+    """An endpoint for which deliveries are due: how many, MOST_AT_ONCE at most, and since when.
+
+    `at_once` is how many of its deliveries may be under way.
+    """
 
     endpoint_id: int
     trust: Trust
     since: datetime
     number: int
+    at_once: int
 
 
-def choose(due: Sequence[Due], under_way: Collection[tuple[int, Trust]], threads: int) -> dict[int, int]:
-    """How many deliveries to take of which endpoint, by its id.
+class UnderWay(NamedTuple):
+    """A delivery that has a thread: the trust that its endpoint had, and since when, in seconds."""
 
-    `under_way` is the endpoint, and the trust it had, of each delivery that has a thread now. Those of more trust
-    come first, among them the one that has waited longest; and everyone gets one before anyone gets a second.
+    endpoint_id: int
+    trust: Trust
+    since: float
+
+
+def choose(due: Sequence[Due], under_way: Collection[UnderWay], threads: int, now: float) -> dict[int, int]:
+    """How many deliveries to take of which endpoint, by its id; `threads` are WEBHOOK_THREADS, `now` is in seconds.
+
+    Those of more trust come first, among them the one that has waited longest; and everyone gets one before anyone
+    gets a second.
     """
-    at_once = Counter(endpoint_id for endpoint_id, _ in under_way)
-    taken = {trust: sum(each <= trust for _, each in under_way) for trust in Trust}
-    free = {trust: _share(trust, threads) - taken[trust] for trust in Trust}
+    at_once = Counter(each.endpoint_id for each in under_way)
+    free = {trust: _free(trust, under_way, threads, now) for trust in Trust}
     chosen: dict[int, int] = {}
     for trust in sorted(Trust, reverse=True):
         waiting = sorted((each for each in due if each.trust == trust), key=lambda each: each.since)
-        for turn in range(1 if trust == Trust.FAILED else MOST_AT_ONCE):
+        for turn in range(MOST_AT_ONCE):
             for each in waiting:
                 # One more is one more of those of every higher trust, too.
                 room = min(free[higher] for higher in Trust if higher >= trust)
                 if room <= 0:
                     break
-                if turn < each.number and at_once[each.endpoint_id] + turn < _most(trust):
+                if turn < each.number and at_once[each.endpoint_id] + turn < each.at_once:
                     chosen[each.endpoint_id] = turn + 1
                     for higher in Trust:
                         if higher >= trust:
@@ -80,8 +104,14 @@ def choose(due: Sequence[Due], under_way: Collection[tuple[int, Trust]], threads
     return chosen
 
 
-def _most(trust: Trust) -> int:
-    return 1 if trust == Trust.FAILED else MOST_AT_ONCE
+def _free(trust: Trust, under_way: Collection[UnderWay], threads: int, now: float) -> int:
+    """Threads that are left for those of this trust and of less.
+
+    Long attempts have further threads, which are shared in the same way; those beyond count like any other.
+    """
+    is_long = [now - each.since > LONG_SECONDS for each in under_way if each.trust <= trust]
+    share = _share(trust, threads)
+    return share - is_long.count(False) - max(0, is_long.count(True) - (MOST_THREADS - 1) * share)
 
 
 def _share(trust: Trust, threads: int) -> int:

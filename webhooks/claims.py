@@ -2,8 +2,8 @@
 
 A delivery is pending until an attempt has delivered it or the last one has failed. Who takes it moves `due_at` behind
 the time that an attempt may last, and writes itself into `sender_id`: should its process die, another one finds the
-delivery due by then, and sends the same event with the same number. So each is attempted at least once, and what a
-process records after its lease was taken over changes nothing.
+delivery due by then, and sends the same event with the same `webhook-id`. So each is attempted at least once, and what
+a process records after its lease was taken over changes nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db import connection
 
 from jobs.imaging.guard import host_of
 from jobs.models.compiled import SelectValues
-from webhooks.choice import MOST_AT_ONCE, Due, Trust, trust
+from webhooks.choice import MOST_AT_ONCE, Due, Trust, most_at_once, trust
 from webhooks.models import Delivery, Endpoint, Event
 
 # Beyond WEBHOOK_SECONDS: for what waits to be recorded.
@@ -83,7 +83,13 @@ def look(after: int, hosts: Mapping[str, Trust]) -> tuple[list[Due], int | None]
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, {"endpoints": endpoint_ids})
         due = [
-            Due(endpoint_id, trust(failures, last_ms, hosts.get(host_of(url), Trust.UNKNOWN)), since, number)
+            Due(
+                endpoint_id,
+                trust(failures, last_ms, hosts.get(host_of(url), Trust.UNKNOWN)),
+                since,
+                number,
+                most_at_once(failures, last_ms),
+            )
             for endpoint_id, failures, last_ms, since, number, url in cursor.fetchall()
         ]
     return due, endpoint_ids[-1] if len(endpoint_ids) == MOST_LOOKED_AT else None

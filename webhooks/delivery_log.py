@@ -9,20 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
-from access import rights
 from jobs.imaging.request_headers import REQUEST_HEADERS
-from webhooks import replays
-from webhooks.endpoints import Refused
 from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint, Event
-from webhooks.readable import deliveries_of
+from webhooks.readers import deliveries_of, hides_many
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 # Deliveries that one page looks at where it is narrowed: those that fit may be far between.
 MOST_SEARCHED = 20_000
-# Deliveries that one request sends again, at most.
-MOST_AT_ONCE = 10_000
 # Attempts that are shown of one delivery, the latest ones.
 MOST_ATTEMPTS = 50
 
@@ -60,7 +55,7 @@ def page(
     if before:
         found = found.filter(pk__lt=before)
     end = None
-    if state or event_type or _hides_some(endpoint, reader):
+    if state or event_type or hides_many(endpoint, reader):
         of_endpoint = Delivery.objects.filter(endpoint=endpoint, **({"pk__lt": before} if before else {}))
         end = of_endpoint.order_by("-pk").values_list("pk", flat=True)[MOST_SEARCHED - 1 : MOST_SEARCHED].first()
         if end is not None:
@@ -73,11 +68,6 @@ def page(
     if len(rows) > limit:
         return LogPage(rows[:limit], rows[limit - 1].pk)
     return LogPage(rows, end)
-
-
-def _hides_some(endpoint: Endpoint, reader: User | AnonymousUser) -> bool:
-    """Whether there may be many deliveries that its owner may not read any more."""
-    return endpoint.of_all and not rights.may_read_all_jobs(reader)
 
 
 def find(delivery_id: int) -> Delivery:
@@ -109,29 +99,6 @@ def _told(deliveries: DeliveryQuerySet, limit: int, *more: str) -> Iterator[Deli
 def attempts(delivery: Delivery) -> list[Attempt]:
     """Of one delivery, the latest first; at most MOST_ATTEMPTS."""
     return list(Attempt.objects.filter(delivery=delivery).order_by(_LATEST_FIRST)[:MOST_ATTEMPTS])
-
-
-class Replayed(NamedTuple):
-    """How many deliveries are sent again, and whether there may be more of them."""
-
-    deliveries: int
-    more: bool
-
-
-def replay_all(endpoint: Endpoint, reader: User | AnonymousUser, since: datetime) -> Replayed:
-    """Send again what has failed since then, MOST_AT_ONCE at most.
-
-    Raises Refused where the endpoint is disabled, or told of jobs that its owner may not read any more.
-    """
-    if _hides_some(endpoint, reader):
-        raise Refused("of_all", "Only who may read all jobs can be told again of all jobs.")
-    number = 0
-    while number < MOST_AT_ONCE:
-        found = replays.replay_failed(endpoint, since)
-        number += found
-        if found < replays.MOST_REPLAYED:
-            return Replayed(number, more=False)
-    return Replayed(number, more=True)
 
 
 def request_of(delivery: Delivery) -> dict[str, Any]:

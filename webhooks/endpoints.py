@@ -129,7 +129,7 @@ def checked_name(name: str) -> str:
 def change(
     endpoint: Endpoint, *, url: str | None = None, events: Sequence[str] | None = None, name: str | None = None
 ) -> Endpoint:
-    """Change what is not None. What is under way already goes to the new URL. Raises Refused."""
+    """Change what is not None. What waits goes to the new URL as well. Raises Refused."""
     values: dict[str, object] = {}
     if url is not None:
         values["url"] = checked_url(url)

@@ -1,7 +1,7 @@
 """The outbox: what has happened becomes rows in the transaction in which it happens, or not at all.
 
-An event is stored once, with a delivery for each endpoint that asks for it. The number of an event is drawn at random
-and stays the same for ever: receivers recognise by it what they have had before. The order of events is promised to
+An event is stored once, with a delivery for each endpoint that asks for it. Its `webhook-id` is drawn at random and
+stays the same for ever: receivers recognise by it what they have had before. The order of events is promised to
 nobody: deliveries go out side by side, and one that failed comes later than those behind it.
 
 Here is only who may be told in general; whether an endpoint's owner may still read what it is about is asked when it is
@@ -29,24 +29,25 @@ from stores.import_report import ImportReport
 from webhooks import bodies
 from webhooks.kinds import EventType
 from webhooks.models import DeliveryState, Endpoint, Event
-from webhooks.models.endpoint import TOLD, TOLD_OF_ALL
+from webhooks.models.endpoint import IS_TOLD, TOLD, TOLD_OF_ALL
 
 _MILESTONES = {
     Milestone.STARTED: EventType.JOB_STARTED,
     Milestone.PROGRESS: EventType.JOB_PROGRESS,
     Milestone.ENDED: EventType.JOB_ENDED,
 }
-_TOLD = "disabled_for IN ('', 'failing')"
 # One look in one index, for each batch of outcomes that tells of something.
 _WHO_ASKS = f"""
     SELECT id, told_of, events, disabled_for = '' FROM webhooks_endpoint
-    WHERE told_of = ANY (%s::text[]) AND {_TOLD} AND events && %s::varchar[]
+    WHERE told_of = ANY (%s::text[]) AND {IS_TOLD} AND events && %s::varchar[]
 """  # noqa: S608 - constants
 # By one statement, whatever the number of endpoints: objects of each would cost the recorder more than all the rest.
+# `ended_at` is not the transaction's time: that may have begun before the endpoint was disabled, and a replay looks for
+# what has failed from then on.
 _DELIVER = f"""
     INSERT INTO webhooks_delivery (event_id, endpoint_id, state, ended_at)
     SELECT event_id, endpoint_id, CASE WHEN is_enabled THEN '{DeliveryState.PENDING}' ELSE '{DeliveryState.FAILED}' END,
-        CASE WHEN NOT is_enabled THEN now() END
+        CASE WHEN NOT is_enabled THEN clock_timestamp() END
     FROM unnest(%s::bigint[], %s::bigint[], %s::boolean[]) AS told (event_id, endpoint_id, is_enabled)
 """  # noqa: S608 - constants
 

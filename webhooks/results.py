@@ -98,10 +98,12 @@ def _take_in(endpoint: Endpoint, result: Result, now: datetime) -> None:
         endpoint.failures, endpoint.failing_since, endpoint.rests_until = 0, None, None
         endpoint.succeeded_at = now
         return
-    endpoint.failures += 1
+    # What was under way when another failure was recorded tells of the same one.
+    is_known = endpoint.failures > result.claim.endpoint.failures
+    endpoint.failures += not is_known
     endpoint.failing_since = endpoint.failing_since or now
-    rest = schedule.rest(endpoint.failures, result.retry_after)
-    endpoint.rests_until = now + timedelta(seconds=rest)
+    rest = schedule.asked(result.retry_after) if is_known else schedule.rest(endpoint.failures, result.retry_after)
+    endpoint.rests_until = max(endpoint.rests_until or now, now + timedelta(seconds=rest))
     if endpoint.disabled_for:
         return
     if result.is_gone:

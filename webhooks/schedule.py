@@ -11,7 +11,8 @@ WAITS = 5.0, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _
 JITTER = 0.1
 # Whatever a receiver asks for.
 LONGEST_RETRY_AFTER = 24 * _HOUR
-# How long an endpoint gets nothing after so many failures in a row: doubled for each, up to the second number.
+# How long an endpoint gets nothing after the second failure in a row: doubled for each further one, up to the second
+# number.
 FIRST_REST, LONGEST_REST = 1.0, 300.0
 
 
@@ -24,8 +25,12 @@ def wait(attempts: int, retry_after: float | None = None) -> float | None:
 
 
 def rest(failures: int, retry_after: float | None = None) -> float:
-    """Of an endpoint after `failures` in a row: its backlog costs one attempt in that time, and others nothing."""
-    return max(min(FIRST_REST * 2.0 ** min(failures - 1, 30), LONGEST_REST), asked(retry_after))
+    """Of an endpoint after `failures` in a row: its backlog costs one attempt in that time, and others nothing.
+
+    A single failure says little of an endpoint: there is no rest, unless it asks for one.
+    """
+    usual = min(FIRST_REST * 2.0 ** min(failures - 2, 30), LONGEST_REST) if failures > 1 else 0.0
+    return max(usual, asked(retry_after))
 
 
 def asked(retry_after: float | None) -> float:

@@ -1,11 +1,12 @@
 """Delivery: in every process of an engine, beside its work.
 
 **Guarantee.** Whatever is pending is sent until a receiver has taken it, or as often as `schedule.py` says: at least
-once each time, by one process at a time, always as the same bytes under the same number. A process that dies in
+once each time, by one process at a time, always as the same bytes under the same `webhook-id`. A process that dies in
 between leaves its leases behind, which another one takes over when they end.
 
-One thread claims and records, and is the only one that asks the database; WEBHOOK_THREADS others send. Where nothing is
-pending, it costs one step in a small index a second.
+One thread claims and records, and is the only one that asks the database; WEBHOOK_THREADS others send, and up to
+MOST_THREADS times as many where attempts go on for long, see `choice.py`. Each is started when it is first needed.
+Where nothing is pending, it costs one step in a small index a second.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from math import inf
 from time import monotonic, sleep, time
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import Error, connections
 
 from jobs import failpoints
@@ -29,9 +29,9 @@ from jobs.imaging.post import Poster
 from webhooks import claims, results
 from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
-from webhooks.choice import Due, Trust, choose, trust
+from webhooks.choice import MOST_THREADS, Due, Trust, UnderWay, choose, trust
 from webhooks.claims import Claim
-from webhooks.readable import may_read
+from webhooks.readers import Readers
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,6 @@ LOOK_SECONDS = 1.0
 LINGER_SECONDS = 0.02
 # After the database has refused.
 AGAIN_SECONDS = 1.0
-# For how long it is known what an endpoint's owner may read.
-RIGHTS_SECONDS = 10.0
 # After WEBHOOK_SECONDS, while leaving: for what waits to be recorded.
 LEAVING_SECONDS = 5.0
 # Of which it is remembered whether they answered.
@@ -64,9 +62,10 @@ class Sender:
         self._to_send: queues.SimpleQueue[Claim | None] = queues.SimpleQueue()
         self._results: queues.SimpleQueue[Result] = queues.SimpleQueue()
         self._begun: list[threading.Thread] = []
-        self._under_way: dict[int, tuple[int, Trust]] = {}
+        # By the delivery's id.
+        self._under_way: dict[int, UnderWay] = {}
         self._unrecorded: list[Result] = []
-        self._rights: dict[int, tuple[float, User | None]] = {}
+        self._readers = Readers()
         self._hosts: dict[str, Trust] = {}
         # Behind which endpoint the next look begins, and when it is to see all of them.
         self._after: int | None = 0
@@ -136,17 +135,17 @@ class Sender:
 
     def claim(self) -> int:
         """Take what is due, as far as there are threads for it; returns how much. Raises django.db.Error."""
-        if len(self._under_way) >= self._threads:
+        if len(self._under_way) >= MOST_THREADS * self._threads:
             return 0
         found = self._look()
-        wanted = choose(found, self._under_way.values(), self._threads)
+        wanted = choose(found, self._under_way.values(), self._threads, monotonic())
         if not wanted:
             return 0
         trusted = {each.endpoint_id: each.trust for each in found}
         taken = claims.claim(self._worker_id, wanted)
         failpoints.hit("webhooks.after_claim")
         for each in taken:
-            self._under_way[each.id] = each.endpoint.pk, trusted[each.endpoint.pk]
+            self._under_way[each.id] = UnderWay(each.endpoint.pk, trusted[each.endpoint.pk], monotonic())
         for each in taken:
             self._hand_out(each)
         return len(taken)
@@ -173,12 +172,12 @@ class Sender:
             self._hosts.pop(next(iter(self._hosts)))
 
     def _hand_out(self, claim: Claim) -> None:
-        if not self._may_be_told(claim):
+        if not self._readers.may_be_told(claim.endpoint, claim.event):
             message = "Not sent: the owner of the endpoint may not read any more what it is about."
             self._results.put(Result(claim, int(time()), error_code=NOT_ALLOWED, error_message=message))
             self._woken.set()
             return
-        if len(self._begun) < min(self._threads, len(self._under_way)):
+        if len(self._begun) < len(self._under_way):
             thread = threading.Thread(target=self._send, name=f"webhook-{len(self._begun)}", daemon=True)
             # Where none can be had, those that there are do the work.
             with suppress(RuntimeError):
@@ -196,19 +195,3 @@ class Sender:
                 result = Result(claim, int(time()), error_code=Internal.code, error_message=Internal.sentence)
             self._results.put(result)
             self._woken.set()
-
-    def _may_be_told(self, claim: Claim) -> bool:
-        """Whether the endpoint's owner may read, at this moment, what the event is about."""
-        event, endpoint = claim.event, claim.endpoint
-        if endpoint.owner_id is None:
-            return may_read(None, event)
-        owner = self._owner(endpoint.owner_id)
-        return owner is not None and may_read(owner, event)
-
-    def _owner(self, user_id: int) -> User | None:
-        """The user with what it may do, read again after RIGHTS_SECONDS; None where it may not even sign in."""
-        read_at, owner = self._rights.get(user_id, (-inf, None))
-        if monotonic() - read_at > RIGHTS_SECONDS:
-            owner = User.objects.filter(pk=user_id, is_active=True).first()
-            self._rights[user_id] = monotonic(), owner
-        return owner

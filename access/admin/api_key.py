@@ -1,4 +1,4 @@
-"""API keys in the admin, viewed and revoked: only `create_api_key` makes them, and shows each once. Limits of users."""
+"""API keys in the admin, viewed and revoked: they are made where their text can be shown once. Limits of users."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from jobs.submission.payload import MAX_STORE_ID
 from photos.kinds import CHOICES, KINDS, Kind
 from photos.looking import judged
 from photos.models import Finding
+from photos.newest import findings_about, newest_findings
 
 FINDING = parameters.choice("finding", "Only those about whose photos this was found.", KINDS)
 _KIND = parameters.choice("finding", "Findings of this kind.", KINDS)
@@ -55,11 +56,13 @@ class Findings(V1View):
     @describe(summary="List findings about photos", responses=pages.page_of(FindingRow))
     def get(self, request: Request) -> Response:
         """Of jobs that the caller may read, the latest first; the filters combine."""
-        found = Finding.objects.visible_to(request.user)
-        for name, field in (("finding", "code"), ("job", "job_id"), ("store", "store_id")):
-            if name in self.query:
-                found = found.filter(**{field: self.query[name]})
-        page = parameters.page_of(self.query).of(found, newest_first=True)
+        asked, user, query = parameters.page_of(self.query), request.user, self.query
+        code, job, store = query.get("finding"), query.get("job"), query.get("store")
+        if job is not None or store is not None:
+            page = asked.of(findings_about(user, code, job=job, store=store), newest_first=True, sort=True)
+        else:
+            codes = () if code is None else (code,)
+            page = asked.page(list(newest_findings(user, codes, asked.after, asked.limit + 1)))
         return Response(pages.answer(FindingRow, page))
 
 

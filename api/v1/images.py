@@ -206,7 +206,7 @@ class Images(JobView):
         if "client_reference" in self.query:
             images = images.filter(pk__in=images_with(self.query["client_reference"]))
         page = parameters.page_of(self.query).of(images.select_related("visit").prefetch_related("details"))
-        return Response(pages.answer(Image, pages.cut(page, _metadata)))
+        return Response(pages.answer(Image, pages.cut_at_metadata(page, _metadata)))
 
 
 class OneImage(JobView):

@@ -1,43 +1,27 @@
-"""Jobs: submit, list, read, prioritize."""
+"""Jobs: list, submit."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.http.response import HttpResponseBase
-from django.utils.http import parse_etags
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access import rights
 from access.models import Scope
-from access.throttles import principal
 from api.idempotency import read_idempotency_token
-from api.pagination import Page, write_cursor
-from api.v1 import callbacks, pages, parameters, problems, request_bodies, submission_schema, submissions
+from api.v1 import callbacks, pages, parameters, submission_schema, submissions
 from api.v1.describe import describe
 from api.v1.job_serializers import (
-    JobDetail,
     JobSummary,
-    StoreError,
     SubmittedJob,
     context_of,
     detail_of,
-    etag_of,
     path_of,
 )
-from api.v1.prefer import MOST_SECONDS, applied, wait_in
-from api.v1.problem_types import Problem
-from api.v1.sse import NoStreamFree, TooManyStreams
-from api.v1.views import JobView, V1View
-from api.v1.waiting import wait_until
-from jobs import actions
+from api.v1.views import V1View, require_priority
 from jobs.models import Job, Visit
 from jobs.models.client_reference import jobs_with
 from jobs.models.job import JobQuerySet
-from jobs.models.store_errors import stored
-from jobs.reporting.hosts import NONE, Waits, waits
 from jobs.states import JobOutcome, JobState
 from jobs.submission.submit import submit
 
@@ -67,47 +51,6 @@ _KEY = OpenApiParameter(
     "header",
     description="Within 24 hours the same key and body return the same job; another body is refused with 422.",
 )
-_ETAG = OpenApiParameter(
-    "ETag", {"type": "string"}, "header", response=[200, 304], description="Weak; covers everything but the estimate."
-)
-_IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match",
-    {"type": "string"},
-    "header",
-    description="The ETag of an earlier answer: 304 if nothing has changed.",
-)
-_PREFER = OpenApiParameter(
-    "Prefer",
-    {"type": "string"},
-    "header",
-    description=f"`wait=30` (RFC 7240): answer when the job is another than the one of `If-None-Match`, or without "
-    f"that header when it has changed or ended, after so many seconds at the latest, {MOST_SECONDS} at most.",
-)
-_PREFERENCE_APPLIED = OpenApiParameter(
-    "Preference-Applied",
-    {"type": "string"},
-    "header",
-    response=[200, 304],
-    description="`wait=30`: for as long it would have waited. Without it, no place was free to wait in.",
-)
-_PRIORITY = {
-    "type": "object",
-    "properties": {"priority": submission_schema.PRIORITY},
-    "required": ["priority"],
-    "additionalProperties": False,
-}
-
-
-class _Seen(NamedTuple):
-    """A job as it was read, with the hosts that it waits for."""
-
-    job: Job
-    waiting: dict[int, Waits]
-    etag: str
-
-    def is_known(self, etags: Sequence[str]) -> bool:
-        """By a weak comparison, as RFC 9110, section 13.1.2, requires."""
-        return "*" in etags or self.etag in etags or self.etag.removeprefix("W/") in etags
 
 
 class Jobs(V1View):
@@ -129,8 +72,8 @@ class Jobs(V1View):
             narrowed = _narrow(jobs.visible_to(request.user), self.query)
             page = request_of_page.of(narrowed, newest_first=True, sort="metadata" in self.query)
         else:
-            page = request_of_page.of_all_jobs(jobs, request.user)
-        page = pages.cut(page, lambda job: job.metadata)
+            page = request_of_page.of_newest_jobs(jobs, request.user)
+        page = pages.cut_at_metadata(page, lambda job: job.metadata)
         return Response(pages.answer(JobSummary, page, **context_of(page.rows)))
 
     @describe(
@@ -147,18 +90,18 @@ class Jobs(V1View):
         """The job and all its rows are stored durably before the answer.
 
         The body is the assignment's, with an optional `priority`, and ids and metadata of yours for the job, its visits
-        and images; or a file of visits: CSV or an Excel workbook with
-        the columns `store_id`, `visit_time` and `image_url`, a row per image, or what an export wrote. A store that is
-        not in the store master is accepted: its images fail as `unknown_store`. A priority above your own
-        (`GET /api/v1/limits`, mostly 0) needs the permission to prioritize jobs. 409 where a `client_reference` is that
-        of another job of yours, or of a visit or an image in one: the answer names it. `callback_url` is told when the
-        job has ended, or of `callback_events`; the answer shows the secret that signs, this once.
+        and images; or a file of visits: CSV or an Excel workbook with the columns `store_id`, `visit_time` and
+        `image_url`, a row per image, or what an export wrote. A store that is not in the store master is accepted: its
+        images fail as `unknown_store`. A priority above your own (`GET /api/v1/limits`, mostly 0) needs the permission
+        to prioritize jobs. 409 where a `client_reference` is that of another job of yours, or of a visit or an image in
+        one: the answer names it. `callback_url` is told when the job has ended, or of `callback_events`; the answer
+        shows the secret that signs, this once.
         """
         # Before the body is parsed: a file is read from the stream, once.
         token = read_idempotency_token(request, self.query)
         payload, priority, callback = submission_schema.read(submissions.read_submission(request, self.query).body)
         if priority is not None:
-            _require_priority(request, priority)
+            require_priority(request, priority)
         owner = request.user if request.user.is_authenticated else None
         submitted = submit(
             payload.visits,
@@ -176,116 +119,6 @@ class Jobs(V1View):
         if callback is not None:
             detail["callback"] = callbacks.told(job.pk, callback, is_replay=submitted.replayed)
         return Response(detail, status=201, headers=headers)
-
-
-class OneJob(JobView):
-    scopes = {"PATCH": Scope.MANAGE, "DELETE": Scope.MANAGE}
-    refusals = {"PATCH": (409,), "DELETE": (409,)}
-
-    @describe(
-        summary="Read a job",
-        parameters=[_ETAG, _IF_NONE_MATCH, _PREFER, _PREFERENCE_APPLIED],
-        responses={200: JobDetail, 304: OpenApiResponse(description="Nothing but the estimate has changed.")},
-    )
-    def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """The job's state and counts, from a few rows, whatever its size.
-
-        With `Prefer: wait=30` it is answered when there is news: ask again with the ETag of each answer.
-        """
-        known = parse_etags(request.headers.get("If-None-Match", ""))
-        seen = self._look(job_id)
-        headers: dict[str, str] = {}
-        if (seconds := wait_in(request.headers.get("Prefer", ""))) and "*" not in known:
-            seen, headers = self._wait(request, seen, known, seconds)
-        headers["ETag"] = seen.etag
-        if seen.is_known(known):
-            return Response(status=304, headers=headers)
-        return Response(detail_of(seen.job, seen.waiting), headers=headers)
-
-    def _look(self, job_id: str) -> _Seen:
-        """Raises a Refusal."""
-        job = self.find_job(job_id)
-        waiting = waits([job])
-        return _Seen(job, waiting, etag_of(job, waiting.get(job.pk, NONE)))
-
-    def _wait(self, request: Request, first: _Seen, known: Sequence[str], seconds: int) -> tuple[_Seen, dict[str, str]]:
-        """The job once it is another than what is known, or where nothing is, than `first`; and the answer's headers.
-
-        Where no place is free, at once, and without the header that says that it has waited.
-        """
-
-        def is_news(seen: _Seen) -> bool:
-            if known:
-                return not seen.is_known(known)
-            return seen.etag != first.etag or seen.job.state == JobState.ENDED
-
-        job_id = first.job.pk
-        try:
-            seen = (
-                first
-                if is_news(first)
-                else wait_until(
-                    lambda: self._look(str(job_id)),
-                    is_news,
-                    job_id=job_id,
-                    seconds=seconds,
-                    client=principal(request),
-                    environ=request._request.META,
-                )
-            )
-        except (NoStreamFree, TooManyStreams):
-            return first, {}
-        return seen, applied(seconds)
-
-    @describe(
-        summary="Change a job's priority",
-        request={"application/json": _PRIORITY},
-        responses=JobDetail,
-        examples=[OpenApiExample("Sooner", {"priority": 3}, request_only=True)],
-    )
-    def patch(self, request: Request, job_id: str) -> Response:
-        """Moves its unfinished images in the queue, by an hour for each step; a higher priority is sooner.
-
-        One above your own (`GET /api/v1/limits`, mostly 0) needs the permission to prioritize jobs.
-        """
-        values = request_bodies.read_object(request.data, {"priority": request_bodies.priority}, ("priority",))
-        job = self.find_job(job_id)
-        _require_priority(request, values["priority"])
-        actions.prioritize(job.pk, values["priority"], request.user)
-        return Response(detail_of(self.find_job(job_id)))
-
-    @describe(
-        summary="Delete a job",
-        request=None,
-        responses={204: OpenApiResponse(description="It is deleted, and cannot be restored.")},
-    )
-    def delete(self, request: Request, job_id: str) -> Response:
-        """With its visits, images and history; their number stays in the totals, and who deleted it on record.
-
-        It takes the permission to delete jobs. 409 where the job has not ended: cancel it first.
-        """
-        request_bodies.read_nothing(request.data)
-        actions.delete(self.find_job(job_id).pk, request.user)
-        return Response(status=204)
-
-
-class StoreErrors(JobView):
-    parameters = {"GET": parameters.PAGE}
-
-    @describe(summary="List a job's failed stores", responses=pages.page_of(StoreError))
-    def get(self, request: Request, job_id: str) -> Response:
-        """One sentence for each store with failures, in order of the submission; empty until the job has ended."""
-        asked = parameters.page_of(self.query)
-        found = stored(self.find_job(job_id).pk, asked.limit, asked.after)
-        end = asked.after + len(found.entries)
-        page = Page(found.entries, write_cursor(end) if end < found.total else None)
-        return Response(pages.answer(StoreError, page))
-
-
-def _require_priority(request: Request, priority: int) -> None:
-    """Raises a Refusal."""
-    if not rights.may_prioritize(request.user, priority):
-        raise problems.Refusal(Problem.NOT_ALLOWED, rights.needs_prioritize(request.user))
 
 
 def _narrow(jobs: JobQuerySet, query: dict[str, Any]) -> JobQuerySet:

@@ -1,10 +1,9 @@
 """Pages of rows that are named by labels, such as areas: in the order of the labels, one of which may be empty."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
+from api import cursors
 from api.v1 import parameters
 from api.v1.parameters import Parameter, Unreadable
 
@@ -14,13 +13,13 @@ _BEHIND = ">"
 
 def write_label_cursor(label: str) -> str:
     """The place behind a label, which may be empty."""
-    return base64.urlsafe_b64encode(f"{_BEHIND}{label}".encode()).decode().rstrip("=")
+    return cursors.to_text(f"{_BEHIND}{label}".encode())
 
 
 def _read_label_cursor(text: str) -> str:
     try:
-        label = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}").decode()
-    except (ValueError, binascii.Error):
+        label = (cursors.from_text(text) or b"").decode()
+    except UnicodeDecodeError:
         label = ""
     label = label.removeprefix(_BEHIND)
     if "\0" in label or write_label_cursor(label) != text:

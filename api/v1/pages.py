@@ -23,7 +23,7 @@ def page_of(row: type[serializers.BaseSerializer[Any]]) -> type[serializers.Seri
     return type(f"{row.__name__}Page", (serializers.Serializer,), fields)
 
 
-def cut[Row: Model](page: Page[Row], metadata: Callable[[Row], Mapping[str, str] | None]) -> Page[Row]:
+def cut_at_metadata[Row: Model](page: Page[Row], metadata: Callable[[Row], Mapping[str, str] | None]) -> Page[Row]:
     """The page without the rows behind MOST_METADATA characters of metadata; the cursor leads to those."""
     sizes = accumulate(sum(map(len, (*said, *said.values()))) if (said := metadata(row)) else 0 for row in page.rows)
     few = max(1, sum(size <= MOST_METADATA for size in sizes))

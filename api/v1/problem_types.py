@@ -113,7 +113,7 @@ class Problem(Enum):
         "Nothing was stored. job_id and job say which job; errors lists each such reference with its place, and whose "
         "it is.",
         "Where it is the same submission sent again, read that job: there is nothing else to do. To try its failed "
-        "images again, retry the job. To submit anew, delete that job, which frees its references, or give others.",
+        "images again, retry the job. To submit anew, delete that job, which frees its references, or choose others.",
     )
     FEED_SET_BACK = ProblemType(
         "feed-set-back",

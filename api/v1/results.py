@@ -1,7 +1,5 @@
 """The results feed: every image's result once, in an order that only grows at its end; and the results of a period."""
 
-import base64
-import struct
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access import rights
+from api import cursors
 from api.v1 import parameters
 from api.v1.describe import describe
 from api.v1.parameters import Parameter, Unreadable
@@ -27,6 +26,7 @@ from jobs.reporting.results_feed import BEGINNING, FeedSetBack, Place
 
 # Instead of a cursor.
 LATEST = "latest"
+# That of a cursor: position, images read within, checksum.
 _LAYOUT = ">QHI"
 _MOST_POSITION = 2**63 - 1
 _ABOUT = {
@@ -76,7 +76,7 @@ class ResultPage(serializers.Serializer[Any]):
 
 
 def write_cursor(place: Place) -> str:
-    return base64.urlsafe_b64encode(struct.pack(_LAYOUT, *place)).decode().rstrip("=")
+    return cursors.write(_LAYOUT, *place)
 
 
 def _read_after(text: str) -> Place | None:
@@ -84,13 +84,9 @@ def _read_after(text: str) -> Place | None:
         return None
     if not text:
         return BEGINNING
-    try:
-        packed = base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}")
-        place = Place(*struct.unpack(_LAYOUT, packed))
-    except (ValueError, struct.error):
-        place = Place(_MOST_POSITION + 1)
-    # Encoded again to compare, because the decoder skips characters that it does not know.
-    if place.position > _MOST_POSITION or place.within > MOST_IMAGES or write_cursor(place) != text:
+    numbers = cursors.read(_LAYOUT, text)
+    place = None if numbers is None else Place(*numbers)
+    if place is None or place.position > _MOST_POSITION or place.within > MOST_IMAGES:
         raise Unreadable(f"must be the next_cursor of an earlier answer, {LATEST}, or empty")
     return place
 

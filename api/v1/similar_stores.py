@@ -1,6 +1,5 @@
 """Stores with a similar name, and stores that may be one."""
 
-import base64
 import json
 from typing import Any
 
@@ -8,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api import cursors
 from api.pagination import DEFAULT_LIMIT, Page
 from api.v1 import pages, parameters, problems
 from api.v1.describe import describe
@@ -90,14 +90,14 @@ class DuplicateRow(serializers.Serializer[DuplicateSet]):
 def _write(key: DuplicateKey | None) -> str | None:
     if key is None:
         return None
-    return base64.urlsafe_b64encode(json.dumps([key.area, key.words]).encode()).decode().rstrip("=")
+    return cursors.to_text(json.dumps([key.area, key.words]).encode())
 
 
 def _read(text: str) -> DuplicateKey:
     try:
         if len(text) > _LONGEST_CURSOR:
             raise ValueError
-        area, words = json.loads(base64.urlsafe_b64decode(f"{text}{'=' * (-len(text) % 4)}"))
+        area, words = json.loads(cursors.from_text(text) or b"")
         key = DuplicateKey(area, words)
         if not (isinstance(area, str) and isinstance(words, list) and all(isinstance(word, str) for word in words)):
             raise TypeError

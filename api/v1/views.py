@@ -92,3 +92,9 @@ def find_by_id[Row: Model](rows: QuerySet[Row], row_id: str, what: str) -> Row:
     if row is None:
         raise problems.not_found(f"{what} {row_id[:20]}")
     return row
+
+
+def require_priority(request: Request, priority: int) -> None:
+    """That the caller may give a job, which they may submit or change, this priority. Raises a Refusal."""
+    if not rights.may_prioritize(request.user, priority):
+        raise problems.Refusal(Problem.NOT_ALLOWED, rights.needs_prioritize(request.user))

@@ -56,8 +56,8 @@ class NeedsALook(V1View):
         dark, and where a photo equals one of another store.
         """
         page = parameters.page_of(self.query)
-        looks = needs_a_look(request.user, **self.query)
-        return Response(pages.answer(VisitLookRow, page.of(looks, newest_first=True)))
+        looks = needs_a_look(request.user, **self.query, before=page.after, limit=page.limit + 1)
+        return Response(pages.answer(VisitLookRow, page.page(list(looks))))
 
 
 class VerdictRow(serializers.Serializer[VisitVerdict]):

@@ -122,7 +122,7 @@ def _page(view: V1View, visits: VisitQuerySet, store: str | None = None) -> dict
             visits, user, after=asked.after, limit=asked.limit, period=period, is_narrowed=is_narrowed
         )
         page = Page(listed.rows, None if listed.next_after is None else write_cursor(listed.next_after))
-    page = pages.cut(page, lambda visit: visit.metadata)
+    page = pages.cut_at_metadata(page, lambda visit: visit.metadata)
     found = counts([visit.pk for visit in page.rows], MOST_IMAGES)
     rows = page.rows[: len(found)]
     # Visits of very many images make a page shorter.

@@ -16,7 +16,7 @@ from api.v1.webhooks import WEBHOOK_ID, WebhookView, conflicts
 from webhooks import delivery_log, replays
 from webhooks.kinds import EventType
 from webhooks.models import Delivery, DeliveryState
-from webhooks.readable import deliveries_of
+from webhooks.readers import deliveries_of
 
 DELIVERY_ID = path_id("delivery_id", "A delivery's id.")
 _FILTERS = (
@@ -74,7 +74,9 @@ class ReplayDelivery(OneDelivery):
     def post(self, request: Request, webhook_id: str, delivery_id: str) -> Response:
         """The same event with the same `webhook-id`, to where the webhook leads now.
 
-        409 while it is pending, and where the webhook is disabled.
+        One that waits for its next attempt is sent at once.
+
+        409 while it is on its way, and where the webhook is disabled.
         """
         request_bodies.read_nothing(request.data)
         delivery = self.find_delivery(webhook_id, delivery_id)
@@ -103,5 +105,5 @@ class ReplayFailed(WebhookView):
         since = request_bodies.read_object(request.data, webhook_bodies.SINCE, ("since",))["since"]
         endpoint = self.find_webhook(webhook_id)
         with conflicts():
-            replayed = delivery_log.replay_all(endpoint, request.user, since)
+            replayed = replays.replay_for(request.user, endpoint, since)
         return Response(Replayed(replayed).data)

@@ -15,10 +15,9 @@ _LINK = {"type": "string", "format": "uri-reference", "description": "A path of 
 _COUNTS = ("total", "pending", "running", "completed", "failed", "canceled")
 
 
-def _object(properties: dict[str, Any], optional: tuple[str, ...] = ()) -> dict[str, Any]:
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     """Receivers must take properties that are not here yet: a later version may add some."""
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required}
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
 def _links(*names: str) -> dict[str, Any]:
@@ -26,7 +25,7 @@ def _links(*names: str) -> dict[str, Any]:
 
 
 _REFERENCE = {
-    "client_reference": {"type": ["string", "null"], "description": "What you call the job, if you do."},
+    "client_reference": {"type": ["string", "null"], "description": "Your own id of the job; null without one."},
 }
 _METADATA = {"type": ["object", "null"], "description": "As submitted; null where it is too large to be told."}
 _JOB = {
@@ -39,7 +38,6 @@ _JOB = {
     "metadata": _METADATA,
     "links": _links("self"),
 }
-_OF_A_JOB = (*_REFERENCE, "metadata")
 _COUNTED = {"total": 2, "pending": 0, "running": 0, "completed": 1, "failed": 1, "canceled": 0}
 
 
@@ -50,6 +48,8 @@ def _job_example(**more: Any) -> dict[str, Any]:
         "outcome": None,
         "counts": {**_COUNTED, "pending": 1, "failed": 0},
         "progress": 0.5,
+        "client_reference": "route-7/2026-11-22",
+        "metadata": {"shift": "early"},
         **more,
         "links": {"self": "/api/v1/jobs/17"},
     }
@@ -63,19 +63,19 @@ class _Described(NamedTuple):
 
 
 DATA: dict[EventType, _Described] = {
-    EventType.JOB_STARTED: _Described(_object(_JOB, _OF_A_JOB), _job_example()),
+    EventType.JOB_STARTED: _Described(_object(_JOB), _job_example()),
     EventType.JOB_PROGRESS: _Described(
-        _object({**_JOB, "percent": {"enum": [25, 50, 75], "description": "What it has passed."}}, _OF_A_JOB),
+        _object({**_JOB, "percent": {"enum": [25, 50, 75], "description": "What it has passed."}}),
         _job_example(percent=50),
     ),
     EventType.JOB_ENDED: _Described(
-        _object(_JOB, _OF_A_JOB),
+        _object(_JOB),
         _job_example(state=JobState.ENDED.value, outcome=JobOutcome.FAILED.value, counts=_COUNTED, progress=1.0),
     ),
     EventType.IMAGE_FAILED: _Described(
         _object(
             {
-                "job": _object({"id": _ID, **_REFERENCE, "links": _links("self")}, tuple(_REFERENCE)),
+                "job": _object({"id": _ID, **_REFERENCE, "links": _links("self")}),
                 "images": {
                     "type": "array",
                     "minItems": 1,
@@ -87,7 +87,7 @@ DATA: dict[EventType, _Described] = {
             }
         ),
         {
-            "job": {"id": 17, "links": {"self": "/api/v1/jobs/17"}},
+            "job": {"id": 17, "client_reference": "route-7/2026-11-22", "links": {"self": "/api/v1/jobs/17"}},
             "images": [{"id": 41, "visit": 23, "code": "http_404"}],
             "links": {"images": "/api/v1/jobs/17/images?state=failed"},
         },

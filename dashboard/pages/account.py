@@ -10,9 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from access import own_keys, people, roles
+from access import links, own_keys, people, roles
 from access.limits import limits_of
-from access.links import origin_of
 from access.models import LONGEST_DAYS, LONGEST_NAME, ApiKey, Scope
 
 ROWS = 50
@@ -22,7 +21,7 @@ DEFAULT_DAYS = 365
 _MEANINGS = {
     Scope.SUBMIT: "submit jobs, and dry runs",
     Scope.READ: "everything that only reads",
-    Scope.MANAGE: "actions on jobs, alerts and hosts; verdicts; reports",
+    Scope.MANAGE: "actions on jobs, alerts and hosts; verdicts; reports; webhooks",
     Scope.STORES: "import stores, change categories, rules and groups",
 }
 
@@ -70,7 +69,7 @@ def _make(request: HttpRequest, user: User) -> tuple[dict[str, Any], int]:
         key, text = own_keys.make(user, name, scopes, _days(written))
     except own_keys.KeyRefused as refusal:
         return {"form": form, "refusal": refusal}, 400
-    return {"made": key, "text": text, "origin": origin_of(request), "keys": _live(user)[:ROWS]}, 200
+    return {"made": key, "text": text, "base_url": links.base_url(request), "keys": _live(user)[:ROWS]}, 200
 
 
 def _days(written: str) -> int | None:

@@ -53,10 +53,10 @@ def look_list(request: HttpRequest) -> HttpResponse:
         store=store or None,
         area=area or None,
         judged=is_judged,
+        before=before or 0,
+        limit=ROWS + 1,
     )
-    if before:
-        looks = looks.filter(pk__lt=before)
-    found = list(looks.order_by("-pk")[: ROWS + 1])
+    found = list(looks)
     shown = found[:ROWS]
     images = ImageResult.objects.filter(pk__in=[look.image_id for look in shown]).select_related("visit")
     rows = {row.image.pk: row for row in photo_rows(images.defer("gpu_result"))}

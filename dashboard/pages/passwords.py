@@ -97,7 +97,7 @@ class ChangePassword(PasswordChangeView):
 
 
 class SignOutEverywhere(ChangePassword):
-    """Stores the same password anew: with its other salt, nothing that was signed in before is any more."""
+    """Stores the same password anew, with another salt, which ends every other session and every token."""
 
     form_class = _Again
     template_name = "dashboard/account/sign_out_everywhere.html"
@@ -163,6 +163,6 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
             answer["Retry-After"] = str(refusal.wait)
             return answer
         for user in islice(form.get_users(address), MOST_OF_ONE_ADDRESS):
-            mail.begin(links.reset(user, links.make(user, links.origin_of(request))))
+            mail.begin(links.reset(user, links.make(user, links.base_url(request))))
         context["is_sent"] = True
     return render(request, "dashboard/account/forgot.html", context)

@@ -88,7 +88,7 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         act = _ACTS.get(request.POST.get("act", ""))
         if act is None:
-            messages.error(request, "That is nothing that can be done here.")
+            messages.error(request, "This page has no such action.")
             return redirect("dashboard:person", pk)
         return act(request, person)
     may_manage = rights.may_manage(request.user, person)
@@ -176,7 +176,10 @@ def _change_teams(request: HttpRequest, person: User) -> HttpResponse:
 
 
 _ACTS = {"link": _link, "role": _change_role, "teams": _change_teams, "reactivate": _reactivate}
-_NOT_THEM = "This user may do something that you may not, or is a superuser: only who may do as much changes them."
+_NOT_THEM = (
+    "This user may do something that you may not, or is a superuser: only somebody with at least the same rights can "
+    "change them."
+)
 
 
 def _require_right(request: HttpRequest) -> None:
@@ -211,7 +214,7 @@ def _equip(request: HttpRequest, person: User, role: RoleName | None, team: Team
 
 
 def _show_link(request: HttpRequest, person: User, *, is_invitation: bool) -> HttpResponse:
-    link = links.make(person, links.origin_of(request))
+    link = links.make(person, links.base_url(request))
     message = (links.invitation if is_invitation else links.reset)(person, link)
     is_mailed = links.mail_to(person, message)
     people.note(request.user, person, f"Made a link to set a password{', and mailed it' if is_mailed else ''}.")

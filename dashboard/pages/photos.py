@@ -38,7 +38,7 @@ def job_photos(request: HttpRequest, job_id: int) -> HttpResponse:
     if finding in KINDS:
         images = _with_finding(images, job, finding, store, after)
     elif store:
-        images = images.filter(visit__store_id=store)
+        images = images.of_store(store)
     if after:
         images = images.filter(pk__gt=after)
     found = list(images[: PHOTOS + 1])

@@ -23,7 +23,7 @@ from webhooks import delivery_log, endpoints, replays
 from webhooks.kinds import SUBSCRIBABLE, EventType
 from webhooks.models import DeliveryState, Endpoint
 from webhooks.models.endpoint import LONGEST_NAME, LONGEST_URL, MOST_ENDPOINTS
-from webhooks.readable import deliveries_of
+from webhooks.readers import deliveries_of
 
 ROWS = 50
 # In the session: the endpoint whose secret is new, and shown on its page once.
@@ -199,7 +199,7 @@ def _replay_failed(request: HttpRequest, endpoint: Endpoint) -> None:
         messages.warning(request, "Say since when, as a date or a time such as 2026-01-31T17:00.")
         return
     try:
-        found = delivery_log.replay_all(endpoint, request.user, period[0])
+        found = replays.replay_for(request.user, endpoint, period[0])
     except endpoints.Refused as refused:
         messages.warning(request, str(refused))
     else:

@@ -57,7 +57,7 @@ class ResultsFeed(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=ID)
     last_position = models.BigIntegerField(default=0)
-    # Null is "since ever".
+    # Null: there is no exception.
     began_at = models.DateTimeField(null=True, db_default=Now())
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Cast, Coalesce, Extract, Left, Lower, Now
 
 from jobs.errors import UnknownStore, retryable_codes
@@ -83,7 +83,7 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
         if image_filter.host is not None:
             images = images.filter(host=image_filter.host)
         if image_filter.store is not None:
-            images = images.filter(visit__store_id=image_filter.store)
+            images = images.of_store(image_filter.store)
         if image_filter.area is not None:
             images = images.with_area()
             area = image_filter.area
@@ -92,6 +92,11 @@ class ImageResultQuerySet(UpdateFromMixin, LocksMixin, models.QuerySet["ImageRes
             place = place_in_group("visit__store_id", image_filter.group)
             images = images.alias(in_group=place).filter(in_group__isnull=False)
         return images
+
+    def of_store(self, store_id: str) -> ImageResultQuerySet:
+        """Images of a store's visits; each visit is looked up by its key, as stores are in `area_of`."""
+        store = Subquery(Visit.objects.filter(pk=OuterRef("visit")).values("store_id")[:1])
+        return self.alias(store=store).filter(store=store_id)
 
     def with_area(self) -> ImageResultQuerySet:
         """Images that can be filtered by the `area` of their store, null where the store master does not have it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections
@@ -13,6 +13,7 @@ from jobs.models.job import Job
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
+    from django.db.models import QuerySet
 
     from jobs.models.job import JobQuerySet
 
@@ -32,27 +33,38 @@ def newest(jobs: JobQuerySet, user: User | AnonymousUser | None, limit: int) -> 
     owners = rights.readable_owners(user)
     if owners is None or len(owners) == 1:
         return rights.readable(jobs, user).order_by("-pk")[:limit]
-    of_one = jobs.filter(owner_id=RawSQL("reader.owner_id", ())).order_by("-pk")
+    statement = owner_by_owner(jobs, owners, ("pk",), limit, newest_first=True)
     with connections[jobs.db].cursor() as cursor:
-        cursor.execute(*_of_each(of_one, owners, limit, "DESC"))
+        cursor.execute(*statement)
         return jobs.filter(pk__in=[pk for (pk,) in cursor.fetchall()]).order_by("-pk")
 
 
 def first_of(owners: Collection[int | None], first: int, limit: int) -> tuple[str, list[Any]]:
-    """A statement, with its parameters, for the ids of the `limit` first jobs of these owners from the id `first` on."""
-    jobs = Job.objects.filter(pk__gte=first)
-    # Written so that only the index of owner and id gives this order, see `ImageResultQuerySet.in_order_of`.
+    """A statement for the ids of the `limit` first jobs of these owners from the id `first` on, and its parameters."""
+    return owner_by_owner(Job.objects.filter(pk__gte=first), owners, ("pk",), limit)
+
+
+def owner_by_owner(
+    rows: QuerySet[Any],
+    owners: Collection[int | None],
+    order: Sequence[str],
+    limit: int,
+    *,
+    newest_first: bool = False,
+) -> tuple[str, list[Any]]:
+    """A statement for the ids of the first or last `limit` of these owners' rows, and its parameters.
+
+    `order` are the fields of an index behind the `owner_id` and ends with the key; those before it are narrowed to one
+    value each.
+    """
+    # Written so that only this index gives the order, see `ImageResultQuerySet.in_order_of`.
+    order_by = [f"-{name}" if newest_first else name for name in ("owner_id", *order)]
     if None in owners:
-        of_nobody = jobs.filter(owner_id__isnull=True).order_by("owner_id", "pk")
-        sql, parameters = of_nobody.values_list("pk")[:limit].query.sql_with_params()
+        of_nobody = rows.filter(owner_id__isnull=True).order_by(*order_by).values_list("pk")[:limit]
+        sql, parameters = of_nobody.query.sql_with_params()
         return sql, list(parameters)
     owner = RawSQL("reader.owner_id", ())
-    of_one = jobs.filter(owner_id__gte=owner, owner_id__lte=owner).order_by("owner_id", "pk")
-    return _of_each(of_one, owners, limit, "ASC")
-
-
-def _of_each(of_one: JobQuerySet, owners: Collection[int | None], limit: int, direction: str) -> tuple[str, list[Any]]:
-    """By one step in the index for each owner."""
-    sql, parameters = of_one.values_list("pk")[:limit].query.sql_with_params()
-    statement = _OF_EACH.format(of_one=sql, direction=direction)
+    of_one = rows.filter(owner_id__gte=owner, owner_id__lte=owner).order_by(*order_by).values_list("pk")[:limit]
+    sql, parameters = of_one.query.sql_with_params()
+    statement = _OF_EACH.format(of_one=sql, direction="DESC" if newest_first else "ASC")
     return statement, [sorted(filter(None, owners)), *parameters, limit]

@@ -1,9 +1,9 @@
 """The order of the queue: a ready image's `rank`, in seconds; the lowest is claimed first.
 
 Owners share the worker slots by start-time fair queueing (Goyal, Vin and Cheng, 1996): what comes begins where the line
-is at that moment, and the images of an owner queue behind one another. So neither does a large backlog delay who comes
-later, nor do those who come later pass what has waited. All of it is decided when images come; a claim only takes the
-first ones.
+is at that moment, and the images of an owner queue behind one another. So a large backlog does not delay the jobs of
+others that arrive later, and later arrivals do not overtake what has waited. All of it is decided when images arrive; a
+claim only takes the first ones.
 
 Where nothing waits, the line is at the present time, in seconds since 1970; it moves on as its images are claimed.
 """

@@ -1,9 +1,7 @@
 """Gives batches of outcomes their positions in the results feed, see `results_feed.py`."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 # How many batches one request gives their positions.
@@ -48,34 +46,12 @@ _GIVE = """
     UPDATE jobs_resultsfeed SET last_position = last_position + cardinality(ids) FROM ids RETURNING cardinality(ids)
 """
 
-_PLANNED = {
-    "enable_bitmapscan": "off",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-    # Up to PostgreSQL 17 what is off only costs much, and where it cannot be avoided, that cost would call for it.
-    "jit": "off",
-}
-
-
-@contextmanager
-def in_order() -> Iterator[CursorWrapper]:
-    """A transaction in which an index is followed for as many rows as a statement wants, and joins look rows up.
-
-    Where the planner has no statistics yet, it would rather collect all and sort them, and join whole tables.
-    """
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("; ".join(f"SET LOCAL {name} = {value}" for name, value in _PLANNED.items()))
-        yield cursor
-        # Not for what comes later in a transaction around it.
-        cursor.execute("; ".join(f"SET LOCAL {name} TO DEFAULT" for name in _PLANNED))
-
 
 def give_positions(cursor: CursorWrapper, owners: Sequence[int] | None) -> bool:
     """Give their positions to batches of these owners, in the order of their ids; whether there may be more of them.
 
-    At most MOST_GIVEN, of each owner an equal share. They hold once the transaction of `in_order` has been committed,
-    and until then nobody else gives any.
+    At most MOST_GIVEN, of each owner an equal share. Within a transaction of `index_look_ups`: the positions hold once
+    it has been committed, and until then nobody else gives any.
     """
     share = MOST_GIVEN if owners is None else max(1, MOST_GIVEN // max(1, len(owners)))
     given = {"owners": None if owners is None else list(owners), "most": share}

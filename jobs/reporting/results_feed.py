@@ -30,8 +30,9 @@ from django.db.models.sql.datastructures import Join
 
 from jobs.models import ImageResult
 from jobs.models.finished_batch import NOBODY
+from jobs.models.index_order import index_look_ups
 from jobs.reporting.exports import result_columns
-from jobs.reporting.feed_positions import give_positions, in_order
+from jobs.reporting.feed_positions import give_positions
 from jobs.states import ImageState
 
 _HEAD = """
@@ -117,7 +118,7 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
         _verify(place)
     visible = _numbers(owners)
     are_left = False
-    with in_order() as cursor:
+    with index_look_ups() as cursor:
         parts, is_full = _parts(cursor, visible, place, limit)
         if not is_full:
             are_left = give_positions(cursor, visible)
@@ -140,7 +141,7 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
 
 def end(owners: Collection[int | None] | None) -> FeedPage:
     """The place behind all that has ended by now, on an empty page."""
-    with in_order() as cursor:
+    with index_look_ups() as cursor:
         are_left = give_positions(cursor, _numbers(owners))
     if are_left:
         return FeedPage([], None, has_more=True)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
+from django.db.models.expressions import RawSQL
 
 from photos.models.owned import Owned, OwnedQuerySet
 
 MAX_CODE = 32
+_OF_EACH = """
+    ARRAY(SELECT found.id FROM unnest(%s::bigint[]) AS image (id) CROSS JOIN LATERAL ({of_image}) AS found (id))
+"""
 
 
 class FindingQuerySet(OwnedQuerySet["Finding"]):
@@ -15,6 +20,13 @@ class FindingQuerySet(OwnedQuerySet["Finding"]):
         # Written so that only the index of image and code gives this order: those of codes hold no fewer pages, and the
         # planner reads all of one for each image, where it knows of no findings.
         return self.filter(image_id__gte=image_id, image_id__lte=image_id).order_by("image_id", "code")
+
+    def of_images(self, image_ids: Sequence[int]) -> FindingQuerySet:
+        """What was found about these photos; likewise, photo after photo."""
+        of_image = Finding.objects.of_image(RawSQL("image.id", ())).values_list("pk")
+        sql, parameters = of_image.query.sql_with_params()
+        ids = _OF_EACH.format(of_image=sql)
+        return self.filter(pk__any=RawSQL(ids, (list(image_ids), *parameters)))  # noqa: S611 - the ORM's own statement
 
     def of_visit(self, visit_id: Any) -> FindingQuerySet:
         """What was found about a visit's photos, by code; likewise."""

@@ -52,6 +52,8 @@ class Heard:
     """When it arrived, in seconds since 1970, whatever was answered."""
     bodies: list[str] = field(default_factory=list)
     """The different ones, MOST_BODIES at most."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Those of the last request that are signed, or the signature; their names in lower case."""
 
 
 class Receivers(AnsweringProcess):
@@ -111,6 +113,7 @@ class Receiver:
         heard = self.heard.setdefault(headers.get("webhook-id", ""), Heard(first_at=time.time()))
         heard.times += 1
         heard.unsigned += not self._is_signed(headers, body)
+        heard.headers = {name: value for name, value in headers.items() if name.startswith("webhook-")}
         text = body.decode(errors="replace")
         if text not in heard.bodies and len(heard.bodies) < MOST_BODIES:
             heard.bodies.append(text)

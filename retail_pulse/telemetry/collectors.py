@@ -1,7 +1,7 @@
 """Gauges: what is true at the moment at which somebody looks."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from threading import Lock
 from time import monotonic
 
@@ -45,13 +45,12 @@ class DatabaseGauges(CollectedLater):
         yield _gauge("database_up", "Whether the database has answered.", float(found is not None))
         if found is None:
             return
-        images = GaugeMetricFamily(
-            "retail_pulse_backlog_images", "Images that are not final, up to 100,000 of each state.", labels=["state"]
-        )
         backlog = found.backlog
-        for state in ("ready", "waiting", "deferred", "running"):
-            images.add_metric([state], getattr(backlog, state))
-        yield images
+        yield _by_state(
+            "backlog_images",
+            "Images that are not final, up to 100,000 of each state.",
+            {state: getattr(backlog, state) for state in ("ready", "waiting", "deferred", "running")},
+        )
         yield _gauge(
             "backlog_oldest_seconds", "How long an image has been ready at the most.", backlog.oldest_seconds or 0.0
         )
@@ -62,6 +61,8 @@ class DatabaseGauges(CollectedLater):
             "How long the oldest snapshot has kept PostgreSQL from cleaning up.",
             found.oldest_snapshot_seconds,
         )
+        for further in found.further:
+            yield _by_state(*further)
 
     def _read(self) -> Gauges | None:
         with self._lock:
@@ -83,10 +84,8 @@ class ProcessGauges(CollectedLater):
         engine = get_engine()
         if engine.is_running:
             busy = engine.busy_slots
-            slots = GaugeMetricFamily("retail_pulse_slots", "Worker slots of this process.", labels=["state"])
-            slots.add_metric(["busy"], busy)
-            slots.add_metric(["free"], max(0, settings.WORKER_THREADS - busy))
-            yield slots
+            free = max(0, settings.WORKER_THREADS - busy)
+            yield _by_state("slots", "Worker slots of this process.", {"busy": busy, "free": free})
             yield from _of_model(engine.model)
 
 
@@ -106,6 +105,13 @@ def _of_model(state: ModelState | None) -> Iterator[Metric]:
         busy.add_metric([step.name], step.total_busy_seconds)
         waiting.add_metric([step.name], step.waiting)
     yield from (batches, images, busy, waiting)
+
+
+def _by_state(name: str, help_text: str, states: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"retail_pulse_{name}", help_text, labels=["state"])
+    for state, value in states.items():
+        family.add_metric([state], value)
+    return family
 
 
 def _gauge(name: str, help_text: str, value: float) -> Metric:

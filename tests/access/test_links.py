@@ -67,9 +67,9 @@ def test_a_link_is_its_users_alone(anna):
 def test_a_link_leads_where_the_request_came_in_or_where_the_setting_says(rf, settings):
     settings.ALLOWED_HOSTS = ["pulse.example"]
     request = rf.get("/", headers={"host": "pulse.example"})
-    assert links.origin_of(request) == "http://pulse.example"
+    assert links.base_url(request) == "http://pulse.example"
     settings.PUBLIC_URL = "https://elsewhere.example"
-    assert links.origin_of(request) == "https://elsewhere.example"
+    assert links.base_url(request) == "https://elsewhere.example"
 
 
 def test_a_host_that_is_not_ours_makes_no_link(client, settings):

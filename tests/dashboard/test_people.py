@@ -331,7 +331,7 @@ def test_nobody_acts_on_who_may_do_more_than_they_may(page, chief, act, form):
     for person in (root, more):
         assert refused(page, person, act, form)
         text = page.get(f"/people/{person.pk}/").text
-        assert "only who may do as much changes them" in text
+        assert "only somebody with at least the same rights can change them" in text
         assert "Deactivate" not in text
         found = User.objects.get(pk=person.pk)
         assert (found.is_active, found.password, role_of(found)) == (True, person.password, role_of(person))

@@ -163,7 +163,7 @@ def test_one_delivery_shows_its_request_and_attempts_and_is_replayed(page, endpo
     assert "with the same webhook-id" in text_of(again)
     failed.refresh_from_db()
     assert failed.state == DeliveryState.PENDING
-    assert "The delivery has not ended yet" in text_of(page.post(f"{path}replay/", follow=True))
+    assert "The delivery is on its way" in text_of(page.post(f"{path}replay/", follow=True))
 
 
 def test_texts_of_others_are_never_markup(page, anna):

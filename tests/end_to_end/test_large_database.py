@@ -10,12 +10,13 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, product
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError, connection, transaction
+from django.test import Client
 
 from insights import day_sums, kept, rate_windows, reading
 from insights.models import Dimension, Measure, Report
@@ -27,8 +28,9 @@ from jobs.reporting.throughput import seconds_for
 from jobs.states import ImageState, JobState
 from proofs.world.large import BUSY_STORE, SMALL_AREA, SMALL_STORES, TABLES, Sizes, fill
 from stores import categorising
-from stores.models import Store
+from stores.models import Store, StoreGroup
 from tests.end_to_end.large_pages import pages
+from tests.end_to_end.large_people import pages_of, people, rows_read
 from tests.factories import make_worker
 from webhooks import endpoints
 
@@ -47,6 +49,8 @@ PANELS = re.compile(r"/(areas|visits|problems|reports|stores/\d+)/|/api/v1/(area
 # Those that differ where days are kept.
 SUMMED = re.compile(r"/(areas|visits|problems|reports)/|/api/v1/(areas|rhythm|problems|risk|trends|reports)")
 STATEMENTS_OF_PANELS, ROWS_OF_PANELS = 40, 12_000
+# Rows that the database reads for them: a few times all stores, and all visits of a team.
+READ_BY_PANELS = 60_000
 
 
 WEBHOOK_TABLES = ("webhooks_endpoint", "webhooks_event", "webhooks_delivery", "webhooks_attempt")
@@ -242,6 +246,48 @@ def test_every_page_and_list_is_bounded_whatever_the_statistics(rows, admin_clie
             believe(statistics)
             too_slow = list(islice(slow_statements(asked.values()), MOST_FAULTS))
         assert too_slow == [], "\n".join(map(str, (statistics, *too_slow)))
+
+
+@pytest.mark.timeout(900)
+def test_who_may_not_read_all_jobs_has_few_rows_read_whatever_the_statistics(rows, db):
+    readers, group = people(rows), StoreGroup.objects.create(name="Mine", name_part="shop")
+    categorising.go_on()
+    too_much = []
+    for statistics, person in product(STATISTICS, readers):
+        client = Client(raise_request_exception=False)
+        client.force_login(person.user)
+        for page in pages_of(person, group):
+            kept.forget()
+            with undone():
+                believe(statistics)
+                before = rows_read()
+                with cost() as counted:
+                    answer = client.get(page)
+                    size = len(answer.getvalue())
+                read = -before if answer.status_code == 500 else rows_read() - before
+            has_panels = PANELS.match(page)
+            if (
+                answer.status_code != 200
+                or counted.statements > (STATEMENTS_OF_PANELS if has_panels else MOST_STATEMENTS)
+                or counted.rows > (ROWS_OF_PANELS if has_panels else MOST_ROWS)
+                or max(counted.bytes, size) > MOST_BYTES * (1 + ("limit=1000" in page))
+                or read > (READ_BY_PANELS if has_panels else person.most_read)
+                or counted.slow
+            ):
+                too_much.append((statistics, person.user, page, answer.status_code, read, counted, size))
+        if len(too_much) >= MOST_FAULTS:
+            break
+    assert too_much == [], "\n".join(map(str, too_much))
+
+
+@pytest.mark.parametrize("page", ["/api/v1/visits?limit=1000", "/api/v1/visits?limit=1000&from=2020-01-01"])
+def test_who_may_not_read_all_jobs_has_all_their_visits_listed_in_the_order_of_their_jobs(large, client, page):
+    for person in people(large):
+        client.force_login(person.user)
+        visits = person.visits
+        answer = client.get(page).json()
+        assert [visit["id"] for visit in answer["results"]] == visits[:1000]
+        assert (answer["next_cursor"] is None) is (len(visits) <= 1000)
 
 
 def slow_statements(asked):

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from insights.models import VisitSummary
 from insights.scope import today
 from stores.models import Store
@@ -38,5 +40,6 @@ def visit(store_id: str, at: datetime, **changed: Any) -> VisitSummary:
 
 
 def visits(store_id: str, days_ago: Sequence[float], **changed: Any) -> list[VisitSummary]:
-    """One at noon so many days before today."""
-    return [visit(store_id, noon(today()) - timedelta(days=days), **changed) for days in days_ago]
+    """One at noon so many days before today; before noon, at this time of the day: a later one is not counted yet."""
+    latest = min(noon(today()), timezone.now())
+    return [visit(store_id, latest - timedelta(days=days), **changed) for days in days_ago]

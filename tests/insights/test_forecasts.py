@@ -154,7 +154,8 @@ def test_a_range_that_has_not_proved_itself_is_not_shown(known):
 def test_jobs_of_the_same_size_go_before_all_and_hide_them_where_they_were_wrong():
     know()
     know(size=0, low=2.0, high=2.5)
-    assert estimate(running()).most == pytest.approx(estimate(running()).least * 1.25)
+    found = estimate(running())
+    assert found.most == pytest.approx(found.least * 1.25)
     ForecastRange.objects.filter(size=0).update(covered=50)
     assert estimate(running()).latest is None
     # Too few of them to judge: those of all sizes.

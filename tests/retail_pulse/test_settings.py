@@ -404,7 +404,7 @@ def test_mails_are_from_an_address(read, address):
 
 
 @pytest.mark.parametrize("url", ["https://pulse.example", "http://127.0.0.1:8000/", "https://[::1]:8443"])
-def test_people_reach_the_service_at_an_origin(read, url):
+def test_people_reach_the_service_at_a_scheme_and_a_host(read, url):
     assert read(SECRET_KEY=KEY, PUBLIC_URL=url)["PUBLIC_URL"] == url.rstrip("/")
 
 
@@ -425,6 +425,6 @@ def test_people_reach_the_service_at_an_origin(read, url):
         "javascript:alert(1)",
     ],
 )
-def test_what_is_no_origin_is_refused(read, url):
+def test_where_people_cannot_reach_the_service_is_refused(read, url):
     with pytest.raises(ImproperlyConfigured, match=r"^PUBLIC_URL="):
         read(SECRET_KEY=KEY, PUBLIC_URL=url)

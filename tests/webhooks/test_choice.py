@@ -5,14 +5,44 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from webhooks.choice import MOST_AT_ONCE, SLOW_MILLISECONDS, Due, Trust, choose, trust
+from webhooks import choice
+from webhooks.choice import (
+    LONG_SECONDS,
+    MOST_AT_ONCE,
+    MOST_THREADS,
+    SLOW_MILLISECONDS,
+    Due,
+    Trust,
+    UnderWay,
+    most_at_once,
+    trust,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 THREADS = 16
 
 
-def due(endpoint_id, of=Trust.ANSWERED, number=MOST_AT_ONCE, minutes=0):
-    return Due(endpoint_id, of, NOON - timedelta(minutes=minutes), number)
+def due(endpoint_id, of=Trust.ANSWERED, number=MOST_AT_ONCE, minutes=0, at_once=None):
+    """By default, as many at once as an endpoint of such trust may have that was tried."""
+    at_once = at_once or (1 if of == Trust.FAILED else MOST_AT_ONCE)
+    return Due(endpoint_id, of, NOON - timedelta(minutes=minutes), number, at_once)
+
+
+def begun(endpoint_id, of=Trust.ANSWERED, seconds_ago=0.0):
+    return UnderWay(endpoint_id, of, -seconds_ago)
+
+
+def choose(waiting, under_way, threads=THREADS):
+    return choice.choose(waiting, under_way, threads, now=0.0)
+
+
+def fill(waiting, under_way, seconds_ago=0.0):
+    """Begin all that is chosen; returns how many are under way then."""
+    of = {each.endpoint_id: each.trust for each in waiting}
+    while chosen := choose(waiting, under_way):
+        for endpoint_id, number in chosen.items():
+            under_way += [begun(endpoint_id, of[endpoint_id], seconds_ago)] * number
+    return len(under_way)
 
 
 @pytest.mark.parametrize(
@@ -34,20 +64,65 @@ def test_one_that_was_never_tried_is_trusted_no_more_than_its_host():
     assert trust(0, 3, Trust.FAILED) == Trust.ANSWERED
 
 
+@pytest.mark.parametrize(
+    ("failures", "last_ms", "expected"), [(0, None, 1), (1, 3, 1), (0, 3, MOST_AT_ONCE), (0, 5_000, MOST_AT_ONCE)]
+)
+def test_an_endpoint_gets_several_requests_at_once_when_it_has_answered(failures, last_ms, expected):
+    assert most_at_once(failures, last_ms) == expected
+    assert choose([due(1, at_once=expected)], []) == {1: expected}
+
+
 @pytest.mark.parametrize(("of", "share"), [(Trust.FAILED, 8), (Trust.UNKNOWN, 12), (Trust.ANSWERED, 16)])
 def test_a_hundred_endpoints_have_a_share_of_the_threads(of, share):
-    assert sum(choose([due(number, of) for number in range(100)], [], THREADS).values()) == share
+    assert sum(choose([due(number, of) for number in range(100)], []).values()) == share
+
+
+@pytest.mark.parametrize(("of", "share"), [(Trust.FAILED, 8), (Trust.UNKNOWN, 12), (Trust.ANSWERED, 16)])
+def test_long_attempts_leave_their_places_to_others_up_to_a_limit(of, share):
+    waiting = [due(number, of, at_once=1) for number in range(100)]
+    under_way: list[UnderWay] = []
+    for turn in range(1, MOST_THREADS + 1):
+        assert fill(waiting, under_way) == turn * share
+        # What had begun by then goes on for long.
+        under_way = [begun(each.endpoint_id, of, 2 * LONG_SECONDS) for each in under_way]
+    assert fill(waiting, under_way) == MOST_THREADS * share
+
+
+@pytest.mark.parametrize(("seconds", "number"), [(LONG_SECONDS, 0), (LONG_SECONDS + 0.001, 12)])
+def test_an_attempt_is_long_when_it_has_gone_on_for_longer_than_that(seconds, number):
+    under_way = [begun(each, Trust.UNKNOWN, seconds) for each in range(12)]
+    assert len(choose([due(each, Trust.UNKNOWN, at_once=1) for each in range(12, 100)], under_way)) == number
+
+
+def test_of_endpoints_that_are_all_new_one_that_answers_is_reached_though_the_others_hang():
+    """Each round, whatever hangs has become long; the one that answers has waited least."""
+    waiting = [due(number, Trust.UNKNOWN, minutes=1, at_once=1) for number in range(40)] + [due(99, Trust.UNKNOWN)]
+    under_way: list[UnderWay] = []
+    reached = []
+    for _ in range(4):
+        under_way = [begun(each.endpoint_id, each.trust, 60) for each in under_way]
+        fill(waiting, under_way)
+        reached.append(any(each.endpoint_id == 99 for each in under_way))
+    assert reached == [False, False, False, True]
+
+
+def test_no_number_of_attempts_however_long_takes_the_last_threads_of_those_that_answered():
+    dead = [due(number, Trust.FAILED, minutes=60) for number in range(100)]
+    new = [due(number, Trust.UNKNOWN, minutes=60, at_once=1) for number in range(100, 200)]
+    under_way: list[UnderWay] = []
+    for _ in range(10):
+        fill([*dead, *new], under_way)
+        under_way = [begun(each.endpoint_id, each.trust, 60) for each in under_way]
+    assert len(under_way) == MOST_THREADS * 12
+    assert choose([due(200)], under_way) == {200: MOST_AT_ONCE}
 
 
 def test_a_healthy_one_finds_a_thread_beside_a_hundred_that_hang():
     dead = [due(number, Trust.FAILED, minutes=60) for number in range(50)]
     new = [due(number, Trust.UNKNOWN, minutes=60) for number in range(50, 100)]
-    under_way: list[tuple[int, Trust]] = []
-    while chosen := choose([*dead, *new], under_way, THREADS):
-        for endpoint_id, number in chosen.items():
-            under_way += [(endpoint_id, Trust.FAILED if endpoint_id < 50 else Trust.UNKNOWN)] * number
-    assert len(under_way) == 12
-    assert choose([*dead, *new, due(200)], under_way, THREADS) == {200: MOST_AT_ONCE}
+    under_way: list[UnderWay] = []
+    assert fill([*dead, *new], under_way) == 12
+    assert choose([*dead, *new, due(200)], under_way) == {200: MOST_AT_ONCE}
 
 
 def test_those_that_never_failed_come_before_those_that_did():
@@ -56,17 +131,19 @@ def test_those_that_never_failed_come_before_those_that_did():
 
 
 def test_one_that_failed_gets_a_single_request_at_once():
-    assert choose([due(1, Trust.FAILED)], [], THREADS) == {1: 1}
-    assert choose([due(1, Trust.FAILED)], [(1, Trust.FAILED)], THREADS) == {}
+    assert choose([due(1, Trust.FAILED)], []) == {1: 1}
+    assert choose([due(1, Trust.FAILED)], [begun(1, Trust.FAILED)]) == {}
+    assert choose([due(1, Trust.FAILED)], [begun(1, Trust.FAILED, 60)]) == {}
 
 
 def test_one_endpoint_has_four_at_once_whatever_waits_for_it():
-    assert choose([due(1)], [(1, Trust.ANSWERED)] * 3, THREADS) == {1: 1}
-    assert choose([due(1)], [(1, Trust.ANSWERED)] * 4, THREADS) == {}
+    assert choose([due(1)], [begun(1)] * 3) == {1: 1}
+    assert choose([due(1)], [begun(1)] * 4) == {}
+    assert choose([due(1)], [begun(1, seconds_ago=60)] * 4) == {}
 
 
 def test_everyone_gets_one_before_anyone_gets_a_second():
-    chosen = choose([due(number, minutes=number) for number in range(10)], [], THREADS)
+    chosen = choose([due(number, minutes=number) for number in range(10)], [])
     assert Counter(chosen.values()) == {2: 6, 1: 4}
     # The first six that have waited longest.
     assert {number for number, got in chosen.items() if got == 2} == set(range(4, 10))

@@ -1,10 +1,11 @@
 """Are events delivered by every engine, beside its work and through the end of a process?"""
 
+from math import inf
+
 import pytest
 from django.db import OperationalError
 from django.db.models.functions import Now
 
-from jobs.engine.companion import in_every_engine
 from jobs.models import ImageResult
 from tests.factories import make_worker, submit_job
 from tests.jobs.conftest import other  # noqa: F401
@@ -12,7 +13,7 @@ from tests.jobs.engine.conftest import start_engine  # noqa: F401
 from tests.jobs.engine.test_contract import finished
 from tests.waiting import wait_for
 from tests.webhooks.conftest import make_endpoint
-from webhooks import claims, endpoints, sender
+from webhooks import choice, claims, endpoints, sender
 from webhooks.models import Delivery, Endpoint
 from webhooks.sender import Sender
 
@@ -46,7 +47,6 @@ def delivered():
 
 
 def test_an_engine_tells_of_the_jobs_that_it_works_off(start_engine, soon, images, receiver, ann):  # noqa: F811
-    assert Sender in in_every_engine
     make_endpoint(ann, f"{receiver.url}/hook", ["job.started", "job.ended"])
     start_engine(THREADS)
     urls = [f"{images.url}/{images.names[0]}?{number}" for number in range(3)]
@@ -68,8 +68,9 @@ def test_of_several_processes_each_event_is_sent_by_one(start, receiver, ann):
     assert Endpoint.objects.get().failures == 0
 
 
-def test_an_endpoint_that_hangs_does_not_hold_up_another_one(start, receiver, settings, ann):
+def test_an_endpoint_that_hangs_does_not_hold_up_another_one(start, receiver, settings, ann, monkeypatch):
     settings.WEBHOOK_THREADS = 4
+    monkeypatch.setattr(choice, "LONG_SECONDS", inf)
     dead = [make_endpoint(ann, f"{receiver.url}/hang") for _ in range(10)]
     healthy = make_endpoint(ann, f"{receiver.url}/hook")
     Endpoint.objects.filter(pk=healthy.pk).update(last_ms=5)
@@ -82,6 +83,17 @@ def test_an_endpoint_that_hangs_does_not_hold_up_another_one(start, receiver, se
         endpoints.send_test(healthy)
     wait_for(lambda: delivered() == 20)
     assert receiver.paths().count("/hang") == 3
+
+
+def test_though_all_that_were_added_before_hang_a_new_endpoint_is_told(start, receiver, settings, ann, monkeypatch):
+    settings.WEBHOOK_THREADS = 4
+    monkeypatch.setattr(choice, "LONG_SECONDS", 0.0)
+    for _ in range(10):
+        endpoints.send_test(make_endpoint(ann, f"{receiver.url}/hang"))
+    healthy = endpoints.send_test(make_endpoint(ann, f"{receiver.url}/hook"))
+    start()
+    wait_for(lambda: delivered() == 1)
+    assert Delivery.objects.get(state="delivered").pk == healthy.pk
 
 
 def test_what_is_under_way_when_a_process_leaves_is_still_recorded(start, receiver, ann):

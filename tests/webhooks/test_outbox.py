@@ -121,6 +121,17 @@ def test_a_job_that_cannot_be_stored_leaves_no_endpoint(ann):
     assert not Endpoint.objects.exists()
 
 
+@pytest.mark.parametrize(("given", "told_as"), [("route-7", "route-7"), ("", None)])
+def test_an_event_says_what_its_owner_calls_the_job_as_the_api_does(ann, given, told_as):
+    make_endpoint(ann, events=["job.ended", "image.failed"])
+    job = submit_job(1, owner=ann)
+    Job.objects.filter(pk=job.pk).update(client_reference=given, metadata={"shift": "early"})
+    finish(job, failed=1)
+    data = {event.type: json.loads(event.body)["data"] for event in Event.objects.all()}
+    assert (data["job.ended"]["client_reference"], data["job.ended"]["metadata"]) == (told_as, {"shift": "early"})
+    assert data["image.failed"]["job"]["client_reference"] == told_as
+
+
 def test_failed_images_come_together_and_canceled_ones_not_at_all(ann):
     endpoint = make_endpoint(ann, events=["image.failed"])
     job = submit_job(5, owner=ann)

@@ -11,7 +11,7 @@ from jobs.models import Job
 from tests.factories import submit_job
 from tests.jobs.reporting.test_audit_plans import rows_read
 from tests.webhooks.conftest import finish, make_endpoint
-from webhooks import claims, outbox
+from webhooks import claims, gauges, outbox
 from webhooks.models import Delivery, DeliveryState, DisabledFor, Endpoint, Event
 
 TABLES = ["webhooks_endpoint", "webhooks_event", "webhooks_delivery", "webhooks_attempt"]
@@ -74,6 +74,11 @@ def test_a_claim_reads_only_what_it_takes(backlog):
 def test_the_endpoints_with_something_pending_cost_a_step_each(backlog):
     statement = claims.pending_endpoints.statement
     assert read(statement.sql, statement.bound({"after": 0, "limit": 100})) <= 20
+
+
+def test_gauges_read_no_more_than_they_count(backlog):
+    # Ten pending and ten failed ones, and what their numbers are made of.
+    assert read(gauges._UNDELIVERED, {"most": 10}) <= 50
 
 
 def test_who_asks_is_found_by_the_indexes(transactional_db, ann, ben):

@@ -4,8 +4,8 @@ from django.db.models.functions import Now
 from webhooks.models.delivery import Delivery
 from webhooks.models.endpoint import LONGEST_URL
 
-# Of an answer, in characters.
-MOST_ANSWER = 1_000
+# Of an answer, and of what went wrong, in characters.
+MOST_ANSWER, LONGEST_MESSAGE = 1_000, 500
 
 
 class Attempt(models.Model):
@@ -24,7 +24,7 @@ class Attempt(models.Model):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     # A code of `jobs/errors.py` where the request failed, else empty.
     error_code = models.CharField(max_length=32, blank=True, default="")
-    error_message = models.CharField(max_length=500, blank=True, default="")
+    error_message = models.CharField(max_length=LONGEST_MESSAGE, blank=True, default="")
     # The first characters of the body that came back.
     answer = models.CharField(max_length=MOST_ANSWER, blank=True, default="")
 

@@ -34,8 +34,8 @@ class DisabledFor(models.TextChoices):
 
 # What happens meanwhile is stored for these, too: failed at once, to be replayed once a person has enabled them again.
 TOLD = ["", DisabledFor.FAILING]
-
-
+# In SQL, as the condition of an index says it.
+IS_TOLD = f"disabled_for IN ({', '.join(f"'{each}'" for each in TOLD)})"
 TOLD_OF_ALL = "all"
 
 
@@ -106,7 +106,7 @@ class Endpoint(models.Model):
 
     disabled_for = models.CharField(max_length=16, choices=DisabledFor, blank=True, default="", db_default="")
     disabled_at = models.DateTimeField(null=True, blank=True)
-    # Attempts that have failed since the last success, and when the first of them did.
+    # Failures since the last success, of attempts that were under way together only one; and when the first one was.
     failures = models.PositiveIntegerField(default=0, db_default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
     succeeded_at = models.DateTimeField(null=True, blank=True)

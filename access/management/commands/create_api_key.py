@@ -51,7 +51,7 @@ def read_scopes(text: str) -> set[Scope]:
 def find_user(username: str) -> User:
     user = User.objects.filter(username=username).first()
     if user is None:
-        raise CommandError(f"There is no user {username!r}; ./run manage createsuperuser or the admin makes one.")
+        raise CommandError(f"There is no user {username!r}; ./run manage invite makes one.")
     if not user.is_active:
         raise CommandError(f"The user {username!r} is deactivated, so the key would open nothing.")
     return user

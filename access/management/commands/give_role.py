@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *, username: str, role: str, **options: Any) -> None:
         user = User.objects.filter(username=username).first()
         if user is None:
-            raise CommandError(f"There is no user {username!r}; ./run manage createsuperuser or the admin makes one.")
+            raise CommandError(f"There is no user {username!r}; ./run manage invite makes one.")
         chosen = None if role == NONE else RoleName(role)
         give_role(user, chosen)
         self.stdout.write(f"{username} has {'no role' if chosen is None else f'the role {chosen}'} now.")

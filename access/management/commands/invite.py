@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from access.links import invitation
-from access.management.commands.reset_link import add_base_url, require_origin, show_link
+from access.management.commands.reset_link import add_base_url, require_base_url, show_link
 from access.models import Team, TooManyMembers
 from access.people import Invitation, note
 from access.roles import RoleName, give_role
@@ -14,16 +14,16 @@ class Command(BaseCommand):
     help = "Make a user without a password, and print the link by which they set one."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="by which they sign in")
+        parser.add_argument("name", help="the name by which they sign in")
         parser.add_argument("--email", default="", help="where the link is mailed as well, if EMAIL_URL is set")
         parser.add_argument("--role", choices=list(RoleName), help="by default none: they see their own jobs")
-        parser.add_argument("--team", help="a team that there is")
+        parser.add_argument("--team", help="an existing team")
         add_base_url(parser)
 
     def handle(
         self, *, name: str, email: str, role: str | None, team: str | None, base_url: str, **options: Any
     ) -> None:
-        require_origin(base_url)
+        require_base_url(base_url)
         form = Invitation({"username": name, "email": email})
         with transaction.atomic():
             person = form.make() if form.is_valid() else None

@@ -8,14 +8,14 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from access import links
 from access.people import note
-from retail_pulse.environment import is_origin
+from retail_pulse.environment import is_base_url
 
 
 class Command(BaseCommand):
     help = "Print a link by which a user sets a new password, once."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", help="by which they sign in")
+        parser.add_argument("name", help="the name by which they sign in")
         add_base_url(parser)
 
     def handle(self, *, name: str, base_url: str, **options: Any) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no user {name!r}; ./run manage invite makes one.")
         if not user.is_active:
             raise CommandError(f"The user {name!r} is deactivated, so the link would open nothing.")
-        require_origin(base_url)
+        require_base_url(base_url)
         show_link(self, user, base_url, links.reset)
 
 
@@ -37,8 +37,8 @@ def add_base_url(parser: CommandParser) -> None:
     )
 
 
-def require_origin(base_url: str) -> None:
-    if not is_origin(base_url):
+def require_base_url(base_url: str) -> None:
+    if not is_base_url(base_url):
         raise CommandError("--base-url, or PUBLIC_URL, must say where people reach it, such as https://pulse.example.")
 
 

@@ -358,9 +358,8 @@ def test_all_that_have_failed_since_are_replayed(api, person):
 
 
 def test_many_are_replayed_in_parts(api, person, monkeypatch):
-    monkeypatch.setattr(delivery_log, "MOST_AT_ONCE", 2)
-    monkeypatch.setattr("webhooks.replays.MOST_REPLAYED", 1)
-    monkeypatch.setattr("webhooks.replays.replay_failed.__defaults__", (1,))
+    monkeypatch.setattr("webhooks.replays.MOST_REPLAYED", 2)
+    monkeypatch.setattr("webhooks.replays.SLICE", 1)
     endpoint = make_endpoint(person)
     for _ in range(3):
         make_failed(endpoint, attempts=1)

@@ -46,6 +46,9 @@ def test_the_database_says_how_much_there_is_to_do(settings):
         "retail_pulse_backlog_images{running}": 2,
         "retail_pulse_workers{}": 1,
         "retail_pulse_hosts_paused{}": 1,
+        "retail_pulse_webhook_deliveries{due}": 0,
+        "retail_pulse_webhook_deliveries{later}": 0,
+        "retail_pulse_webhook_deliveries{failed}": 0,
     }
 
 
@@ -64,8 +67,8 @@ def test_the_database_is_asked_again_after_five_seconds_and_no_sooner(monkeypatc
     assert seen == [0, 0, 2]
 
 
-def test_a_reading_takes_four_small_queries(django_assert_num_queries):
-    with django_assert_num_queries(4):
+def test_a_reading_takes_five_small_queries(django_assert_num_queries):
+    with django_assert_num_queries(5):
         gauges()
 
 

@@ -7,7 +7,6 @@ from django.template.defaultfilters import pluralize
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from jobs.queue import database_now
 from webhooks import endpoints, replays
 from webhooks.kinds import SUBSCRIBABLE, EventType
 from webhooks.models import Attempt, Delivery, Endpoint
@@ -120,9 +119,7 @@ class Command(BaseCommand):
         if begin is None:
             raise CommandError(f"--since {since}: allowed is a time in UTC, such as 2026-03-01T12:00.")
         begin = make_aware(begin) if is_naive(begin) else begin
-        total, until = 0, database_now()
-        while replayed := replays.replay_failed(endpoint, begin, until=until):
-            total += replayed
+        total = replays.replay_failed(endpoint, begin).deliveries
         self.stdout.write(f"{total:,} deliver{pluralize(total, 'y is,ies are')} sent again.")
 
     def _log(self, id: int, lines: int, **_: Any) -> None:  # noqa: A002

@@ -1,15 +1,15 @@
-"""Small runs of the deliveries' proof on a real service, and what makes a finding."""
+"""Small runs of the webhooks' proof on a real service, and what makes a finding."""
 
 import json
 
 import pytest
 
-from proofs.deliveries import STORM
-from proofs.deliveries_beside import show_beside
-from proofs.deliveries_findings import compare, ended_at
-from proofs.deliveries_storm import show_deliveries
 from proofs.kill import IN_FLIGHT, LEASE_SECONDS
 from proofs.report import Report
+from proofs.webhook_beside import show_beside
+from proofs.webhook_findings import compare, ended_at
+from proofs.webhook_storm import show_storm
+from proofs.webhooks import STORM
 from proofs.world.receivers import Heard
 from proofs.world.service import World
 
@@ -26,7 +26,7 @@ def test_in_a_small_storm_every_endpoint_is_told_of_every_end(stormy: World):
     server, worker = stormy.server("server"), stormy.worker("worker")
 
     planned = {"kill": 2, "restart": 1}
-    show_deliveries(report, stormy, [server], [server, worker], planned, 170, 1, LEASE_SECONDS, IN_FLIGHT)
+    show_storm(report, stormy, [server], [server, worker], planned, 170, 1, LEASE_SECONDS, IN_FLIGHT)
 
     assert [row.cells for row in report.missed] == []
 
@@ -36,7 +36,7 @@ def test_beside_dead_endpoints_a_healthy_one_is_told_of_every_end(stormy: World)
 
     show_beside(report, stormy, jobs=8, pause=0.05, dead=10, seed=1)
 
-    # How soon is a question for a quiet machine: `./run proof deliveries`.
+    # How soon is a question for a quiet machine: `./run proof webhooks`.
     assert [row.cells for row in report.missed if not row.cells[0].endswith("p99")] == []
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from random import Random
 
-from proofs.deliveries_findings import compare, ended_at
 from proofs.kill_findings import SHOWN
 from proofs.report import Report
 from proofs.samples import percentile
+from proofs.webhook_findings import compare, ended_at
 from proofs.world.cluster import Observer
 from proofs.world.endpoints import Endpoint, add_endpoint, new_secret
 from proofs.world.jobs import Client, Order, order
@@ -20,6 +20,8 @@ from proofs.world.service import World
 
 # Of a healthy endpoint's deliveries, from the end of a job to the arrival of the message.
 MOST_SECONDS = 2.0
+# Where all are new, nobody can know which is the healthy one; an attempt at one that hangs lasts a quarter of this.
+MOST_SECONDS_NEW = 60.0
 # Longer than a receiver should take, and shorter than the service waits for it.
 SLOW = Behaviour(seconds=10.0)
 # How the dead ones are dead, in turn.
@@ -33,15 +35,21 @@ def show_beside(report: Report, world: World, jobs: int, pause: float, dead: int
     """Report how soon a healthy endpoint is told of each of so many `jobs`, `pause` seconds apart: alone, beside one
     that is slow, and beside so many `dead` ones.
 
-    The others were there before: each has been tried once when the healthy one is added.
+    The others were there before: each has been tried once when the healthy one is added. Then once more beside dead
+    ones, where none has been tried, and all are tried in turn before the healthy one.
     """
     title = f"From a job's end to the healthy endpoint, s, of {jobs:,} jobs"
     table = report.table(title, "beside", "p50", "p99", "max", "of the others, still to be delivered")
-    for what, number in (("nothing", 0), ("a slow endpoint", 1), (f"{dead} dead endpoints", dead)):
+    for what, number, are_new in (
+        ("nothing", 0, False),
+        ("a slow endpoint", 1, False),
+        (f"{dead} dead endpoints", dead, False),
+        (f"{dead} dead endpoints, all of them new", dead, True),
+    ):
         world.start_over()
         with Receivers(seed) as receivers, ExitStack() as stack:
             urls = [_other(receivers, stack, WAYS[n % len(WAYS)] if number > 1 else "slow") for n in range(number)]
-            seconds, problems = _work(world, receivers, urls, jobs, pause, seed)
+            seconds, problems = _work(world, receivers, urls, jobs, pause, seed, are_new=are_new)
         waiting = world.cluster.query("SELECT count(*) FROM webhooks_delivery WHERE state = 'pending'")[0][0]
         p50, p99, most = (percentile(seconds, share) for share in (0.5, 0.99, 1.0))
         table.add(what, f"{p50:.2f}", f"{p99:.2f}", f"{most:.2f}", f"{waiting:,}", ok=True)
@@ -50,7 +58,8 @@ def show_beside(report: Report, world: World, jobs: int, pause: float, dead: int
         )
         for sentence in problems[:SHOWN]:
             report.table(f"Beside {what}, not as promised", "details").add(sentence, ok=False)
-        report.bar(f"told beside {what}, p99", f"{p99:.2f} s", f"< {MOST_SECONDS:g} s", ok=p99 < MOST_SECONDS)
+        allowed = MOST_SECONDS_NEW if are_new else MOST_SECONDS
+        report.bar(f"told beside {what}, p99", f"{p99:.2f} s", f"< {allowed:g} s", ok=p99 < allowed)
 
 
 def _other(receivers: Receivers, stack: ExitStack, way: str) -> str:
@@ -66,7 +75,7 @@ def _other(receivers: Receivers, stack: ExitStack, way: str) -> str:
 
 
 def _work(
-    world: World, receivers: Receivers, others: list[str], jobs: int, pause: float, seed: int
+    world: World, receivers: Receivers, others: list[str], jobs: int, pause: float, seed: int, *, are_new: bool
 ) -> tuple[list[float], list[str]]:
     """The seconds of each message to a healthy endpoint, and a sentence about everything that is not as promised."""
     secret = new_secret()
@@ -77,8 +86,9 @@ def _work(
     first, *orders = [order(rng, world.images, f"job{number}", 1, {}) for number in range(1 + jobs)]
     with _served(world) as server:
         client = Client([server])
-        client.submit(first, threading.Event())
-        _until_tried(world)
+        if not are_new:
+            client.submit(first, threading.Event())
+            _until_tried(world)
         add_endpoint(world.cluster, healthy, secret)
         for each in orders:
             client.submit(each, threading.Event())

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from random import Random
 
-from proofs.deliveries_findings import ENDED, Found, compare
 from proofs.kill_findings import SHOWN, show_audit, show_events, show_ledger
 from proofs.kill_run import run
 from proofs.kill_storm import Storm
 from proofs.kill_watch import Watch
 from proofs.report import Report
+from proofs.webhook_findings import ENDED, Found, compare
 from proofs.world import ledger
 from proofs.world.cluster import Observer
 from proofs.world.endpoints import Endpoint, add_endpoint, add_reader, new_secret
@@ -50,7 +50,7 @@ _WHAT = {
 }
 
 
-def show_deliveries(
+def show_storm(
     report: Report,
     world: World,
     servers: Sequence[Server],

@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 
 from proofs import webhook_signatures
 from proofs.report import Report
-from proofs.world.receiver import Received
+from proofs.world.receivers import Heard
 from webhooks.signing import new_secret
 
 SECRET, OTHER = new_secret(), new_secret()
@@ -18,7 +18,7 @@ def case(signed_by):
     body, now = '{"type":"webhook.test","data":{}}', int(time.time())
     signature = Webhook(signed_by).sign("evt_1", datetime.fromtimestamp(now, UTC), body)
     headers = {"webhook-id": "evt_1", "webhook-timestamp": str(now), "webhook-signature": signature}
-    return "a test", SECRET, Received("/", headers, body.encode())
+    return "a test", SECRET, Heard(headers=headers, bodies=[body])
 
 
 def judged(right, wrong, npm=None):

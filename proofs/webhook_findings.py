@@ -27,7 +27,7 @@ class Found:
 def compare(name: str, jobs: Collection[int], heard: Mapping[str, Heard]) -> Found:
     """What the receiver `name` has heard, where it should have been told of the end of each of these `jobs`.
 
-    A message that was never answered 2xx was not delivered. It must come again under the same number all the same: the
+    A message that was never answered 2xx was not delivered. It must come again under the same id all the same: the
     receiver may have done its work before it failed.
     """
     found = Found(messages=len(heard), requests=sum(each.times for each in heard.values()))
