@@ -20,8 +20,8 @@ from proofs.world.service import World
 
 # Of a healthy endpoint's deliveries, from the end of a job to the arrival of the message.
 MOST_SECONDS = 2.0
-# Where all are new, nobody can know which is the healthy one; an attempt at one that hangs lasts a quarter of this.
-MOST_SECONDS_NEW = 60.0
+# Where all are new, nobody can know which is the healthy one; an attempt at one that hangs lasts half as long.
+MOST_SECONDS_NEW = 30.0
 # Longer than a receiver should take, and shorter than the service waits for it.
 SLOW = Behaviour(seconds=10.0)
 # How the dead ones are dead, in turn.

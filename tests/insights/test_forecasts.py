@@ -154,13 +154,14 @@ def test_a_range_that_has_not_proved_itself_is_not_shown(known):
 def test_jobs_of_the_same_size_go_before_all_and_hide_them_where_they_were_wrong():
     know()
     know(size=0, low=2.0, high=2.5)
-    found = estimate(running())
+    job = running()
+    found = estimate(job)
     assert found.most == pytest.approx(found.least * 1.25)
     ForecastRange.objects.filter(size=0).update(covered=50)
-    assert estimate(running()).latest is None
+    assert estimate(job).latest is None
     # Too few of them to judge: those of all sizes.
     ForecastRange.objects.filter(size=0).update(judged=29)
-    assert estimate(running()).jobs == 60
+    assert estimate(job).jobs == 60
 
 
 @pytest.mark.parametrize(("share", "is_known"), [(0.24, False), (0.25, True)])
