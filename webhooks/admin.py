@@ -3,6 +3,8 @@ owners act on them on the dashboard."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
@@ -10,6 +12,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from access import rights
 from retail_pulse.admin import CappedPaginator, ReadOnlyAdmin, SecretsAdmin
 from webhooks import delivery_log
 from webhooks.models import Delivery, Endpoint, Event
@@ -66,6 +69,11 @@ class DeliveryAdmin(ReadOnlyAdmin):
         if search_term:
             queryset = queryset.filter(event__in=list(Event.objects.filter(uid=search_term.strip())))
         return queryset, False
+
+    def get_fields(self, request: HttpRequest, obj: Delivery | None = None) -> Any:
+        # What is said of a job is for those who may read it.
+        may_read = rights.may_read_all_jobs(request.user)
+        return [name for name in super().get_fields(request, obj) if may_read or name != "body"]
 
     @admin.display
     def address(self, delivery: Delivery) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import JSONObject
 
 from jobs.imaging.request_headers import REQUEST_HEADERS
 from webhooks.models import Attempt, Delivery, DeliveryQuerySet, Endpoint, Event
+from webhooks.readers import deliveries_of, hides_many
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
 
 # Deliveries that one page looks at where it is narrowed: those that fit may be far between.
 MOST_SEARCHED = 20_000
@@ -34,14 +38,26 @@ class LogPage(NamedTuple):
     next_before: int | None
 
 
-def page(endpoint: Endpoint, *, state: str = "", event_type: str = "", before: int = 0, limit: int) -> LogPage:
-    """Up to `limit` deliveries with ids below `before`, if given. Two statements at most."""
-    found = Delivery.objects.filter(endpoint=endpoint)
+def page(
+    endpoint: Endpoint,
+    reader: User | AnonymousUser,
+    *,
+    state: str = "",
+    event_type: str = "",
+    before: int = 0,
+    limit: int,
+) -> LogPage:
+    """Up to `limit` deliveries that its owner, who reads them, may read, with ids below `before`, if given.
+
+    Two statements at most, besides those about the reader.
+    """
+    found = deliveries_of(endpoint, reader)
     if before:
         found = found.filter(pk__lt=before)
     end = None
-    if state or event_type:
-        end = found.order_by("-pk").values_list("pk", flat=True)[MOST_SEARCHED - 1 : MOST_SEARCHED].first()
+    if state or event_type or hides_many(endpoint, reader):
+        of_endpoint = Delivery.objects.filter(endpoint=endpoint, **({"pk__lt": before} if before else {}))
+        end = of_endpoint.order_by("-pk").values_list("pk", flat=True)[MOST_SEARCHED - 1 : MOST_SEARCHED].first()
         if end is not None:
             found = found.filter(pk__gte=end)
     if state:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 from jobs.queue import database_now
 from webhooks.endpoints import Refused
 from webhooks.models import Delivery, DeliveryState, Endpoint
+from webhooks.readers import hides_many
 
 # Deliveries of one transaction.
 SLICE = 1_000
@@ -55,6 +57,18 @@ def replay_failed(endpoint: Endpoint, since: datetime, most: int | None = None) 
         if found < limit:
             return Replayed(number, more=False)
     return Replayed(number, more=True)
+
+
+def replay_for(owner: User | AnonymousUser, endpoint: Endpoint, since: datetime) -> Replayed:
+    """As `replay_failed` at its owner's request, MOST_REPLAYED at most.
+
+    Raises Refused also where it is told of jobs that they may not read any more: the number would say how many ended.
+    """
+    if hides_many(endpoint, owner):
+        raise Refused(
+            "of_all", "It is told of all jobs, which you may not read any more: replay deliveries one by one."
+        )
+    return replay_failed(endpoint, since, MOST_REPLAYED)
 
 
 def _replay_slice(endpoint: Endpoint, since: datetime, until: datetime, limit: int) -> int:

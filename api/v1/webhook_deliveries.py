@@ -16,6 +16,7 @@ from api.v1.webhooks import WEBHOOK_ID, WebhookView, conflicts
 from webhooks import delivery_log, replays
 from webhooks.kinds import EventType
 from webhooks.models import Delivery, DeliveryState
+from webhooks.readers import deliveries_of
 
 DELIVERY_ID = path_id("delivery_id", "A delivery's id.")
 _FILTERS = (
@@ -34,6 +35,7 @@ class Deliveries(WebhookView):
         asked = parameters.page_of(self.query)
         found = delivery_log.page(
             self.find_webhook(webhook_id),
+            request.user,
             state=self.query.get("state", ""),
             event_type=self.query.get("type", ""),
             before=asked.after,
@@ -53,8 +55,8 @@ class OneDelivery(WebhookView):
 
     def find_delivery(self, webhook_id: str, delivery_id: str) -> Delivery:
         """Raises a Refusal where the caller has none with this id at this webhook."""
-        of_webhook = Delivery.objects.filter(endpoint=self.find_webhook(webhook_id))
-        return find_by_id(of_webhook, delivery_id, "delivery")
+        readable = deliveries_of(self.find_webhook(webhook_id), self.request.user)
+        return find_by_id(readable, delivery_id, "delivery")
 
     def detail(self, webhook_id: str, delivery_id: str) -> Any:
         delivery: Any = delivery_log.find(self.find_delivery(webhook_id, delivery_id).pk)
@@ -103,5 +105,5 @@ class ReplayFailed(WebhookView):
         since = request_bodies.read_object(request.data, webhook_bodies.SINCE, ("since",))["since"]
         endpoint = self.find_webhook(webhook_id)
         with conflicts():
-            replayed = replays.replay_failed(endpoint, since, replays.MOST_REPLAYED)
+            replayed = replays.replay_for(request.user, endpoint, since)
         return Response(Replayed(replayed).data)

@@ -23,6 +23,7 @@ from webhooks import delivery_log, endpoints, replays
 from webhooks.kinds import SUBSCRIBABLE, EventType
 from webhooks.models import DeliveryState, Endpoint
 from webhooks.models.endpoint import LONGEST_NAME, LONGEST_URL, MOST_ENDPOINTS
+from webhooks.readers import deliveries_of
 
 ROWS = 50
 # In the session: the endpoint whose secret is new, and shown on its page once.
@@ -67,7 +68,7 @@ def webhook_page(request: HttpRequest, webhook_id: int) -> HttpResponse:
     state = state if state in DeliveryState.values else ""
     event_type = event_type if event_type in EventType.values else ""
     before = row_id(request.GET, "before")
-    log = delivery_log.page(endpoint, state=state, event_type=event_type, before=before or 0, limit=ROWS)
+    log = delivery_log.page(endpoint, request.user, state=state, event_type=event_type, before=before or 0, limit=ROWS)
     is_new = request.method == "GET" and request.session.get(SHOW_ONCE) == endpoint.pk
     if is_new:
         del request.session[SHOW_ONCE]
@@ -198,7 +199,7 @@ def _replay_failed(request: HttpRequest, endpoint: Endpoint) -> None:
         messages.warning(request, "Say since when, as a date or a time such as 2026-01-31T17:00.")
         return
     try:
-        found = replays.replay_failed(endpoint, period[0], replays.MOST_REPLAYED)
+        found = replays.replay_for(request.user, endpoint, period[0])
     except endpoints.Refused as refused:
         messages.warning(request, str(refused))
     else:
@@ -215,8 +216,8 @@ def _find(request: HttpRequest, webhook_id: int) -> Endpoint:
 
 
 def _find_delivery(request: HttpRequest, webhook_id: int, delivery_id: int) -> Any:
-    endpoint = _find(request, webhook_id)
-    found = endpoint.deliveries.select_related("event", "endpoint").filter(pk=delivery_id).first()
+    readable = deliveries_of(_find(request, webhook_id), request.user)
+    found = readable.select_related("event", "endpoint").filter(pk=delivery_id).first()
     if found is None:
         raise Http404("There is no such delivery of this webhook; old ones are deleted.")
     return found

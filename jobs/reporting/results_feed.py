@@ -31,9 +31,13 @@ from django.db.models.sql.datastructures import Join
 from jobs.models import ImageResult
 from jobs.models.finished_batch import NO_OWNER
 from jobs.models.index_order import index_look_ups
-from jobs.reporting.exports import result_columns
+from jobs.reporting.exports import Type, result_columns
 from jobs.reporting.feed_positions import give_positions
 from jobs.states import ImageState
+
+# Characters of metadata in one page, but for what its first row has; each row may have some 17,000 of them.
+MOST_METADATA = 2**19
+_METADATA = [at for at, column in enumerate(result_columns()) if column.kind.type is Type.JSON]
 
 _HEAD = """
     SELECT feed.last_position, batch.job_id, batch.images, batch.generations
@@ -128,13 +132,22 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
         content = _content([part.batch_id for part in parts])
         # What is not there any more was deleted with its job since.
         outcomes = [
-            outcome
+            (part._replace(end=end), outcome)
             for part in parts
             if part.batch_id in content
-            for outcome in content[part.batch_id].outcomes()[part.begin : part.end]
+            for end, outcome in enumerate(content[part.batch_id].outcomes()[part.begin : part.end], part.begin + 1)
         ]
-        rows = _rows(outcomes)
-    last = parts[-1]
+        found = _rows([outcome for _, outcome in outcomes])
+    rows, last, said = [], parts[-1], 0
+    for number, (_, outcome) in enumerate(outcomes):
+        if (row := found.get(outcome)) is None:
+            continue
+        said += sum(len(name) + len(text) for at in _METADATA for name, text in (row[at] or {}).items())
+        if rows and said > MOST_METADATA:
+            # Behind the one before it, which is on the page or left out for good.
+            last, is_full = outcomes[number - 1][0], True
+            break
+        rows.append(row)
     checksum = content[last.batch_id].checksum() if last.batch_id in content else 0
     return FeedPage(rows, Place(last.position, last.end, checksum), is_full or are_left)
 
@@ -192,16 +205,15 @@ def _content(batch_ids: list[int]) -> dict[int, _Content]:
         return {batch_id: _Content(*content) for batch_id, *content in cursor.fetchall()}
 
 
-def _rows(outcomes: Sequence[tuple[int, int]]) -> list[tuple[Any, ...]]:
-    """Of those images that still have this outcome."""
+def _rows(outcomes: Sequence[tuple[int, int]]) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """By outcome, of those images that still have it."""
     images = ImageResult.objects.filter(
         pk__any=[image_id for image_id, _ in outcomes],
         state__in=[ImageState.COMPLETED, ImageState.FAILED],
     )
     values = images.of_jobs_there().values_list("pk", "generation", *(column.value for column in result_columns()))
     _begin_with_images(values.query)
-    found = {(image_id, generation): tuple(row) for image_id, generation, *row in values}
-    return [found[outcome] for outcome in outcomes if outcome in found]
+    return {(image_id, generation): tuple(row) for image_id, generation, *row in values}
 
 
 def _begin_with_images(query: Query) -> None:

@@ -4,6 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from tests.factories import make_staff
 from tests.webhooks.deliveries import disable_by_itself, make_endpoint, make_failed
 from webhooks import endpoints
 from webhooks.models import Attempt, Delivery, Endpoint
@@ -29,6 +30,15 @@ def test_no_page_shows_a_secret(admin_client, failed):
         assert endpoint.secret not in text
         assert endpoint.old_secret not in text
         assert "whsec_" not in text
+
+
+def test_what_is_said_of_a_job_is_for_those_who_may_read_it(client, admin_client, failed):
+    page = pages(failed)[1]
+    client.force_login(make_staff("view_delivery", name="log"))
+    said = "2026-11-22T06:21:00.387Z"
+    assert said in admin_client.get(page).content.decode()
+    assert said not in client.get(page).content.decode()
+    assert client.get(page).status_code == 200
 
 
 @pytest.mark.parametrize("field", ["secret", "old_secret"])

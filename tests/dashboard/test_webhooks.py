@@ -11,7 +11,7 @@ from tests.factories import make_staff
 from tests.webhooks.deliveries import URL, disable_by_itself, make_delivery, make_endpoint, make_failed
 from webhooks import endpoints
 from webhooks.kinds import EventType
-from webhooks.models import Delivery, DeliveryState, Endpoint
+from webhooks.models import Delivery, DeliveryState, Endpoint, Event
 from webhooks.models.endpoint import MOST_ENDPOINTS
 
 NEW = {"url": URL, "name": "Warehouse", "events": ["job.ended", "image.failed"]}
@@ -38,6 +38,20 @@ def test_one_is_added_and_its_secret_shown_once(page, anna):
     assert made.secret in text_of(answer)
     for path in (f"/webhooks/{made.pk}/", "/webhooks/", f"/webhooks/{made.pk}/change/"):
         assert made.secret not in text_of(page.get(path))
+
+
+def test_the_log_hides_what_its_owner_may_not_read_any_more(client, db):
+    chief = make_staff("view_job", name="chief")
+    endpoint = make_endpoint(chief, of_all=True)
+    delivery = make_delivery(endpoint)
+    Event.objects.update(owner_id=User.objects.create_user("other").pk)
+    client.force_login(chief)
+    address = f"/webhooks/{endpoint.pk}/deliveries/{delivery.pk}/"
+    assert delivery.event.body in client.get(address).context["request_sent"]["body"]
+    chief.user_permissions.clear()
+    assert client.get(address).status_code == 404
+    assert client.post(f"{address}replay/").status_code == 404
+    assert client.get(f"/webhooks/{endpoint.pk}/").context["deliveries"] == []
 
 
 def test_the_secret_is_not_spent_by_a_look_at_another_page(page, anna, endpoint):

@@ -269,6 +269,46 @@ def test_a_narrowed_page_looks_at_so_many_deliveries_and_the_next_goes_on(api, p
     assert pages == [[], [], [wanted.pk]]
 
 
+def make_delivery_of(owner, endpoint, **values):
+    delivery = make_failed(endpoint, attempts=1)
+    Event.objects.filter(pk=delivery.event_id).update(**{"owner_id": owner and owner.pk, **values})
+    return delivery
+
+
+def test_the_log_hides_what_its_owner_may_not_read_any_more(as_user, monkeypatch):
+    monkeypatch.setattr(delivery_log, "MOST_SEARCHED", 3)
+    chief, other = make_staff("view_job", name="chief"), User.objects.create_user("other")
+    endpoint = make_endpoint(chief, of_all=True)
+    own = make_delivery_of(chief, endpoint)
+    imported = make_delivery_of(None, endpoint, type=EventType.STORES_IMPORTED)
+    hidden = [
+        make_delivery_of(other, endpoint),
+        make_delivery_of(None, endpoint),
+        make_delivery_of(chief, endpoint, of_all=True),
+        make_delivery_of(other, endpoint),
+    ]
+    path = f"webhooks/{endpoint.pk}"
+
+    def listed(v1):
+        found, cursor = set(), ""
+        while cursor is not None:
+            page = v1.get(f"{path}/deliveries", {"cursor": cursor} if cursor else {}).json()
+            found |= {row["id"] for row in page["results"]}
+            cursor = page["next_cursor"]
+        return found
+
+    assert listed(as_user(chief)) == {each.pk for each in (own, imported, *hidden)}
+    chief.user_permissions.clear()
+    v1 = as_user(User.objects.get(pk=chief.pk))
+    assert listed(v1) == {own.pk, imported.pk}
+    for each in hidden:
+        assert_problem(v1.get(f"{path}/deliveries/{each.pk}"), 404, "not-found")
+        assert_problem(v1.post(f"{path}/deliveries/{each.pk}/replay"), 404, "not-found")
+    assert v1.get(f"{path}/deliveries/{own.pk}").status_code == 200
+    # Their number would tell how many jobs of others have ended.
+    assert_problem(v1.post(f"{path}/replay-failed", {"since": "2020-01-01"}), 409, "conflict")
+
+
 def test_one_delivery_says_what_was_sent_and_what_came_back(api, person):
     endpoint = make_endpoint(person)
     failed = make_failed(endpoint)

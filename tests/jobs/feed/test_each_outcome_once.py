@@ -7,8 +7,9 @@ from django.core.management import call_command
 from jobs import deletion, queue
 from jobs.deletion import slices
 from jobs.errors import HTTPStatus, NotAnImage, ReadTimeout
-from jobs.models import FinishedBatch, ImageResult, ResultsFeed, Worker
+from jobs.models import FinishedBatch, ImageResult, ResultsFeed, Visit, Worker
 from jobs.models.finished_batch import MOST_IMAGES
+from jobs.reporting import results_feed
 from jobs.reporting.feed_gaps import fill
 from jobs.states import OnError
 from tests.factories import failure, look, make_stores, make_worker, submit_job, submit_visits, success
@@ -136,6 +137,22 @@ def test_no_position_is_given_twice_though_all_batches_were_deleted(monkeypatch)
     record_all()
     assert reader.rest() == outcomes(later)
     assert ResultsFeed.objects.get().last_position == 3
+
+
+def test_much_metadata_makes_pages_shorter_and_loses_nothing(monkeypatch):
+    job = submit_job(7)
+    record_all(size=3)
+    Visit.objects.filter(job=job).update(metadata={"a": "x" * 9})
+    monkeypatch.setattr(results_feed, "MOST_METADATA", 20)
+    reader, pages, has_more = Reader(), [], True
+    while has_more:
+        rows, has_more = reader.page()
+        pages.append([(row["image_id"], row["generation"]) for row in rows])
+    assert [len(page) for page in pages] == [2, 2, 2, 1]
+    assert sorted(each for page in pages for each in page) == outcomes(job)
+    monkeypatch.setattr(results_feed, "MOST_METADATA", 9)
+    alone = Reader()
+    assert [len(alone.page()[0]) for _ in range(7)] == [1] * 7
 
 
 def test_owners_read_what_is_theirs():
