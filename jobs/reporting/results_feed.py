@@ -138,7 +138,8 @@ def read(owners: Collection[int | None] | None, place: Place, limit: int) -> Fee
             for end, outcome in enumerate(content[part.batch_id].outcomes()[part.begin : part.end], part.begin + 1)
         ]
         found = _rows([outcome for _, outcome in outcomes])
-    rows, last, said = [], parts[-1], 0
+    rows: list[tuple[Any, ...]] = []
+    last, said = parts[-1], 0
     for number, (_, outcome) in enumerate(outcomes):
         if (row := found.get(outcome)) is None:
             continue
