@@ -81,7 +81,7 @@ def mailers(name: str) -> dict[str, Any]:
     """Django's MAILERS for the server at this URL, without one for nowhere. A wrong URL is not repeated, as above."""
     url = str(env.str(name, default=""))
     if not url:
-        return {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+        return {"default": {"BACKEND": "access.mail.Nowhere"}}
     refusal = ImproperlyConfigured(
         f"{name}: allowed is smtp://user:password@host:25, smtp+tls://user:password@host:587 (STARTTLS) or "
         "smtp+ssl://user:password@host:465. In a password, / # @ + are written %2F %23 %40 %2B."

@@ -115,8 +115,8 @@ def test_everybody_sees_visits_of_their_own_jobs_alone(page, admin_client, anna,
 
 def test_a_stores_page_draws_its_visits(page, anna):
     found = store("S1")
-    visits("S1", range(0, 100, 7), owner_id=anna.pk)
-    visits("S1", [0], owner_id=User.objects.create_user("bea").pk)
+    visits("S1", range(0, 100, 7), hour=0, owner_id=anna.pk)
+    visits("S1", [0], hour=0, owner_id=User.objects.create_user("bea").pk)
     answer = page.get(f"/stores/{found.pk}/")
     rhythm = answer.context["rhythm"]
     assert (rhythm.usual.value, rhythm.usual.n, rhythm.shortest, rhythm.longest) == (None, 14, 7, 7)
@@ -135,7 +135,7 @@ def test_a_store_without_visits_says_so(page):
 
 def test_a_stores_usual_gap_takes_thirty(page, anna):
     found = store("S1")
-    visits("S1", range(1, 1 + 31 * 4, 4), owner_id=anna.pk)
+    visits("S1", range(1, 1 + 31 * 4, 4), hour=0, owner_id=anna.pk)
     rhythm = page.get(f"/stores/{found.pk}/").context["rhythm"]
     assert (rhythm.usual.value, rhythm.usual.n) == (4, 30)
     assert 0 <= rhythm.since_last - 1 < 1

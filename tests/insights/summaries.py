@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
-
 from insights.models import VisitSummary
 from insights.scope import today
 from stores.models import Store
@@ -39,7 +37,7 @@ def visit(store_id: str, at: datetime, **changed: Any) -> VisitSummary:
     return made
 
 
-def visits(store_id: str, days_ago: Sequence[float], **changed: Any) -> list[VisitSummary]:
-    """One at noon so many days before today; before noon, at this time of the day: a later one is not counted yet."""
-    latest = min(noon(today()), timezone.now())
+def visits(store_id: str, days_ago: Sequence[float], hour: int = 12, **changed: Any) -> list[VisitSummary]:
+    """One at this hour, in UTC, so many days before today; at hour 0, that of today is over at any time of the day."""
+    latest = noon(today()).replace(hour=hour)
     return [visit(store_id, latest - timedelta(days=days), **changed) for days in days_ago]

@@ -63,7 +63,7 @@ def test_a_mail_server_is_named_by_a_url(read, url, options):
 
 
 def test_without_one_mail_goes_nowhere(read):
-    assert read(SECRET_KEY=KEY)["MAILERS"] == {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+    assert read(SECRET_KEY=KEY)["MAILERS"] == {"default": {"BACKEND": "access.mail.Nowhere"}}
 
 
 @pytest.mark.parametrize(
