@@ -111,10 +111,11 @@ def _page(view: V1View, visits: VisitQuerySet, store: str | None = None) -> dict
         visits = visits.in_area(area)
     if (group := query.get("group")) is not None:
         visits = visits.in_group(group)
+    has_index = store is not None or bool(query.keys() & {each.name for each in _SAID})
     if "finding" in query:
-        visits = _with_finding(visits, query["finding"], user)
+        visits = _with_finding(visits, query["finding"], one_by_one=has_index or not rights.may_read_all_jobs(user))
     period = Period(query.get("from"), query.get("to"))
-    if store is not None or query.keys() & {each.name for each in _SAID}:
+    if has_index:
         page = _indexed(visits, store, period, query, user, asked)
     else:
         is_narrowed = bool(query.keys() & {"area", "group", "finding"})
@@ -131,10 +132,10 @@ def _page(view: V1View, visits: VisitQuerySet, store: str | None = None) -> dict
     return pages.answer(VisitRow, Page(rows, next_cursor), counts=by_visit)
 
 
-def _with_finding(visits: VisitQuerySet, code: str, user: User | AnonymousUser) -> VisitQuerySet:
-    if rights.may_read_all_jobs(user):
+def _with_finding(visits: VisitQuerySet, code: str, *, one_by_one: bool) -> VisitQuerySet:
+    """`one_by_one` where the visits are found otherwise; else by their findings."""
+    if not one_by_one:
         return visits.filter(pk__in=Finding.objects.filter(code=code).values("visit_id"))
-    # Visit by visit, as those are found that the user may read.
     finding = Finding.objects.of_visit(OuterRef("pk")).filter(code=code).values("visit_id")[:1]
     return visits.alias(finding=Subquery(finding)).filter(finding__isnull=False)
 
