@@ -43,6 +43,8 @@ LINGER_SECONDS = 0.02
 AGAIN_SECONDS = 1.0
 # After WEBHOOK_SECONDS, while leaving: for what waits to be recorded.
 LEAVING_SECONDS = 5.0
+# Of which one look goes through at most, however many endpoints have anything pending: each job may have one.
+MOST_PAGES = 20
 # Of which it is remembered whether they answered.
 MOST_HOSTS = 4_096
 
@@ -67,8 +69,8 @@ class Sender:
         self._unrecorded: list[Result] = []
         self._readers = Readers()
         self._hosts: dict[str, Trust] = {}
-        # Behind which endpoint the next look begins, and when it is to see all of them.
-        self._after: int | None = 0
+        # Behind which endpoint the next look begins, None for the first; and when it is to see as many as it may.
+        self._after: int | None = None
         self._sees_all_at = 0.0
         self._ends_at = inf
 
@@ -151,14 +153,17 @@ class Sender:
         return len(taken)
 
     def _look(self) -> list[Due]:
-        """What is due: once in LOOK_SECONDS of all endpoints, else of the next ones, which mostly are all."""
-        sees_all = monotonic() >= self._sees_all_at
-        if sees_all:
-            self._after, self._sees_all_at = 0, monotonic() + LOOK_SECONDS
-        found, self._after = claims.look(self._after or 0, self._hosts)
-        while sees_all and self._after is not None:
-            due, self._after = claims.look(self._after, self._hosts)
+        """What is due, from where the last look ended: once in LOOK_SECONDS of MOST_PAGES pages of endpoints, which
+        mostly are all; else of the next page."""
+        pages = 1
+        if monotonic() >= self._sees_all_at:
+            pages, self._sees_all_at = MOST_PAGES, monotonic() + LOOK_SECONDS
+        found: list[Due] = []
+        for _ in range(pages):
+            due, self._after = claims.look(self._after or 0, self._hosts)
             found += due
+            if self._after is None:
+                break
         return found
 
     def _learn(self, result: Result) -> None:
@@ -191,6 +196,7 @@ class Sender:
             try:
                 result = send(self._poster, claim)
             except Exception:
+                # Whatever it is, this thread has others to send, and the delivery its schedule.
                 logger.exception("webhook failed", extra={"delivery": claim.id})
                 result = Result(claim, int(time()), error_code=Internal.code, error_message=Internal.sentence)
             self._results.put(result)

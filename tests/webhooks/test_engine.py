@@ -149,16 +149,31 @@ def test_what_breaks_while_sending_is_a_failure_like_any_other(start, receiver, 
 
 def test_a_look_goes_through_all_endpoints_and_then_from_one_to_the_next(receiver, ann, monkeypatch):
     monkeypatch.setattr(claims, "MOST_LOOKED_AT", 2)
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 600)
     made = [make_endpoint(ann, f"{receiver.url}/hook") for _ in range(5)]
     for endpoint in made:
         endpoints.send_test(endpoint)
     looking = Sender(make_worker())
-    assert [due.endpoint_id for due in looking._look()] == [endpoint.pk for endpoint in made]
-    assert [[due.endpoint_id for due in looking._look()] for _ in range(3)] == [
+    # In a look there is no order.
+    assert sorted(due.endpoint_id for due in looking._look()) == [endpoint.pk for endpoint in made]
+    assert [sorted(due.endpoint_id for due in looking._look()) for _ in range(3)] == [
         [made[0].pk, made[1].pk],
         [made[2].pk, made[3].pk],
         [made[4].pk],
     ]
+
+
+def test_a_look_is_bounded_and_the_next_one_goes_on_where_it_ended(receiver, ann, monkeypatch):
+    monkeypatch.setattr(claims, "MOST_LOOKED_AT", 2)
+    monkeypatch.setattr(sender, "MOST_PAGES", 2)
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 0)
+    made = [make_endpoint(ann, f"{receiver.url}/hook") for _ in range(5)]
+    for endpoint in made:
+        endpoints.send_test(endpoint)
+    looking = Sender(make_worker())
+    seen = [sorted(due.endpoint_id for due in looking._look()) for _ in range(3)]
+    keys = [endpoint.pk for endpoint in made]
+    assert seen == [keys[:4], keys[4:], keys[:4]]
 
 
 def test_one_who_waits_for_a_lock_keeps_nobody_from_sending_the_rest(receiver, ann, ben, other):  # noqa: F811
