@@ -2,19 +2,17 @@
 
 import hashlib
 import json as json_module
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from secrets import token_hex
 from typing import IO, Any, Literal, cast
 
 import requests
 
 from .errors import Refused, Unreachable
+from .files import appearing
 from .transport import Transport, document_of
 from .types import (
     FailureGroups,
@@ -214,7 +212,7 @@ class Client:
         query = _query(format=form, state=state, code=code, host=host, store=store)
         if not isinstance(file, Path):
             return self._export(job_id, file, query)
-        with _appearing(file) as temporary:
+        with appearing(file) as temporary:
             return self._export(job_id, temporary, query)
 
     def _export(self, job_id: int, file: IO[bytes], query: dict[str, Any]) -> int:
@@ -273,26 +271,3 @@ def _key_of(body: IO[bytes], query: dict[str, Any]) -> str:
     digest = hashlib.file_digest(body, "sha256")  # type: ignore[arg-type]  # typeshed wants a raw file
     digest.update(json_module.dumps(query, sort_keys=True).encode())
     return f"client-{digest.hexdigest()}"
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name once it is complete; what is no regular file, such as a pipe, is written at once."""
-    is_special = path.exists() and not path.is_file()
-    # Not by `tempfile`, whose files are their owner's alone.
-    written = path if is_special else path.with_name(f".{path.name[:200]}.{token_hex(4)}")
-    try:
-        with written.open("wb" if is_special else "xb") as file:
-            yield file
-            if not is_special:
-                file.flush()
-                os.fsync(file.fileno())
-        if not is_special:
-            written.replace(path)
-    except BaseException as error:
-        # Not even Ctrl-C may leave half a file behind.
-        if not is_special:
-            written.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = str(path)
-        raise

@@ -8,10 +8,10 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from .errors import ClientError
+from .files import appearing, make_durable
 
 
 class Kept:
@@ -44,17 +44,9 @@ class Kept:
 
     def keep(self, cursor: str, length: int) -> None:
         """At once: a crash leaves this or what was kept before."""
-        written = self._path.with_name(f".{self._path.name[:200]}.{token_hex(4)}")
-        try:
-            with written.open("x") as file:
-                file.write(json.dumps({"cursor": cursor, "length": length}))
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(self._path)
-        except BaseException:
-            written.unlink(missing_ok=True)
-            raise
-        _make_durable(self._path.parent)
+        with appearing(self._path) as file:
+            file.write(json.dumps({"cursor": cursor, "length": length}).encode())
+        make_durable(self._path.parent)
         self.cursor, self.length = cursor, length
 
 
@@ -72,7 +64,7 @@ def append(pages: Callable[[str], Iterator[Any]], path: Path, cursor_path: Path)
     with path.open("ab") as file:
         file.truncate(kept.length)
         if is_new:
-            _make_durable(path.parent)
+            make_durable(path.parent)
         for page in pages(kept.cursor):
             lines = [json.dumps(result, ensure_ascii=True) + "\n" for result in page["results"]]
             file.write("".join(lines).encode())
@@ -82,14 +74,3 @@ def append(pages: Callable[[str], Iterator[Any]], path: Path, cursor_path: Path)
                 kept.keep(page["next_cursor"], os.fstat(file.fileno()).st_size)
             number += len(lines)
     return number
-
-
-def _make_durable(folder: Path) -> None:
-    """The names in it, where the system can do that."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

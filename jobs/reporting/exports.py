@@ -12,14 +12,11 @@ encoding does: a stream that fails is closed without its last chunk, which clien
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
 
 from django.db import connection
@@ -41,6 +38,7 @@ from django.db.models.expressions import Combinable
 from jobs.errors import retryable_codes
 from jobs.models import ImageFilter, ImageResult, Job
 from jobs.reporting.long_files import Chunks, chunks, limited
+from jobs.reporting.whole_files import appearing
 from stores.models import Store
 from tables.csv_files import csv_lines, guard_cell
 
@@ -221,29 +219,9 @@ def write(job_id: int, image_filter: ImageFilter, form: ExportFormat, file: IO[b
     At a path, the file appears once it is complete; a file that was there before stays until then.
     """
     if isinstance(file, Path):
-        return _write_whole(job_id, image_filter, form, file)
+        with appearing(file) as whole:
+            return write(job_id, image_filter, form, whole)
     return sum(file.write(chunk) for chunk in Export(job_id, image_filter, form))
-
-
-def _write_whole(job_id: int, image_filter: ImageFilter, form: ExportFormat, path: Path) -> int:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
-            written = write(job_id, image_filter, form, file.file)
-            file.flush()
-            # The mode of any new file; a temporary one is accessible only to its owner.
-            os.chmod(file.name, 0o666 & ~_umask())
-            os.replace(file.name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise
-    return written
-
-
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
 
 
 def _rows(job_id: int, image_filter: ImageFilter, columns: Sequence[Column]) -> Generator[Sequence[str | None]]:

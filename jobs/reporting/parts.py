@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from secrets import token_hex
 from typing import IO, Any, Protocol
 
 from jobs.reporting.exports import Column, ndjson_lines
+from jobs.reporting.whole_files import appearing
 
 MANIFEST = "manifest.json"
 # Rows that are held in memory.
@@ -118,7 +116,8 @@ def write_parts(
     left = iter(rows)
     while first := list(islice(left, min(part_rows, BLOCK_ROWS))):
         name = f"part-{len(parts) + 1:05}.{ending}"
-        with _appearing(folder / name) as file:
+        with appearing(folder / name) as plain:
+            file: Any = _Counted(plain)
             into = writer(file, columns)
             written, block = 0, first
             while block:
@@ -131,7 +130,7 @@ def write_parts(
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    with _appearing(folder / MANIFEST) as file:
+    with appearing(folder / MANIFEST) as file:
         file.write(json.dumps(manifest.document(), indent=2).encode() + b"\n")
 
 
@@ -160,28 +159,3 @@ class _Counted:
 
     def flush(self) -> None:
         self._file.flush()
-
-
-@contextmanager
-def _appearing(path: Path) -> Iterator[Any]:
-    """A file that takes its name once it is complete and durable."""
-    hidden = path.with_name(f".{path.name}.{token_hex(4)}")
-    try:
-        with hidden.open("xb") as file:
-            yield _Counted(file)
-            file.flush()
-            os.fsync(file.fileno())
-        hidden.replace(path)
-    except BaseException:
-        hidden.unlink(missing_ok=True)
-        raise
-    _make_durable(path.parent)
-
-
-def _make_durable(folder: Path) -> None:
-    """The names in it."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

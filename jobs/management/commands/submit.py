@@ -36,7 +36,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _with_said(visits: VisitsFile, said: dict[str, Any]) -> VisitsFile:
+def _with_details(visits: VisitsFile, said: dict[str, Any]) -> VisitsFile:
     """The same with what the options say of the job, where the file holds an object."""
     return VisitsFile({**visits.body, **said}, visits.notes) if isinstance(visits.body, dict) else visits
 
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         owner = self.find_user(user)
         visits = self.read(file, encoding, sheet)
         said = {"client_reference": reference, "metadata": dict(metadata) or None}
-        visits = _with_said(visits, {name: value for name, value in said.items() if value is not None})
+        visits = _with_details(visits, {name: value for name, value in said.items() if value is not None})
         data = visits.body
         self.document["notes"] = visits.notes
         if not self.preview(visits, owner):
