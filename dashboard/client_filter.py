@@ -22,7 +22,7 @@ MOST_FOUND = 1_000
 
 
 @dataclass(frozen=True)
-class SaidFilter:
+class ClientFilter:
     """`reference` is the client's own id of a visit, `by` who made it, `metadata` a pair: `name:value`."""
 
     user: User | AnonymousUser
@@ -31,7 +31,7 @@ class SaidFilter:
     metadata: str
 
     @classmethod
-    def read(cls, given: Given, user: User | AnonymousUser) -> SaidFilter:
+    def read(cls, given: Given, user: User | AnonymousUser) -> ClientFilter:
         return cls(
             user,
             verbatim(given, "reference", MAX_REFERENCE),

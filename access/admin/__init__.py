@@ -4,5 +4,6 @@ from access.admin.api_key import ApiKeyAdmin
 from access.admin.group import PermissionGroupAdmin
 from access.admin.team import TeamAdmin
 from access.admin.user import PersonAdmin
+from access.admin.user_limits import UserLimitsAdmin
 
-__all__ = ["ApiKeyAdmin", "PermissionGroupAdmin", "PersonAdmin", "TeamAdmin"]
+__all__ = ["ApiKeyAdmin", "PermissionGroupAdmin", "PersonAdmin", "TeamAdmin", "UserLimitsAdmin"]

@@ -14,8 +14,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard import visit_charts
+from dashboard.client_filter import ClientFilter
 from dashboard.references import places_of
-from dashboard.said_filter import SaidFilter
 from dashboard.store_filters import MOST_CHOICES
 from dashboard.visit_filters import DayFilter
 from insights import rhythm, unvisited
@@ -57,8 +57,8 @@ def visit_list(request: HttpRequest) -> HttpResponse:
     """The latest first, by key."""
     context = _context(request)
     before = request.GET.get("before", "")
-    said = SaidFilter.read(request.GET, request.user)
-    visits = said.narrow(context["scope"].visits()).order_by("-visited_at", "-visit_id")
+    by_client = ClientFilter.read(request.GET, request.user)
+    visits = by_client.narrow(context["scope"].visits()).order_by("-visited_at", "-visit_id")
     if place := _place(before):
         at, visit_id = place
         visits = visits.filter(visited_at__lte=at).exclude(Q(visited_at=at) & Q(visit_id__gte=visit_id))
@@ -68,9 +68,9 @@ def visit_list(request: HttpRequest) -> HttpResponse:
     # The summaries outlive their jobs.
     jobs = Job.objects.visible_to(request.user).filter(pk__in={visit.job_id for visit in rows})
     context |= {
-        "said": said,
-        "places": places_of(said.reference, request.user),
-        "filter_notes": [*context["filter_notes"], *said.notes],
+        "by_client": by_client,
+        "places": places_of(by_client.reference, request.user),
+        "filter_notes": [*context["filter_notes"], *by_client.notes],
         "visits": [(visit, stores.get(visit.store_id)) for visit in rows],
         "jobs": set(jobs.values_list("pk", flat=True)),
         "before": before,

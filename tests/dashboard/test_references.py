@@ -5,7 +5,7 @@ import json
 import pytest
 from django.contrib.auth.models import User
 
-from dashboard import said_filter
+from dashboard import client_filter
 from insights.models import VisitSummary
 from jobs.models import ImageDetails, Job, Visit
 from jobs.submission.payload import parse_submission
@@ -135,9 +135,9 @@ def test_pages_keep_the_filters(page, summed, monkeypatch):
 
 def test_what_is_no_pair_and_what_has_too_many_visits_is_said(page, summed, monkeypatch):
     assert "Metadata is searched as name:value" in listed(page, metadata="route")[1].text
-    monkeypatch.setattr(said_filter, "MOST_FOUND", 2)
+    monkeypatch.setattr(client_filter, "MOST_FOUND", 2)
     assert "were submitted last" not in listed(page, by="rep")[1].text
-    monkeypatch.setattr(said_filter, "MOST_FOUND", 1)
+    monkeypatch.setattr(client_filter, "MOST_FOUND", 1)
     found, answer = listed(page, by="rep")
     assert found == [summed[1][0]]
     assert "only the 1 that were submitted last" in answer.text
