@@ -160,7 +160,8 @@ def test_an_engine_reports_batches_not_images(settings, start_engine, images, in
     assert engine.has_looked
     wait_for(lambda: increase("images_total", outcome="completed") == 20)
     assert increase("images_total", outcome="failed") == 1
-    assert increase("fetch_seconds_count") >= 21
+    # They are counted behind the images; the failed one where its download took as much as a millisecond.
+    wait_for(lambda: increase("fetch_seconds_count") >= 20)
     assert 1 <= increase("record_seconds_count") < 21
     assert increase("claim_seconds_count") >= 1
     assert engine.busy_slots == 0
