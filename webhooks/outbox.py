@@ -168,11 +168,23 @@ def tell_of_alerts(alerts: Sequence[Alert]) -> None:
             readers[owner_id] = rights.may_read_all_jobs(owner)
         return readers[owner_id]
 
+    # Most are of one audience.
+    asking: dict[tuple[bool, int | None], list[Asking]] = {}
     for alert in alerts:
-        wanted = may_read_all if alert.of_all else partial(eq, alert.owner_id)
-        endpoints = _asking(EventType.ALERT_OPENED, wanted)
-        data = bodies.of_alert(alert)
-        store([News(EventType.ALERT_OPENED, data, endpoints, alert.owner_id, of_all=alert.of_all)])
+        audience = alert.of_all, alert.owner_id
+        if audience not in asking:
+            wanted = may_read_all if alert.of_all else partial(eq, alert.owner_id)
+            asking[audience] = _asking(EventType.ALERT_OPENED, wanted)
+    store(
+        News(
+            EventType.ALERT_OPENED,
+            bodies.of_alert(alert),
+            asking[alert.of_all, alert.owner_id],
+            alert.owner_id,
+            of_all=alert.of_all,
+        )
+        for alert in alerts
+    )
 
 
 def _of_failed(job: Job, image_ids: Sequence[int]) -> Iterable[dict[str, Any]]:

@@ -18,6 +18,8 @@ from webhooks.models import Delivery, DeliveryQuerySet, Endpoint, Event
 
 # For how long it is known what an endpoint's owner may read.
 KNOWN_SECONDS = 10.0
+# Owners that one process knows; beyond, it begins anew.
+MOST_KNOWN = 4_096
 
 
 def deliveries_of(endpoint: Endpoint, owner: User | AnonymousUser) -> DeliveryQuerySet:
@@ -57,5 +59,7 @@ class Readers:
         read_at, user = self._known.get(user_id, (-inf, None))
         if monotonic() - read_at > KNOWN_SECONDS:
             user = User.objects.filter(pk=user_id, is_active=True).first()
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
             self._known[user_id] = monotonic(), user
         return user

@@ -217,6 +217,15 @@ def test_alerts_reach_those_who_may_read_what_they_are_of(ann, ben):
     assert told(of_ben) == []  # of no staff
 
 
+def test_many_alerts_of_one_audience_look_for_endpoints_once(ann, django_assert_max_num_queries):
+    endpoint = make_endpoint(ann, events=["alert.opened"])
+    many = [alert(ann.pk, of_all=False) for _ in range(20)]
+    # A look, the events and their deliveries.
+    with django_assert_max_num_queries(3):
+        outbox.tell_of_alerts(many)
+    assert told(endpoint) == ["alert.opened"] * 20
+
+
 def test_an_alert_is_told_when_it_is_opened_and_not_while_it_goes_on():
     Refreshed.objects.create(pk=1, mark=alert_visits.NOW)
     alert_visits.make_areas("HILL")
