@@ -7,6 +7,7 @@ the request was processed, and sending it again may do twice what it does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from time import monotonic
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -78,8 +79,9 @@ class Poster:
         parts = urlsplit(url)
         lines = {**HEADERS, **headers, "Content-Length": str(len(body)), "Connection": "close"}
         request = head("POST", parts, "".join(f"{name}: {value}\r\n" for name, value in lines.items()))
-        connection = open_connection(parts, connector, self._tls)
-        try:
+        with ExitStack() as stack:
+            connection = open_connection(parts, connector, self._tls)
+            stack.callback(connection.close)
             try:
                 connection.connect()
                 sock = connection.sock
@@ -87,7 +89,8 @@ class Poster:
                 deadline.watch(sock)
                 sock.settimeout(self._timeouts[1])
                 sock.sendall(request + body)
-                answer = GuardedResponse(sock, lambda is_reusable: None)
+                # It holds the socket open by itself, also where there is no whole header.
+                answer = stack.enter_context(closing(GuardedResponse(sock, lambda is_reusable: None)))
                 answer.begin()
             except failures.LIBRARY_ERRORS as error:
                 deadline.check()
@@ -97,8 +100,6 @@ class Poster:
             sock.settimeout(BODY_SECONDS)
             text = _beginning(answer)
             return Answer(answer.status, text, retry_after.seconds(answer.fields.get("retry-after", [])))
-        finally:
-            connection.close()
 
 
 def _beginning(answer: GuardedResponse) -> str:
@@ -110,7 +111,5 @@ def _beginning(answer: GuardedResponse) -> str:
             pieces += piece
     except failures.LIBRARY_ERRORS:
         pass
-    finally:
-        answer.close()
     text = pieces[:MOST_BYTES].decode("utf-8", "replace")
     return "".join(char if char.isprintable() or char in _SHOWN else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -9,6 +9,7 @@ from jobs import errors
 from jobs.imaging.guard import Guard
 from jobs.imaging.post import MOST_BYTES, Poster
 from jobs.imaging.resolver import Resolver
+from jobs.imaging.sockets import Connector
 from proofs.world.authority import Authority
 from proofs.world.fault_server import FaultServer, chunked, closing, dripping, endless, resetting, response, silent
 from tests.jobs.imaging.conftest import ALL_PORTS, LOOPBACK
@@ -81,10 +82,15 @@ def test_what_is_no_answer_has_the_code_of_the_reason(post, behaviour, error):
     "behaviour",
     [silent(), silent(b"HTTP/1.1 200 OK\r\n"), dripping(b"HTTP/1.1 200 OK\r\nX: ", b"x"), dripping(b"", b"HTTP")],
 )
-def test_whatever_hangs_ends_at_the_deadline(make_poster, server, behaviour):
+def test_whatever_hangs_ends_at_the_deadline_and_leaves_no_socket_open(make_poster, server, behaviour, monkeypatch):
+    opened = []
+    connect = Connector.connect
+    monkeypatch.setattr(Connector, "connect", lambda *given: opened.append(connect(*given)) or opened[-1])
     with pytest.raises(errors.FetchError) as ended:
         make_poster(deadline_seconds=0.2).post(server.at("/", behaviour), {}, BODY)
     assert ended.value.code in {"deadline", "connection", "protocol"}
+    # While the error is still held, too: of receivers that hang there may be many at once.
+    assert [sock.fileno() for sock in opened] == [-1]
 
 
 @pytest.mark.parametrize(
