@@ -35,7 +35,7 @@ def test_a_list_costs_the_same_few_queries_whatever_it_holds(
     [
         # Session, user, the row, and once in a process its content type; and:
         (Job, 8),  # running images, error codes, owner, the first of its failed stores
-        (Visit, 5),  # store
+        (Visit, 6),  # store, what the client says
         (ImageResult, 7),  # store, failed attempts, what the client says
         (Worker, 4),
     ],
