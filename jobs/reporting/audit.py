@@ -58,14 +58,12 @@ _LAST_OF_SLICE = """
     ) counted
     WHERE so_far <= %s OR so_far = total
 """
-# Behind it, the names of the tables mean the rows of a slice.
+# Behind it, the names of these tables mean the rows of a slice. Others are looked up by the key of such a row: to look
+# into a slice by a key is to leave it to the planner whether it reads the whole slice for each.
 _SLICE = """
     WITH jobs_job AS NOT MATERIALIZED (SELECT * FROM jobs_job WHERE id BETWEEN {first} AND {last}),
     jobs_imageresult AS NOT MATERIALIZED (SELECT * FROM jobs_imageresult WHERE job_id BETWEEN {first} AND {last}),
-    jobs_finishedbatch AS NOT MATERIALIZED (SELECT * FROM jobs_finishedbatch WHERE job_id BETWEEN {first} AND {last}),
-    jobs_failedattempt AS NOT MATERIALIZED (
-        SELECT * FROM jobs_failedattempt WHERE image_id IN (SELECT id FROM jobs_imageresult)
-    )
+    jobs_finishedbatch AS NOT MATERIALIZED (SELECT * FROM jobs_finishedbatch WHERE job_id BETWEEN {first} AND {last})
 """
 
 _COUNT = "SELECT (SELECT count(*) FROM jobs_job WHERE NOT is_deleted), (SELECT count(*) FROM jobs_imageresult)"
