@@ -7,7 +7,7 @@ connections are cut. Four endpoints ask to be told: one is healthy, one is down 
 three times in ten, and one is told of all jobs. Afterwards what they received is compared with the jobs.
 
 beside: a healthy endpoint is told of jobs that end steadily: alone, beside a slow one, beside a hundred that are dead,
-and beside a hundred that are dead where all are new at once.
+and beside a hundred that are dead and new at once, of another owner and of the same.
 """
 
 import argparse

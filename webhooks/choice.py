@@ -7,14 +7,18 @@ their last request in time.
 An attempt that goes on for long says that its endpoint may be dead, and only waits. It then leaves its place to the
 next endpoint, and another thread is started for that one, up to MOST_THREADS times as many: of a hundred new endpoints
 one that answers is found within seconds, though all others hang.
+
+Owners are served in turn, and one alone never has all the threads: ten thousand jobs of one, each with an address of
+its own that hangs, leave room for the new endpoint of another.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
+from operator import itemgetter
 from typing import NamedTuple
 
 # Deliveries to one endpoint at once, from one process.
@@ -22,9 +26,9 @@ MOST_AT_ONCE = 4
 # An answer that took longer makes an endpoint slow.
 SLOW_MILLISECONDS = 1_000
 # An attempt that has gone on for longer is a long one.
-LONG_SECONDS = 0.5
+LONG_SECONDS = 0.25
 # Threads, long attempts included, for each of WEBHOOK_THREADS.
-MOST_THREADS = 4
+MOST_THREADS = 10
 
 
 class Trust(IntEnum):
@@ -38,6 +42,8 @@ class Trust(IntEnum):
 
 # Of the threads, how many those of this trust and of less may have together; and of those for long attempts.
 SHARES = {Trust.FAILED: 1 / 2, Trust.UNKNOWN: 3 / 4, Trust.ANSWERED: 1.0}
+# Of each of these shares, what one owner may have.
+OWNER_SHARE = 3 / 4
 
 
 def trust(failures: int, last_ms: int | None, of_host: Trust = Trust.UNKNOWN) -> Trust:
@@ -61,10 +67,11 @@ def most_at_once(failures: int, last_ms: int | None) -> int:
 class Due(NamedTuple):
     """An endpoint for which deliveries are due: how many, MOST_AT_ONCE at most, and since when.
 
-    `at_once` is how many of its deliveries may be under way.
+    `owner_id` is None for nobody's. `at_once` is how many of its deliveries may be under way.
     """
 
     endpoint_id: int
+    owner_id: int | None
     trust: Trust
     since: datetime
     number: int
@@ -75,6 +82,7 @@ class UnderWay(NamedTuple):
     """A delivery that has a thread: the trust that its endpoint had, and since when, in seconds."""
 
     endpoint_id: int
+    owner_id: int | None
     trust: Trust
     since: float
 
@@ -82,38 +90,77 @@ class UnderWay(NamedTuple):
 def choose(due: Sequence[Due], under_way: Collection[UnderWay], threads: int, now: float) -> dict[int, int]:
     """How many deliveries to take of which endpoint, by its id; `threads` are WEBHOOK_THREADS, `now` is in seconds.
 
-    Those of more trust come first, among them the one that has waited longest; and everyone gets one before anyone
-    gets a second.
+    Those of more trust come first. Among them owners take turns, each with the endpoint that has waited longest; and
+    every endpoint gets one delivery before any gets a second.
     """
     at_once = Counter(each.endpoint_id for each in under_way)
-    free = {trust: _free(trust, under_way, threads, now) for trust in Trust}
+    room = _Room(under_way, threads, now)
     chosen: dict[int, int] = {}
     for trust in sorted(Trust, reverse=True):
-        waiting = sorted((each for each in due if each.trust == trust), key=lambda each: each.since)
+        waiting = _in_turn([each for each in due if each.trust == trust], under_way)
         for turn in range(MOST_AT_ONCE):
             for each in waiting:
-                # One more is one more of those of every higher trust, too.
-                room = min(free[higher] for higher in Trust if higher >= trust)
-                if room <= 0:
+                if room.is_full(trust):
                     break
-                if turn < each.number and at_once[each.endpoint_id] + turn < each.at_once:
+                if turn < each.number and at_once[each.endpoint_id] + turn < each.at_once and room.take(each):
                     chosen[each.endpoint_id] = turn + 1
-                    for higher in Trust:
-                        if higher >= trust:
-                            free[higher] -= 1
     return chosen
 
 
-def _free(trust: Trust, under_way: Collection[UnderWay], threads: int, now: float) -> int:
-    """Threads that are left for those of this trust and of less.
+def _in_turn(due: Iterable[Due], under_way: Iterable[UnderWay]) -> list[Due]:
+    """First the owners that have the fewest threads, counting those that they would get before."""
+    places: Counter[int | None] = Counter(each.owner_id for each in under_way)
+    order = []
+    for each in sorted(due, key=lambda each: each.since):
+        order.append((places[each.owner_id], each.since, each))
+        places[each.owner_id] += 1
+    return [each for *_, each in sorted(order, key=itemgetter(0, 1))]
 
-    Long attempts have further threads, which are shared in the same way; those beyond count like any other.
-    """
-    is_long = [now - each.since > LONG_SECONDS for each in under_way if each.trust <= trust]
-    share = _share(trust, threads)
-    return share - is_long.count(False) - max(0, is_long.count(True) - (MOST_THREADS - 1) * share)
+
+class _Room:
+    """The threads that are left, for all owners together and for each of them."""
+
+    def __init__(self, under_way: Collection[UnderWay], threads: int, now: float) -> None:
+        self._now = now
+        self._shares = {trust: max(1, int(SHARES[trust] * threads)) for trust in Trust}
+        self._of_all = self._left(under_way, self._shares)
+        self._own_shares = {trust: max(1, int(OWNER_SHARE * share)) for trust, share in self._shares.items()}
+        self._under_way: dict[int | None, list[UnderWay]] = defaultdict(list)
+        for each in under_way:
+            self._under_way[each.owner_id].append(each)
+        self._of_owner: dict[int | None, dict[Trust, int]] = {}
+
+    def is_full(self, trust: Trust) -> bool:
+        return not _has(self._of_all, trust)
+
+    def take(self, due: Due) -> bool:
+        """Take a thread for one delivery; False where there is none left for its owner."""
+        own = self._of_owner.get(due.owner_id)
+        if own is None:
+            own = self._of_owner[due.owner_id] = self._left(self._under_way[due.owner_id], self._own_shares)
+        if not _has(self._of_all, due.trust) or not _has(own, due.trust):
+            return False
+        for left in (self._of_all, own):
+            for higher in _from(due.trust):
+                left[higher] -= 1
+        return True
+
+    def _left(self, under_way: Collection[UnderWay], shares: Mapping[Trust, int]) -> dict[Trust, int]:
+        """What is left for those of each trust and of less.
+
+        Long attempts have further threads, which are shared in the same way; those beyond count like any other.
+        """
+        left = {}
+        for trust, share in shares.items():
+            is_long = [self._now - each.since > LONG_SECONDS for each in under_way if each.trust <= trust]
+            left[trust] = share - is_long.count(False) - max(0, is_long.count(True) - (MOST_THREADS - 1) * share)
+        return left
 
 
-def _share(trust: Trust, threads: int) -> int:
-    """At least one: with a single thread, all share it."""
-    return max(1, int(SHARES[trust] * threads))
+def _has(left: Mapping[Trust, int], trust: Trust) -> bool:
+    # One more is one more of those of every higher trust, too.
+    return min(left[higher] for higher in _from(trust)) > 0
+
+
+def _from(trust: Trust) -> list[Trust]:
+    return [each for each in Trust if each >= trust]

@@ -36,7 +36,7 @@ _DUE_OF = """
     ORDER BY endpoint_id, due_at LIMIT {limit}
 """
 _LOOK = f"""
-    SELECT endpoint.id, endpoint.failures, endpoint.last_ms, due.since, due.number,
+    SELECT endpoint.id, endpoint.owner_id, endpoint.failures, endpoint.last_ms, due.since, due.number,
         CASE WHEN endpoint.last_ms IS NULL THEN endpoint.url ELSE '' END
     FROM webhooks_endpoint endpoint CROSS JOIN LATERAL (
         SELECT min(due_at) AS since, count(*) AS number
@@ -85,12 +85,13 @@ def look(after: int, hosts: Mapping[str, Trust]) -> tuple[list[Due], int | None]
         due = [
             Due(
                 endpoint_id,
+                owner_id,
                 trust(failures, last_ms, hosts.get(host_of(url), Trust.UNKNOWN)),
                 since,
                 number,
                 most_at_once(failures, last_ms),
             )
-            for endpoint_id, failures, last_ms, since, number, url in cursor.fetchall()
+            for endpoint_id, owner_id, failures, last_ms, since, number, url in cursor.fetchall()
         ]
     return due, endpoint_ids[-1] if len(endpoint_ids) == MOST_LOOKED_AT else None
 

@@ -147,7 +147,8 @@ class Sender:
         taken = claims.claim(self._worker_id, wanted)
         failpoints.hit("webhooks.after_claim")
         for each in taken:
-            self._under_way[each.id] = UnderWay(each.endpoint.pk, trusted[each.endpoint.pk], monotonic())
+            endpoint = each.endpoint
+            self._under_way[each.id] = UnderWay(endpoint.pk, endpoint.owner_id, trusted[endpoint.pk], monotonic())
         for each in taken:
             self._hand_out(each)
         return len(taken)

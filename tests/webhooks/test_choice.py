@@ -22,14 +22,19 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 THREADS = 16
 
 
-def due(endpoint_id, of=Trust.ANSWERED, number=MOST_AT_ONCE, minutes=0, at_once=None):
-    """By default, as many at once as an endpoint of such trust may have that was tried."""
+def due(endpoint_id, of=Trust.ANSWERED, number=MOST_AT_ONCE, minutes=0, at_once=None, owner_id=None):
+    """By default, each has an owner of its own, and as many at once as it may have when it was tried."""
     at_once = at_once or (1 if of == Trust.FAILED else MOST_AT_ONCE)
-    return Due(endpoint_id, of, NOON - timedelta(minutes=minutes), number, at_once)
+    return Due(endpoint_id, owner_id or endpoint_id, of, NOON - timedelta(minutes=minutes), number, at_once)
 
 
-def begun(endpoint_id, of=Trust.ANSWERED, seconds_ago=0.0):
-    return UnderWay(endpoint_id, of, -seconds_ago)
+def begun(endpoint_id, of=Trust.ANSWERED, seconds_ago=0.0, owner_id=None):
+    return UnderWay(endpoint_id, owner_id or endpoint_id, of, -seconds_ago)
+
+
+def later(under_way):
+    """All that has begun by then goes on for long."""
+    return [each._replace(since=-60.0) for each in under_way]
 
 
 def choose(waiting, under_way, threads=THREADS):
@@ -38,10 +43,11 @@ def choose(waiting, under_way, threads=THREADS):
 
 def fill(waiting, under_way, seconds_ago=0.0):
     """Begin all that is chosen; returns how many are under way then."""
-    of = {each.endpoint_id: each.trust for each in waiting}
+    of = {each.endpoint_id: each for each in waiting}
     while chosen := choose(waiting, under_way):
         for endpoint_id, number in chosen.items():
-            under_way += [begun(endpoint_id, of[endpoint_id], seconds_ago)] * number
+            each = of[endpoint_id]
+            under_way += [begun(endpoint_id, each.trust, seconds_ago, each.owner_id)] * number
     return len(under_way)
 
 
@@ -79,12 +85,11 @@ def test_a_hundred_endpoints_have_a_share_of_the_threads(of, share):
 
 @pytest.mark.parametrize(("of", "share"), [(Trust.FAILED, 8), (Trust.UNKNOWN, 12), (Trust.ANSWERED, 16)])
 def test_long_attempts_leave_their_places_to_others_up_to_a_limit(of, share):
-    waiting = [due(number, of, at_once=1) for number in range(100)]
+    waiting = [due(number, of, at_once=1) for number in range(200)]
     under_way: list[UnderWay] = []
     for turn in range(1, MOST_THREADS + 1):
         assert fill(waiting, under_way) == turn * share
-        # What had begun by then goes on for long.
-        under_way = [begun(each.endpoint_id, of, 2 * LONG_SECONDS) for each in under_way]
+        under_way = later(under_way)
     assert fill(waiting, under_way) == MOST_THREADS * share
 
 
@@ -100,21 +105,21 @@ def test_of_endpoints_that_are_all_new_one_that_answers_is_reached_though_the_ot
     under_way: list[UnderWay] = []
     reached = []
     for _ in range(4):
-        under_way = [begun(each.endpoint_id, each.trust, 60) for each in under_way]
+        under_way = later(under_way)
         fill(waiting, under_way)
         reached.append(any(each.endpoint_id == 99 for each in under_way))
     assert reached == [False, False, False, True]
 
 
 def test_no_number_of_attempts_however_long_takes_the_last_threads_of_those_that_answered():
-    dead = [due(number, Trust.FAILED, minutes=60) for number in range(100)]
-    new = [due(number, Trust.UNKNOWN, minutes=60, at_once=1) for number in range(100, 200)]
+    dead = [due(number, Trust.FAILED, minutes=60) for number in range(200)]
+    new = [due(number, Trust.UNKNOWN, minutes=60, at_once=1) for number in range(200, 400)]
     under_way: list[UnderWay] = []
-    for _ in range(10):
+    for _ in range(2 * MOST_THREADS):
         fill([*dead, *new], under_way)
-        under_way = [begun(each.endpoint_id, each.trust, 60) for each in under_way]
+        under_way = later(under_way)
     assert len(under_way) == MOST_THREADS * 12
-    assert choose([due(200)], under_way) == {200: MOST_AT_ONCE}
+    assert choose([due(500)], under_way) == {500: MOST_AT_ONCE}
 
 
 def test_a_healthy_one_finds_a_thread_beside_a_hundred_that_hang():
@@ -152,3 +157,32 @@ def test_everyone_gets_one_before_anyone_gets_a_second():
 def test_a_single_thread_serves_all():
     for of in Trust:
         assert choose([due(1, of)], [], 1) == {1: 1}
+
+
+@pytest.mark.parametrize(("of", "share"), [(Trust.FAILED, 6), (Trust.UNKNOWN, 9), (Trust.ANSWERED, 12)])
+def test_one_owner_never_has_all_threads_however_long_its_attempts_go_on(of, share):
+    of_one = [due(number, of, minutes=60, at_once=1, owner_id=1) for number in range(10, 1_000)]
+    under_way: list[UnderWay] = []
+    for turn in range(1, 2 * MOST_THREADS):
+        assert fill(of_one, under_way) == min(turn, MOST_THREADS) * share
+        assert choose([*of_one, due(2, of, at_once=1)], under_way) == {2: 1}
+        under_way = later(under_way)
+
+
+def test_owners_take_turns_whoever_has_waited_longer():
+    of_one = [due(number, Trust.UNKNOWN, minutes=number, at_once=1, owner_id=1) for number in range(10, 100)]
+    of_another = [due(number, Trust.UNKNOWN, at_once=1, owner_id=2) for number in range(200, 204)]
+    chosen = choose([*of_one, *of_another], [])
+    # The one that has waited longest is always that of the first owner.
+    assert chosen.keys() == {*range(92, 100), *range(200, 204)}
+
+
+def test_an_owner_with_attempts_under_way_comes_behind_one_that_has_none():
+    under_way = [begun(number, Trust.UNKNOWN, owner_id=1) for number in range(10, 18)]
+    waiting = [due(20, Trust.UNKNOWN, minutes=60, owner_id=1), *(due(each, Trust.UNKNOWN) for each in range(30, 40))]
+    assert choose(waiting, under_way) == dict.fromkeys(range(30, 34), 1)
+
+
+def test_nobodys_endpoints_are_those_of_one_owner():
+    waiting = [due(number)._replace(owner_id=None) for number in range(10, 100)]
+    assert sum(choose(waiting, []).values()) == 12

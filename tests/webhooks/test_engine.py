@@ -68,10 +68,10 @@ def test_of_several_processes_each_event_is_sent_by_one(start, receiver, ann):
     assert Endpoint.objects.get().failures == 0
 
 
-def test_an_endpoint_that_hangs_does_not_hold_up_another_one(start, receiver, settings, ann, monkeypatch):
+def test_an_endpoint_that_hangs_does_not_hold_up_another_one(start, receiver, settings, ann, ben, monkeypatch):
     settings.WEBHOOK_THREADS = 4
     monkeypatch.setattr(choice, "LONG_SECONDS", inf)
-    dead = [make_endpoint(ann, f"{receiver.url}/hang") for _ in range(10)]
+    dead = [make_endpoint(owner, f"{receiver.url}/hang") for owner in (ann, ben) for _ in range(5)]
     healthy = make_endpoint(ann, f"{receiver.url}/hook")
     Endpoint.objects.filter(pk=healthy.pk).update(last_ms=5)
     for endpoint in dead:
@@ -94,6 +94,22 @@ def test_though_all_that_were_added_before_hang_a_new_endpoint_is_told(start, re
     start()
     wait_for(lambda: delivered() == 1)
     assert Delivery.objects.get(state="delivered").pk == healthy.pk
+
+
+def test_though_all_of_one_owner_hang_a_new_endpoint_of_another_is_told(
+    start, receiver, settings, ann, ben, monkeypatch
+):
+    settings.WEBHOOK_THREADS = 4
+    monkeypatch.setattr(choice, "LONG_SECONDS", inf)
+    for _ in range(10):
+        endpoints.send_test(make_endpoint(ann, f"{receiver.url}/hang"))
+    start()
+    # No more than two of four threads are for what one owner has that was never tried.
+    wait_for(lambda: len(receiver.received) == 2)
+    healthy = endpoints.send_test(make_endpoint(ben, f"{receiver.url}/hook"))
+    wait_for(lambda: delivered() == 1)
+    assert Delivery.objects.get(state="delivered").pk == healthy.pk
+    assert receiver.paths().count("/hang") == 2
 
 
 def test_what_is_under_way_when_a_process_leaves_is_still_recorded(start, receiver, ann):
