@@ -88,7 +88,11 @@ class _Formatter(logging.Formatter):
             fields["stack"] = record.stack_info
         if record.exc_info and record.exc_info[0] is not None:
             fields["error_type"] = record.exc_info[0].__name__
-            fields["exception"] = self.formatException(record.exc_info)
+            # What is refused is no fault of the code, and where in it that happened tells nobody anything.
+            if 400 <= getattr(record, "status_code", 500) < 500:
+                fields["error"] = str(record.exc_info[1])
+            else:
+                fields["exception"] = self.formatException(record.exc_info)
         return {name: without_secrets(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 

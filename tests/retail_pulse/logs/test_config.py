@@ -9,12 +9,16 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 
 from jobs import errors
 from jobs.engine.recorder import Recorder
@@ -186,6 +190,31 @@ def test_a_traceback_stays_within_its_line(logger, file):
     assert line["error_type"] == "ValueError"
     assert line["exception"].startswith("Traceback (most recent call last):")
     assert "ValueError: x\n" in line["exception"]
+
+
+@pytest.mark.parametrize("refusal", [PermissionDenied, BadRequest, SuspiciousOperation, MultiPartParserError])
+def test_what_is_refused_is_logged_without_a_traceback(file, rf, settings, refusal):
+    settings.DEBUG_PROPAGATE_EXCEPTIONS = False
+    with logging_to("file", logging_config("INFO", file), "django"):
+        convert_exception_to_response(raising(refusal("not for you")))(rf.get("/operations/"))
+    (line,) = read_log(file)
+    assert (line["error_type"], line["error"]) == (refusal.__name__, "not for you")
+    assert "exception" not in line
+
+
+def test_what_breaks_is_logged_with_a_traceback(file, rf, settings):
+    settings.DEBUG_PROPAGATE_EXCEPTIONS = False
+    with logging_to("file", logging_config("INFO", file), "django"):
+        convert_exception_to_response(raising(ZeroDivisionError()))(rf.get("/operations/"))
+    (line,) = read_log(file)
+    assert line["exception"].startswith("Traceback (most recent call last):")
+
+
+def raising(error: Exception) -> Callable[[HttpRequest], HttpResponse]:
+    def view(request: HttpRequest) -> HttpResponse:
+        raise error
+
+    return view
 
 
 def test_a_value_that_json_does_not_know_is_written_as_text(logger, file):
