@@ -26,7 +26,7 @@ MOST_AT_ONCE = 4
 # An answer that took longer makes an endpoint slow.
 SLOW_MILLISECONDS = 1_000
 # An attempt that has gone on for longer is a long one.
-LONG_SECONDS = 0.25
+LONG_SECONDS = 0.15
 # Threads, long attempts included, for each of WEBHOOK_THREADS.
 MOST_THREADS = 10
 

@@ -26,7 +26,7 @@ from jobs import failpoints
 from jobs.errors import Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.post import Poster
-from webhooks import claims, results
+from webhooks import choice, claims, results
 from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
 from webhooks.choice import MOST_THREADS, Due, Trust, UnderWay, choose, trust
@@ -93,7 +93,7 @@ class Sender:
     def _run(self) -> None:
         try:
             while not self._leaving.is_set() or (self._under_way and monotonic() < self._ends_at):
-                self._woken.wait(LOOK_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - spreads load
+                self._woken.wait(self._pause())
                 if self._woken.is_set():
                     self._leaving.wait(LINGER_SECONDS)
                 self._woken.clear()
@@ -102,6 +102,13 @@ class Sender:
             for _ in self._begun:
                 self._to_send.put(None)
             self._poster.close()
+
+    def _pause(self) -> float:
+        """Seconds until there may be something to do, unless something ends before: a long attempt makes room."""
+        look = LOOK_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
+        lasting = (monotonic() - each.since for each in self._under_way.values())
+        until_long = [choice.LONG_SECONDS - seconds for seconds in lasting if seconds <= choice.LONG_SECONDS]
+        return min([look, *until_long]) + 0.001
 
     def _do_a_round(self) -> None:
         """Record what has ended, and take what there is room for."""

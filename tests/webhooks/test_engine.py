@@ -112,6 +112,22 @@ def test_though_all_of_one_owner_hang_a_new_endpoint_of_another_is_told(
     assert receiver.paths().count("/hang") == 2
 
 
+def test_an_attempt_that_becomes_long_makes_room_without_another_look_being_due(receiver, settings, ann, monkeypatch):
+    settings.WEBHOOK_THREADS = 4
+    monkeypatch.setattr(sender, "LOOK_SECONDS", 600)
+    for _ in range(4):
+        endpoints.send_test(make_endpoint(ann, f"{receiver.url}/hang"))
+    healthy = endpoints.send_test(make_endpoint(ann, f"{receiver.url}/hook"))
+    sending = Sender(make_worker())
+    sending._woken.set()
+    sending.start()
+    wait_for(lambda: delivered() == 1)
+    assert Delivery.objects.get(state="delivered").pk == healthy.pk
+    receiver.release()
+    sending.leave()
+    sending.join(30)
+
+
 def test_what_is_under_way_when_a_process_leaves_is_still_recorded(start, receiver, ann):
     delivery = endpoints.send_test(make_endpoint(ann, f"{receiver.url}/hang"))
     first = start()
