@@ -247,7 +247,8 @@ def test_what_is_no_picture_is_not_drawn(content):
 
 
 def test_a_picture_of_too_many_pixels_is_not_drawn_and_its_original_is_kept(keeper, folder):
-    file = photo(30_000, 3_000, "PNG", "1")
+    file = BytesIO()
+    Image.new("1", (30_000, 3_000)).save(file, "PNG")
     with pytest.raises(NotDrawable, match="pixels"):
         smaller(file, 320)
     kept = keeper.keep(file)
