@@ -46,7 +46,6 @@ def test_a_malformed_list_is_refused(points):
 
 
 CODE = """
-import django; django.setup()
 from jobs import failpoints
 failpoints.hit("claim.after_commit")
 print("alive")
