@@ -2,21 +2,18 @@
 
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from jobs import failpoints
 from jobs.models import PhotoEvidence
 from photos import findings, kinds
 from photos.models import Finding, Fingerprint, Progress
-from tests import ROOT
 from tests.jobs.conftest import other  # noqa: F401
 from tests.jobs.queue.concurrently import Concurrent, blocked
 from tests.photos.conftest import NOON, found, looks, photo, visited, wrong
-from tests.stores.test_import_stores_command import database_url
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,31 +146,22 @@ def test_a_deletion_is_waited_for(other):  # noqa: F811
     assert looking.ended() == 1
 
 
-def command(*arguments, failpoint=""):
-    return subprocess.run(
-        [sys.executable, "manage.py", "recompute_findings", *arguments],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "DATABASE_URL": database_url(),
-            "DJANGO_SETTINGS_MODULE": "tests.settings",
-            "FAILPOINTS": failpoint,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def test_killed_it_leaves_nothing_half_done_and_the_next_one_ends_it():
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_killed_it_leaves_nothing_half_done_and_the_next_one_ends_it(capsys):
     copies()
-    killed = command(failpoint="findings.before_commit:kill")
-    assert killed.returncode == -signal.SIGKILL
+    connection.close()
+    connection.close_pool()
+    pid = os.fork()
+    if not pid:
+        try:
+            with failpoints.armed("findings.before_commit:kill"):
+                call_command("recompute_findings")
+        finally:
+            os._exit(0)
+    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
     assert found() == []
-    done = command("--format", "json")
-    assert done.returncode == 0, done.stderr
-    assert '"photos": 16' in done.stdout
+    call_command("recompute_findings", "--format", "json")
+    assert '"photos": 16' in capsys.readouterr().out
     assert (len(found(kinds.OTHER_STORE)), len(found(kinds.BLURRED)), wrong()) == (7, 8, [])
 
 

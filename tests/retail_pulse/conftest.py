@@ -1,6 +1,6 @@
 import os
-import runpy
-import shutil
+from pathlib import Path
+from types import CodeType
 from typing import Any
 from unittest import mock
 
@@ -11,17 +11,29 @@ from tests import ROOT
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A checkout with only settings.py, so that neither .env nor the state of the real one matters."""
+    """Where the settings believe to be, so that neither .env nor the state of the real checkout matters."""
     (tmp_path / "retail_pulse").mkdir()
-    shutil.copy(ROOT / "retail_pulse" / "settings.py", tmp_path / "retail_pulse")
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def settings_code() -> CodeType:
+    """Compiled once: that takes longer than to read the environment."""
+    path = ROOT / "retail_pulse" / "settings.py"
+    return compile(path.read_bytes(), path, "exec")
+
+
+def run_settings(code: CodeType, checkout: Path, **environment: str) -> dict[str, Any]:
+    names = {"__name__": "settings", "__file__": str(checkout / "retail_pulse" / "settings.py")}
+    with mock.patch.dict(os.environ, environment, clear=True):
+        exec(code, names)
+    return names
+
+
 @pytest.fixture
-def read(checkout):
+def read(settings_code, checkout):
     def read(**environment: str) -> dict[str, Any]:
         """The settings under this environment and no other."""
-        with mock.patch.dict(os.environ, environment, clear=True):
-            return runpy.run_path(str(checkout / "retail_pulse" / "settings.py"))
+        return run_settings(settings_code, checkout, **environment)
 
     return read

@@ -27,39 +27,35 @@ def test_what_a_killed_process_left_behind_does_not_matter(tmp_path):
     assert len(kept_key(tmp_path / "secret-key")) >= 50
 
 
-# Prints that it is ready, waits for a line, then reads the key: so all processes read at the same moment.
+# Of each path: prints that it is ready, waits for a line, then reads the key: so all processes read at the same moment.
 ASK = """
 import sys
 from pathlib import Path
 from retail_pulse.secret_key import kept_key
-print("ready", flush=True)
-sys.stdin.readline()
-print(kept_key(Path(sys.argv[1])), flush=True)
+for path in sys.argv[1:]:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(kept_key(Path(path)), flush=True)
 """
 
 
 def test_eight_first_processes_at_once_agree_on_one_key(tmp_path):
-    for attempt in range(3):
-        path = tmp_path / str(attempt) / "secret-key"
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", ASK, str(path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-            )
-            for _ in range(8)
-        ]
+    paths = [tmp_path / str(attempt) / "secret-key" for attempt in range(3)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, *paths], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        for _ in range(8)
+    ]
+    for path in paths:
+        assert [process.stdout.readline() for process in processes] == ["ready\n"] * 8
         for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for process in processes:
-            assert process.stdin is not None
             process.stdin.write("now\n")
             process.stdin.flush()
-        keys = {process.communicate(timeout=30)[0].strip() for process in processes}
+        keys = {process.stdout.readline().strip() for process in processes}
         assert keys == {path.read_text()}
         assert len(path.read_text()) >= 50
         assert [file.name for file in path.parent.iterdir()] == ["secret-key"]
         assert path.stat().st_mode & 0o777 == 0o600
+    for process in processes:
+        process.communicate(timeout=30)

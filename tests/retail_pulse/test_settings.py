@@ -1,7 +1,5 @@
 """Which values may the environment hold, what are the defaults, and what is refused?"""
 
-import os
-import runpy
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,15 +17,15 @@ def test_an_empty_environment_gives_every_setting_its_default(read, checkout):
     assert settings["RETAIL_PULSE_HOME"] == checkout / ".retail-pulse"
 
 
-def test_every_name_that_the_settings_read_has_a_default_here(checkout):
+def test_every_name_that_the_settings_read_has_a_default_here(read):
     names = []
 
     def get_value(name: str, **options: Any) -> Any:
         names.append(name)
         return options["default"]
 
-    with mock.patch("environ.Env.get_value", side_effect=get_value), mock.patch.dict(os.environ, {}, clear=True):
-        runpy.run_path(str(checkout / "retail_pulse" / "settings.py"))
+    with mock.patch("environ.Env.get_value", side_effect=get_value):
+        read()
     assert set(names) == {*DEFAULTS, "RETAIL_PULSE_HOME", "SECRET_KEY"}
 
 
