@@ -118,7 +118,9 @@ def test_why_a_photo_is_not_there_is_said(get, image, folder, way):
 
 
 def test_a_photo_that_cannot_be_drawn_can_be_saved(get, image):
-    keep(image, photo(30_000, 3_000, "PNG", "1"))
+    file = BytesIO()
+    Image.new("1", (30_000, 3_000)).save(file, "PNG")
+    keep(image, file)
     for size in "thumbnail", "preview":
         answer = get(WAYS[0], size)
         assert answer.status_code == 404

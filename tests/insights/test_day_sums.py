@@ -3,11 +3,12 @@
 import os
 import random
 import signal
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from insights import day_sums, failures, kept, refresh, reports, rhythm, turnarounds
@@ -106,55 +107,69 @@ def history(staff):
     return {"staff": staff, "anna": anna, "berta": berta, "nobody": None}
 
 
-@pytest.mark.parametrize("who", ["staff", "anna", "berta", "nobody"])
-@pytest.mark.parametrize("narrowed", [{}, {"area": "A"}, {"category": ""}, {"category": "Bakery"}, {"store": "A/1"}])
-def test_every_figure_is_the_same_whether_days_are_kept_or_not(history, settings, who, narrowed):
+@contextmanager
+def undone():
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+NARROWED = [{}, {"area": "A"}, {"category": ""}, {"category": "Bakery"}, {"store": "A/1"}]
+
+
+def test_every_figure_is_the_same_whether_days_are_kept_or_not(history, settings, subtests):
     settings.API_OPEN = True
-    scope = whole(history[who], **narrowed)
-    expected = figures(scope)
+    asked = [(who, narrowed) for who in history for narrowed in NARROWED]
+    expected = [figures(whole(history[who], **narrowed)) for who, narrowed in asked]
     keep()
     assert KeptDay.objects.count() == day_sums.DAYS_KEPT
-    assert_same(figures(scope), expected)
+    for (who, narrowed), figures_of_none in zip(asked, expected, strict=True):
+        with subtests.test(who=who, **narrowed):
+            assert_same(figures(whole(history[who], **narrowed)), figures_of_none)
     # And with every third of them.
-    for number in range(0, 120, 3):
-        KeptDay.objects.filter(day=today() - timedelta(days=number)).delete()
-    assert_same(figures(scope), expected)
+    thirds = [today() - timedelta(days=number) for number in range(0, 120, 3)]
+    KeptDay.objects.filter(day__in=thirds).delete()
+    for (who, narrowed), figures_of_none in zip(asked, expected, strict=True):
+        with subtests.test("every third", who=who, **narrowed):
+            assert_same(figures(whole(history[who], **narrowed)), figures_of_none)
 
 
-@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns"])
-def test_days_are_those_of_the_time_zone_and_summed_anew_where_it_changes(history, settings, zone):
+def test_days_are_those_of_the_time_zone_and_summed_anew_where_it_changes(history, settings, subtests):
     keep()
-    settings.INSIGHTS_TIME_ZONE = zone
-    scope = whole(history["staff"])
-    assert not kept_days(scope, Kind.AREA).kept
-    expected = figures(scope)
-    keep()
-    assert set(KeptDay.objects.values_list("zone", flat=True)) == {zone}
-    # A scope asks once what is kept.
-    scope = whole(history["staff"])
-    assert kept_days(scope, Kind.AREA).kept
-    assert_same(figures(scope), expected)
-    assert wrong() == []
+    for zone in ("Asia/Kolkata", "America/St_Johns"):
+        settings.INSIGHTS_TIME_ZONE = zone
+        with subtests.test(zone), undone():
+            scope = whole(history["staff"])
+            assert not kept_days(scope, Kind.AREA).kept
+            expected = figures(scope)
+            keep()
+            assert set(KeptDay.objects.values_list("zone", flat=True)) == {zone}
+            # A scope asks once what is kept.
+            scope = whole(history["staff"])
+            assert kept_days(scope, Kind.AREA).kept
+            assert_same(figures(scope), expected)
+            assert wrong() == []
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda: Store.objects.filter(store_id="A/0").update(area_code="C"),
-        lambda: Store.objects.filter(store_id="A/0").update(category=None),
-        lambda: Store.objects.filter(store_id="A/0").delete(),
-        lambda: Store.objects.create(store_id="nobody knows", name="New", area_code="B"),
-        lambda: Category.objects.filter(name="Bakery").update(name="Baker"),
-    ],
-)
-def test_where_the_store_master_has_changed_days_are_summed_anew(history, change):
+CHANGES = {
+    "another area": lambda: Store.objects.filter(store_id="A/0").update(area_code="C"),
+    "no category": lambda: Store.objects.filter(store_id="A/0").update(category=None),
+    "no store": lambda: Store.objects.filter(store_id="A/0").delete(),
+    "a new store": lambda: Store.objects.create(store_id="nobody knows", name="New", area_code="B"),
+    "another name": lambda: Category.objects.filter(name="Bakery").update(name="Baker"),
+}
+
+
+def test_where_the_store_master_has_changed_days_are_summed_anew(history, subtests):
     Store.objects.filter(store_id="A/0").update(category=Category.objects.get(name="Bakery"))
     keep()
-    change()
-    keep()
-    scope = whole(history["staff"])
-    assert_same(figures(scope), of_nothing_kept(scope))
-    assert wrong() == []
+    for what, change in CHANGES.items():
+        with subtests.test(what), undone():
+            change()
+            keep()
+            scope = whole(history["staff"])
+            assert_same(figures(scope), of_nothing_kept(scope))
+            assert wrong() == []
 
 
 def test_a_name_of_a_store_changes_no_sum(history):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.db import OperationalError, ProgrammingError, connection
 from retail_pulse.command_line import DATABASE_FAILED, CommandLine
 from tests import ROOT
 from tests.api.databases import refusing
+from tests.databases import disconnect
 from tests.stores.test_import_stores_command import database_url
 
 STORES = str(ROOT / "fixtures" / "stores.csv")
@@ -78,23 +80,39 @@ def test_each_of_our_commands_is_among_them():
     assert {name for name, app in get_commands().items() if app in ours} <= {each[0] for each in COMMANDS}
 
 
+BEFORE_MIGRATE = "-c search_path=nowhere"
+
+
+def assert_says_to_migrate(said: str) -> None:
+    assert "Traceback" not in said
+    assert "migrations; run: ./run manage migrate" in said.splitlines()[-1]
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("arguments", [COMMANDS[0], COMMANDS[-1]], ids=lambda arguments: arguments[0])
-def test_before_migrate_a_command_says_to_migrate(arguments):
+def test_before_migrate_a_command_says_to_migrate():
     process = subprocess.run(
-        [sys.executable, settings.BASE_DIR / "manage.py", *arguments],
-        env={
-            **os.environ,
-            "DATABASE_URL": f"{database_url()}&options=-c%20search_path%3Dnowhere",
-            "DJANGO_SUPERUSER_PASSWORD": "correct horse",
-        },
+        [sys.executable, settings.BASE_DIR / "manage.py", "import_stores", STORES],
+        env={**os.environ, "DATABASE_URL": f"{database_url()}&options={quote(BEFORE_MIGRATE)}"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert process.returncode == DATABASE_FAILED
-    assert "Traceback" not in process.stderr
-    assert "migrations; run: ./run manage migrate" in process.stderr.splitlines()[-1]
+    assert_says_to_migrate(process.stderr)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_before_migrate_a_command_of_djangos_says_to_migrate(capsys, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "correct horse")
+    options = {**connection.settings_dict["OPTIONS"], "options": BEFORE_MIGRATE}
+    disconnect()
+    try:
+        with monkeypatch.context() as patch:
+            patch.setitem(connection.settings_dict, "OPTIONS", options)
+            assert run(*COMMANDS[-1]) == DATABASE_FAILED
+    finally:
+        disconnect()
+    assert_says_to_migrate(capsys.readouterr().err)
 
 
 @pytest.mark.django_db

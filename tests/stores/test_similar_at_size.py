@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from stores import similar
 from stores.categorising import rules_of_import
@@ -36,14 +36,18 @@ NAMES = (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def _large():
-    rules_of_import()
-    with connection.cursor() as cursor:
-        cursor.execute(STORES)
-        cursor.execute("ANALYZE stores_store")
-        # As of a million stores, not all are read where an index finds them.
-        cursor.execute("SET LOCAL enable_seqscan = off")
+@pytest.fixture(scope="module")
+def _large(django_db_setup, django_db_blocker):
+    """For all tests of this file, each of which is a savepoint in its transaction."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        rules_of_import()
+        with connection.cursor() as cursor:
+            cursor.execute(STORES)
+            cursor.execute("ANALYZE stores_store")
+            # As of a million stores, not all are read where an index finds them.
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        yield
+        transaction.set_rollback(True)
 
 
 class Work:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 from jsonschema import Draft202012Validator
+from referencing import Registry
 
 from api.v1 import urls
 from api.v1.openapi import TAGS
@@ -28,6 +29,19 @@ from tests.webhooks.deliveries import make_endpoint, make_failed
 from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def documents_looked_through_once():
+    """Otherwise jsonschema looks through a whole document again for each reference in it."""
+
+    def resolver(registry, resource):
+        uri = resource.id() or ""
+        return registry.with_resource(uri, resource).crawl().resolver(uri)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Registry, "resolver_with_root", resolver)
+        yield
 
 
 @pytest.fixture

@@ -35,46 +35,49 @@ def is_read(body):
     return True
 
 
-def agree(validator, body):
-    assert validator.is_valid(body) == is_read(body), body
+def disagreed(validator, *bodies):
+    return [body for body in bodies if validator.is_valid(body) != is_read(body)]
 
 
 @pytest.mark.parametrize("key", ["count", "visits", "on_error", "priority", "client_reference", "metadata", "more"])
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
-def test_they_agree_on_every_value_of_every_key(validator, key, value):
-    body = {**submission(), key: value}
+def test_they_agree_on_every_value_of_every_key(validator, key):
     # No schema can say that count is the number of visits.
-    if key != "count" or type(value) is not int or value <= 1:
-        agree(validator, body)
+    values = [value for value in VALUES if key != "count" or type(value) is not int or value <= 1]
+    assert disagreed(validator, *({**submission(), key: value} for value in values)) == []
+
+
+CALLBACK_VALUES: list = [
+    "https://a.example/", "https://a.example/\n", "https://a.example/".ljust(2049, "x"), ["job.ended"],
+    ["job.ended", "job.ended"], ["stores.imported"], "whsec_" + "A" * 32, "whsec_" + "A" * 31,
+    "whsec_" + "A" * 32 + "\n", "whsec_" + "A" * 86 + "==", "whsec_" + "A" * 87 + "=", "whsec_" + "A" * 88,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["callback_url", "callback_secret", "callback_events"])
-@pytest.mark.parametrize(
-    "value",
-    [*VALUES, "https://a.example/", "https://a.example/\n", "https://a.example/".ljust(2049, "x"), ["job.ended"],
-     ["job.ended", "job.ended"], ["stores.imported"], "whsec_" + "A" * 32, "whsec_" + "A" * 31,
-     "whsec_" + "A" * 32 + "\n", "whsec_" + "A" * 86 + "==", "whsec_" + "A" * 87 + "=", "whsec_" + "A" * 88],
-    ids=lambda value: repr(value)[:30],
-)  # fmt: skip
-def test_they_agree_on_every_value_of_a_callback(validator, key, value):
-    body = {**submission(), "callback_url": "https://a.example/", key: value}
+def test_they_agree_on_every_value_of_a_callback(validator, key):
+    bodies = [{**submission(), "callback_url": "https://a.example/", key: value} for value in VALUES + CALLBACK_VALUES]
     # No schema can say which addresses are sent to.
-    if key != "callback_url" or not isinstance(value, str) or not validator.is_valid(body) or value.startswith("https"):
-        agree(validator, body)
+    if key == "callback_url":
+        bodies = [body for body in bodies if not is_refused_for_its_address(validator, body)]
+    assert disagreed(validator, *bodies) == []
+
+
+def is_refused_for_its_address(validator, body):
+    url = body["callback_url"]
+    return isinstance(url, str) and validator.is_valid(body) and not url.startswith("https")
 
 
 @pytest.mark.parametrize(
     "key", ["store_id", "image_url", "visit_time", "visited_by", "metadata", "client_reference", "more"]
 )
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
-def test_they_agree_on_every_value_of_a_visit(validator, key, value):
-    agree(validator, submission({**visit(), key: value}))
+def test_they_agree_on_every_value_of_a_visit(validator, key):
+    assert disagreed(validator, *(submission({**visit(), key: value}) for value in VALUES)) == []
 
 
 @pytest.mark.parametrize("key", ["url", "metadata", "client_reference", "more"])
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
-def test_they_agree_on_every_value_of_an_image(validator, key, value):
-    agree(validator, submission({**visit(), "image_url": [{"url": "http://images.test/1.jpg", key: value}]}))
+def test_they_agree_on_every_value_of_an_image(validator, key):
+    images = [{"url": "http://images.test/1.jpg", key: value} for value in VALUES]
+    assert disagreed(validator, *(submission({**visit(), "image_url": [image]}) for image in images)) == []
 
 
 @pytest.mark.parametrize("key", ["count", "visits", "store_id", "image_url", "visit_time"])
@@ -82,7 +85,7 @@ def test_they_agree_on_what_may_be_missing(validator, key):
     body = submission()
     body.pop(key, None)
     body.get("visits", [{}])[0].pop(key, None)
-    agree(validator, body)
+    assert disagreed(validator, body) == []
 
 
 def test_they_agree_on_random_changes(validator):
@@ -97,7 +100,7 @@ def test_they_agree_on_random_changes(validator):
             holder[key] = copy.deepcopy(chance.choice(VALUES))
         if isinstance(body["visits"], list) and body["count"] != len(body["visits"]):
             continue
-        agree(validator, body)
+        assert disagreed(validator, body) == []
 
 
 def test_what_the_schema_cannot_say_is_documented(validator):
@@ -108,7 +111,7 @@ def test_what_the_schema_cannot_say_is_documented(validator):
 
 @pytest.mark.parametrize("body", [None, [], "x", 7, True, {}])
 def test_they_agree_on_what_is_not_an_object(validator, body):
-    agree(validator, body)
+    assert disagreed(validator, body) == []
 
 
 @pytest.mark.parametrize("end", ["", "/"])
