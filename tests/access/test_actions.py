@@ -6,14 +6,17 @@ Whether something was done is read from the database; of what only reads, from t
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import get_commands
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import override_settings
 
 from access.models import ApiKey, Team, UserLimits
 from access.roles import RoleName, group_of, role_of
@@ -24,14 +27,15 @@ from tests.access import test_every_endpoint
 from tests.access.actions import ACTIONS, EVERYBODY, LADDER, OTHER_COMMANDS, OWNER, TEAM, Cell
 from tests.access.conftest import bearer, make_key
 from tests.access.endpoints import FORM
-from tests.access.test_every_endpoint import World, endpoints, was_let_in
+from tests.access.test_every_endpoint import World, endpoints, make_world, was_let_in
 from tests.factories import make_role, make_teammate
 from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.django_db
 
-world = test_every_endpoint.world
+quick_pages = test_every_endpoint.quick_pages
 CELLS = [(action, entry) for action, row in ACTIONS.items() for entry, cell in row.cells().items() if cell]
+PARAMETERS = dict(endpoints())
 NOT_THERE = "\N{EN DASH}"
 COLUMNS = ("API", "dashboard", "admin", "command")
 
@@ -72,9 +76,40 @@ def make(person: str) -> User:
     return make_role(RoleName(person)) if person in LADDER else User.objects.create_user("other")
 
 
-@pytest.fixture
+@dataclass
+class Scene:
+    """A world, what the admin's pages are about besides, and everybody with their session and key."""
+
+    world: World
+    others: dict[str, Any]
+    sessions: dict[str, dict[str, str]]
+    keys: dict[str, str]
+    # One for all: each would make all middleware anew.
+    client: Client
+
+
+@pytest.fixture(scope="module")
+def scene(django_db_setup, django_db_blocker, tmp_path_factory) -> Iterator[Scene]:
+    """Made once, in a transaction around those of the tests."""
+    with (
+        django_db_blocker.unblock(),
+        transaction.atomic(),
+        pytest.MonkeyPatch.context() as patch,
+        override_settings(STORAGES=settings.STORAGES),
+    ):
+        world = make_world(patch, settings, tmp_path_factory.mktemp("photos"))
+        people = {person: make(person) for person in sorted(EVERYBODY)}
+        sessions = {}
+        for person, user in people.items():
+            client = Client()
+            client.force_login(user)
+            sessions[person] = {name: cookie.value for name, cookie in client.cookies.items()}
+        keys = {person: make_key(user)[1] for person, user in people.items()}
+        yield Scene(world, others(world), sessions, keys, Client(raise_request_exception=False))
+        transaction.set_rollback(True)
+
+
 def others(world: World) -> dict[str, Any]:
-    """What the admin's pages are about."""
     plain = User.objects.create_user("plain")
     key, _ = make_key(User.objects.create_user("keeper"))
     return world.arguments | {
@@ -117,45 +152,40 @@ def state() -> Any:
         return test_every_endpoint.state(), cursor.fetchone()
 
 
-def signed_in(user: User, entry: str) -> tuple[Client, dict[str, str]]:
-    """Somebody's client, and the headers that it needs: the API is asked with a key, pages within a session."""
-    client = Client(raise_request_exception=False)
-    if entry == "API":
-        return client, bearer(make_key(user)[1])
-    client.force_login(user)
-    return client, {}
-
-
-def ask(client: Client, cell: Cell, headers: dict[str, str], world: World, others: dict[str, Any]) -> Any:
+def ask(scene: Scene, cell: Cell, person: str, entry: str) -> Any:
+    """The API is asked with a key, pages within a session."""
     method, place, kind, body = cell.request
     name, _, query = place.partition("?")
-    path = place.format(**others) if place.startswith("/") else world.path(name, dict(endpoints())[name])
+    path = place.format(**scene.others) if place.startswith("/") else scene.world.path(name, PARAMETERS[name])
     if query:
         path += f"?{query}"
     data = json.dumps(body) if isinstance(body, dict) else body
     if kind == FORM:
-        data = data.format(**others)
-    response = client.generic(method, path, b"" if method == "GET" else data, content_type=kind, headers=headers)
+        data = data.format(**scene.others)
+    headers = bearer(scene.keys[person]) if entry == "API" else {}
+    scene.client.cookies.clear()
+    scene.client.cookies.load({} if entry == "API" else scene.sessions[person])
+    response = scene.client.generic(method, path, b"" if method == "GET" else data, content_type=kind, headers=headers)
     if response.streaming:
         response.getvalue()
     return response
 
 
 @pytest.mark.parametrize(("action", "entry"), CELLS)
-def test_who_may_can_and_nobody_else_can(world, others, action, entry):
+def test_who_may_can_and_nobody_else_can(scene, quick_pages, action, entry):
     row = ACTIONS[action]
     cell = row.cells()[entry]
     assert cell is not None
     if row.is_of_ended:
-        actions.cancel(others["job_id"], None)
+        actions.cancel(scene.others["job_id"], None)
+    is_told_by_the_answer = cell.request[0] == "GET" or row.changes_nothing
+    before = None if is_told_by_the_answer else state()
     wrong = {}
     for person in sorted(EVERYBODY):
         with transaction.atomic():
-            client, headers = signed_in(make(person), entry)
-            before = state()
-            response = ask(client, cell, headers, world, others)
+            response = ask(scene, cell, person, entry)
             was = was_let_in(cell.request[1], response)
-            if not (cell.request[0] == "GET" or row.changes_nothing):
+            if not is_told_by_the_answer:
                 # A form that is shown again, with what is wrong about it, has changed nothing.
                 was = was and (DONE[action]() if action in DONE else state() != before)
             transaction.set_rollback(True)
