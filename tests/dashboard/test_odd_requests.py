@@ -12,19 +12,19 @@ ODD = [
     "%00", "%FF", "%ED%A0%80", "%F0%9F%91%A8", "-1", "0", "1e400", "9" * 30, "9223372036854775808", "%27%3B--", "%25",
     "%5C", "%3Cscript%3E", "a" * 3000, "%C2%85", "%E2%80%AE", "", "%0D%0AX:1",
 ]  # fmt: skip
+# The one that is refused before any page.
+NUL = "%00"
 PAGES = {
     "/jobs/": ["stage", "q", "before"],
     "/jobs/{job}/": ["part", "state", "code", "host", "store", "area", "after"],
     "/jobs/{job}/retry/": ["state", "code", "host", "store", "area"],
-    "/jobs/{job}/images/{image}/": ["x"],
     "/submit/": ["way"],
     "/stores/": ["q", "area", "after"],
-    "/stores/{store}/": ["x"],
-    "/stores/import/": ["x"],
     "/operations/": ["host"],
     "/sign-in/": ["next"],
-    "/docs/errors/": ["x"],
 }
+# They read nothing of their address's query.
+PLAIN_PAGES = ["/jobs/{job}/images/{image}/", "/stores/{store}/", "/stores/import/", "/docs/errors/"]
 FORMS = {
     "/jobs/act/": ["act", "stage", "q", "confirmed"],
     "/jobs/{job}/act/": ["act", "priority", "confirmed"],
@@ -51,6 +51,13 @@ def test_a_page_answers_whatever_its_address_says(admin_client, names, path):
         assert admin_client.get(f"{path.format(**names)}?{every(PAGES[path], odd)}").status_code < 500, odd
 
 
+@pytest.mark.parametrize("path", PLAIN_PAGES)
+def test_a_page_that_reads_no_parameter_answers_whatever_is_added(admin_client, names, path):
+    query = "&".join(f"x={odd}&{odd}=x" for odd in ODD if odd != NUL)
+    assert admin_client.get(f"{path.format(**names)}?{query}").status_code == 200
+    assert admin_client.get(f"{path.format(**names)}?x={NUL}").status_code == 400
+
+
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_answers_whatever_is_sent(admin_client, names, path):
     for odd in ODD:
@@ -73,7 +80,7 @@ def test_a_number_that_names_nothing_is_not_found(admin_client, number):
 
 
 # A user who is signed in already is redirected from there.
-@pytest.mark.parametrize("path", sorted({*PAGES, *FORMS} - {"/sign-in/"}))
+@pytest.mark.parametrize("path", sorted({*PAGES, *PLAIN_PAGES, *FORMS} - {"/sign-in/"}))
 def test_a_wrong_method_is_refused(admin_client, names, path):
     for method in ("put", "delete", "patch"):
         assert getattr(admin_client, method)(path.format(**names)).status_code == 405

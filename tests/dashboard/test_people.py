@@ -324,27 +324,29 @@ def refused(client, person, act, form):
     return client.post(path, {"act": act, **form}).status_code == 403
 
 
-@pytest.mark.parametrize(("act", "form"), ACTS)
-def test_nobody_acts_on_who_may_do_more_than_they_may(page, chief, act, form):
+def test_nobody_acts_on_who_may_do_more_than_they_may(page, chief):
     root = someone("root", is_superuser=True, is_staff=True)
     more = allow(someone("more", RoleName.ADMINISTRATOR), "delete_worker")
     for person in (root, more):
-        assert refused(page, person, act, form)
+        for act, form in ACTS:
+            assert refused(page, person, act, form), (act, form)
+            found = User.objects.get(pk=person.pk)
+            assert (found.is_active, found.password, role_of(found)) == (True, person.password, role_of(person))
+            assert noted(person) == []
         text = page.get(f"/people/{person.pk}/").text
         assert "only somebody with at least the same rights can change them" in text
         assert "Deactivate" not in text
-        found = User.objects.get(pk=person.pk)
-        assert (found.is_active, found.password, role_of(found)) == (True, person.password, role_of(person))
-        assert noted(person) == []
 
 
-@pytest.mark.parametrize(("act", "form"), [each for each in ACTS if each[0] != "link"])
 @pytest.mark.parametrize("is_superuser", [False, True])
-def test_nobody_changes_their_own_role_or_deactivates_themselves(page, chief, act, form, is_superuser):
+def test_nobody_changes_their_own_role_or_deactivates_themselves(page, chief, is_superuser):
     User.objects.filter(pk=chief.pk).update(is_superuser=is_superuser)
-    assert refused(page, chief, act, form)
-    assert User.objects.get(pk=chief.pk).is_active
-    assert role_of(chief) == RoleName.ADMINISTRATOR
+    for act, form in ACTS:
+        if act == "link":
+            continue
+        assert refused(page, chief, act, form), (act, form)
+        assert User.objects.get(pk=chief.pk).is_active
+        assert role_of(chief) == RoleName.ADMINISTRATOR
     assert "This is you" in page.get(f"/people/{chief.pk}/").text
 
 
