@@ -94,7 +94,9 @@ class Deployment:
 
     def wait_for(self, statement: str, timeout: float = 30.0):
         """Until the statement's first value is true; returns it."""
-        return wait_for(lambda: self.scalar(statement), timeout)
+        # One connection for all its tries: to begin one costs the server more than the question.
+        with psycopg.connect(self.database_url, autocommit=True) as direct:
+            return wait_for(lambda: direct.execute(statement).fetchone()[0], timeout)
 
 
 @pytest.fixture(scope="session")
