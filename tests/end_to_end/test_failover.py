@@ -13,10 +13,10 @@ from proofs.world.standby import Standby
 from retail_pulse.postgres.launch import SUPERUSER
 from tests.waiting import wait_for
 
-IMAGES = 160
+IMAGES = 80
 SETTINGS = {
-    "GPU_MIN_SECONDS": "0.1",
-    "GPU_MAX_SECONDS": "0.1",
+    "GPU_MIN_SECONDS": "0.2",
+    "GPU_MAX_SECONDS": "0.2",
     "HOST_PATIENCE_SECONDS": "1",
     "WEB_THREADS": "4",
     "WORKER_THREADS": "8",
@@ -36,7 +36,7 @@ def test_the_standby_goes_on_with_every_job_and_result_that_was_confirmed(world,
         server, worker = world.server("server", DATABASE_URL=url), world.worker("worker", DATABASE_URL=url)
         server.start()
         worker.start()
-        wait_for(server.is_ready)
+        wait_for(server.is_ready, pause=0.1)
         client = Client([server])
         orders = [
             order(Random(number), world.images, f"job{number}", IMAGES, kinds={"gone": 15}) for number in range(2)

@@ -9,10 +9,10 @@ import requests
 
 from proofs.world.cluster import Cluster
 from proofs.world.logs import read_log
-from tests.conftest import FIXTURES
+from tests.databases import fill_from_template
 from tests.end_to_end.conftest import Deployment
 from tests.end_to_end.test_lost_answers import finished_or_away, send
-from tests.end_to_end.test_whole_path import answers, many, payload
+from tests.end_to_end.test_whole_path import STORE, answers, many, payload
 from tests.waiting import wait_for
 
 NO_CONNECTIONS = "ALTER DATABASE retail_pulse WITH ALLOW_CONNECTIONS false"
@@ -21,8 +21,11 @@ TERMINATE = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE 
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster(tmp_path_factory, django_db_setup, django_db_blocker):
     with Cluster(tmp_path_factory.mktemp("cluster"), deadlock_timeout="100ms") as cluster:
+        with django_db_blocker.unblock():
+            fill_from_template(cluster, {})
+        cluster.query("INSERT INTO stores_store (store_id, name, area_code) VALUES (%s, 'Store', 'K1')", [STORE])
         yield cluster
 
 
@@ -33,15 +36,12 @@ def deployment(cluster, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service(deployment):
-    service = deployment.service(DATABASE_POOL_SIZE="10", LOG_FILE="service.log")
-    service.manage("migrate", "--verbosity", "0")
-    service.manage("import_stores", str(FIXTURES / "stores.csv"))
-    with service:
+    with deployment.service(DATABASE_POOL_SIZE="10", LOG_FILE="service.log") as service:
         yield service
 
 
 def finish(service, job_id):
-    assert wait_for(lambda: finished_or_away(service, job_id), timeout=60)["status"] == "completed"
+    assert wait_for(lambda: finished_or_away(service, job_id), timeout=60, pause=0.1)["status"] == "completed"
 
 
 def elsewhere(cluster, *statements):
