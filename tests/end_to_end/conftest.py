@@ -96,7 +96,7 @@ class Deployment:
         """Until the statement's first value is true; returns it."""
         # One connection for all its tries: to begin one costs the server more than the question.
         with psycopg.connect(self.database_url, autocommit=True) as direct:
-            return wait_for(lambda: direct.execute(statement).fetchone()[0], timeout)
+            return wait_for(lambda: direct.execute(statement).fetchall()[0][0], timeout)
 
 
 @pytest.fixture(scope="session")

@@ -153,7 +153,7 @@ def limits_behind(pooler: str) -> list[str]:
     """The limits that hold in the server connections, of which each is held by a transaction of its own."""
     pooled = [psycopg.connect(pooler) for _ in range(SERVER_CONNECTIONS)]
     try:
-        return sorted({connection.execute("SHOW statement_timeout").fetchone()[0] for connection in pooled})
+        return sorted({connection.execute("SHOW statement_timeout").fetchall()[0][0] for connection in pooled})
     finally:
         for connection in pooled:
             connection.close()

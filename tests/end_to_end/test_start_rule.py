@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_a_signal_that_meets_a_worker_at_its_fork_ends_it(deployment):
     server = deployment.start("serve", "--port", str(free_port()))
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
     while not (workers := children.read_text().split()):
-        pass
+        time.sleep(0.001)
     worker = int(workers[0])
     os.kill(worker, signal.SIGSTOP)
     server.send_signal(signal.SIGTERM)
