@@ -23,6 +23,8 @@ PICTURES = ROOT / ".browser"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    # Each page runs axe for a moment only: to optimize its code takes longer than that.
+    "--js-flags=--always-sparkplug --no-flush-bytecode --no-maglev --no-opt",
 ]  # fmt: skip
 DESK = ViewportSize(width=1280, height=900)
 STREAMS = 50
