@@ -18,7 +18,7 @@ from tests.factories import submit_job
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-EXAMPLES = 4
+EXAMPLES = 2
 
 
 # Each takes this part of the operations, so that none takes long on a busy machine.
