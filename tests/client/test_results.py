@@ -10,6 +10,7 @@ import pytest
 
 from client.retail_pulse_client.errors import ClientError, Unreachable
 from client.retail_pulse_client.results import append
+from tests import ROOT
 
 
 class Feed:
@@ -100,39 +101,54 @@ def test_a_cursor_of_another_file_is_refused(files):
     assert files[0].read_text() == "something else\n"
 
 
+# Forks a child for each moment that it reads, to be killed at it, and prints the child's exit code: to start Python anew
+# for each would take most of the test's time.
 KILLED = """
 import os, signal, sys
-sys.path.insert(0, {root!r})
 from pathlib import Path
 from client.retail_pulse_client import results
 from tests.client.test_results import Feed
-left = [int(sys.argv[1])]
-plain = {{name: getattr(os, name) for name in ("fsync", "replace")}}
-def counted(name):
-    def call(*arguments, **named):
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return plain[name](*arguments, **named)
-    return call
-os.fsync, os.replace = counted("fsync"), counted("replace")
-results.append(Feed(10), Path(sys.argv[2]), Path(sys.argv[3]))
+files = [Path(name) for name in sys.argv[1:]]
+plain = {name: getattr(os, name) for name in ("fsync", "replace")}
+
+def append(moment):
+    left = [moment]
+    def counted(name):
+        def call(*arguments, **named):
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return plain[name](*arguments, **named)
+        return call
+    os.fsync, os.replace = counted("fsync"), counted("replace")
+    results.append(Feed(10), *files)
+    os._exit(0)
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        append(int(line))
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 def test_a_kill_at_any_moment_neither_doubles_nor_loses_a_result(files):
     """Before each time that something is made durable, or takes its name."""
-    root = os.getcwd()
-    for moment in range(1, 100):
-        for file in files:
-            file.unlink(missing_ok=True)
-        command = [sys.executable, "-c", KILLED.format(root=root), str(moment), *map(str, files)]
-        code = subprocess.run(command, check=False, cwd=root).returncode
-        append(Feed(10), *files)
-        assert read(files[0]) == list(range(10))
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL
+    command = [sys.executable, "-c", KILLED, *map(str, files)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, **pipes) as process:
+        for moment in range(1, 100):
+            for file in files:
+                file.unlink(missing_ok=True)
+            process.stdin.write(f"{moment}\n")
+            process.stdin.flush()
+            code = int(process.stdout.readline())
+            append(Feed(10), *files)
+            assert read(files[0]) == list(range(10))
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+        process.stdin.close()
     assert moment > 4
 
 
