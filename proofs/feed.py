@@ -175,10 +175,10 @@ def _kill(
 
 def _act(world: World) -> None:
     """What people do meanwhile: cancel a job that is still pending, and retry the failed images of two others."""
-    last = world.cluster.query("SELECT max(id) FROM jobs_job")[0][0]
+    first, last = world.cluster.query("SELECT min(id), max(id) FROM jobs_job")[0]
     # Where the job has ended by then, there is nothing to cancel.
     cancel = f"with suppress(queue.NotPossible):\n    queue.cancel({last})"
-    retry = f"queue.retry(1)\nqueue.retry({last})"
+    retry = f"queue.retry({first})\nqueue.retry({last})"
     world.manage(
         "shell", "-v", "0", "-c", f"from contextlib import suppress\nfrom jobs import queue\n{cancel}\n{retry}"
     )
