@@ -101,8 +101,8 @@ def test_a_cursor_of_another_file_is_refused(files):
     assert files[0].read_text() == "something else\n"
 
 
-# Forks a child for each moment that it reads, to be killed at it, and prints the child's exit code: to start Python anew
-# for each would take most of the test's time.
+# Forks a child for each moment that it reads, to be killed at it, and prints the child's exit code: to start Python
+# anew for each would take most of the test's time.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
