@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from random import Random
 
 from proofs.kill_findings import SHOWN
@@ -29,29 +30,47 @@ WAIT_SECONDS = 60.0
 TRY_SECONDS = 300.0
 
 
-def show_beside(report: Report, world: World, jobs: int, pause: float, dead: int, seed: int) -> None:
-    """Report how soon a healthy endpoint is told of each of so many `jobs`, `pause` seconds apart: alone, beside one
-    that is slow, and beside so many `dead` ones.
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A `number` of other endpoints: one is slow, more are dead.
 
-    The others were there before: each has been tried once when the healthy one is added. Then twice more beside dead
-    ones of which none has been tried: those of another owner, and those of the same, which are all tried in turn before
-    the healthy one.
+    They were there before, and each has been tried once when the healthy one is added; unless they `are_new`: then none
+    has been tried, and those of the same owner are all tried in turn before the healthy one.
     """
+
+    what: str
+    number: int
+    are_new: bool = False
+    are_anothers: bool = False
+
+
+NOTHING, A_SLOW_ONE = Beside("nothing", 0), Beside("a slow endpoint", 1)
+
+
+def dead_ones(number: int) -> Beside:
+    return Beside(f"{number} dead endpoints", number)
+
+
+def new_dead_ones_of_another(number: int) -> Beside:
+    return Beside(f"{number} new dead endpoints of another owner", number, are_new=True, are_anothers=True)
+
+
+def new_dead_ones(number: int) -> Beside:
+    return Beside(f"{number} dead endpoints, all of them new", number, are_new=True)
+
+
+def show_beside(report: Report, world: World, jobs: int, pause: float, scenes: Sequence[Beside], seed: int) -> None:
+    """Report how soon a healthy endpoint is told of each of so many `jobs`, `pause` seconds apart, in each scene."""
     title = f"From a job's end to the healthy endpoint, s, of {jobs:,} jobs"
     table = report.table(title, "beside", "p50", "p99", "max", "of the others, still to be delivered")
-    for what, number, are_new, are_anothers in (
-        ("nothing", 0, False, False),
-        ("a slow endpoint", 1, False, False),
-        (f"{dead} dead endpoints", dead, False, False),
-        (f"{dead} new dead endpoints of another owner", dead, True, True),
-        (f"{dead} dead endpoints, all of them new", dead, True, False),
-    ):
+    for scene in scenes:
+        what, number = scene.what, scene.number
         world.start_over()
-        owner = add_reader(world.cluster, "another") if are_anothers else None
+        owner = add_reader(world.cluster, "another") if scene.are_anothers else None
         with Receivers(seed) as receivers, ExitStack() as stack:
             urls = [_other(receivers, stack, WAYS[n % len(WAYS)] if number > 1 else "slow") for n in range(number)]
-            others = [Endpoint(f"other {each}", url, owner, of_all=are_anothers) for each, url in enumerate(urls)]
-            seconds, problems = _work(world, receivers, others, jobs, pause, seed, are_new=are_new)
+            others = [Endpoint(f"other {each}", url, owner, of_all=scene.are_anothers) for each, url in enumerate(urls)]
+            seconds, problems = _work(world, receivers, others, jobs, pause, seed, are_new=scene.are_new)
         waiting = world.cluster.query("SELECT count(*) FROM webhooks_delivery WHERE state = 'pending'")[0][0]
         p50, p99, most = (percentile(seconds, share) for share in (0.5, 0.99, 1.0))
         table.add(what, f"{p50:.2f}", f"{p99:.2f}", f"{most:.2f}", f"{waiting:,}", ok=True)

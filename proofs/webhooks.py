@@ -17,7 +17,14 @@ from tempfile import TemporaryDirectory
 
 from proofs.kill import EVENTS, IN_FLIGHT, LEASE_SECONDS, SETTINGS
 from proofs.report import Report
-from proofs.webhook_beside import show_beside
+from proofs.webhook_beside import (
+    A_SLOW_ONE,
+    NOTHING,
+    dead_ones,
+    new_dead_ones,
+    new_dead_ones_of_another,
+    show_beside,
+)
 from proofs.webhook_signatures import show_signatures
 from proofs.webhook_storm import show_storm
 from proofs.world.service import World
@@ -43,7 +50,8 @@ def _storm(report: Report, world: World, options: argparse.Namespace) -> None:
 
 
 def _beside(report: Report, world: World, options: argparse.Namespace) -> None:
-    show_beside(report, world, options.steady, options.pause, options.dead, options.seed)
+    dead = [make(options.dead) for make in (dead_ones, new_dead_ones_of_another, new_dead_ones)]
+    show_beside(report, world, options.steady, options.pause, [NOTHING, A_SLOW_ONE, *dead], options.seed)
 
 
 # Each with the settings that differ from the defaults.

@@ -6,7 +6,7 @@ import pytest
 
 from proofs.kill import IN_FLIGHT, LEASE_SECONDS
 from proofs.report import Report
-from proofs.webhook_beside import show_beside
+from proofs.webhook_beside import A_SLOW_ONE, dead_ones, new_dead_ones_of_another, show_beside
 from proofs.webhook_findings import compare, ended_at
 from proofs.webhook_storm import show_storm
 from proofs.webhooks import STORM
@@ -34,7 +34,8 @@ def test_in_a_small_storm_every_endpoint_is_told_of_every_end(stormy: World):
 def test_beside_dead_endpoints_a_healthy_one_is_told_of_every_end(stormy: World):
     report = Report()
 
-    show_beside(report, stormy, jobs=8, pause=0.05, dead=10, seed=1)
+    scenes = [A_SLOW_ONE, dead_ones(10), new_dead_ones_of_another(10)]
+    show_beside(report, stormy, jobs=8, pause=0.05, scenes=scenes, seed=1)
 
     # How soon is a question for a quiet machine: `./run proof webhooks`.
     assert [row.cells for row in report.missed if not row.cells[0].endswith("p99")] == []
