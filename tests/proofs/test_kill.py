@@ -1,27 +1,14 @@
-"""A small storm over a real service, and the figures that are made of one."""
+"""The figures that are made of a storm; for a small one see `test_kill_broker.py` and `test_webhook_deliveries.py`."""
 
 import math
 
 import pytest
 
-from proofs.kill import show_storm
 from proofs.kill_findings import show_ledger, show_log, show_rescues
 from proofs.kill_watch import Rescue
 from proofs.report import Report
 from proofs.samples import percentile
 from proofs.world.ledger import Comparison
-from proofs.world.service import World
-
-
-def test_nothing_is_lost_or_doubled_in_a_small_storm(world: World):
-    report = Report()
-    server, worker = world.server("server"), world.worker("worker")
-
-    planned = {"kill": 3, "restart": 1}
-    show_storm(report, world, [server], [server, worker], planned, images=200, seed=1, old_images=5_000)
-
-    # How soon is a question for a quiet machine: `./run proof kill`.
-    assert [row.cells for row in report.missed if not row.cells[0].startswith(("N2", "N4"))] == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ def test_nothing_is_lost_or_doubled_where_the_broker_dies_too(world: World, redi
     with TriedBroker(redis) as broker:
         server = world.server("server", **broker.settings)
         worker = world.worker("worker", **broker.settings)
-        planned = {"kill": 2, "broker_kill": 1, "broker_cut": 1, "broker_flush": 1, "broker_stale": 1}
+        planned = {"kill": 2, "restart": 1, "broker_kill": 1, "broker_cut": 1, "broker_flush": 1, "broker_stale": 1}
 
         show_storm(
             report, world, [server], [server, worker], planned, images=600, seed=1, old_images=1_000, broker=broker
