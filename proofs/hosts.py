@@ -26,6 +26,9 @@ from proofs.world.cluster import CHECKOUT
 
 type Found = dict[str, Any]
 
+# The module that each world is a process of.
+WORLD = "proofs.hosts_world"
+
 # Scenes of one group are played one after the other, in one world; the first two groups run at the same time, since
 # they mostly wait. The last one measures processor time.
 GROUPS = (
@@ -95,7 +98,7 @@ class WorldProcess:
         self._found = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the block
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "proofs.hosts_world", "--scenes", *scenes, "--seed", str(options.seed), *quick],
+            [sys.executable, "-m", WORLD, "--scenes", *scenes, "--seed", str(options.seed), *quick],
             env=os.environ | {"DJANGO_SETTINGS_MODULE": "retail_pulse.settings"},
             cwd=CHECKOUT,
             start_new_session=True,

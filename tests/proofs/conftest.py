@@ -1,9 +1,21 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS, connections
+from pytest_django.plugin import DjangoDbBlocker
 
 from proofs.kill import SETTINGS
+from proofs.world.cluster import DATABASE, Cluster
+from proofs.world.processes import CommandFailed
 from proofs.world.service import World
+from tests.databases import disconnect
+
+# What these do takes a moment; a process for each would take the better part of a second.
+QUICK_COMMANDS = {"audit", "create_api_key"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,10 +23,47 @@ def worlds_of_all_tests(worlds_are_copies: None) -> None:
     """Not only of those that ask for one here."""
 
 
+class SharedWorld(World):
+    """Runs QUICK_COMMANDS in this process, with its settings and the world's database."""
+
+    def __init__(self, folder: Path, blocker: DjangoDbBlocker, **settings: str) -> None:
+        super().__init__(folder, **settings)
+        self._blocker = blocker
+
+    def manage(self, *arguments: str, **settings: str) -> str:
+        if arguments[0] not in QUICK_COMMANDS or settings:
+            return super().manage(*arguments, **settings)
+        printed = StringIO()
+        try:
+            with self._blocker.unblock(), connected_to(self.cluster):
+                call_command(*arguments, stdout=printed, stderr=printed)
+        except SystemExit as ended:
+            raise CommandFailed(printed.getvalue()) from ended
+        return printed.getvalue()
+
+
+@contextmanager
+def connected_to(cluster: Cluster) -> Iterator[None]:
+    """Let this process use the database of another server."""
+    with cluster.connect() as there:
+        address = {"host": there.info.host, "port": there.info.port, "user": there.info.user}
+    address["dbname"] = DATABASE
+    kind = type(connections[DEFAULT_DB_ALIAS])
+    ours = kind.get_connection_params
+    disconnect()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "get_connection_params", lambda wrapper: {**ours(wrapper), **address})
+        try:
+            yield
+        finally:
+            disconnect()
+
+
 @pytest.fixture(scope="session")
-def one_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def one_world(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
     # Images that are always refused end after their attempts, not after the two minutes that a host is given.
-    with World(tmp_path_factory.mktemp("world"), **SETTINGS, HOST_PATIENCE_SECONDS="1") as world:
+    folder = tmp_path_factory.mktemp("world")
+    with SharedWorld(folder, django_db_blocker, **SETTINGS, HOST_PATIENCE_SECONDS="1") as world:
         yield world
 
 

@@ -8,9 +8,17 @@ import requests
 from proofs import hosts
 from proofs.hosts_servers import Behaviour, Servers
 from proofs.report import Report
+from tests.databases import dumped_template
+from tests.proofs import copied_hosts_world
 
 
-def test_beside_a_silent_host_and_after_an_outage_every_image_is_done():
+def test_beside_a_silent_host_and_after_an_outage_every_image_is_done(
+    django_db_setup, django_db_blocker, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(hosts, "WORLD", copied_hosts_world.__name__)
+    monkeypatch.setenv(copied_hosts_world.DUMP, str(tmp_path / "dump"))
+    with django_db_blocker.unblock():
+        (tmp_path / "dump").write_bytes(dumped_template())
     options = argparse.Namespace(scenes=["silent", "closed"], quick=True, seed=1)
 
     report = hosts.prove(options)

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
-from proofs.kill_findings import show_ledger, show_log, show_rescues
+from proofs.kill_findings import show_audit, show_ledger, show_log, show_rescues
 from proofs.kill_watch import Rescue
 from proofs.report import Report
 from proofs.samples import percentile
 from proofs.world.ledger import Comparison
+from proofs.world.service import World
 
 
 @pytest.mark.parametrize(
@@ -80,3 +81,18 @@ def test_a_job_that_finishes_twice_is_a_missed_bar():
     show_log(report, [{"event": "job finished", "job": 1}] * 2, frozen=[])
 
     assert missed(report) == ["jo"]
+
+
+def test_a_job_that_counts_what_it_does_not_hold_is_found_by_the_audit(world: World):
+    world.cluster.query(
+        "INSERT INTO jobs_job (status, on_error, priority, total, completed, failed, canceled, store_errors)"
+        " VALUES ('ongoing', 'continue', 0, 1, 0, 0, 0, '[]')"
+    )
+    report = Report()
+
+    show_audit(report, world)
+
+    assert [row.cells[0] for row in report.bars.missed] == ["manage.py audit"]
+    world.forget()
+    show_audit(report, world)
+    assert report.bars.rows[-1] not in report.bars.missed
