@@ -3,6 +3,7 @@
 import os
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 from proofs import hosts_world
 from tests import databases
@@ -12,6 +13,9 @@ DUMP = "TEMPLATE_DUMP"
 
 
 if __name__ == "__main__":
-    databases.dumped_template = lambda: Path(os.environ[DUMP]).read_bytes()
-    hosts_world.prepare = databases.fill_from_template
-    hosts_world.main(sys.argv[1:])
+    dump = Path(os.environ[DUMP])
+    with (
+        patch.object(databases, "dumped_template", dump.read_bytes),
+        patch.object(hosts_world, "prepare", databases.fill_from_template),
+    ):
+        hosts_world.main(sys.argv[1:])
