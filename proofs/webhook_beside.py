@@ -1,4 +1,4 @@
-"""How soon a healthy endpoint is told beside others of its owner that hang, refuse, never accept or are slow."""
+"""How soon a healthy endpoint is told beside others that hang, refuse, never accept or are slow."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ SLOW = Behaviour(seconds=10.0)
 # How the dead ones are dead, in turn.
 WAYS = ("silent", "silent", "silent", "refusing", "never accepting")
 WAIT_SECONDS = 60.0
-# Until each of the others was tried: a hundred that hang take a process two minutes.
+# Until each of the others was tried: a hundred that hang take a process half a minute.
 TRY_SECONDS = 300.0
 
 

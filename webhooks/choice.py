@@ -6,7 +6,7 @@ their last request in time.
 
 An attempt that goes on for long says that its endpoint may be dead, and only waits. It then leaves its place to the
 next endpoint, and another thread is started for that one, up to MOST_THREADS times as many: of a hundred new endpoints
-one that answers is found within seconds, though all others hang.
+one that answers is found within seconds, though all others hang. Of many more, some wait until attempts have ended.
 
 Owners are served in turn, and one alone never has all the threads: ten thousand jobs of one, each with an address of
 its own that hangs, leave room for the new endpoint of another.
@@ -28,7 +28,7 @@ SLOW_MILLISECONDS = 1_000
 # An attempt that has gone on for longer is a long one.
 LONG_SECONDS = 0.15
 # Threads, long attempts included, for each of WEBHOOK_THREADS.
-MOST_THREADS = 10
+MOST_THREADS = 12
 
 
 class Trust(IntEnum):
@@ -94,22 +94,25 @@ def choose(due: Sequence[Due], under_way: Collection[UnderWay], threads: int, no
     every endpoint gets one delivery before any gets a second.
     """
     at_once = Counter(each.endpoint_id for each in under_way)
+    places = Counter(each.owner_id for each in under_way)
     room = _Room(under_way, threads, now)
     chosen: dict[int, int] = {}
     for trust in sorted(Trust, reverse=True):
-        waiting = _in_turn([each for each in due if each.trust == trust], under_way)
+        waiting = _in_turn(
+            [each for each in due if each.trust == trust and at_once[each.endpoint_id] < each.at_once], places
+        )
         for turn in range(MOST_AT_ONCE):
             for each in waiting:
-                if room.is_full(trust):
-                    break
                 if turn < each.number and at_once[each.endpoint_id] + turn < each.at_once and room.take(each):
                     chosen[each.endpoint_id] = turn + 1
+                    places[each.owner_id] += 1
+            waiting = [each for each in waiting if chosen.get(each.endpoint_id, 0) == turn + 1]
     return chosen
 
 
-def _in_turn(due: Iterable[Due], under_way: Iterable[UnderWay]) -> list[Due]:
+def _in_turn(due: Iterable[Due], under_way: Mapping[int | None, int]) -> list[Due]:
     """First the owners that have the fewest threads, counting those that they would get before."""
-    places: Counter[int | None] = Counter(each.owner_id for each in under_way)
+    places = Counter(under_way)
     order = []
     for each in sorted(due, key=lambda each: each.since):
         order.append((places[each.owner_id], each.since, each))
@@ -121,46 +124,49 @@ class _Room:
     """The threads that are left, for all owners together and for each of them."""
 
     def __init__(self, under_way: Collection[UnderWay], threads: int, now: float) -> None:
-        self._now = now
-        self._shares = {trust: max(1, int(SHARES[trust] * threads)) for trust in Trust}
-        self._of_all = self._left(under_way, self._shares)
-        self._own_shares = {trust: max(1, int(OWNER_SHARE * share)) for trust, share in self._shares.items()}
+        self._threads, self._now = threads, now
         self._under_way: dict[int | None, list[UnderWay]] = defaultdict(list)
         for each in under_way:
             self._under_way[each.owner_id].append(each)
+        self._of_all = self._left(under_way, 1.0)
         self._of_owner: dict[int | None, dict[Trust, int]] = {}
 
-    def is_full(self, trust: Trust) -> bool:
-        return not _has(self._of_all, trust)
-
     def take(self, due: Due) -> bool:
-        """Take a thread for one delivery; False where there is none left for its owner."""
+        """Take a thread for one delivery; False where there is none left, for all or for its owner."""
+        if not _has(self._of_all, due.trust):
+            return False
         own = self._of_owner.get(due.owner_id)
         if own is None:
-            own = self._of_owner[due.owner_id] = self._left(self._under_way[due.owner_id], self._own_shares)
-        if not _has(self._of_all, due.trust) or not _has(own, due.trust):
+            own = self._of_owner[due.owner_id] = self._left(self._under_way[due.owner_id], OWNER_SHARE)
+        if not _has(own, due.trust):
             return False
         for left in (self._of_all, own):
             for higher in _from(due.trust):
                 left[higher] -= 1
         return True
 
-    def _left(self, under_way: Collection[UnderWay], shares: Mapping[Trust, int]) -> dict[Trust, int]:
-        """What is left for those of each trust and of less.
+    def _left(self, under_way: Collection[UnderWay], part: float) -> dict[Trust, int]:
+        """What is left for those of each trust and of less, of this part of all.
 
-        Long attempts have further threads, which are shared in the same way; those beyond count like any other.
+        At least one is theirs: with a single thread, all share it. Long attempts have further threads, which are shared
+        in the same way; those beyond count like any other.
         """
         left = {}
-        for trust, share in shares.items():
+        for trust, share in SHARES.items():
             is_long = [self._now - each.since > LONG_SECONDS for each in under_way if each.trust <= trust]
-            left[trust] = share - is_long.count(False) - max(0, is_long.count(True) - (MOST_THREADS - 1) * share)
+            threads = part * share * self._threads
+            beyond = is_long.count(True) - int((MOST_THREADS - 1) * threads)
+            left[trust] = max(1, int(threads)) - is_long.count(False) - max(0, beyond)
         return left
 
 
 def _has(left: Mapping[Trust, int], trust: Trust) -> bool:
     # One more is one more of those of every higher trust, too.
-    return min(left[higher] for higher in _from(trust)) > 0
+    return all(left[higher] > 0 for higher in _from(trust))
 
 
-def _from(trust: Trust) -> list[Trust]:
-    return [each for each in Trust if each >= trust]
+def _from(trust: Trust) -> tuple[Trust, ...]:
+    return _HIGHER[trust]
+
+
+_HIGHER = {trust: tuple(each for each in Trust if each >= trust) for trust in Trust}

@@ -48,6 +48,8 @@ _CONTROL_WITHIN_LINES = re.compile(f"(?![\n\t]){_CONTROL.pattern}")
 # What every record has, or is given by another formatter; anything beyond came in `extra`.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
+# HTTP's answers that blame the client.
+_REFUSALS = range(400, 500)
 # SGR codes of ECMA-48.
 _RESET, _BOLD, _DIM = "\033[0m", "\033[1m", "\033[2m"
 _RED, _GREEN, _YELLOW, _BLUE, _MAGENTA, _CYAN = (f"\033[{code}m" for code in range(31, 37))
@@ -89,7 +91,7 @@ class _Formatter(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             fields["error_type"] = record.exc_info[0].__name__
             # What is refused is no fault of the code, and where in it that happened tells nobody anything.
-            if 400 <= getattr(record, "status_code", 500) < 500:
+            if getattr(record, "status_code", None) in _REFUSALS:
                 fields["error"] = str(record.exc_info[1])
             else:
                 fields["exception"] = self.formatException(record.exc_info)

@@ -308,7 +308,10 @@ def test_every_page_is_well_made(page, shown, troubles, subtests):
             with subtests.test(f"{group}: {address}"):
                 assert page.goto(address.format(**vars(shown))).status == 200
                 assert_well_made(page)
-                assert not troubles
+                found = [*troubles]
+                # What the next address is troubled by is its own.
+                troubles.clear()
+                assert not found
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -85,21 +85,21 @@ for line in sys.stdin:
     sys.modules.pop("retail_pulse.celery", None)
     vars(retail_pulse).pop("celery", None)
     forget_engine()
+    code = 0
     with contextlib.redirect_stdout(printed), override_settings(**settings):
         try:
             celery.main(["-A", "retail_pulse.celery", *arguments], "celery")
         except SystemExit as end:
+            code = 1 if isinstance(end.code, str) else end.code or 0
             if isinstance(end.code, str):
                 printed.write(end.code)
-            elif end.code:
-                printed.write(f"{arguments} ended with {end.code}")
-    print(json.dumps(printed.getvalue()), file=answers, flush=True)
+    print(json.dumps([code, printed.getvalue()]), file=answers, flush=True)
 """
 
 
 @pytest.fixture(scope="module")
 def commands(deployment, ours):
-    """Run Celery's own commands, all in one process; each returns what it said."""
+    """Run Celery's own commands, all in one process; each returns its exit code and what it said."""
     process = subprocess.Popen(
         [sys.executable, "-c", COMMANDS],
         cwd=CHECKOUT,
@@ -120,7 +120,10 @@ def commands(deployment, ours):
         late.start()
         answer = process.stdout.readline()
         late.cancel()
-        return json.loads(answer)
+        assert answer, f"{arguments} was not refused, or ended the process"
+        code, said = json.loads(answer)
+        assert "Traceback" not in said
+        return code, said
 
     yield run
     process.stdin.close()
@@ -187,7 +190,8 @@ def test_celerys_own_command_is_a_worker_like_any_other(deployment, web, ours, i
     worker = celery(deployment, "worker", "-P", "threads", "-c", "1", **ours)
     finish(deployment, web, images)
     assert kept_since_the_start(deployment) == 0
-    assert "1 node online" in commands("inspect", "ping", "--timeout", "3")
+    code, said = commands("inspect", "ping", "--timeout", "3")
+    assert (code, "1 node online" in said) == (0, True)
     output = end(worker, deployment)
     assert "worker started" in output
     assert "Traceback" not in output
@@ -204,7 +208,9 @@ def test_a_worker_that_celery_shuts_down_ends_in_order(deployment, web, ours, re
 
 
 def test_another_pool_is_refused_with_the_cure(commands):
-    assert "start it with `-P threads -c 1`" in commands("worker", "-P", "threads", "-c", "2")
+    code, said = commands("worker", "-P", "threads", "-c", "2")
+    assert code != 0
+    assert "start it with `-P threads -c 1`" in said
 
 
 @pytest.mark.parametrize(
@@ -215,7 +221,9 @@ def test_another_pool_is_refused_with_the_cure(commands):
     ],
 )
 def test_what_is_not_set_is_said(commands, settings, sentence):
-    assert sentence in commands("worker", **settings)
+    code, said = commands("worker", **settings)
+    assert code != 0
+    assert sentence in said
 
 
 def test_work_says_what_is_not_set(settings):

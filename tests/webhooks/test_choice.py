@@ -41,10 +41,10 @@ def choose(waiting, under_way, threads=THREADS):
     return choice.choose(waiting, under_way, threads, now=0.0)
 
 
-def fill(waiting, under_way, seconds_ago=0.0):
+def fill(waiting, under_way, seconds_ago=0.0, threads=THREADS):
     """Begin all that is chosen; returns how many are under way then."""
     of = {each.endpoint_id: each for each in waiting}
-    while chosen := choose(waiting, under_way):
+    while chosen := choose(waiting, under_way, threads):
         for endpoint_id, number in chosen.items():
             each = of[endpoint_id]
             under_way += [begun(endpoint_id, each.trust, seconds_ago, each.owner_id)] * number
@@ -167,6 +167,39 @@ def test_one_owner_never_has_all_threads_however_long_its_attempts_go_on(of, sha
         assert fill(of_one, under_way) == min(turn, MOST_THREADS) * share
         assert choose([*of_one, due(2, of, at_once=1)], under_way) == {2: 1}
         under_way = later(under_way)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 16])
+@pytest.mark.parametrize("of", Trust)
+def test_however_few_threads_there_are_what_hangs_of_one_owner_leaves_room_for_others(of, threads):
+    of_one = [due(number, of, minutes=60, at_once=1, owner_id=1) for number in range(10, 400)]
+    under_way: list[UnderWay] = []
+    for _ in range(2 * MOST_THREADS):
+        fill(of_one, under_way, threads=threads)
+        under_way = later(under_way)
+    assert len(under_way) < MOST_THREADS * threads
+    assert choose([*of_one, due(2, of, at_once=1)], under_way, threads) == {2: 1}
+    if of < Trust.ANSWERED:
+        # And for what answers, of the same owner.
+        assert choose([*of_one, due(3, owner_id=1, number=1)], under_way, threads) == {3: 1}
+
+
+def test_a_hundred_that_hang_of_one_owner_do_not_keep_a_new_one_of_theirs_waiting_until_they_end():
+    waiting = [due(each, Trust.UNKNOWN, minutes=60, at_once=1, owner_id=1) for each in range(10, 110)]
+    under_way: list[UnderWay] = []
+    for _ in range(MOST_THREADS):
+        fill([*waiting, due(2, Trust.UNKNOWN, at_once=1, owner_id=1)], under_way)
+        under_way = later(under_way)
+    assert any(each.endpoint_id == 2 for each in under_way)
+
+
+def test_what_can_take_nothing_more_costs_its_owner_no_place():
+    saturated = [due(each, at_once=1, minutes=60, owner_id=1) for each in (10, 11, 12)]
+    under_way = [begun(each, owner_id=1) for each in (10, 11, 12)]
+    chosen = choose([*saturated, due(13, minutes=5, owner_id=1), *(due(each) for each in range(20, 40))], under_way, 7)
+    assert 13 not in chosen
+    chosen = choose([*saturated, due(13, minutes=5, owner_id=1), *(due(each) for each in range(20, 23))], under_way, 7)
+    assert chosen.keys() == {13, 20, 21, 22}
 
 
 def test_owners_take_turns_whoever_has_waited_longer():

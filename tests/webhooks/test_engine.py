@@ -1,6 +1,7 @@
 """Are events delivered by every engine, beside its work and through the end of a process?"""
 
 from math import inf
+from time import monotonic
 
 import pytest
 from django.db import OperationalError
@@ -121,11 +122,25 @@ def test_an_attempt_that_becomes_long_makes_room_without_another_look_being_due(
     sending = Sender(make_worker())
     sending._woken.set()
     sending.start()
-    wait_for(lambda: delivered() == 1)
-    assert Delivery.objects.get(state="delivered").pk == healthy.pk
-    receiver.release()
-    sending.leave()
-    sending.join(30)
+    try:
+        wait_for(lambda: delivered() == 1)
+    finally:
+        receiver.release()
+        sending.leave()
+        sending.join(30)
+    assert Delivery.objects.get(pk=healthy.pk).state == "delivered"
+
+
+def test_beside_attempts_that_go_on_for_long_a_sender_waits_for_the_next_look(receiver, settings, ann):
+    settings.WEBHOOK_THREADS = 1
+    sending = Sender(make_worker())
+    now = monotonic()
+    for number, seconds in enumerate((choice.LONG_SECONDS + 0.1, 60, 0)):
+        sending._under_way[number] = choice.UnderWay(number, ann.pk, choice.Trust.UNKNOWN, now - seconds)
+    # One becomes long soon.
+    assert 0 < sending._pause() < 2 * choice.LONG_SECONDS
+    del sending._under_way[2]
+    assert sending._pause() >= sender.LOOK_SECONDS / 2
 
 
 def test_what_is_under_way_when_a_process_leaves_is_still_recorded(start, receiver, ann):
