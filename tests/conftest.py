@@ -3,6 +3,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 from django.test import Client, TransactionTestCase
 from PIL import Image
@@ -167,7 +167,7 @@ def quick_force_login() -> Iterator[None]:
     """Four statements instead of fifteen: nothing is carried over from another session, and no login is noted."""
 
     def force_login(client: Client, user: Any) -> None:
-        session = SessionStore()
+        session = import_module(settings.SESSION_ENGINE).SessionStore()
         session[SESSION_KEY] = str(user.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()

@@ -1,8 +1,6 @@
 """Are figures the same whether days are kept or not, after whatever has happened to visits and stores?"""
 
-import os
 import random
-import signal
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -18,10 +16,11 @@ from insights.hours import hour_of_week
 from insights.models import DaySum, Dimension, KeptDay, Kind, Measure, Report, VisitSummary
 from insights.periods import blocks, known, weeks
 from insights.scope import Scope, today
-from jobs import actions, deletion, failpoints
+from jobs import actions, deletion
 from jobs.models import Job, Visit
 from stores.models import Category, Store
 from tests.factories import make_stores
+from tests.forks import kill_at
 from tests.insights.conftest import finish_visits, forge, wrong
 from tests.insights.summaries import noon, visits
 from tests.insights.visits import make_areas, make_visits
@@ -343,17 +342,7 @@ def test_killed_at_any_moment_nothing_that_is_kept_is_wrong(point):
     refresh.refresh()
     keep()
     visit_at(3)
-    connection.close()
-    connection.close_pool()
-    pid = os.fork()
-    if not pid:
-        try:
-            with failpoints.armed(f"{point}:kill"):
-                refresh.refresh()
-                keep()
-        finally:
-            os._exit(0)
-    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    kill_at(point, lambda: (refresh.refresh(), keep()))
     assert kept_of(3) == (point == "refresh.before_commit")
     assert not [what for _, what in wrong() if what.startswith("the sums of")]
     refresh.refresh()

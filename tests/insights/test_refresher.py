@@ -1,6 +1,5 @@
 """Does one engine of the fleet refresh the summaries, beside its work and through every disturbance?"""
 
-import os
 import signal
 import threading
 import time
@@ -20,6 +19,7 @@ from jobs.engine.companion import companions
 from jobs.models import Visit, Worker
 from stores.models import Store
 from tests.factories import make_worker, submit_job
+from tests.forks import in_a_child
 from tests.insights.conftest import finish_visits, spread_ends, sums, wrong
 from tests.jobs.conftest import other  # noqa: F401
 from tests.jobs.engine.conftest import start_engine  # noqa: F401
@@ -173,19 +173,6 @@ def test_it_outlives_its_connections(soon, start, caplog):
 
 
 # --- several at once, and killed
-
-
-def in_a_child(act):
-    """Run it in a process of its own, which ends without any clearing up; its exit status."""
-    connection.close()
-    connection.close_pool()
-    pid = os.fork()
-    if not pid:
-        try:
-            act()
-        finally:
-            os._exit(0)
-    return os.waitpid(pid, 0)[1]
 
 
 def ended_one_after_the_other(number):

@@ -1,8 +1,5 @@
 """Is everything found once, whatever breaks off, and however many look at once?"""
 
-import os
-import signal
-
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -11,6 +8,7 @@ from jobs import failpoints
 from jobs.models import PhotoEvidence
 from photos import findings, kinds
 from photos.models import Finding, Fingerprint, Progress
+from tests.forks import kill_at
 from tests.jobs.conftest import other  # noqa: F401
 from tests.jobs.queue.concurrently import Concurrent, blocked
 from tests.photos.conftest import NOON, found, looks, photo, visited, wrong
@@ -149,16 +147,7 @@ def test_a_deletion_is_waited_for(other):  # noqa: F811
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_killed_it_leaves_nothing_half_done_and_the_next_one_ends_it(capsys):
     copies()
-    connection.close()
-    connection.close_pool()
-    pid = os.fork()
-    if not pid:
-        try:
-            with failpoints.armed("findings.before_commit:kill"):
-                call_command("recompute_findings")
-        finally:
-            os._exit(0)
-    assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+    kill_at("findings.before_commit", lambda: call_command("recompute_findings"))
     assert found() == []
     call_command("recompute_findings", "--format", "json")
     assert '"photos": 16' in capsys.readouterr().out
