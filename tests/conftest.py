@@ -87,8 +87,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three for each processor: many tests wait for other processes, or for a browser."""
-    return 3 * (os.cpu_count() or 1)
+    """Two for each processor: many tests wait for other processes, or for a browser."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
