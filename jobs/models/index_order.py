@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Func, TextField, Value
+from django.db.models import Case, Func, Q, TextField, Value, When
 
 # Up to PostgreSQL 17 what is off only costs much, and where it cannot be avoided, that cost would call for `jit`.
 _NO_SORTS = ["enable_sort", "enable_incremental_sort", "enable_bitmapscan", "jit"]
@@ -30,6 +30,11 @@ class _Off(Func):
 
 # Read along with a row, they count for all statements of the transaction that follow, and cost none of their own.
 INDEX_ORDER = tuple(map(_Off, _NO_SORTS))
+
+
+def index_order_where(condition: Q) -> tuple[Case, ...]:
+    """INDEX_ORDER where the row is one of these."""
+    return tuple(Case(When(condition, then=off)) for off in INDEX_ORDER)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import Exact, GreaterThan, LessThan
 
@@ -13,6 +13,7 @@ from jobs.models import ImageResult, Job, Visit
 from jobs.models.compiled import Select, SelectForEach, UpdateForEach
 from jobs.models.expressions import Behind, ClockTimestamp, FromRow, Given
 from jobs.models.finished import CountAndFile, Finished, file_updated
+from jobs.models.index_order import index_order_where
 from jobs.models.locks import LockTimeout, lock_timeout
 from jobs.models.store_errors import write_store_errors
 from jobs.queue import milestones
@@ -24,9 +25,9 @@ SOON_SECONDS = 0.2
 
 def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
     jobs = Job.objects.filter(pk__any=Given("ids")).locked(skip_locked=skip_locked)
-    return jobs.values_list(
-        "pk", "on_error", "priority", "paused_at", "canceled_at", "request_id", "started_at", "owner"
-    )
+    columns = "pk", "on_error", "priority", "paused_at", "canceled_at", "request_id", "started_at", "owner"
+    # For `_next_of_store`.
+    return jobs.values_list(*columns, *index_order_where(Q(on_error=OnError.STOP_STORE)))
 
 
 _lock_jobs = Select(lambda: _locked(skip_locked=False))
@@ -97,7 +98,7 @@ def lock_jobs(job_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int,
             started_at is not None,
             owner_id,
         )
-        for job_id, on_error, priority, paused_at, canceled_at, request_id, started_at, owner_id in rows
+        for job_id, on_error, priority, paused_at, canceled_at, request_id, started_at, owner_id, *_ in rows
     }
 
 
