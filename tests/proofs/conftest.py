@@ -8,7 +8,9 @@ from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
 from pytest_django.plugin import DjangoDbBlocker
 
+from demo.brokers import Broker
 from proofs.kill import SETTINGS
+from proofs.world.broker import TriedBroker
 from proofs.world.cluster import DATABASE, Cluster
 from proofs.world.processes import CommandFailed
 from proofs.world.service import World
@@ -40,6 +42,15 @@ class SharedWorld(World):
         except SystemExit as ended:
             raise CommandFailed(printed.getvalue()) from ended
         return printed.getvalue()
+
+
+@pytest.fixture
+def broker(redis: Broker) -> Iterator[TriedBroker]:
+    """In which nothing waits: the server is shared with other tests, and a storm leaves messages behind."""
+    with TriedBroker(redis) as broker:
+        broker.flush()
+        yield broker
+        broker.flush()
 
 
 @contextmanager

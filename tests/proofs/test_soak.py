@@ -4,7 +4,6 @@ import csv
 
 import pytest
 
-from demo.brokers import Broker
 from proofs.report import Report
 from proofs.samples import fit_line
 from proofs.soak import limits, show_soak
@@ -25,13 +24,14 @@ def test_a_short_soak_ends_with_every_job_done_and_nothing_downloaded_twice(worl
     assert [row.cells for row in report.missed if not row.cells[0].startswith(HELD)] == []
 
 
-def test_a_short_soak_of_workers_and_a_broker_samples_each_of_them(world: World, redis: Broker, tmp_path, monkeypatch):
+def test_a_short_soak_of_workers_and_a_broker_samples_each_of_them(
+    world: World, broker: TriedBroker, tmp_path, monkeypatch
+):
     monkeypatch.setattr("proofs.soak_load.LEAST_WAITING", 40)
     report, file = Report(), tmp_path / "samples.csv"
-    with TriedBroker(redis) as broker:
-        monkeypatch.setattr(world, "settings", world.settings | broker.settings)
+    monkeypatch.setattr(world, "settings", world.settings | broker.settings)
 
-        show_soak(report, world, seconds=0.5, seed=2, workers=1, broker=broker, file=file)
+    show_soak(report, world, seconds=0.5, seed=2, workers=1, broker=broker, file=file)
 
     assert [row.cells for row in report.missed if not row.cells[0].startswith(HELD)] == []
     with file.open(newline="") as rows:
