@@ -54,8 +54,7 @@ def _submit(storm: Storm, submit: Callable[[Observer], None]) -> None:
     observer = Observer(storm.cluster)
     try:
         submit(observer)
-    except BaseException:
-        # Nothing more will come to be interrupted.
+    except BaseException:  # nothing more will come to be interrupted, whatever it was
         storm.stopping.set()
         raise
     finally:

@@ -22,8 +22,7 @@ def appearing(path: Path) -> Iterator[IO[bytes]]:
                 os.fsync(file.fileno())
         if not is_special:
             written.replace(path)
-    except BaseException as error:
-        # Not even Ctrl-C may leave half a file behind.
+    except BaseException as error:  # not even Ctrl-C may leave half a file behind
         if not is_special:
             written.unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -18,8 +18,7 @@ def appearing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         hidden.replace(path)
-    except BaseException:
-        # Not even Ctrl-C may leave half a file behind.
+    except BaseException:  # not even Ctrl-C may leave half a file behind
         hidden.unlink(missing_ok=True)
         raise
     _make_durable(path.parent)
