@@ -20,7 +20,7 @@ def wait_for[T](fact: Callable[[], T], timeout: float = TIMEOUT_SECONDS, *, paus
         waited = time.monotonic() - begun
         assert waited < timeout, f"not within {timeout:g} s: {fact}"
         # The longer it takes, the less often: each look takes processor time from what is waited for.
-        time.sleep(max(pause, min(0.01 + waited / 10, 0.05)))
+        time.sleep(max(pause, min(pause + waited / 10, 0.05)))
     return found
 
 

@@ -7,17 +7,14 @@ rows, or others.
 
 import json
 import re
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import chain, islice
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection, transaction
+from django.db import connection
 from django.test import Client
 
-from insights import day_sums, kept, rate_windows, reading
+from insights import day_sums, kept, rate_windows
 from insights.models import Dimension, Measure, Report
 from insights.scope import FEW_STORES
 from jobs.models import ImageResult
@@ -29,16 +26,14 @@ from proofs.world.large import BUSY_STORE, SMALL_AREA, SMALL_STORES, TABLES, Siz
 from stores import categorising
 from stores.models import Store, StoreGroup
 from tests.copies import copies
+from tests.end_to_end.large_costs import cost, slow_statements, undone
 from tests.end_to_end.large_pages import pages
 from tests.end_to_end.large_people import pages_of, people, rows_read
 from tests.factories import make_worker
 from webhooks import endpoints
 
 SIZES = Sizes(failed_stores=4_000, visits=2_000, images=12_000, queued=2_000, history=8_000)
-# Of the database server's processor. At this size, a statement that compares all with all takes longer, and any other
-# a quarter of it at most.
-MOST_SECONDS = 0.6
-# So long is a statement that is worse waited for, and any where the system does not tell what it took.
+# A statement is waited for so many seconds at most, also where the system does not tell what it took.
 MOST_WAITED_SECONDS = 8
 # So many faults are enough to know.
 MOST_FAULTS = 5
@@ -123,70 +118,6 @@ def believe(statistics):
 def large(request, rows, db):
     believe(request.param)
     return rows
-
-
-def processor_seconds():
-    """What this connection's process of the server has used so far; 0 where the system does not tell."""
-    # Linux's name for the clock of a process, as `clock_getcpuclockid` makes it: nothing is read from a file.
-    clock = (~connection.connection.info.backend_pid << 3) | 2
-    try:
-        return time.clock_gettime(clock)
-    except OSError:
-        return 0
-
-
-# What sets the planner for the next statement, in a transaction of the two.
-SETS = (reading.OF_MANY,)
-RESET = "RESET enable_nestloop; RESET work_mem; RESET jit; RESET max_parallel_workers_per_gather"
-
-
-@dataclass
-class Cost:
-    statements: int = 0
-    rows: int = 0
-    bytes: int = 0
-    # (what was set for it in its transaction, statement, parameters)
-    asked: list = field(default_factory=list, repr=False)
-    slow: list = field(default_factory=list)
-
-    def __call__(self, execute, sql, params, many, context):
-        before = processor_seconds()
-        result = execute(sql, params, many, context)
-        seconds = processor_seconds() - before
-        if seconds > MOST_SECONDS:
-            self.slow.append((seconds, sql, params))
-        sets = self.asked[-1][1:] if self.asked and self.asked[-1][1] in SETS else None
-        self.asked.append((sets, sql, params))
-        self.statements += 1
-        found = context["cursor"].pgresult
-        if found is not None:
-            self.rows += found.ntuples
-            self.bytes += sum(
-                len(found.get_value(row, column) or b"")
-                for row in range(found.ntuples)
-                for column in range(found.nfields)
-            )
-        if sets:
-            # The page's own transaction ends here; the test's goes on.
-            context["connection"].connection.execute(RESET)
-        return result
-
-
-@contextmanager
-def cost():
-    with connection.execute_wrapper(counted := Cost()):
-        yield counted
-
-
-@contextmanager
-def undone():
-    """Whatever is written, or set for the transaction, also if the time of a statement is over."""
-    before = transaction.savepoint_create()
-    try:
-        yield
-    finally:
-        transaction.set_rollback(False)
-        transaction.savepoint_rollback(before)
 
 
 # Half a minute of the processors' time, on a machine that may have ten other things to do.
@@ -310,33 +241,6 @@ def test_who_may_not_read_all_jobs_has_all_their_visits_listed_in_the_order_of_t
         answer = client.get(page).json()
         assert [visit["id"] for visit in answer["results"]] == visits[:1000]
         assert (answer["next_cursor"] is None) is (len(visits) <= 1000)
-
-
-# Of a session or a transaction: no statistics change what it takes.
-OF_NO_LARGE_TABLE = (
-    *("SAVEPOINT", "RELEASE", "ROLLBACK", "SET ", "SELECT set_config("),
-    *('SELECT "django_session".', 'SELECT "django_content_type".'),
-)
-
-
-def slow_statements(asked):
-    """Those that take too long, each in a transaction of its own as far as its settings go."""
-    for sets, sql, params in asked:
-        if sql in SETS or sql.startswith(OF_NO_LARGE_TABLE):
-            continue
-        before = transaction.savepoint_create() if sets or not sql.lstrip().startswith(("SELECT", "WITH")) else None
-        with connection.cursor() as cursor:
-            if sets:
-                cursor.execute(*sets)
-            try:
-                with cost() as counted:
-                    cursor.execute(sql, params)
-            except OperationalError as error:
-                yield error, sql, params
-                return
-        if before:
-            transaction.savepoint_rollback(before)
-        yield from counted.slow
 
 
 def test_the_preview_of_a_keyword_reads_names_alone_and_no_more_than_it_says(large, admin_client, monkeypatch):

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -87,9 +86,7 @@ def test_a_signal_while_the_engine_starts_ends_the_server_in_order(deployment):
 def test_a_signal_that_meets_a_worker_at_its_fork_ends_it(deployment):
     server = deployment.start("serve", "--port", str(free_port()))
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-    while not (workers := children.read_text().split()):
-        time.sleep(0.001)
-    worker = int(workers[0])
+    worker = int(wait_for(lambda: children.read_text().split(), pause=0.001)[0])
     os.kill(worker, signal.SIGSTOP)
     server.send_signal(signal.SIGTERM)
     wait_for(lambda: is_pending(signal.SIGTERM, worker))
