@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
+from math import inf
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -44,6 +45,8 @@ class Trust(IntEnum):
 SHARES = {Trust.FAILED: 1 / 2, Trust.UNKNOWN: 3 / 4, Trust.ANSWERED: 1.0}
 # Of each of these shares, what one owner may have.
 OWNER_SHARE = 3 / 4
+# A trust and all above: one more of it is one more of each of these shares.
+_FROM = {trust: tuple(each for each in Trust if each >= trust) for trust in Trust}
 
 
 def trust(failures: int, last_ms: int | None, of_host: Trust = Trust.UNKNOWN) -> Trust:
@@ -110,6 +113,11 @@ def choose(due: Sequence[Due], under_way: Collection[UnderWay], threads: int, no
     return chosen
 
 
+def until_long(under_way: Iterable[UnderWay], now: float) -> float:
+    """Seconds until the next attempt becomes a long one, and so makes room; infinite where none is to become one."""
+    return min((left for each in under_way if (left := each.since + LONG_SECONDS - now) >= 0), default=inf)
+
+
 def _in_turn(due: Iterable[Due], under_way: Mapping[int | None, int]) -> list[Due]:
     """First the owners that have the fewest threads, counting those that they would get before."""
     places = Counter(under_way)
@@ -141,8 +149,8 @@ class _Room:
         if not _has(own, due.trust):
             return False
         for left in (self._of_all, own):
-            for higher in _from(due.trust):
-                left[higher] -= 1
+            for each in _FROM[due.trust]:
+                left[each] -= 1
         return True
 
     def _left(self, under_way: Collection[UnderWay], part: float) -> dict[Trust, int]:
@@ -161,12 +169,4 @@ class _Room:
 
 
 def _has(left: Mapping[Trust, int], trust: Trust) -> bool:
-    # One more is one more of those of every higher trust, too.
-    return all(left[higher] > 0 for higher in _from(trust))
-
-
-def _from(trust: Trust) -> tuple[Trust, ...]:
-    return _HIGHER[trust]
-
-
-_HIGHER = {trust: tuple(each for each in Trust if each >= trust) for trust in Trust}
+    return all(left[each] > 0 for each in _FROM[trust])

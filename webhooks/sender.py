@@ -26,10 +26,10 @@ from jobs import failpoints
 from jobs.errors import Internal
 from jobs.imaging.guard import host_of
 from jobs.imaging.post import Poster
-from webhooks import choice, claims, results
+from webhooks import claims, results
 from webhooks.addresses import guard
 from webhooks.attempts import NOT_ALLOWED, Result, send
-from webhooks.choice import MOST_THREADS, Due, Trust, UnderWay, choose, trust
+from webhooks.choice import MOST_THREADS, Due, Trust, UnderWay, choose, trust, until_long
 from webhooks.claims import Claim
 from webhooks.readers import Readers
 
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 # After an attempt has ended: others that end at nearly the same time are recorded with it.
 LINGER_SECONDS = 0.02
+# After the moment at which an attempt becomes a long one: by then it is one.
+PASSED_SECONDS = 0.001
 # After the database has refused.
 AGAIN_SECONDS = 1.0
 # After WEBHOOK_SECONDS, while leaving: for what waits to be recorded.
@@ -104,11 +106,9 @@ class Sender:
             self._poster.close()
 
     def _pause(self) -> float:
-        """Seconds until there may be something to do, unless something ends before: a long attempt makes room."""
+        """Seconds until the next round, unless an attempt ends before."""
         look = LOOK_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
-        lasting = (monotonic() - each.since for each in self._under_way.values())
-        until_long = [choice.LONG_SECONDS - seconds for seconds in lasting if seconds <= choice.LONG_SECONDS]
-        return min([look, *until_long]) + 0.001
+        return min(look, until_long(self._under_way.values(), monotonic()) + PASSED_SECONDS)
 
     def _do_a_round(self) -> None:
         """Record what has ended, and take what there is room for."""

@@ -26,7 +26,7 @@ SOON_SECONDS = 0.2
 def _locked(*, skip_locked: bool) -> QuerySet[Any, Any]:
     jobs = Job.objects.filter(pk__any=Given("ids")).locked(skip_locked=skip_locked)
     columns = "pk", "on_error", "priority", "paused_at", "canceled_at", "request_id", "started_at", "owner"
-    # For `_next_of_store`.
+    # A store's next image is found in the order of an index, see `_next_of_store`.
     return jobs.values_list(*columns, *index_order_where(Q(on_error=OnError.STOP_STORE)))
 
 
