@@ -10,17 +10,17 @@ from django.db import connection
 TIMEOUT_SECONDS = 30.0
 
 
-def wait_for[T](fact: Callable[[], T], timeout: float = TIMEOUT_SECONDS, *, pause: float = 0.01) -> T:
+def wait_for[T](fact: Callable[[], T], timeout: float = TIMEOUT_SECONDS, *, pause: float | None = None) -> T:
     """Poll until `fact()` is true, and return its value; raises AssertionError after the timeout.
 
-    `pause` is what lies between two tries at first: longer where each is work for a service.
+    `pause` is what lies between two tries: longer where each is work for a service, shorter to meet a moment. Without
+    one it grows, since each look takes processor time from what is waited for.
     """
     begun = time.monotonic()
     while not (found := fact()):
         waited = time.monotonic() - begun
         assert waited < timeout, f"not within {timeout:g} s: {fact}"
-        # The longer it takes, the less often: each look takes processor time from what is waited for.
-        time.sleep(max(pause, min(pause + waited / 10, 0.05)))
+        time.sleep(min(0.01 + waited / 10, 0.05) if pause is None else pause)
     return found
 
 

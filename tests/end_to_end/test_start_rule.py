@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,13 +87,26 @@ def test_a_signal_while_the_engine_starts_ends_the_server_in_order(deployment):
 
 def test_a_signal_that_meets_a_worker_at_its_fork_ends_it(deployment):
     server = deployment.start("serve", "--port", str(free_port()))
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-    worker = int(wait_for(lambda: children.read_text().split(), pause=0.001)[0])
-    os.kill(worker, signal.SIGSTOP)
+    worker = wait_for(lambda: stopped_child(server.pid), pause=0.001)
     server.send_signal(signal.SIGTERM)
     wait_for(lambda: is_pending(signal.SIGTERM, worker))
     os.kill(worker, signal.SIGCONT)
     assert_ended_in_order(server, deployment)
+
+
+def stopped_child(parent):
+    """A child that has been stopped; one that ends by itself at this moment is no worker."""
+    for child in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
+        with suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(child, signal.SIGSTOP)
+            if wait_for(partial(is_stopped_or_gone, child)) == "T":
+                return child
+    return None
+
+
+def is_stopped_or_gone(pid):
+    found = re.search(r"State:\s*([TZX])", Path(f"/proc/{pid}/status").read_text())
+    return found and found[1]
 
 
 def is_pending(number, pid):
